@@ -1,0 +1,1 @@
+//! Evaluation and dissection of trained depth networks.

@@ -1,0 +1,2 @@
+//! The program `mde`.
+fn main() {}

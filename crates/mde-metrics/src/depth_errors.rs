@@ -1,0 +1,394 @@
+//! The depth errors of one image.
+
+use crate::{EvalProtocol, ImageSize, MetricsError};
+use serde::{Deserialize, Serialize};
+
+/// A predicted and a true depth map of one size, row-major, metres.
+#[derive(Clone, Copy, Debug)]
+pub struct DepthPair<'a> {
+    /// Prediction, `[height, width]`.
+    pub pred: &'a [f32],
+    /// Ground truth, `[height, width]`; what the protocol calls invalid (0, NaN, ...) is not scored.
+    pub gt: &'a [f32],
+    /// The size of both.
+    pub size: ImageSize,
+}
+
+/// The errors of one image, over its valid pixels. With p = prediction, d = ground truth, g = ln p - ln d:
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthErrors {
+    /// Valid pixels.
+    pub pixels: u64,
+    /// Fraction of pixels with max(p/d, d/p) < 1.02.
+    pub delta_1_02: f64,
+    /// Fraction with max(p/d, d/p) < 1.05.
+    pub delta_1_05: f64,
+    /// Fraction with max(p/d, d/p) < 1.10.
+    pub delta_1_10: f64,
+    /// Fraction with max(p/d, d/p) < 1.25.
+    pub delta_1: f64,
+    /// Fraction with max(p/d, d/p) < 1.25².
+    pub delta_2: f64,
+    /// Fraction with max(p/d, d/p) < 1.25³.
+    pub delta_3: f64,
+    /// sqrt(mean (p - d)²), metres.
+    pub rmse: f64,
+    /// sqrt(mean g²).
+    pub rmse_log: f64,
+    /// mean |p - d| / d.
+    pub abs_rel: f64,
+    /// mean (p - d)² / d, metres.
+    pub sq_rel: f64,
+    /// mean |log10 p - log10 d|.
+    pub log10: f64,
+    /// 100 sqrt(mean g² - (mean g)²), the KITTI benchmark's scale-invariant logarithmic error.
+    pub silog: f64,
+}
+
+/// Number of metrics in [`DepthErrors`].
+pub(crate) const METRICS: usize = 12;
+
+impl DepthErrors {
+    /// The metrics' names, in the order of [`DepthErrors::values`].
+    pub const NAMES: [&'static str; METRICS] = [
+        "delta_1_02",
+        "delta_1_05",
+        "delta_1_10",
+        "delta_1",
+        "delta_2",
+        "delta_3",
+        "rmse",
+        "rmse_log",
+        "abs_rel",
+        "sq_rel",
+        "log10",
+        "silog",
+    ];
+
+    /// The metrics in the order of [`DepthErrors::NAMES`].
+    pub const fn values(&self) -> [f64; METRICS] {
+        [
+            self.delta_1_02,
+            self.delta_1_05,
+            self.delta_1_10,
+            self.delta_1,
+            self.delta_2,
+            self.delta_3,
+            self.rmse,
+            self.rmse_log,
+            self.abs_rel,
+            self.sq_rel,
+            self.log10,
+            self.silog,
+        ]
+    }
+
+    /// The inverse of [`DepthErrors::values`].
+    pub(crate) const fn from_values(pixels: u64, values: [f64; METRICS]) -> Self {
+        let [
+            delta_1_02,
+            delta_1_05,
+            delta_1_10,
+            delta_1,
+            delta_2,
+            delta_3,
+            rmse,
+            rmse_log,
+            abs_rel,
+            sq_rel,
+            log10,
+            silog,
+        ] = values;
+        Self {
+            pixels,
+            delta_1_02,
+            delta_1_05,
+            delta_1_10,
+            delta_1,
+            delta_2,
+            delta_3,
+            rmse,
+            rmse_log,
+            abs_rel,
+            sq_rel,
+            log10,
+            silog,
+        }
+    }
+}
+
+/// The pixels that a protocol scores, in row-major order, as (prediction, ground truth) in metres, the prediction
+/// scaled and clamped as [`EvalProtocol`] says. For metrics of your own; [`depth_errors`] is computed from these.
+///
+/// # Errors
+/// A buffer of the wrong length, a crop that does not fit, no valid pixel, a prediction that is not finite at a valid
+/// pixel, and, with median scaling, a median prediction that is not positive.
+pub fn valid_pairs(
+    pair: DepthPair<'_>,
+    protocol: &EvalProtocol,
+) -> Result<Vec<(f32, f32)>, MetricsError> {
+    protocol.check()?;
+    pair.size.check("prediction", 1, pair.pred.len())?;
+    pair.size.check("ground truth", 1, pair.gt.len())?;
+    let window = protocol.crop.window(pair.size)?;
+
+    let mut pairs = Vec::new();
+    for row in window.rows {
+        for column in window.columns.clone() {
+            let at = row * pair.size.width + column;
+            let (pred, gt) = (pair.pred[at], pair.gt[at]);
+            if !(gt > protocol.min_depth && gt < protocol.max_depth) {
+                continue;
+            }
+            if !pred.is_finite() {
+                return Err(MetricsError::NonFinitePrediction {
+                    row,
+                    column,
+                    value: pred,
+                });
+            }
+            pairs.push((pred, gt));
+        }
+    }
+    if pairs.is_empty() {
+        return Err(MetricsError::NoValidPixel {
+            protocol: protocol.name.clone(),
+            min_depth: protocol.min_depth,
+            max_depth: protocol.max_depth,
+        });
+    }
+
+    let scale = if protocol.median_scaling {
+        let pred_median = median(pairs.iter().map(|pair| pair.0).collect());
+        if pred_median <= 0.0 {
+            return Err(MetricsError::MedianScaling {
+                median: pred_median,
+            });
+        }
+        median(pairs.iter().map(|pair| pair.1).collect()) / pred_median
+    } else {
+        1.0
+    };
+    for (pred, _) in &mut pairs {
+        // Scaled in f64: a scale of 1 then leaves the prediction as it was, and no product overflows.
+        *pred = ((f64::from(*pred) * scale) as f32).clamp(protocol.min_depth, protocol.max_depth);
+    }
+    Ok(pairs)
+}
+
+/// The middle value, or the mean of the two middle values, of a non-empty list.
+fn median(mut values: Vec<f32>) -> f64 {
+    values.sort_unstable_by(f32::total_cmp);
+    let upper = values.len() / 2;
+    let lower = (values.len() - 1) / 2;
+    f64::midpoint(f64::from(values[lower]), f64::from(values[upper]))
+}
+
+/// The depth errors of one image under a protocol, each a mean over the image's valid pixels.
+///
+/// The ratio max(p/d, d/p) is taken and compared in `f32`, as the reference implementation does: a pixel that lies on
+/// a threshold counts alike. Everything else is computed in `f64`.
+///
+/// # Errors
+/// As [`valid_pairs`].
+pub fn depth_errors(
+    pair: DepthPair<'_>,
+    protocol: &EvalProtocol,
+) -> Result<DepthErrors, MetricsError> {
+    const THRESHOLDS: [f32; 6] = [1.02, 1.05, 1.10, 1.25, 1.25 * 1.25, 1.25 * 1.25 * 1.25];
+
+    let pairs = valid_pairs(pair, protocol)?;
+    let mut within = [0u64; THRESHOLDS.len()];
+    let (mut squared, mut squared_relative, mut absolute_relative) = (0.0, 0.0, 0.0);
+    let (mut log, mut log_absolute, mut log_squared) = (0.0, 0.0, 0.0);
+    for &(pred, gt) in &pairs {
+        let ratio = (pred / gt).max(gt / pred);
+        for (count, threshold) in within.iter_mut().zip(THRESHOLDS) {
+            *count += u64::from(ratio < threshold);
+        }
+        let (pred, gt) = (f64::from(pred), f64::from(gt));
+        let difference = pred - gt;
+        squared += difference * difference;
+        squared_relative += difference * difference / gt;
+        absolute_relative += difference.abs() / gt;
+        let log_ratio = pred.ln() - gt.ln();
+        log += log_ratio;
+        log_absolute += log_ratio.abs();
+        log_squared += log_ratio * log_ratio;
+    }
+
+    let count = pairs.len() as f64;
+    let fraction = |index: usize| within[index] as f64 / count;
+    let log_variance = log_squared / count - (log / count).powi(2);
+    Ok(DepthErrors {
+        pixels: pairs.len() as u64,
+        delta_1_02: fraction(0),
+        delta_1_05: fraction(1),
+        delta_1_10: fraction(2),
+        delta_1: fraction(3),
+        delta_2: fraction(4),
+        delta_3: fraction(5),
+        rmse: (squared / count).sqrt(),
+        rmse_log: (log_squared / count).sqrt(),
+        abs_rel: absolute_relative / count,
+        sq_rel: squared_relative / count,
+        log10: log_absolute / count / std::f64::consts::LN_10,
+        // Rounding can push a zero variance below zero.
+        silog: 100.0 * log_variance.max(0.0).sqrt(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::Crop;
+
+    const SIZE: ImageSize = ImageSize::new(1, 3);
+
+    fn protocol() -> EvalProtocol {
+        EvalProtocol::preset("nyu-full").unwrap()
+    }
+
+    fn errors(pred: &[f32; 3], gt: &[f32; 3]) -> Result<DepthErrors, MetricsError> {
+        depth_errors(
+            DepthPair {
+                pred,
+                gt,
+                size: SIZE,
+            },
+            &protocol(),
+        )
+    }
+
+    fn assert_near(found: f64, expected: f64) {
+        assert!(
+            (found - expected).abs() < 1e-6 * expected.abs().max(1.0),
+            "found {found}, expected {expected}"
+        );
+    }
+
+    #[test]
+    fn two_pixels_by_hand() {
+        let errors = errors(&[1.0, 4.0, 9.0], &[2.0, 4.0, 0.0]).unwrap();
+        let half_ln_squared = std::f64::consts::LN_2.powi(2) / 2.0;
+        assert_eq!(errors.pixels, 2);
+        assert_eq!((errors.delta_1_02, errors.delta_3), (0.5, 0.5));
+        assert_near(errors.rmse, 0.5_f64.sqrt());
+        assert_near(errors.abs_rel, 0.25);
+        assert_near(errors.sq_rel, 0.25);
+        assert_near(errors.rmse_log, half_ln_squared.sqrt());
+        assert_near(errors.log10, 2.0_f64.log10() / 2.0);
+        // g is -ln 2 and 0: variance (ln 2)² / 4.
+        assert_near(errors.silog, 100.0 * (half_ln_squared / 2.0).sqrt());
+    }
+
+    #[test]
+    fn a_constant_scale_is_invisible_to_silog_and_to_median_scaling() {
+        let gt = [1.0, 2.0, 4.0];
+        let pair = DepthPair {
+            pred: &[2.0, 4.0, 8.0],
+            gt: &gt,
+            size: SIZE,
+        };
+        let plain = depth_errors(pair, &protocol()).unwrap();
+        assert_near(plain.silog, 0.0);
+        assert_near(plain.abs_rel, 1.0);
+        let scaled = EvalProtocol {
+            median_scaling: true,
+            ..protocol()
+        };
+        assert_near(depth_errors(pair, &scaled).unwrap().abs_rel, 0.0);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_middle_two() {
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert_eq!(median(vec![4.0, 1.0, 3.0]), 3.0);
+    }
+
+    #[test]
+    fn predictions_are_clamped_to_the_depth_range() {
+        let clamped = errors(&[-3.0, 50.0, 1.0], &[1.0, 5.0, 0.0]).unwrap();
+        let plain = errors(&[1e-3, 10.0, 1.0], &[1.0, 5.0, 0.0]).unwrap();
+        assert_eq!(clamped, plain);
+    }
+
+    #[test]
+    fn only_ground_truth_strictly_inside_the_range_counts() {
+        let gt = [10.0, 1e-3, 3.0];
+        assert_eq!(errors(&[f32::NAN, f32::NAN, 3.0], &gt).unwrap().pixels, 1);
+        let gt = [f32::NAN, f32::INFINITY, 3.0];
+        assert_eq!(errors(&[1.0, 1.0, 3.0], &gt).unwrap().pixels, 1);
+    }
+
+    #[test]
+    fn bad_input_is_an_error() {
+        assert!(matches!(
+            errors(&[1.0; 3], &[0.0, -1.0, f32::NAN]),
+            Err(MetricsError::NoValidPixel { .. })
+        ));
+        assert!(matches!(
+            errors(&[1.0, f32::INFINITY, 1.0], &[1.0; 3]),
+            Err(MetricsError::NonFinitePrediction {
+                row: 0,
+                column: 1,
+                ..
+            })
+        ));
+        let short = DepthPair {
+            pred: &[1.0; 2],
+            gt: &[1.0; 3],
+            size: SIZE,
+        };
+        assert!(matches!(
+            depth_errors(short, &protocol()),
+            Err(MetricsError::Length { found: 2, .. })
+        ));
+        let scaled = EvalProtocol {
+            median_scaling: true,
+            ..protocol()
+        };
+        let negative = DepthPair {
+            pred: &[-1.0; 3],
+            gt: &[1.0; 3],
+            size: SIZE,
+        };
+        assert!(matches!(
+            depth_errors(negative, &scaled),
+            Err(MetricsError::MedianScaling { .. })
+        ));
+    }
+
+    #[test]
+    fn pixels_outside_the_crop_do_not_matter() {
+        let mut cropped = protocol();
+        cropped.crop = Crop::Pixels {
+            top: 0,
+            bottom: 1,
+            left: 1,
+            right: 3,
+            size: SIZE,
+        };
+        let pair = DepthPair {
+            pred: &[f32::NAN, 2.0, 3.0],
+            gt: &[1.0, 2.0, 4.0],
+            size: SIZE,
+        };
+        let pairs = valid_pairs(pair, &cropped).unwrap();
+        assert_eq!(pairs, [(2.0, 2.0), (3.0, 4.0)]);
+    }
+
+    #[test]
+    fn names_and_values_are_the_fields_in_order() {
+        let errors = errors(&[1.0, 3.0, 9.0], &[2.0, 4.0, 8.0]).unwrap();
+        let json = serde_json::to_value(&errors).unwrap();
+        for (name, value) in DepthErrors::NAMES.iter().zip(errors.values()) {
+            assert_eq!(json[name].as_f64(), Some(value), "{name}");
+        }
+        assert_eq!(
+            DepthErrors::from_values(errors.pixels, errors.values()),
+            errors
+        );
+    }
+}

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Code map
+//!
+//! | module | holds |
+//! |---|---|
+//! | `protocol` | which pixels count: [`EvalProtocol`], [`Crop`] |
+//! | `depth_errors` | errors of one image: [`depth_errors`], [`DepthErrors`] |
+//! | `error_tally` | errors of many images: [`ErrorTally`], [`ErrorSummary`] |
+//! | `bins` | depth ranges: [`DepthBins`] |
+//! | `bin_weights` | pooling a feature map by depth without upsampling it: [`BinWeights`] |
+//! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
+//! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
+//! | [`results`] | the JSON documents that programs exchange |
+//!
+//! **Invariants.** Slices are row-major, depths are metres, sums are `f64`. A value that is not defined is an
+//! `Option`, never NaN. The crate reads no file, prints nothing and knows no tensor library.
+
+mod bin_weights;
+mod bins;
+mod depth_errors;
+mod error;
+mod error_tally;
+mod protocol;
+mod response;
+pub mod results;
+mod selectivity;
+mod size;
+
+pub use bin_weights::BinWeights;
+pub use bins::{BinKind, DepthBins};
+pub use depth_errors::{DepthErrors, DepthPair, depth_errors, valid_pairs};
+pub use error::MetricsError;
+pub use error_tally::{ErrorSummary, ErrorTally};
+pub use protocol::{Crop, EvalProtocol};
+pub use response::ResponseTally;
+pub use selectivity::{
+    DEFAULT_MIN_PIXELS, Estimator, LayerSelectivity, UnitAssignment, UnitSelectivity,
+};
+pub use size::ImageSize;

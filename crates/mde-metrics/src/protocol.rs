@@ -1,0 +1,316 @@
+//! Evaluation protocols: which pixels of an image count, and what is done to the prediction before.
+
+use crate::{ImageSize, MetricsError};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The part of an image that is scored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Crop {
+    /// The whole image.
+    None,
+    /// Rows `top..bottom` and columns `left..right` of an image of exactly `size`.
+    Pixels {
+        /// First row.
+        top: usize,
+        /// One past the last row.
+        bottom: usize,
+        /// First column.
+        left: usize,
+        /// One past the last column.
+        right: usize,
+        /// The only image size that these numbers are meant for.
+        size: ImageSize,
+    },
+    /// As `Pixels`, each number a fraction of the height or width, cut down to a whole pixel.
+    Fractions {
+        /// First row.
+        top: f64,
+        /// One past the last row.
+        bottom: f64,
+        /// First column.
+        left: f64,
+        /// One past the last column.
+        right: f64,
+    },
+    /// The window of `size` at the bottom, centred from left to right (the KITTI benchmark crop), then `within` it.
+    BottomCentre {
+        /// The window's size; smaller images are an error.
+        size: ImageSize,
+        /// A crop of the window.
+        within: Box<Crop>,
+    },
+}
+
+/// Garg et al. (ECCV 2016), the usual KITTI crop.
+const GARG: Crop = Crop::Fractions {
+    top: 0.40810811,
+    bottom: 0.99189189,
+    left: 0.03594771,
+    right: 0.96405229,
+};
+
+/// The crop of Eigen, Puhrsch and Fergus (NIPS 2014) on KITTI.
+const EIGEN_KITTI: Crop = Crop::Fractions {
+    top: 0.3324324,
+    bottom: 0.91351351,
+    left: 0.0359477,
+    right: 0.96405229,
+};
+
+/// The rows and columns that are scored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Window {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+}
+
+impl Crop {
+    /// The rows and columns of an image of `size` that this crop keeps.
+    pub(crate) fn window(&self, size: ImageSize) -> Result<Window, MetricsError> {
+        let (rows, columns) = match self {
+            Crop::None => (0..size.height, 0..size.width),
+            Crop::Pixels {
+                top,
+                bottom,
+                left,
+                right,
+                size: expected,
+            } => {
+                if *expected != size {
+                    return Err(MetricsError::CropSize {
+                        expected: *expected,
+                        found: size,
+                    });
+                }
+                (*top..*bottom, *left..*right)
+            }
+            Crop::Fractions {
+                top,
+                bottom,
+                left,
+                right,
+            } => {
+                // A float-to-integer cast truncates and saturates, as the published crops do.
+                let cut = |fraction: f64, length: usize| (fraction * length as f64) as usize;
+                (
+                    cut(*top, size.height)..cut(*bottom, size.height),
+                    cut(*left, size.width)..cut(*right, size.width),
+                )
+            }
+            Crop::BottomCentre {
+                size: window,
+                within,
+            } => {
+                if size.height < window.height || size.width < window.width {
+                    return Err(MetricsError::CropSize {
+                        expected: *window,
+                        found: size,
+                    });
+                }
+                let top = size.height - window.height;
+                let left = (size.width - window.width) / 2;
+                let inner = within.window(*window)?;
+                (
+                    inner.rows.start + top..inner.rows.end + top,
+                    inner.columns.start + left..inner.columns.end + left,
+                )
+            }
+        };
+        let inside = rows.end <= size.height && columns.end <= size.width;
+        if !inside || rows.is_empty() || columns.is_empty() {
+            return Err(MetricsError::EmptyCrop { size });
+        }
+        Ok(Window { rows, columns })
+    }
+}
+
+/// How predictions are compared with ground truth.
+///
+/// A pixel is valid where `min_depth < gt < max_depth` (so the ground truth is finite) inside the crop. There the
+/// prediction is multiplied by median(gt) / median(pred) if `median_scaling` is set, then clamped to
+/// `[min_depth, max_depth]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvalProtocol {
+    /// The preset's name, or the user's own.
+    pub name: String,
+    /// Ground truth at or below this is not scored, metres.
+    pub min_depth: f32,
+    /// Ground truth at or above this is not scored, metres.
+    pub max_depth: f32,
+    /// The part of the image that is scored.
+    pub crop: Crop,
+    /// Fit the prediction's scale to each image's ground truth first. Off in every preset.
+    pub median_scaling: bool,
+}
+
+impl EvalProtocol {
+    /// The names that [`EvalProtocol::preset`] knows.
+    pub const fn names() -> &'static [&'static str] {
+        &[
+            "nyu-mff",
+            "nyu-eigen",
+            "nyu-full",
+            "kitti-garg",
+            "kitti-eigen",
+            "kitti-bts",
+        ]
+    }
+
+    /// A protocol of the literature.
+    ///
+    /// | name | valid depth | scored part |
+    /// |---|---|---|
+    /// | `nyu-mff` | 0.001 to 10 m | all of the map; the resize and the centre crop to 228x304 are the data transform's |
+    /// | `nyu-eigen` | 0.001 to 10 m | rows 45..471, columns 41..601 of 480x640 |
+    /// | `nyu-full` | 0.001 to 10 m | all of the map |
+    /// | `kitti-garg` | 0.001 to 80 m | the Garg crop |
+    /// | `kitti-eigen` | 0.001 to 80 m | the Eigen crop |
+    /// | `kitti-bts` | 0.001 to 80 m | the benchmark crop (352x1216, bottom centre), then the Garg crop of that |
+    ///
+    /// # Errors
+    /// [`MetricsError::UnknownProtocol`], which lists the names.
+    pub fn preset(name: &str) -> Result<Self, MetricsError> {
+        let (max_depth, crop) = match name {
+            "nyu-mff" | "nyu-full" => (10.0, Crop::None),
+            "nyu-eigen" => (
+                10.0,
+                Crop::Pixels {
+                    top: 45,
+                    bottom: 471,
+                    left: 41,
+                    right: 601,
+                    size: ImageSize::new(480, 640),
+                },
+            ),
+            "kitti-garg" => (80.0, GARG),
+            "kitti-eigen" => (80.0, EIGEN_KITTI),
+            "kitti-bts" => (
+                80.0,
+                Crop::BottomCentre {
+                    size: ImageSize::new(352, 1216),
+                    within: Box::new(GARG),
+                },
+            ),
+            _ => {
+                return Err(MetricsError::UnknownProtocol {
+                    name: name.to_owned(),
+                    known: Self::names(),
+                });
+            }
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            min_depth: 1e-3,
+            max_depth,
+            crop,
+            median_scaling: false,
+        })
+    }
+
+    /// Checks the depth range: logarithms and ratios need `0 < min_depth < max_depth`, both finite.
+    pub(crate) fn check(&self) -> Result<(), MetricsError> {
+        if self.min_depth > 0.0 && self.min_depth < self.max_depth && self.max_depth.is_finite() {
+            return Ok(());
+        }
+        Err(MetricsError::InvalidProtocol {
+            name: self.name.clone(),
+            reason: format!(
+                "needs finite depths 0 < min_depth < max_depth, found {} and {}",
+                self.min_depth, self.max_depth
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn window(name: &str, height: usize, width: usize) -> Result<Window, MetricsError> {
+        EvalProtocol::preset(name)?
+            .crop
+            .window(ImageSize::new(height, width))
+    }
+
+    #[test]
+    fn every_name_is_a_preset() {
+        for name in EvalProtocol::names() {
+            let protocol = EvalProtocol::preset(name).unwrap();
+            assert_eq!(&protocol.name, name);
+            assert!(!protocol.median_scaling);
+            protocol.check().unwrap();
+            let json = serde_json::to_string(&protocol).unwrap();
+            assert_eq!(
+                serde_json::from_str::<EvalProtocol>(&json).unwrap(),
+                protocol
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_known_ones() {
+        let message = EvalProtocol::preset("nyu").unwrap_err().to_string();
+        for name in EvalProtocol::names() {
+            assert!(message.contains(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn crops_of_common_sizes() {
+        let expect = |rows, columns| Ok(Window { rows, columns });
+        assert_eq!(window("nyu-eigen", 480, 640), expect(45..471, 41..601));
+        assert_eq!(window("nyu-mff", 228, 304), expect(0..228, 0..304));
+        assert_eq!(window("kitti-garg", 375, 1242), expect(153..371, 44..1197));
+        assert_eq!(window("kitti-eigen", 375, 1242), expect(124..342, 44..1197));
+        // Garg of 352x1216 is rows 143..349, columns 43..1172; the window starts at row 23, column 13.
+        assert_eq!(window("kitti-bts", 375, 1242), expect(166..372, 56..1185));
+        assert_eq!(window("kitti-bts", 352, 1216), expect(143..349, 43..1172));
+    }
+
+    #[test]
+    fn a_crop_that_does_not_fit_is_an_error() {
+        assert!(matches!(
+            window("nyu-eigen", 479, 640),
+            Err(MetricsError::CropSize { .. })
+        ));
+        assert!(matches!(
+            window("kitti-bts", 351, 1216),
+            Err(MetricsError::CropSize { .. })
+        ));
+        assert!(matches!(
+            window("kitti-garg", 1, 1),
+            Err(MetricsError::EmptyCrop { .. })
+        ));
+        let size = ImageSize::new(4, 4);
+        let beyond = Crop::Pixels {
+            top: 0,
+            bottom: 5,
+            left: 0,
+            right: 4,
+            size,
+        };
+        assert!(beyond.window(size).is_err());
+    }
+
+    #[test]
+    fn the_depth_range_is_checked() {
+        let mut protocol = EvalProtocol::preset("nyu-mff").unwrap();
+        for (min_depth, max_depth) in [
+            (0.0, 10.0),
+            (5.0, 5.0),
+            (0.1, f32::INFINITY),
+            (f32::NAN, 10.0),
+            (0.1, f32::NAN),
+        ] {
+            (protocol.min_depth, protocol.max_depth) = (min_depth, max_depth);
+            assert!(matches!(
+                protocol.check(),
+                Err(MetricsError::InvalidProtocol { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Depth selectivity of a layer's units, from a response tally, with two estimators; and the assignment of bins to units.
+
+use crate::{MetricsError, ResponseTally};
+use serde::{Deserialize, Serialize};
+
+/// Bins with fewer pixels than this are left out by [`Estimator::valid_bins`]: a mean over fewer of an image's
+/// strongly correlated pixels says little.
+pub const DEFAULT_MIN_PIXELS: u64 = 100;
+
+/// How the mean response per bin is read from a tally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Estimator {
+    /// The paper's code, quirks included: depths beyond the last edge count in bin 0, and an empty bin counts as
+    /// response 0. A unit with the same response everywhere then scores (K - m) / (K + m - 2) when m of K bins are
+    /// filled: use it for comparison with published numbers only.
+    Reference,
+    /// Depths beyond the last edge are dropped, and so are bins with fewer than `min_pixels` pixels (an empty bin in
+    /// any case).
+    ValidBins {
+        /// Least number of pixels of a bin that is used.
+        min_pixels: u64,
+    },
+}
+
+impl Estimator {
+    /// [`Estimator::ValidBins`] with [`DEFAULT_MIN_PIXELS`].
+    pub const fn valid_bins() -> Self {
+        Self::ValidBins {
+            min_pixels: DEFAULT_MIN_PIXELS,
+        }
+    }
+}
+
+impl std::fmt::Display for Estimator {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Reference => "reference",
+            Self::ValidBins { .. } => "valid-bins",
+        })
+    }
+}
+
+/// Depth selectivity of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitSelectivity {
+    /// (p - r) / (p + r), p = |R| at the preferred bin, r = the mean of |R| over the other bins used. `None` for a
+    /// unit that never responds, and where fewer than two bins are used (with K = 1, always).
+    pub selectivity: Option<f64>,
+    /// The bin with the greatest |R|, the first of equals. `None` for a unit that never responds.
+    pub preferred_bin: Option<usize>,
+    /// R, with its sign, at the preferred bin.
+    pub response: Option<f64>,
+}
+
+/// Depth selectivity of a layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerSelectivity {
+    /// Mean over the units that have a value.
+    pub mean: Option<f64>,
+    /// Bins that the estimator used: K for the reference.
+    pub bins_used: usize,
+    /// Every unit, in the layer's order.
+    pub units: Vec<UnitSelectivity>,
+}
+
+impl LayerSelectivity {
+    fn of(bins_used: usize, units: Vec<UnitSelectivity>) -> Self {
+        let values: Vec<f64> = units.iter().filter_map(|unit| unit.selectivity).collect();
+        let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
+        Self {
+            mean,
+            bins_used,
+            units,
+        }
+    }
+}
+
+/// Which bin each unit owns in training: unit k of N owns bin floor(k K / N).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnitAssignment {
+    units: usize,
+    bins: usize,
+}
+
+impl UnitAssignment {
+    /// Shares `bins` bins out among `units` units.
+    ///
+    /// # Errors
+    /// [`MetricsError::InvalidAssignment`] unless 1 <= bins <= units: with more bins, some would have no owner.
+    pub fn new(units: usize, bins: usize) -> Result<Self, MetricsError> {
+        if bins == 0 || bins > units {
+            return Err(MetricsError::InvalidAssignment { units, bins });
+        }
+        Ok(Self { units, bins })
+    }
+
+    /// The bin that a unit (below [`UnitAssignment::units`]) owns.
+    pub fn owner(&self, unit: usize) -> usize {
+        unit * self.bins / self.units
+    }
+
+    /// Number of units.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Number of bins.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+}
+
+impl ResponseTally {
+    /// R: the mean response of each unit in each bin, `[units][K]`. `None` where the estimator leaves a bin out.
+    pub fn mean_response(&self, estimator: Estimator) -> Vec<Vec<Option<f64>>> {
+        (0..self.units())
+            .map(|unit| self.unit_response(unit, estimator))
+            .collect()
+    }
+
+    fn unit_response(&self, unit: usize, estimator: Estimator) -> Vec<Option<f64>> {
+        let bins = self.bins().len();
+        let sums = &self.sums()[unit * (bins + 1)..(unit + 1) * (bins + 1)];
+        (0..bins)
+            .map(|bin| match estimator {
+                Estimator::Reference => {
+                    let (mut sum, mut count) = (sums[bin], self.counts()[bin]);
+                    if bin == 0 {
+                        sum += sums[bins];
+                        count += self.counts()[bins];
+                    }
+                    Some(if count == 0 { 0.0 } else { sum / count as f64 })
+                }
+                Estimator::ValidBins { min_pixels } => {
+                    let count = self.counts()[bin];
+                    (count >= min_pixels.max(1)).then(|| sums[bin] / count as f64)
+                }
+            })
+            .collect()
+    }
+
+    /// Bins that the estimator uses.
+    fn bins_used(&self, estimator: Estimator) -> usize {
+        let counts = &self.counts()[..self.bins().len()];
+        match estimator {
+            Estimator::Reference => counts.len(),
+            Estimator::ValidBins { min_pixels } => counts
+                .iter()
+                .filter(|&&count| count >= min_pixels.max(1))
+                .count(),
+        }
+    }
+
+    /// Depth selectivity of every unit at the bin it prefers.
+    pub fn selectivity(&self, estimator: Estimator) -> LayerSelectivity {
+        let units = (0..self.units())
+            .map(|unit| {
+                let response = self.unit_response(unit, estimator);
+                let preferred_bin = strongest_bin(&response);
+                UnitSelectivity {
+                    selectivity: preferred_bin.and_then(|bin| selectivity_at(&response, bin)),
+                    preferred_bin,
+                    response: preferred_bin.and_then(|bin| response[bin]),
+                }
+            })
+            .collect();
+        LayerSelectivity::of(self.bins_used(estimator), units)
+    }
+
+    /// Depth selectivity of every unit at the bin it was assigned: in the result, `preferred_bin` is the owned bin and
+    /// `response` the response there. A unit whose own bin holds no pixel scores 0 under the reference estimator, as in
+    /// the training loss, and has no value under the valid-bins estimator.
+    ///
+    /// # Errors
+    /// [`MetricsError::Mismatch`] if the assignment is for another number of units or bins.
+    pub fn assigned_selectivity(
+        &self,
+        assignment: &UnitAssignment,
+        estimator: Estimator,
+    ) -> Result<LayerSelectivity, MetricsError> {
+        for (what, expected, found) in [
+            ("units of the assignment", self.units(), assignment.units()),
+            (
+                "bins of the assignment",
+                self.bins().len(),
+                assignment.bins(),
+            ),
+        ] {
+            if expected != found {
+                return Err(MetricsError::Mismatch {
+                    what,
+                    expected,
+                    found,
+                });
+            }
+        }
+        let units = (0..self.units())
+            .map(|unit| {
+                let owned = assignment.owner(unit);
+                let response = self.unit_response(unit, estimator);
+                let absent = estimator == Estimator::Reference && self.reference_count(owned) == 0;
+                UnitSelectivity {
+                    selectivity: if absent {
+                        Some(0.0)
+                    } else {
+                        selectivity_at(&response, owned)
+                    },
+                    preferred_bin: Some(owned),
+                    response: response[owned],
+                }
+            })
+            .collect();
+        Ok(LayerSelectivity::of(self.bins_used(estimator), units))
+    }
+
+    /// Pixels of a bin as the reference counts them.
+    fn reference_count(&self, bin: usize) -> u64 {
+        let beyond = if bin == 0 {
+            self.counts()[self.bins().len()]
+        } else {
+            0
+        };
+        self.counts()[bin] + beyond
+    }
+}
+
+/// The bin with the greatest |R| > 0, the first of equals.
+fn strongest_bin(response: &[Option<f64>]) -> Option<usize> {
+    let mut strongest = None;
+    let mut greatest = 0.0;
+    for (bin, value) in response.iter().enumerate() {
+        let strength = value.map_or(0.0, f64::abs);
+        if strength > greatest {
+            (strongest, greatest) = (Some(bin), strength);
+        }
+    }
+    strongest
+}
+
+/// (|R[bin]| - r) / (|R[bin]| + r), r = mean of |R| over the other bins that have a value; `None` without a value at
+/// `bin`, without other bins, or with no response anywhere.
+fn selectivity_at(response: &[Option<f64>], bin: usize) -> Option<f64> {
+    let own = response[bin]?.abs();
+    let (mut sum, mut count) = (0.0, 0u32);
+    for (other, value) in response.iter().enumerate() {
+        if let Some(value) = value
+            && other != bin
+        {
+            sum += value.abs();
+            count += 1;
+        }
+    }
+    if count == 0 {
+        return None;
+    }
+    let rest = sum / f64::from(count);
+    (own + rest > 0.0).then(|| (own - rest) / (own + rest))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::DepthBins;
+
+    const ONE_PIXEL: Estimator = Estimator::ValidBins { min_pixels: 1 };
+
+    /// A tally of K = counts.len() - 1 bins with these mean responses, the last one beyond the edges.
+    fn tally(counts: &[u64], means: &[&[f64]]) -> ResponseTally {
+        let k = counts.len() - 1;
+        let sums = means
+            .iter()
+            .flat_map(|row| {
+                row.iter()
+                    .zip(counts)
+                    .map(|(mean, &count)| mean * count as f64)
+            })
+            .collect();
+        let bins = DepthBins::uniform(0.0, k as f64, k).unwrap();
+        ResponseTally::from_parts(&bins, sums, counts.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_negative_response_is_preferred_by_its_magnitude() {
+        let tally = tally(&[10, 10, 10, 0], &[&[1.0, -4.0, 3.0, 0.0]]);
+        for estimator in [Estimator::Reference, ONE_PIXEL] {
+            let layer = tally.selectivity(estimator);
+            assert_eq!(layer.bins_used, 3);
+            let expected = UnitSelectivity {
+                selectivity: Some((4.0 - 2.0) / (4.0 + 2.0)),
+                preferred_bin: Some(1),
+                response: Some(-4.0),
+            };
+            assert_eq!(layer.units, [expected]);
+        }
+    }
+
+    #[test]
+    fn a_flat_unit_scores_zero_on_valid_bins_and_the_floor_on_the_reference() {
+        let (k, m) = (6.0, 4.0);
+        let tally = tally(&[5, 5, 0, 5, 5, 0, 0], &[&[2.0; 7]]);
+        let reference = tally.selectivity(Estimator::Reference);
+        let floor: f64 = (k - m) / (k + m - 2.0);
+        assert!((reference.mean.unwrap() - floor).abs() < 1e-12);
+        let valid = tally.selectivity(ONE_PIXEL);
+        assert_eq!((valid.mean, valid.bins_used), (Some(0.0), 4));
+    }
+
+    #[test]
+    fn depth_beyond_the_edges_counts_in_bin_0_of_the_reference_only() {
+        let tally = tally(&[1, 1, 3], &[&[0.0, 2.0, 4.0]]);
+        let reference = tally.mean_response(Estimator::Reference);
+        assert_eq!(reference, [[Some(3.0), Some(2.0)]]);
+        assert_eq!(tally.mean_response(ONE_PIXEL), [[Some(0.0), Some(2.0)]]);
+    }
+
+    #[test]
+    fn bins_with_few_pixels_are_left_out() {
+        let tally = tally(&[100, 99, 100, 0], &[&[1.0, 50.0, 3.0, 0.0]]);
+        let layer = tally.selectivity(Estimator::valid_bins());
+        assert_eq!(layer.bins_used, 2);
+        assert_eq!(layer.units[0].preferred_bin, Some(2));
+        assert_eq!(layer.units[0].selectivity, Some(0.5));
+        let responses = tally.mean_response(Estimator::valid_bins());
+        assert_eq!(responses, [[Some(1.0), None, Some(3.0)]]);
+        // An empty bin has no mean, whatever the threshold.
+        let zero = Estimator::ValidBins { min_pixels: 0 };
+        let empty = ResponseTally::new(1, tally.bins());
+        assert_eq!(empty.selectivity(zero).bins_used, 0);
+        assert_eq!(empty.selectivity(zero).mean, None);
+    }
+
+    #[test]
+    fn a_silent_unit_has_no_selectivity_and_leaves_the_mean_alone() {
+        let tally = tally(&[5, 5, 0], &[&[0.0; 3], &[3.0, 1.0, 0.0]]);
+        for estimator in [Estimator::Reference, ONE_PIXEL] {
+            let layer = tally.selectivity(estimator);
+            let silent = UnitSelectivity {
+                selectivity: None,
+                preferred_bin: None,
+                response: None,
+            };
+            assert_eq!(layer.units[0], silent);
+            assert_eq!(layer.mean, Some(0.5));
+        }
+    }
+
+    #[test]
+    fn one_bin_has_no_selectivity() {
+        let tally = tally(&[5, 0], &[&[2.0, 0.0]]);
+        for estimator in [Estimator::Reference, ONE_PIXEL] {
+            let layer = tally.selectivity(estimator);
+            assert_eq!(layer.mean, None);
+            assert_eq!(layer.units[0].selectivity, None);
+            assert_eq!(layer.units[0].preferred_bin, Some(0));
+        }
+    }
+
+    #[test]
+    fn assignments_share_bins_out_in_order() {
+        let assignment = UnitAssignment::new(7, 3).unwrap();
+        let owners: Vec<usize> = (0..7).map(|unit| assignment.owner(unit)).collect();
+        assert_eq!(owners, [0, 0, 0, 1, 1, 2, 2]);
+        for (units, bins) in [(0, 0), (4, 0), (0, 1), (3, 4)] {
+            assert!(UnitAssignment::new(units, bins).is_err());
+        }
+    }
+
+    #[test]
+    fn assigned_selectivity_is_taken_at_the_owned_bin() {
+        let tally = tally(
+            &[5, 5, 0, 0],
+            &[
+                &[3.0, 1.0, 0.0, 0.0],
+                &[3.0, 1.0, 0.0, 0.0],
+                &[3.0, 1.0, 0.0, 0.0],
+            ],
+        );
+        let assignment = UnitAssignment::new(3, 3).unwrap();
+        let scores = |estimator| -> Vec<Option<f64>> {
+            let layer = tally.assigned_selectivity(&assignment, estimator).unwrap();
+            layer.units.iter().map(|unit| unit.selectivity).collect()
+        };
+        // Bin 2 is absent. The reference counts it as response 0 among the others and scores 0 where it is owned.
+        assert_eq!(
+            scores(Estimator::Reference),
+            [Some(2.5 / 3.5), Some(-0.5 / 2.5), Some(0.0)]
+        );
+        assert_eq!(scores(ONE_PIXEL), [Some(0.5), Some(-0.5), None]);
+        let other = UnitAssignment::new(4, 3).unwrap();
+        assert!(tally.assigned_selectivity(&other, ONE_PIXEL).is_err());
+        let other = UnitAssignment::new(3, 2).unwrap();
+        assert!(tally.assigned_selectivity(&other, ONE_PIXEL).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! The layers that networks are made of: convolution and batch norm over `mde-ops`.
+
+use candle_core::{Result, Tensor, Var};
+use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
+use mde_ops::ConvConfig;
+
+use crate::Mode;
+
+impl Mode {
+    /// A parameter as this mode uses it: in eval detached, so that the graph of a forward pass is not kept.
+    pub(crate) fn parameter(self, tensor: &Tensor) -> Tensor {
+        match self {
+            Mode::Train => tensor.clone(),
+            Mode::Eval => tensor.detach(),
+        }
+    }
+}
+
+/// A square-kernel convolution.
+#[derive(Debug, Clone)]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: ConvConfig,
+}
+
+/// A convolution without bias, `weight` [out, in / groups, kernel, kernel].
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn conv2d(input: usize, out: usize, kernel: usize, config: ConvConfig, vb: VarBuilder) -> Result<Conv2d> {
+    let shape = (out, input / config.groups, kernel, kernel);
+    Ok(Conv2d { weight: vb.get_with_hints(shape, "weight", DEFAULT_KAIMING_UNIFORM)?, bias: None, config })
+}
+
+/// A convolution with bias, which begins at 0.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn conv2d_bias(input: usize, out: usize, kernel: usize, config: ConvConfig, vb: VarBuilder) -> Result<Conv2d> {
+    let bias = vb.get_with_hints(out, "bias", Init::Const(0.0))?;
+    Ok(Conv2d { bias: Some(bias), ..conv2d(input, out, kernel, config, vb)? })
+}
+
+/// Stride 1 with the padding that keeps the size of an odd kernel's input.
+pub fn same(kernel: usize) -> ConvConfig {
+    ConvConfig { padding: kernel / 2, ..ConvConfig::default() }
+}
+
+impl Conv2d {
+    /// [B, in, H, W] to [B, out, H', W'].
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let out = mde_ops::conv2d(x, &mode.parameter(&self.weight), self.config)?;
+        match &self.bias {
+            Some(bias) => out.broadcast_add(&mode.parameter(bias).reshape((1, (), 1, 1))?),
+            None => Ok(out),
+        }
+    }
+
+    pub(crate) fn weight(&self, mode: Mode) -> Tensor {
+        mode.parameter(&self.weight)
+    }
+}
+
+/// Batch norm with running averages (momentum 0.1, eps 1e-5, as PyTorch's default).
+#[derive(Debug, Clone)]
+pub struct BatchNorm2d {
+    weight: Tensor,
+    bias: Tensor,
+    running_mean: Var,
+    running_var: Var,
+}
+
+const MOMENTUM: f64 = 0.1;
+const EPS: f64 = 1e-5;
+
+/// Batch norm over `channels`.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn batch_norm2d(channels: usize, vb: VarBuilder) -> Result<BatchNorm2d> {
+    // `Var::from_tensor` shares the storage of a variable, so that updates reach the network's parameters.
+    let running = |name, value| Var::from_tensor(&vb.get_with_hints(channels, name, Init::Const(value))?);
+    Ok(BatchNorm2d {
+        weight: vb.get_with_hints(channels, "weight", Init::Const(1.0))?,
+        bias: vb.get_with_hints(channels, "bias", Init::Const(0.0))?,
+        running_mean: running("running_mean", 0.0)?,
+        running_var: running("running_var", 1.0)?,
+    })
+}
+
+impl BatchNorm2d {
+    /// [B, C, H, W] to the same shape.
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.normalise(x, mode, false)
+    }
+
+    /// Batch norm and ReLU in one pass.
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.normalise(x, mode, true)
+    }
+
+    fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
+        match mode {
+            Mode::Eval => {
+                let mean = self.running_mean.as_detached_tensor();
+                let var = self.running_var.as_detached_tensor();
+                let (weight, bias) = (self.weight.detach(), self.bias.detach());
+                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, EPS, relu)
+            }
+            Mode::Train => {
+                let (out, stats) = mde_ops::batch_norm_train(x, &self.weight, &self.bias, EPS, relu)?;
+                // PyTorch's running variance is the unbiased one.
+                let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
+                blend(&self.running_mean, &stats.mean)?;
+                blend(&self.running_var, &(stats.var * unbias)?)?;
+                Ok(out)
+            }
+        }
+    }
+}
+
+/// Moves a running average towards a batch's value.
+fn blend(running: &Var, batch: &Tensor) -> Result<()> {
+    running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (batch * MOMENTUM)?)?)
+}

@@ -1,0 +1,237 @@
+//! MFF: the network of Hu et al. 2019, "Revisiting Single Image Depth Estimation: Toward Higher Resolution Maps with
+//! Accurate Object Boundaries". An encoder (E), a decoder (D), multi-scale feature fusion (MFF) of the encoder's four
+//! stages, and a refinement (R) of both.
+//!
+//! ```text
+//! image ── stem ── block1 ── block2 ── block3 ── block4 ── 1x1 ── up1 ── up2 ── up3 ── up4 ── D ──┐
+//!                    │         │         │         │                                              R ── depth
+//!                    └─ up1 ───┴─ up2 ───┴─ up3 ───┴─ up4 ── concatenated ── 5x5 ──────── MFF ────┘
+//! ```
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use mde_ops::conv_after_resize;
+
+use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
+use crate::resnet::{ResNet, ResNetConfig, resnet};
+use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+
+/// The shape of an MFF network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MffConfig {
+    /// The encoder.
+    pub encoder: ResNetConfig,
+    /// Channels of the decoder after its 1x1 convolution and after each up-projection; the last is the units of D.
+    pub decoder: [usize; 5],
+    /// Channels of each of the four branches of the fusion; four times it is the units of MFF.
+    pub branch: usize,
+}
+
+impl MffConfig {
+    /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16.
+    pub fn on(encoder: ResNetConfig) -> Self {
+        let channels = encoder.channels()[3];
+        Self { encoder, decoder: [2, 4, 8, 16, 32].map(|divisor| channels / divisor), branch: 16 }
+    }
+
+    fn fused(&self) -> usize {
+        4 * self.branch
+    }
+
+    fn refined(&self) -> usize {
+        self.decoder[4] + self.fused()
+    }
+}
+
+/// The MFF network.
+#[derive(Debug, Clone)]
+pub struct Mff {
+    encoder: ResNet,
+    decoder: Decoder,
+    fusion: Fusion,
+    refinement: Refinement,
+    layers: Vec<LayerInfo>,
+}
+
+/// Where each layer stands in [`Mff::layers`].
+mod layer {
+    pub(super) const BLOCK1: usize = 0;
+    pub(super) const D: usize = 4;
+    pub(super) const MFF: usize = 5;
+    pub(super) const R_CONV0: usize = 6;
+    pub(super) const R_CONV1: usize = 7;
+}
+
+/// An MFF network from its parameters, under the reference implementation's names (`E.…`, `D.…`, `MFF.…`, `R.…`).
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn mff(config: MffConfig, vb: VarBuilder) -> Result<Mff> {
+    let channels = config.encoder.channels();
+    let mut layers: Vec<_> = (0..4)
+        .map(|block| LayerInfo::new(&format!("block{}", block + 1), channels[block], 4 << block))
+        .collect();
+    layers.extend([
+        LayerInfo::new("D", config.decoder[4], 2),
+        LayerInfo::new("MFF", config.fused(), 2),
+        LayerInfo::new("Rconv0", config.refined(), 2),
+        LayerInfo::new("Rconv1", config.refined(), 2),
+    ]);
+    Ok(Mff {
+        encoder: resnet(config.encoder, vb.pp("E"))?,
+        decoder: decoder(&config, vb.pp("D"))?,
+        fusion: fusion(&config, vb.pp("MFF"))?,
+        refinement: refinement(&config, vb.pp("R"))?,
+        layers,
+    })
+}
+
+impl DepthNet for Mff {
+    fn layers(&self) -> &[LayerInfo] {
+        &self.layers
+    }
+
+    fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
+        let mut x = self.encoder.stem(&input.image, mode)?;
+        // Half of the image, rounded up. The reference takes twice block1's size, which is the same for
+        // sizes that are multiples of 4.
+        let size = size(&x)?;
+        let mut blocks = Vec::with_capacity(4);
+        for index in 0..4 {
+            x = self.encoder.stage(index, &x, mode)?;
+            x = probe.visit(&self.layers[layer::BLOCK1 + index], x)?;
+            blocks.push(x.clone());
+        }
+        let decoded = self.decoder.forward(&blocks, size, mode)?;
+        let decoded = probe.visit(&self.layers[layer::D], decoded)?;
+        let fused = self.fusion.forward(&blocks, size, mode)?;
+        let fused = probe.visit(&self.layers[layer::MFF], fused)?;
+        self.refinement.forward(&Tensor::cat(&[decoded, fused], 1)?, mode, &self.layers, probe)
+    }
+}
+
+fn size(x: &Tensor) -> Result<(usize, usize)> {
+    let (_, _, h, w) = x.dims4()?;
+    Ok((h, w))
+}
+
+/// Up-projection (Laina et al. 2016 as MFF uses it): resize, then two 5x5 branches, the first with a further 3x3.
+#[derive(Debug, Clone)]
+struct UpProjection {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    conv1_2: Conv2d,
+    bn1_2: BatchNorm2d,
+    conv2: Conv2d,
+    bn2: BatchNorm2d,
+}
+
+fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjection> {
+    Ok(UpProjection {
+        conv1: conv2d(input, out, 5, same(5), vb.pp("conv1"))?,
+        bn1: batch_norm2d(out, vb.pp("bn1"))?,
+        conv1_2: conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
+        bn1_2: batch_norm2d(out, vb.pp("bn1_2"))?,
+        conv2: conv2d(input, out, 5, same(5), vb.pp("conv2"))?,
+        bn2: batch_norm2d(out, vb.pp("bn2"))?,
+    })
+}
+
+impl UpProjection {
+    fn forward(&self, x: &Tensor, (height, width): (usize, usize), mode: Mode) -> Result<Tensor> {
+        // Both 5x5 branches see the same resized input: one operation with their filters stacked.
+        let weight = Tensor::cat(&[self.conv1.weight(mode), self.conv2.weight(mode)], 0)?;
+        let both = conv_after_resize(x, &weight, height, width)?;
+        let branches = both.chunk(2, 1)?;
+        let first = self.bn1.forward_relu(&branches[0], mode)?;
+        let first = self.bn1_2.forward(&self.conv1_2.forward(&first, mode)?, mode)?;
+        let second = self.bn2.forward(&branches[1], mode)?;
+        (first + second)?.relu()
+    }
+}
+
+/// D: from the last block back up to half of the image's size.
+#[derive(Debug, Clone)]
+struct Decoder {
+    conv: Conv2d,
+    bn: BatchNorm2d,
+    ups: Vec<UpProjection>,
+}
+
+fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
+    let widths = config.decoder;
+    let ups = (0..4).map(|up| up_projection(widths[up], widths[up + 1], vb.pp(format!("up{}", up + 1))));
+    Ok(Decoder {
+        conv: conv2d(config.encoder.channels()[3], widths[0], 1, same(1), vb.pp("conv"))?,
+        bn: batch_norm2d(widths[0], vb.pp("bn"))?,
+        ups: ups.collect::<Result<_>>()?,
+    })
+}
+
+impl Decoder {
+    fn forward(&self, blocks: &[Tensor], out: (usize, usize), mode: Mode) -> Result<Tensor> {
+        let sizes = [size(&blocks[2])?, size(&blocks[1])?, size(&blocks[0])?, out];
+        let mut x = self.bn.forward_relu(&self.conv.forward(&blocks[3], mode)?, mode)?;
+        for (up, size) in self.ups.iter().zip(sizes) {
+            x = up.forward(&x, size, mode)?;
+        }
+        Ok(x)
+    }
+}
+
+/// MFF: every block brought to the output's size, fused.
+#[derive(Debug, Clone)]
+struct Fusion {
+    ups: Vec<UpProjection>,
+    conv: Conv2d,
+    bn: BatchNorm2d,
+}
+
+fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
+    let channels = config.encoder.channels();
+    let ups = (0..4).map(|up| up_projection(channels[up], config.branch, vb.pp(format!("up{}", up + 1))));
+    Ok(Fusion {
+        ups: ups.collect::<Result<_>>()?,
+        conv: conv2d(config.fused(), config.fused(), 5, same(5), vb.pp("conv"))?,
+        bn: batch_norm2d(config.fused(), vb.pp("bn"))?,
+    })
+}
+
+impl Fusion {
+    fn forward(&self, blocks: &[Tensor], out: (usize, usize), mode: Mode) -> Result<Tensor> {
+        let branches = self.ups.iter().zip(blocks).map(|(up, block)| up.forward(block, out, mode));
+        let fused = Tensor::cat(&branches.collect::<Result<Vec<_>>>()?, 1)?;
+        self.bn.forward_relu(&self.conv.forward(&fused, mode)?, mode)
+    }
+}
+
+/// R: D and MFF together to depth.
+#[derive(Debug, Clone)]
+struct Refinement {
+    conv0: Conv2d,
+    bn0: BatchNorm2d,
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    conv2: Conv2d,
+}
+
+fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
+    let channels = config.refined();
+    Ok(Refinement {
+        conv0: conv2d(channels, channels, 5, same(5), vb.pp("conv0"))?,
+        bn0: batch_norm2d(channels, vb.pp("bn0"))?,
+        conv1: conv2d(channels, channels, 5, same(5), vb.pp("conv1"))?,
+        bn1: batch_norm2d(channels, vb.pp("bn1"))?,
+        conv2: conv2d_bias(channels, 1, 5, same(5), vb.pp("conv2"))?,
+    })
+}
+
+impl Refinement {
+    fn forward(&self, x: &Tensor, mode: Mode, layers: &[LayerInfo], probe: &mut dyn Probe) -> Result<Tensor> {
+        let x = self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)?;
+        let x = probe.visit(&layers[layer::R_CONV0], x)?;
+        let x = self.bn1.forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
+        let x = probe.visit(&layers[layer::R_CONV1], x)?;
+        self.conv2.forward(&x, mode)
+    }
+}

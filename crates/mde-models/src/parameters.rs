@@ -1,0 +1,243 @@
+//! The named parameters of a network: made from a seed, loaded, saved, trained.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use candle_core::{DType, Device, Result, Shape, Tensor, Var};
+use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::ModelError;
+
+/// All parameters and running statistics of one network, in the order of their names.
+///
+/// Unlike candle's `VarMap` the initial values depend on nothing but the seed and the name, and iteration has
+/// one order: both are needed to reproduce a run to the bit.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    store: Arc<Store>,
+    device: Device,
+}
+
+#[derive(Debug)]
+struct Store {
+    seed: u64,
+    vars: Mutex<BTreeMap<String, Var>>,
+}
+
+impl Parameters {
+    /// An empty set, to be filled by building a network from [`Parameters::builder`].
+    pub fn new(seed: u64, device: &Device) -> Self {
+        let store = Store { seed, vars: Mutex::new(BTreeMap::new()) };
+        Self { store: Arc::new(store), device: device.clone() }
+    }
+
+    /// The builder that networks take their parameters from.
+    pub fn builder(&self) -> VarBuilder<'static> {
+        let backend = Box::new(Backend(self.store.clone()));
+        VarBuilder::from_backend(backend, DType::F32, self.device.clone())
+    }
+
+    /// The parameters that training changes, by name: all but the running statistics.
+    pub fn trainable(&self) -> Vec<(String, Var)> {
+        let vars = self.store.lock();
+        let trainable = vars.iter().filter(|(name, _)| !is_running_statistic(name));
+        trainable.map(|(name, var)| (name.clone(), var.clone())).collect()
+    }
+
+    /// Everything, by name.
+    pub fn all(&self) -> BTreeMap<String, Var> {
+        self.store.lock().clone()
+    }
+
+    /// Number of trainable values.
+    pub fn count(&self) -> usize {
+        self.trainable().iter().map(|(_, var)| var.elem_count()).sum()
+    }
+
+    /// Reads a `.safetensors` file into the parameters.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its names and shapes are not exactly those of the network
+    /// (`num_batches_tracked` aside); nothing is changed then.
+    pub fn load(&self, path: &Path) -> std::result::Result<KeyReport, ModelError> {
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu)
+            .map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+        self.assign(&tensors, path)
+    }
+
+    /// As [`Parameters::load`], from tensors that `origin` names.
+    ///
+    /// # Errors
+    /// See [`Parameters::load`].
+    pub fn assign(
+        &self,
+        tensors: &HashMap<String, Tensor>,
+        origin: &Path,
+    ) -> std::result::Result<KeyReport, ModelError> {
+        let vars = self.store.lock();
+        let report = KeyReport::compare(&vars, tensors);
+        if !report.is_match() {
+            return Err(ModelError::Mismatch { path: origin.to_owned(), report: Box::new(report) });
+        }
+        for (name, var) in vars.iter() {
+            if let Some(tensor) = tensors.get(name) {
+                var.set(&tensor.to_device(var.device())?.to_dtype(var.dtype())?)?;
+            }
+        }
+        Ok(report)
+    }
+
+    /// The current values, copied so that later training does not change them.
+    ///
+    /// # Errors
+    /// If a tensor cannot be copied.
+    pub fn snapshot(&self) -> Result<HashMap<String, Tensor>> {
+        let vars = self.store.lock();
+        vars.iter().map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?))).collect()
+    }
+}
+
+impl Store {
+    /// A panic in another thread leaves every variable whole, so a poisoned lock may be used.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
+        self.vars.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Backend(Arc<Store>);
+
+impl SimpleBackend for Backend {
+    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+        let mut vars = self.0.lock();
+        if let Some(var) = vars.get(name) {
+            if var.shape() != &shape {
+                candle_core::bail!("{name} is asked for as {shape:?} and as {:?}", var.shape());
+            }
+            return Ok(var.as_tensor().clone());
+        }
+        let value = initial(self.0.seed, name, &shape, init)?.to_dtype(dtype)?.to_device(device)?;
+        let var = Var::from_tensor(&value)?;
+        let tensor = var.as_tensor().clone();
+        vars.insert(name.to_owned(), var);
+        Ok(tensor)
+    }
+
+    fn get_unchecked(&self, name: &str, _dtype: DType, _device: &Device) -> Result<Tensor> {
+        match self.0.lock().get(name) {
+            Some(var) => Ok(var.as_tensor().clone()),
+            None => candle_core::bail!("there is no parameter {name}"),
+        }
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.0.lock().contains_key(name)
+    }
+}
+
+/// The initial value of a parameter: a function of seed, name, shape and kind alone.
+fn initial(seed: u64, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ fnv1a(name));
+    let (low, high) = match init {
+        Init::Const(value) => return Tensor::full(value as f32, shape, &Device::Cpu),
+        Init::Uniform { lo, up } => (lo as f32, up as f32),
+        // A normal distribution's variance, spread evenly.
+        Init::Randn { mean, stdev } => {
+            let half = stdev * 3f64.sqrt();
+            ((mean - half) as f32, (mean + half) as f32)
+        }
+        Init::Kaiming { .. } => {
+            // He et al. 2015: variance 2 / fan-in keeps the scale of activations through ReLUs.
+            let fan_in = shape.dims().iter().skip(1).product::<usize>().max(1);
+            let bound = (6.0 / fan_in as f32).sqrt();
+            (-bound, bound)
+        }
+    };
+    let values: Vec<f32> =
+        (0..shape.elem_count()).map(|_| low + (high - low) * rng.random::<f32>()).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu)
+}
+
+/// FNV-1a of a name, to give every parameter its own stream of the seed.
+fn fnv1a(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn is_running_statistic(name: &str) -> bool {
+    name.ends_with("running_mean") || name.ends_with("running_var")
+}
+
+/// How a file's tensors meet a network's parameters.
+#[derive(Debug, Clone, Default)]
+pub struct KeyReport {
+    /// Names that agree in both, shapes included.
+    pub matched: usize,
+    /// Parameters that the file lacks.
+    pub missing: Vec<String>,
+    /// Tensors that the network has no use for.
+    pub unexpected: Vec<String>,
+    /// Name, the network's shape, the file's shape.
+    pub shape_mismatch: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl KeyReport {
+    fn compare(vars: &BTreeMap<String, Var>, tensors: &HashMap<String, Tensor>) -> Self {
+        let mut report = Self::default();
+        for (name, var) in vars {
+            match tensors.get(name) {
+                None => report.missing.push(name.clone()),
+                Some(tensor) if tensor.dims() == var.dims() => report.matched += 1,
+                Some(tensor) => report.shape_mismatch.push((
+                    name.clone(),
+                    var.dims().to_vec(),
+                    tensor.dims().to_vec(),
+                )),
+            }
+        }
+        let unexpected = tensors.keys().filter(|name| {
+            // PyTorch counts the batches of each batch norm; nothing here uses that.
+            !vars.contains_key(*name) && !name.ends_with("num_batches_tracked")
+        });
+        report.unexpected = unexpected.cloned().collect();
+        report.unexpected.sort();
+        report
+    }
+
+    /// True if every parameter was found in its shape and nothing was left over.
+    pub fn is_match(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.shape_mismatch.is_empty()
+    }
+}
+
+impl fmt::Display for KeyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 10;
+        write!(
+            f,
+            "{} matched, {} missing, {} unexpected, {} of another shape",
+            self.matched,
+            self.missing.len(),
+            self.unexpected.len(),
+            self.shape_mismatch.len()
+        )?;
+        let missing = self.missing.iter().map(|name| format!("missing {name}"));
+        let unexpected = self.unexpected.iter().map(|name| format!("unexpected {name}"));
+        let shapes = self
+            .shape_mismatch
+            .iter()
+            .map(|(name, ours, theirs)| format!("{name} is {theirs:?}, the model has {ours:?}"));
+        for line in shapes.chain(missing).chain(unexpected).take(SHOWN) {
+            write!(f, "\n  {line}")?;
+        }
+        let rest = (self.missing.len() + self.unexpected.len() + self.shape_mismatch.len()).saturating_sub(SHOWN);
+        if rest > 0 {
+            write!(f, "\n  and {rest} more")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! ResNet encoders (He et al. 2016, "Deep Residual Learning for Image Recognition"), without the classifier, under
+//! torchvision's parameter names.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use mde_ops::{ConvConfig, PoolConfig, max_pool2d};
+
+use crate::Mode;
+use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, same};
+
+/// The shape of a ResNet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResNetConfig {
+    /// Blocks of two 3x3 convolutions, or bottlenecks of 1x1, 3x3, 1x1.
+    pub block: BlockKind,
+    /// Blocks per stage.
+    pub stages: [usize; 4],
+    /// Channels of the first stage's 3x3 convolutions; every stage doubles it.
+    pub width: usize,
+}
+
+/// The residual block of a ResNet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockKind {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// 1x1, 3x3 and 1x1 convolutions, the last with four times the channels.
+    Bottleneck,
+}
+
+impl BlockKind {
+    fn expansion(self) -> usize {
+        match self {
+            BlockKind::Basic => 1,
+            BlockKind::Bottleneck => 4,
+        }
+    }
+}
+
+impl ResNetConfig {
+    /// ResNet-18.
+    pub fn resnet18() -> Self {
+        Self { block: BlockKind::Basic, stages: [2, 2, 2, 2], width: 64 }
+    }
+
+    /// ResNet-34.
+    pub fn resnet34() -> Self {
+        Self { block: BlockKind::Basic, stages: [3, 4, 6, 3], width: 64 }
+    }
+
+    /// ResNet-50.
+    pub fn resnet50() -> Self {
+        Self { block: BlockKind::Bottleneck, stages: [3, 4, 6, 3], width: 64 }
+    }
+
+    /// Channels of the four stages' outputs.
+    pub fn channels(&self) -> [usize; 4] {
+        [1, 2, 4, 8].map(|factor| self.width * factor * self.block.expansion())
+    }
+}
+
+/// A ResNet up to its last stage.
+#[derive(Debug, Clone)]
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    stages: Vec<Vec<Block>>,
+}
+
+/// A ResNet from its parameters.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn resnet(config: ResNetConfig, vb: VarBuilder) -> Result<ResNet> {
+    let stem = ConvConfig { stride: 2, padding: 3, ..ConvConfig::default() };
+    let mut channels = config.width;
+    let mut stages = Vec::with_capacity(config.stages.len());
+    for (index, &blocks) in config.stages.iter().enumerate() {
+        let vb = vb.pp(format!("layer{}", index + 1));
+        let width = config.width << index;
+        let mut stage = Vec::with_capacity(blocks);
+        for number in 0..blocks {
+            let stride = if index > 0 && number == 0 { 2 } else { 1 };
+            stage.push(block(config.block, channels, width, stride, vb.pp(number))?);
+            channels = width * config.block.expansion();
+        }
+        stages.push(stage);
+    }
+    Ok(ResNet {
+        conv1: conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
+        bn1: batch_norm2d(config.width, vb.pp("bn1"))?,
+        stages,
+    })
+}
+
+impl ResNet {
+    /// The stem's convolution, batch norm and ReLU: [B, 3, H, W] to [B, width, H / 2, W / 2].
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.bn1.forward_relu(&self.conv1.forward(image, mode)?, mode)
+    }
+
+    /// One of the four stages, `index` from 0; the first begins with the max-pool.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        const POOL: PoolConfig = PoolConfig { kernel: 3, stride: 2, padding: 1, ceil_mode: false };
+        let mut x = if index == 0 { max_pool2d(x, POOL)? } else { x.clone() };
+        for block in &self.stages[index] {
+            x = block.forward(&x, mode)?;
+        }
+        Ok(x)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    convs: Vec<(Conv2d, BatchNorm2d)>,
+    downsample: Option<(Conv2d, BatchNorm2d)>,
+}
+
+fn block(kind: BlockKind, input: usize, width: usize, stride: usize, vb: VarBuilder) -> Result<Block> {
+    let out = width * kind.expansion();
+    let strided = |kernel| ConvConfig { stride, ..same(kernel) };
+    // (input, output, kernel, configuration); the stride sits on the 3x3 convolution, as in torchvision.
+    let plan = match kind {
+        BlockKind::Basic => vec![(input, width, 3, strided(3)), (width, out, 3, same(3))],
+        BlockKind::Bottleneck => {
+            vec![(input, width, 1, same(1)), (width, width, 3, strided(3)), (width, out, 1, same(1))]
+        }
+    };
+    let mut convs = Vec::with_capacity(plan.len());
+    for (index, (input, out, kernel, config)) in plan.into_iter().enumerate() {
+        let number = index + 1;
+        let conv = conv2d(input, out, kernel, config, vb.pp(format!("conv{number}")))?;
+        convs.push((conv, batch_norm2d(out, vb.pp(format!("bn{number}")))?));
+    }
+    let downsample = if stride != 1 || input != out {
+        let vb = vb.pp("downsample");
+        Some((conv2d(input, out, 1, strided(1), vb.pp("0"))?, batch_norm2d(out, vb.pp("1"))?))
+    } else {
+        None
+    };
+    Ok(Block { convs, downsample })
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let shortcut = match &self.downsample {
+            Some((conv, bn)) => bn.forward(&conv.forward(x, mode)?, mode)?,
+            None => x.clone(),
+        };
+        let mut out = x.clone();
+        for (index, (conv, bn)) in self.convs.iter().enumerate() {
+            out = conv.forward(&out, mode)?;
+            // The last ReLU comes after the addition.
+            let last = index + 1 == self.convs.len();
+            out = if last { bn.forward(&out, mode)? } else { bn.forward_relu(&out, mode)? };
+        }
+        (out + shortcut)?.relu()
+    }
+}

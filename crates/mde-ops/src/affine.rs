@@ -1,0 +1,188 @@
+//! `scale[c] * x + shift[c]`, with an optional ReLU in the same pass: batch norm in eval mode.
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu;
+
+/// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
+///
+/// `x` [B, C, H, W], `scale` and `shift` [C].
+///
+/// # Errors
+/// If the shapes do not agree or a dimension is empty.
+pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
+    check("channel_affine", x, scale, shift)?;
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op3(
+            &scale.contiguous()?,
+            &shift.contiguous()?,
+            ChannelAffine { relu },
+        )
+    } else {
+        crate::plain::channel_affine(x, scale, shift, relu)
+    }
+}
+
+/// The sizes of `x`, once `weight` and `bias` have a value per channel.
+pub(crate) fn check(
+    operation: &str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<(usize, usize, usize, usize)> {
+    let dims = crate::map_dims(operation, x)?;
+    if weight.dims() != [dims.1] || bias.dims() != [dims.1] {
+        candle_core::bail!(
+            "{operation}: weight {:?} and bias {:?} for {:?}: expected a value per channel",
+            weight.dims(),
+            bias.dims(),
+            x.dims()
+        );
+    }
+    Ok(dims)
+}
+
+struct ChannelAffine {
+    relu: bool,
+}
+
+impl CustomOp3 for ChannelAffine {
+    fn name(&self) -> &'static str {
+        "mde-channel-affine"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        scale: &CpuStorage,
+        scale_layout: &Layout,
+        shift: &CpuStorage,
+        shift_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let scale = cpu::values(scale, scale_layout)?;
+        let shift = cpu::values(shift, shift_layout)?;
+        let (_, c, h, w) = layout.shape().dims4()?;
+        let out = affine_planes(cpu::values(x, layout)?, h * w, self.relu, |plane| {
+            (scale[plane % c], shift[plane % c])
+        });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        scale: &Tensor,
+        _shift: &Tensor,
+        out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (_, c, h, w) = x.dims4()?;
+        cpu::with_values(
+            [x, scale, out, grad],
+            |[x_values, scale_values, out, grad]| {
+                let grad = mask(grad, out, self.relu);
+                let sums = channel_sums(&grad, x_values, c, h * w);
+                let grad_x =
+                    affine_planes(&grad, h * w, false, |plane| (scale_values[plane % c], 0.0));
+                Ok((
+                    Some(cpu::tensor(grad_x, x.shape())?),
+                    Some(cpu::tensor(
+                        sums.iter().map(|sum| sum.product as f32).collect(),
+                        c,
+                    )?),
+                    Some(cpu::tensor(
+                        sums.iter().map(|sum| sum.value as f32).collect(),
+                        c,
+                    )?),
+                ))
+            },
+        )
+    }
+}
+
+/// `scale * x + shift` plane by plane, then ReLU where asked.
+pub(crate) fn affine_planes(
+    x: &[f32],
+    pixels: usize,
+    relu: bool,
+    coefficients: impl Fn(usize) -> (f32, f32) + Sync,
+) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    out.par_chunks_mut(pixels.max(1))
+        .zip(x.par_chunks(pixels.max(1)))
+        .enumerate()
+        .for_each(|(plane, (out, x))| {
+            let (scale, shift) = coefficients(plane);
+            for (out, x) in out.iter_mut().zip(x) {
+                let value = scale * x + shift;
+                // Not `max`: a NaN must stay visible.
+                *out = if relu && value < 0.0 { 0.0 } else { value };
+            }
+        });
+    out
+}
+
+/// The gradient before the ReLU: zero where the output is not positive.
+pub(crate) fn mask<'a>(grad: &'a [f32], out: &[f32], relu: bool) -> std::borrow::Cow<'a, [f32]> {
+    if !relu {
+        return grad.into();
+    }
+    let mut masked = vec![0.0; grad.len()];
+    masked
+        .par_chunks_mut(1 << 14)
+        .zip(grad.par_chunks(1 << 14))
+        .zip(out.par_chunks(1 << 14))
+        .for_each(|((masked, grad), out)| {
+            for ((masked, grad), out) in masked.iter_mut().zip(grad).zip(out) {
+                *masked = if *out > 0.0 { *grad } else { 0.0 };
+            }
+        });
+    masked.into()
+}
+
+/// Sums over batch and pixels of one channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ChannelSums {
+    pub(crate) value: f64,
+    /// Of the value times the other operand.
+    pub(crate) product: f64,
+}
+
+/// Per channel, the sum of `values` and of `values * others`, both `[B, C, pixels]`.
+pub(crate) fn channel_sums(
+    values: &[f32],
+    others: &[f32],
+    channels: usize,
+    pixels: usize,
+) -> Vec<ChannelSums> {
+    (0..channels)
+        .into_par_iter()
+        .map(|channel| {
+            let mut sums = ChannelSums::default();
+            let planes = values.chunks_exact(pixels).zip(others.chunks_exact(pixels));
+            for (values, others) in planes.skip(channel).step_by(channels) {
+                // Short f32 runs vectorise; the sum of the runs is kept in f64.
+                for (values, others) in values.chunks(64).zip(others.chunks(64)) {
+                    let (mut value, mut product) = ([0f32; 8], [0f32; 8]);
+                    let (values, value_rest) = values.as_chunks::<8>();
+                    let (others, other_rest) = others.as_chunks::<8>();
+                    for (v, o) in values.iter().zip(others) {
+                        for lane in 0..8 {
+                            value[lane] += v[lane];
+                            product[lane] += v[lane] * o[lane];
+                        }
+                    }
+                    sums.value += f64::from(value.iter().sum::<f32>());
+                    sums.product += f64::from(product.iter().sum::<f32>());
+                    for (v, o) in value_rest.iter().zip(other_rest) {
+                        sums.value += f64::from(*v);
+                        sums.product += f64::from(*v) * f64::from(*o);
+                    }
+                }
+            }
+            sums
+        })
+        .collect()
+}

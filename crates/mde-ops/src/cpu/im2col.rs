@@ -1,0 +1,118 @@
+//! Unfolding an image into the columns that turn a convolution into a matrix product, and back.
+
+use std::ops::Range;
+
+/// The sizes of a convolution of one image, in one group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Geometry {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) kernel: (usize, usize),
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) dilation: usize,
+    pub(crate) out_height: usize,
+    pub(crate) out_width: usize,
+}
+
+impl Geometry {
+    /// Taps of the kernel.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel.0 * self.kernel.1
+    }
+
+    /// Pixels of an output plane.
+    pub(crate) fn out_pixels(&self) -> usize {
+        self.out_height * self.out_width
+    }
+
+    /// Pixels of an input plane.
+    pub(crate) fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// True where the columns are the image itself.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.kernel == (1, 1) && self.stride == 1 && self.padding == 0
+    }
+
+    /// The input row or column that output `position` reads at kernel `tap`, if inside `length`.
+    fn source(&self, position: usize, tap: usize, length: usize) -> Option<usize> {
+        (position * self.stride + tap * self.dilation)
+            .checked_sub(self.padding)
+            .filter(|&source| source < length)
+    }
+
+    /// The output columns whose tap `kx` falls inside the input.
+    fn inside(&self, kx: usize) -> Range<usize> {
+        let shift = kx * self.dilation;
+        let first = self.padding.saturating_sub(shift).div_ceil(self.stride);
+        // The last column reads ox * stride + shift - padding <= width - 1.
+        let end = match (self.width + self.padding).checked_sub(shift + 1) {
+            Some(reach) => (reach / self.stride + 1).min(self.out_width),
+            None => 0,
+        };
+        first.min(end)..end
+    }
+
+    /// Calls `visit(tap, output pixels, input start)` for every run of output pixels inside `rows` whose
+    /// tap lies inside the image; the run reads the input from `start` in steps of the stride.
+    fn runs(&self, rows: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>, usize)) {
+        for ky in 0..self.kernel.0 {
+            for kx in 0..self.kernel.1 {
+                let columns = self.inside(kx);
+                if columns.is_empty() {
+                    continue;
+                }
+                let x = columns.start * self.stride + kx * self.dilation - self.padding;
+                for oy in rows.clone() {
+                    if let Some(y) = self.source(oy, ky, self.height) {
+                        let row = (oy - rows.start) * self.out_width;
+                        visit(
+                            ky * self.kernel.1 + kx,
+                            row + columns.start..row + columns.end,
+                            y * self.width + x,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Unfolds `planes` (`[channels, height, width]`) for the output `rows` into `columns`
+    /// (`[channels * taps, rows * out_width]`), zero outside the image.
+    pub(crate) fn im2col(&self, planes: &[f32], rows: Range<usize>, columns: &mut [f32]) {
+        let pixels = rows.len() * self.out_width;
+        columns.fill(0.0);
+        let unfolded = columns.chunks_exact_mut(self.taps() * pixels);
+        for (plane, unfolded) in planes.chunks_exact(self.pixels()).zip(unfolded) {
+            self.runs(&rows, |tap, run, start| {
+                let target = &mut unfolded[tap * pixels..][run];
+                if self.stride == 1 {
+                    target.copy_from_slice(&plane[start..start + target.len()]);
+                } else {
+                    for (value, source) in target
+                        .iter_mut()
+                        .zip(plane[start..].iter().step_by(self.stride))
+                    {
+                        *value = *source;
+                    }
+                }
+            });
+        }
+    }
+
+    /// The adjoint of [`Geometry::im2col`] over all rows: adds the columns back onto the image.
+    pub(crate) fn col2im(&self, columns: &[f32], planes: &mut [f32]) {
+        let pixels = self.out_pixels();
+        let unfolded = columns.chunks_exact(self.taps() * pixels);
+        for (plane, unfolded) in planes.chunks_exact_mut(self.pixels()).zip(unfolded) {
+            self.runs(&(0..self.out_height), |tap, run, start| {
+                let source = &unfolded[tap * pixels..][run];
+                for (value, source) in plane[start..].iter_mut().step_by(self.stride).zip(source) {
+                    *value += *source;
+                }
+            });
+        }
+    }
+}

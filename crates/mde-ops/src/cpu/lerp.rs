@@ -1,0 +1,66 @@
+//! Linear interpolation along one axis, as PyTorch's bilinear mode with `align_corners = false`, and
+//! its adjoint.
+
+/// For every output position the two source positions it lies between, and the weight of the second.
+#[derive(Debug, Clone)]
+pub(crate) struct Lerp {
+    pub(crate) taps: Vec<Tap>,
+}
+
+/// `out = (1 - weight) * source[low] + weight * source[high]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tap {
+    pub(crate) low: usize,
+    pub(crate) high: usize,
+    pub(crate) weight: f32,
+}
+
+impl Lerp {
+    /// From `source` positions to `target` ones; both must be positive.
+    pub(crate) fn new(source: usize, target: usize) -> Self {
+        let scale = source as f32 / target as f32;
+        let taps = (0..target)
+            .map(|position| {
+                let at = (scale * (position as f32 + 0.5) - 0.5).max(0.0);
+                let low = (at as usize).min(source - 1);
+                let high = (low + 1).min(source - 1);
+                Tap {
+                    low,
+                    high,
+                    weight: at - low as f32,
+                }
+            })
+            .collect();
+        Self { taps }
+    }
+
+    pub(crate) fn target(&self) -> usize {
+        self.taps.len()
+    }
+
+    /// The target positions `u` with `u = position + shift` for an output position below `length`.
+    ///
+    /// Returns the range of output positions and the first target position.
+    pub(crate) fn shifted(&self, shift: isize, length: usize) -> (std::ops::Range<usize>, usize) {
+        let first = (-shift).max(0) as usize;
+        let end = (self.target() as isize - shift).clamp(0, length as isize) as usize;
+        let first = first.min(end);
+        // A shift beyond the map leaves no position; its empty range begins inside all the same.
+        let start = (first as isize + shift).clamp(0, self.target() as isize);
+        (first..end, start as usize)
+    }
+}
+
+/// `out += (1 - weight) * low + weight * high`, element by element.
+pub(crate) fn add_blend(out: &mut [f32], low: &[f32], high: &[f32], weight: f32) {
+    for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
+        *out += low + weight * (high - low);
+    }
+}
+
+/// `out += scale * values`, element by element.
+pub(crate) fn add_scaled(out: &mut [f32], values: &[f32], scale: f32) {
+    for (out, value) in out.iter_mut().zip(values) {
+        *out += scale * value;
+    }
+}

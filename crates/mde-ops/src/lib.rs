@@ -1,0 +1,51 @@
+//! The differentiable operations that depth networks need and that candle lacks, gets wrong in the
+//! backward pass, or has too slow on a CPU.
+//!
+//! Why this crate exists: candle 0.11.1 has no backward for bilinear upsampling nor for max-pooling
+//! whose kernel and stride differ, its strided convolution fails in the backward pass where height
+//! and width want different output padding, and its CPU convolution runs far below the machine's
+//! matrix product. A training step of the networks of this workspace needs all of them.
+//!
+//! Every operation comes twice:
+//! - a CPU kernel for `f32` behind a [`candle_core::CustomOp2`] or the like, with a hand-written backward;
+//! - a [`plain`] path made of candle's own differentiable primitives, for every other device and
+//!   type. The tests hold the first to the second.
+//!
+//! The public functions choose between the two. Tensors are `[B, C, H, W]`.
+
+#![doc = include_str!("../README.md")]
+
+mod affine;
+mod batch_norm;
+mod bin_pool;
+mod conv;
+mod conv_after_resize;
+mod cpu;
+pub mod plain;
+mod pool;
+mod resize;
+
+pub use affine::channel_affine;
+pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train};
+pub use bin_pool::bin_pool;
+pub use conv::{ConvConfig, conv2d};
+pub use conv_after_resize::conv_after_resize;
+pub use pool::{PoolConfig, max_pool2d};
+pub use resize::resize_bilinear;
+
+use candle_core::{DType, Result, Tensor};
+
+/// True where the CPU kernels of this crate serve; everything else takes the [`plain`] path.
+fn on_cpu_kernels(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
+/// The sizes of a tensor of four dimensions, none of them empty: there is no maximum, mean or
+/// gradient of nothing.
+fn map_dims(operation: &str, tensor: &Tensor) -> Result<(usize, usize, usize, usize)> {
+    let dims = tensor.dims4()?;
+    if tensor.elem_count() == 0 {
+        candle_core::bail!("{operation}: {dims:?} has an empty dimension");
+    }
+    Ok(dims)
+}

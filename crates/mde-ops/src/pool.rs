@@ -1,0 +1,142 @@
+//! Max-pooling with any kernel, stride and padding, floor or ceil mode, with its gradient.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu;
+
+/// How a square pooling window moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Side of the window.
+    pub kernel: usize,
+    /// Step between windows.
+    pub stride: usize,
+    /// Positions around the input that never win; at most half the kernel.
+    pub padding: usize,
+    /// Whether a last window that reaches beyond the padded input counts, as in PyTorch's `ceil_mode`.
+    pub ceil_mode: bool,
+}
+
+impl PoolConfig {
+    /// The size of the output maps for `x` [B, C, H, W].
+    pub(crate) fn out_sizes(&self, x: &Tensor) -> Result<(usize, usize)> {
+        let (_, _, h, w) = crate::map_dims("max_pool2d", x)?;
+        if self.kernel == 0 || self.stride == 0 || self.padding > self.kernel / 2 {
+            candle_core::bail!(
+                "max_pool2d: kernel and stride must be positive, padding at most half the kernel: {self:?}"
+            );
+        }
+        let Some(sizes) = self.out_size(h).zip(self.out_size(w)) else {
+            candle_core::bail!("max_pool2d: {self:?} does not fit {h}x{w}");
+        };
+        Ok(sizes)
+    }
+
+    /// The size of the output along one axis, by PyTorch's rule: a window must begin inside the input or
+    /// its left padding.
+    fn out_size(&self, size: usize) -> Option<usize> {
+        let reach = size
+            .checked_add(2 * self.padding)?
+            .checked_sub(self.kernel)?;
+        if !self.ceil_mode {
+            return Some(reach / self.stride + 1);
+        }
+        let out = reach.div_ceil(self.stride) + 1;
+        Some(if (out - 1) * self.stride >= size + self.padding {
+            out - 1
+        } else {
+            out
+        })
+    }
+}
+
+/// The largest value of each window of `x` [B, C, H, W].
+///
+/// Of equal values the first in reading order gets the gradient, as in PyTorch.
+///
+/// # Errors
+/// If a dimension is empty, kernel or stride is 0, the padding exceeds half the kernel, or the window does
+/// not fit.
+pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
+    let out = config.out_sizes(x)?;
+    if crate::on_cpu_kernels(x) {
+        let size = (x.dim(2)?, x.dim(3)?);
+        x.contiguous()?.apply_op1(MaxPool { config, size, out })
+    } else {
+        crate::plain::max_pool2d(x, config)
+    }
+}
+
+struct MaxPool {
+    config: PoolConfig,
+    size: (usize, usize),
+    out: (usize, usize),
+}
+
+impl MaxPool {
+    /// Calls `visit(output pixel, input pixel of the maximum)` for every window of a plane.
+    fn winners(&self, plane: &[f32], mut visit: impl FnMut(usize, usize)) {
+        let PoolConfig {
+            kernel,
+            stride,
+            padding,
+            ..
+        } = self.config;
+        let ((h, w), (out_h, out_w)) = (self.size, self.out);
+        for oy in 0..out_h {
+            let rows =
+                (oy * stride).saturating_sub(padding)..(oy * stride + kernel - padding).min(h);
+            for ox in 0..out_w {
+                let first = (ox * stride).saturating_sub(padding);
+                let last = (ox * stride + kernel - padding).min(w);
+                let mut best = rows.start * w + first;
+                for y in rows.clone() {
+                    for index in y * w + first..y * w + last {
+                        // NaN wins, so that a diverged network is not hidden.
+                        if plane[index] > plane[best]
+                            || (plane[index].is_nan() && !plane[best].is_nan())
+                        {
+                            best = index;
+                        }
+                    }
+                }
+                visit(oy * out_w + ox, best);
+            }
+        }
+    }
+}
+
+impl CustomOp1 for MaxPool {
+    fn name(&self) -> &'static str {
+        "mde-max-pool2d"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(storage, layout)?;
+        let (b, c, h, w) = layout.shape().dims4()?;
+        let mut out = vec![0.0; b * c * self.out.0 * self.out.1];
+        out.par_chunks_mut(self.out.0 * self.out.1)
+            .zip(x.par_chunks(h * w))
+            .for_each(|(out, plane)| {
+                self.winners(plane, |to, from| out[to] = plane[from]);
+            });
+        Ok((CpuStorage::F32(out), (b, c, self.out.0, self.out.1).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let pixels = (self.size.0 * self.size.1, self.out.0 * self.out.1);
+        let grad_x = cpu::with_values([x, grad], |[x_values, grad]| {
+            let mut grad_x = vec![0.0; x_values.len()];
+            grad_x
+                .par_chunks_mut(pixels.0)
+                .zip(x_values.par_chunks(pixels.0))
+                .zip(grad.par_chunks(pixels.1))
+                .for_each(|((grad_x, plane), grad)| {
+                    self.winners(plane, |to, from| grad_x[from] += grad[to]);
+                });
+            cpu::tensor(grad_x, x.shape())
+        })?;
+        Ok(Some(grad_x))
+    }
+}

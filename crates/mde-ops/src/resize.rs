@@ -1,0 +1,111 @@
+//! Bilinear resizing to any size, with its gradient.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu::{self, lerp::Lerp, lerp::add_blend, lerp::add_scaled};
+
+/// Bilinear resize of `x` [B, C, h, w] to [B, C, height, width] with `align_corners = false` and no
+/// antialiasing, as PyTorch's `interpolate(mode="bilinear")`.
+///
+/// # Errors
+/// If `x` has not four dimensions, or a size is 0.
+pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
+    let (h, w) = check(x, height, width)?;
+    if (h, w) == (height, width) {
+        return Ok(x.clone());
+    }
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op1(ResizeBilinear { height, width })
+    } else {
+        crate::plain::resize_bilinear(x, height, width)
+    }
+}
+
+/// The size of the maps of `x`.
+pub(crate) fn check(x: &Tensor, height: usize, width: usize) -> Result<(usize, usize)> {
+    let (_, _, h, w) = crate::map_dims("resize_bilinear", x)?;
+    if height == 0 || width == 0 {
+        candle_core::bail!("resize_bilinear: to {height}x{width}: sizes must be positive");
+    }
+    Ok((h, w))
+}
+
+struct ResizeBilinear {
+    height: usize,
+    width: usize,
+}
+
+impl CustomOp1 for ResizeBilinear {
+    fn name(&self) -> &'static str {
+        "mde-resize-bilinear"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(storage, layout)?;
+        let (b, c, h, w) = layout.shape().dims4()?;
+        let (rows, columns) = (Lerp::new(h, self.height), Lerp::new(w, self.width));
+        let mut out = vec![0.0; b * c * self.height * self.width];
+        out.par_chunks_mut(self.height * self.width)
+            .zip(x.par_chunks(h * w))
+            .for_each_init(
+                || vec![0.0; h * self.width],
+                |wide, (out, plane)| {
+                    for (wide, row) in wide.chunks_exact_mut(self.width).zip(plane.chunks_exact(w))
+                    {
+                        for (value, tap) in wide.iter_mut().zip(&columns.taps) {
+                            *value = row[tap.low] + tap.weight * (row[tap.high] - row[tap.low]);
+                        }
+                    }
+                    for (out, tap) in out.chunks_exact_mut(self.width).zip(&rows.taps) {
+                        let (low, high) = (
+                            &wide[tap.low * self.width..],
+                            &wide[tap.high * self.width..],
+                        );
+                        add_blend(out, low, high, tap.weight);
+                    }
+                },
+            );
+        Ok((CpuStorage::F32(out), (b, c, self.height, self.width).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (b, c, h, w) = x.dims4()?;
+        let (rows, columns) = (Lerp::new(h, self.height), Lerp::new(w, self.width));
+        let grad_x = cpu::with_values([grad], |[grad]| {
+            let mut grad_x = vec![0.0; b * c * h * w];
+            grad_x
+                .par_chunks_mut(h * w)
+                .zip(grad.par_chunks(self.height * self.width))
+                .for_each_init(
+                    || vec![0.0; h * self.width],
+                    |wide, (grad_x, grad)| {
+                        wide.fill(0.0);
+                        for (grad, tap) in grad.chunks_exact(self.width).zip(&rows.taps) {
+                            add_scaled(
+                                &mut wide[tap.low * self.width..][..self.width],
+                                grad,
+                                1.0 - tap.weight,
+                            );
+                            add_scaled(
+                                &mut wide[tap.high * self.width..][..self.width],
+                                grad,
+                                tap.weight,
+                            );
+                        }
+                        for (row, wide) in grad_x
+                            .chunks_exact_mut(w)
+                            .zip(wide.chunks_exact(self.width))
+                        {
+                            for (value, tap) in wide.iter().zip(&columns.taps) {
+                                row[tap.low] += (1.0 - tap.weight) * value;
+                                row[tap.high] += tap.weight * value;
+                            }
+                        }
+                    },
+                );
+            cpu::tensor(grad_x, (b, c, h, w))
+        })?;
+        Ok(Some(grad_x))
+    }
+}

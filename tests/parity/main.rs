@@ -1,0 +1,12 @@
+//! Parity with the reference implementation: the golden numbers of `tests/goldens`, or of `$MDE_GOLDENS`.
+//!
+//! - `losses`: MFF loss, scale-invariant log loss, assigned selectivity; values and gradients
+//! - `networks`: depth and features of whole networks
+//! - `training`: three steps of training
+//!
+//! Bins, dissection and metrics need no tensors: their parity tests are in `mde-metrics`.
+#![allow(clippy::unwrap_used)]
+
+mod losses;
+mod networks;
+mod training;

@@ -1,0 +1,1 @@
+//! Three training steps of MFF-ResNet-50 against losses, gradient norms and parameters.

@@ -1,0 +1,2 @@
+//! Downloads and pipelines.
+fn main() {}
