@@ -18,10 +18,13 @@ pub struct Golden {
 impl Golden {
     /// Reads `NAME.safetensors` from `$MDE_GOLDENS`, or from the copy in the repository.
     pub fn open(name: &str) -> Self {
-        let folder = std::env::var_os("MDE_GOLDENS")
-            .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/goldens")), PathBuf::from);
+        let folder = std::env::var_os("MDE_GOLDENS").map_or_else(
+            || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/goldens")),
+            PathBuf::from,
+        );
         let path = folder.join(format!("{name}.safetensors"));
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let bytes =
+            std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let seed_tag = header.metadata().as_ref().unwrap()["seed_tag"].clone();
         let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
@@ -37,7 +40,11 @@ impl Golden {
 
     /// The parts of the names before their `/`, sorted: the cases of a file.
     pub fn cases(&self) -> Vec<&str> {
-        let mut cases: Vec<_> = self.names().iter().filter_map(|name| Some(name.split_once('/')?.0)).collect();
+        let mut cases: Vec<_> = self
+            .names()
+            .iter()
+            .filter_map(|name| Some(name.split_once('/')?.0))
+            .collect();
         cases.dedup();
         assert!(!cases.is_empty());
         cases
@@ -45,19 +52,32 @@ impl Golden {
 
     /// A stored tensor.
     pub fn tensor(&self, name: &str) -> &Tensor {
-        self.tensors.get(name).unwrap_or_else(|| panic!("no golden tensor {name}"))
+        self.tensors
+            .get(name)
+            .unwrap_or_else(|| panic!("no golden tensor {name}"))
+    }
+
+    /// A stored tensor, if there is one of this name.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
     }
 
     /// A stored number.
     pub fn scalar(&self, name: &str) -> f64 {
-        self.tensor(name).to_dtype(candle_core::DType::F64).unwrap().to_scalar().unwrap()
+        self.tensor(name)
+            .to_dtype(candle_core::DType::F64)
+            .unwrap()
+            .to_scalar()
+            .unwrap()
     }
 
     /// `u(name, n)` of the formula: n values in [0, 1).
     pub fn uniform(&self, name: &str, n: usize) -> Vec<f32> {
-        let seed = format!("{}/{name}", self.seed_tag).bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let seed = format!("{}/{name}", self.seed_tag)
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
         (1..=n as u64)
             .map(|i| {
                 let mut z = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
@@ -81,7 +101,9 @@ impl Golden {
         for (name, var) in parameters.all() {
             let dims = var.dims().to_vec();
             let scale = |value: f32| match dims.len() {
-                4 | 2 => (2.0 * value - 1.0) * (6.0 / dims[1..].iter().product::<usize>() as f32).sqrt(),
+                4 | 2 => {
+                    (2.0 * value - 1.0) * (6.0 / dims[1..].iter().product::<usize>() as f32).sqrt()
+                }
                 _ if name.ends_with("running_var") => 0.5 + value,
                 _ if name.ends_with("running_mean") => (2.0 * value - 1.0) * 0.2,
                 _ if name.ends_with(".weight") => 0.4 + 0.4 * value,
@@ -89,7 +111,8 @@ impl Golden {
             };
             let values = self.uniform(&format!("w/{name}"), var.elem_count());
             let values: Vec<f32> = values.into_iter().map(scale).collect();
-            var.set(&Tensor::from_vec(values, dims.as_slice(), &Device::Cpu).unwrap()).unwrap();
+            var.set(&Tensor::from_vec(values, dims.as_slice(), &Device::Cpu).unwrap())
+                .unwrap();
         }
     }
 }
@@ -97,8 +120,13 @@ impl Golden {
 /// Every `step`-th row and column, as the `_subS` tensors.
 pub fn every(tensor: &Tensor, step: usize) -> Tensor {
     let (_, _, h, w) = tensor.dims4().unwrap();
-    let index = |size: usize| Tensor::arange_step(0u32, size as u32, step as u32, &Device::Cpu).unwrap();
-    tensor.index_select(&index(h), 2).unwrap().index_select(&index(w), 3).unwrap()
+    let index =
+        |size: usize| Tensor::arange_step(0u32, size as u32, step as u32, &Device::Cpu).unwrap();
+    tensor
+        .index_select(&index(h), 2)
+        .unwrap()
+        .index_select(&index(w), 3)
+        .unwrap()
 }
 
 /// Fails unless the largest difference is within `tolerance` of `expected`'s largest magnitude.
@@ -106,14 +134,24 @@ pub fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f6
     assert_eq!(found.dims(), expected.dims(), "{what}");
     let largest = |tensor: &Tensor| {
         let values = tensor.abs().unwrap().flatten_all().unwrap().max(0).unwrap();
-        values.to_dtype(candle_core::DType::F64).unwrap().to_scalar::<f64>().unwrap()
+        values
+            .to_dtype(candle_core::DType::F64)
+            .unwrap()
+            .to_scalar::<f64>()
+            .unwrap()
     };
     let difference = largest(&(found - expected).unwrap()) / largest(expected);
-    assert!(difference <= tolerance, "{what}: off by {difference:e} of the largest magnitude");
+    assert!(
+        difference <= tolerance,
+        "{what}: off by {difference:e} of the largest magnitude"
+    );
 }
 
 /// Fails unless the numbers agree within a relative `tolerance`.
 pub fn assert_relative(what: &str, found: f64, expected: f64, tolerance: f64) {
     let difference = (found - expected).abs() / expected.abs();
-    assert!(difference <= tolerance, "{what}: {found} instead of {expected}, off by {difference:e}");
+    assert!(
+        difference <= tolerance,
+        "{what}: {found} instead of {expected}, off by {difference:e}"
+    );
 }

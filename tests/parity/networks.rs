@@ -13,7 +13,9 @@ fn parity_mff_resnet50() {
     let parameters = Parameters::new(0, &Device::Cpu);
     let network = build("mff-resnet50", &parameters).unwrap();
     golden.fill(&parameters);
-    let input = DepthInput { image: golden.input("mff/x", &[1, 3, 228, 304], -2.0, 2.5) };
+    let input = DepthInput {
+        image: golden.input("mff/x", &[1, 3, 228, 304], -2.0, 2.5),
+    };
     let mut capture = Capture::of(["D", "MFF", "Rconv0", "Rconv1"]);
     let depth = network.forward(&input, Mode::Eval, &mut capture).unwrap();
     assert_close("depth", &depth, golden.tensor("depth"), TOLERANCE);
@@ -23,8 +25,13 @@ fn parity_mff_resnet50() {
         assert_close(layer, &features, golden.tensor(name), TOLERANCE);
     }
     let untapped = network.forward(&input, Mode::Eval, &mut NoProbe).unwrap();
-    let vector = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    assert_eq!(vector(&depth), vector(&untapped), "tapped and untapped forward");
+    let vector =
+        |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(
+        vector(&depth),
+        vector(&untapped),
+        "tapped and untapped forward"
+    );
 }
 
 /// The names and shapes of the reference's state dict, `num_batches_tracked` aside.
@@ -37,12 +44,19 @@ fn parity_state_dict_mff_resnet50() {
         .map(|line| {
             let mut fields = line.split_whitespace();
             let (name, shape) = (fields.next().unwrap(), fields.next().unwrap());
-            (name.to_owned(), shape.split('x').map(|size| size.parse().unwrap()).collect())
+            (
+                name.to_owned(),
+                shape.split('x').map(|size| size.parse().unwrap()).collect(),
+            )
         })
         .collect();
     expected.sort();
     let parameters = Parameters::new(0, &Device::Cpu);
     build("mff-resnet50", &parameters).unwrap();
-    let found: Vec<_> = parameters.all().into_iter().map(|(name, var)| (name, var.dims().to_vec())).collect();
+    let found: Vec<_> = parameters
+        .all()
+        .into_iter()
+        .map(|(name, var)| (name, var.dims().to_vec()))
+        .collect();
     assert_eq!(found, expected);
 }

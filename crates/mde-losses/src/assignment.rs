@@ -25,7 +25,8 @@ pub fn assigned_selectivity(
     let (batch, units, h, w) = features.dims4()?;
     let (gt_batch, gt_channels, height, width) = gt.dims4()?;
     let k = bins.len();
-    if gt_batch != batch || gt_channels != 1 || owner.units() != units || owner.bins() != k || k < 2 {
+    if gt_batch != batch || gt_channels != 1 || owner.units() != units || owner.bins() != k || k < 2
+    {
         return Err(LossError::Assignment {
             features: features.dims().to_vec(),
             gt: gt.dims().to_vec(),
@@ -34,9 +35,16 @@ pub fn assigned_selectivity(
         });
     }
     let gt_size = ImageSize { height, width };
-    let feature_size = ImageSize { height: h, width: w };
+    let feature_size = ImageSize {
+        height: h,
+        width: w,
+    };
 
-    let depths = gt.detach().to_dtype(DType::F32)?.flatten_from(1)?.to_vec2::<f32>()?;
+    let depths = gt
+        .detach()
+        .to_dtype(DType::F32)?
+        .flatten_from(1)?
+        .to_vec2::<f32>()?;
     let mut counts = vec![0u64; k];
     let mut weights = Vec::with_capacity(batch * k * h * w);
     for depths in &depths {
@@ -52,14 +60,28 @@ pub fn assigned_selectivity(
         }
         weights.append(&mut dense);
     }
-    let like_features = |tensor: Tensor| tensor.to_device(features.device())?.to_dtype(features.dtype());
-    let weights = like_features(Tensor::from_vec(weights, (batch, k, h * w), &candle_core::Device::Cpu)?)?;
+    let like_features = |tensor: Tensor| {
+        tensor
+            .to_device(features.device())?
+            .to_dtype(features.dtype())
+    };
+    let weights = like_features(Tensor::from_vec(
+        weights,
+        (batch, k, h * w),
+        &candle_core::Device::Cpu,
+    )?)?;
     let sums = mde_ops::bin_pool(&features.abs()?, &weights)?;
     let pixels: Vec<f32> = counts.iter().map(|&count| count.max(1) as f32).collect();
-    let response = sums.broadcast_div(&like_features(Tensor::new(pixels, &candle_core::Device::Cpu)?)?)?;
+    let response = sums.broadcast_div(&like_features(Tensor::new(
+        pixels,
+        &candle_core::Device::Cpu,
+    )?)?)?;
 
     let owned: Vec<u32> = (0..units).map(|unit| owner.owner(unit) as u32).collect();
-    let present: Vec<f32> = owned.iter().map(|&bin| f32::from(counts[bin as usize] > 0)).collect();
+    let present: Vec<f32> = owned
+        .iter()
+        .map(|&bin| f32::from(counts[bin as usize] > 0))
+        .collect();
     let present = like_features(Tensor::new(present, &candle_core::Device::Cpu)?)?;
     let owned = Tensor::new(owned, features.device())?.unsqueeze(1)?;
     let owned = response.contiguous()?.gather(&owned, 1)?.squeeze(1)?;

@@ -13,13 +13,17 @@ pub enum LossError {
         gt: Vec<usize>,
     },
     /// No pixel of the batch has a measured depth.
-    #[error("no pixel of the batch has a depth beyond {min_depth} m: check the depth maps and their encoding")]
+    #[error(
+        "no pixel of the batch has a depth beyond {min_depth} m: check the depth maps and their encoding"
+    )]
     NoValidDepth {
         /// Depths up to this one do not count.
         min_depth: f64,
     },
     /// Features, ground truth and assignment do not fit together.
-    #[error("features {features:?}, ground truth {gt:?} and an assignment of {units} units to {bins} bins do not fit together")]
+    #[error(
+        "features {features:?}, ground truth {gt:?} and an assignment of {units} units to {bins} bins do not fit together"
+    )]
     Assignment {
         /// Shape of the features.
         features: Vec<usize>,

@@ -15,7 +15,10 @@ use candle_core::{DType, Tensor};
 /// Pixels with a measurement: 1 where `gt` exceeds `min_depth`, 0 elsewhere, and how many there are.
 fn valid_mask(pred: &Tensor, gt: &Tensor, min_depth: f64) -> Result<(Tensor, f64), LossError> {
     if pred.dims() != gt.dims() || pred.rank() != 4 || pred.dim(1)? != 1 {
-        return Err(LossError::Shapes { pred: pred.dims().to_vec(), gt: gt.dims().to_vec() });
+        return Err(LossError::Shapes {
+            pred: pred.dims().to_vec(),
+            gt: gt.dims().to_vec(),
+        });
     }
     let mask = gt.gt(min_depth)?.to_dtype(gt.dtype())?.detach();
     let valid = mask.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;

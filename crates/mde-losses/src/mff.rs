@@ -1,6 +1,6 @@
 //! The loss of MFF: depth, gradient and normal terms (Hu et al. 2019, equations 3 to 6).
 
-use candle_core::{Device, DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use mde_ops::{ConvConfig, PoolConfig, conv2d, max_pool2d};
 
 use crate::{LossError, valid_mask};
@@ -19,12 +19,18 @@ pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     let depth_term = masked_mean(&log_term(&error)?, &valid, count)?;
 
     let complete = complete_neighbourhoods(&valid)?;
-    let complete_count = complete.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
+    let complete_count = complete
+        .to_dtype(DType::F64)?
+        .sum_all()?
+        .to_scalar::<f64>()?;
     if complete_count == 0.0 {
         return Ok(depth_term);
     }
     let sobel = sobel_kernels(pred.dtype(), pred.device())?;
-    let padded = ConvConfig { padding: 1, ..ConvConfig::default() };
+    let padded = ConvConfig {
+        padding: 1,
+        ..ConvConfig::default()
+    };
     let pred_slope = conv2d(&(pred * &valid)?, &sobel, padded)?;
     let gt_slope = conv2d(&(gt * &valid)?, &sobel, padded)?;
     // Both derivatives at once: the mean over one is half the mean over two.
@@ -53,7 +59,12 @@ fn masked_mean(values: &Tensor, mask: &Tensor, count: f64) -> candle_core::Resul
 
 /// 1 where all of a pixel's 3x3 neighbours inside the image are valid.
 fn complete_neighbourhoods(valid: &Tensor) -> candle_core::Result<Tensor> {
-    const NEIGHBOURS: PoolConfig = PoolConfig { kernel: 3, stride: 1, padding: 1, ceil_mode: false };
+    const NEIGHBOURS: PoolConfig = PoolConfig {
+        kernel: 3,
+        stride: 1,
+        padding: 1,
+        ceil_mode: false,
+    };
     1.0 - max_pool2d(&(1.0 - valid)?, NEIGHBOURS)?
 }
 
@@ -61,5 +72,7 @@ fn complete_neighbourhoods(valid: &Tensor) -> candle_core::Result<Tensor> {
 fn sobel_kernels(dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
     const X: [f32; 9] = [1., 0., -1., 2., 0., -2., 1., 0., -1.];
     const Y: [f32; 9] = [1., 2., 1., 0., 0., 0., -1., -2., -1.];
-    Tensor::new([X, Y].concat(), device)?.reshape((2, 1, 3, 3))?.to_dtype(dtype)
+    Tensor::new([X, Y].concat(), device)?
+        .reshape((2, 1, 3, 3))?
+        .to_dtype(dtype)
 }

@@ -13,12 +13,18 @@ pub const VARIANCE_FOCUS: f64 = 0.85;
 ///
 /// # Errors
 /// If the shapes differ or no pixel is measured.
-pub fn silog_loss(pred: &Tensor, gt: &Tensor, min_depth: f64, focus: f64) -> Result<Tensor, LossError> {
+pub fn silog_loss(
+    pred: &Tensor,
+    gt: &Tensor,
+    min_depth: f64,
+    focus: f64,
+) -> Result<Tensor, LossError> {
     let (mask, count) = valid_mask(pred, gt, min_depth)?;
     let measured = mask.gt(0.0)?;
     // Elsewhere ln 1 - ln 1, so that no logarithm of 0 enters a gradient.
     let one = Tensor::ones_like(gt)?;
-    let log_ratio = (measured.where_cond(pred, &one)?.log()? - measured.where_cond(gt, &one)?.log()?)?;
+    let log_ratio =
+        (measured.where_cond(pred, &one)?.log()? - measured.where_cond(gt, &one)?.log()?)?;
     let mean_square = (log_ratio.sqr()?.sum_all()? / count)?;
     let mean = (log_ratio.sum_all()? / count)?;
     Ok(((mean_square - (mean.sqr()? * focus)?)?.sqrt()? * 10.0)?)

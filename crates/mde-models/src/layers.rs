@@ -28,23 +28,45 @@ pub struct Conv2d {
 ///
 /// # Errors
 /// If the builder has no such parameter.
-pub fn conv2d(input: usize, out: usize, kernel: usize, config: ConvConfig, vb: VarBuilder) -> Result<Conv2d> {
+pub fn conv2d(
+    input: usize,
+    out: usize,
+    kernel: usize,
+    config: ConvConfig,
+    vb: VarBuilder,
+) -> Result<Conv2d> {
     let shape = (out, input / config.groups, kernel, kernel);
-    Ok(Conv2d { weight: vb.get_with_hints(shape, "weight", DEFAULT_KAIMING_UNIFORM)?, bias: None, config })
+    Ok(Conv2d {
+        weight: vb.get_with_hints(shape, "weight", DEFAULT_KAIMING_UNIFORM)?,
+        bias: None,
+        config,
+    })
 }
 
 /// A convolution with bias, which begins at 0.
 ///
 /// # Errors
 /// If the builder has no such parameter.
-pub fn conv2d_bias(input: usize, out: usize, kernel: usize, config: ConvConfig, vb: VarBuilder) -> Result<Conv2d> {
+pub fn conv2d_bias(
+    input: usize,
+    out: usize,
+    kernel: usize,
+    config: ConvConfig,
+    vb: VarBuilder,
+) -> Result<Conv2d> {
     let bias = vb.get_with_hints(out, "bias", Init::Const(0.0))?;
-    Ok(Conv2d { bias: Some(bias), ..conv2d(input, out, kernel, config, vb)? })
+    Ok(Conv2d {
+        bias: Some(bias),
+        ..conv2d(input, out, kernel, config, vb)?
+    })
 }
 
 /// Stride 1 with the padding that keeps the size of an odd kernel's input.
 pub fn same(kernel: usize) -> ConvConfig {
-    ConvConfig { padding: kernel / 2, ..ConvConfig::default() }
+    ConvConfig {
+        padding: kernel / 2,
+        ..ConvConfig::default()
+    }
 }
 
 impl Conv2d {
@@ -83,7 +105,8 @@ const EPS: f64 = 1e-5;
 /// If the builder has no such parameter.
 pub fn batch_norm2d(channels: usize, vb: VarBuilder) -> Result<BatchNorm2d> {
     // `Var::from_tensor` shares the storage of a variable, so that updates reach the network's parameters.
-    let running = |name, value| Var::from_tensor(&vb.get_with_hints(channels, name, Init::Const(value))?);
+    let running =
+        |name, value| Var::from_tensor(&vb.get_with_hints(channels, name, Init::Const(value))?);
     Ok(BatchNorm2d {
         weight: vb.get_with_hints(channels, "weight", Init::Const(1.0))?,
         bias: vb.get_with_hints(channels, "bias", Init::Const(0.0))?,
@@ -118,7 +141,8 @@ impl BatchNorm2d {
                 mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, EPS, relu)
             }
             Mode::Train => {
-                let (out, stats) = mde_ops::batch_norm_train(x, &self.weight, &self.bias, EPS, relu)?;
+                let (out, stats) =
+                    mde_ops::batch_norm_train(x, &self.weight, &self.bias, EPS, relu)?;
                 // PyTorch's running variance is the unbiased one.
                 let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
                 blend(&self.running_mean, &stats.mean)?;

@@ -55,11 +55,16 @@ pub trait DepthNet: Send + Sync {
     /// # Errors
     /// [`ModelError::UnknownLayer`], whose message lists the layers there are.
     fn layer(&self, name: &str) -> Result<&LayerInfo, ModelError> {
-        self.layers().iter().find(|layer| layer.name == name).ok_or_else(|| {
-            ModelError::UnknownLayer {
+        self.layers()
+            .iter()
+            .find(|layer| layer.name == name)
+            .ok_or_else(|| ModelError::UnknownLayer {
                 name: name.to_owned(),
-                known: self.layers().iter().map(|layer| layer.name.clone()).collect(),
-            }
-        })
+                known: self
+                    .layers()
+                    .iter()
+                    .map(|layer| layer.name.clone())
+                    .collect(),
+            })
     }
 }

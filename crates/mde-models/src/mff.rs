@@ -10,7 +10,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::conv_after_resize;
+use mde_ops::{add_relu, conv_after_resize};
 
 use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
 use crate::resnet::{ResNet, ResNetConfig, resnet};
@@ -31,7 +31,11 @@ impl MffConfig {
     /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16.
     pub fn on(encoder: ResNetConfig) -> Self {
         let channels = encoder.channels()[3];
-        Self { encoder, decoder: [2, 4, 8, 16, 32].map(|divisor| channels / divisor), branch: 16 }
+        Self {
+            encoder,
+            decoder: [2, 4, 8, 16, 32].map(|divisor| channels / divisor),
+            branch: 16,
+        }
     }
 
     fn fused(&self) -> usize {
@@ -106,7 +110,12 @@ impl DepthNet for Mff {
         let decoded = probe.visit(&self.layers[layer::D], decoded)?;
         let fused = self.fusion.forward(&blocks, size, mode)?;
         let fused = probe.visit(&self.layers[layer::MFF], fused)?;
-        self.refinement.forward(&Tensor::cat(&[decoded, fused], 1)?, mode, &self.layers, probe)
+        self.refinement.forward(
+            &Tensor::cat(&[decoded, fused], 1)?,
+            mode,
+            &self.layers,
+            probe,
+        )
     }
 }
 
@@ -144,9 +153,11 @@ impl UpProjection {
         let both = conv_after_resize(x, &weight, height, width)?;
         let branches = both.chunk(2, 1)?;
         let first = self.bn1.forward_relu(&branches[0], mode)?;
-        let first = self.bn1_2.forward(&self.conv1_2.forward(&first, mode)?, mode)?;
+        let first = self
+            .bn1_2
+            .forward(&self.conv1_2.forward(&first, mode)?, mode)?;
         let second = self.bn2.forward(&branches[1], mode)?;
-        (first + second)?.relu()
+        add_relu(&first, &second)
     }
 }
 
@@ -160,9 +171,16 @@ struct Decoder {
 
 fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
     let widths = config.decoder;
-    let ups = (0..4).map(|up| up_projection(widths[up], widths[up + 1], vb.pp(format!("up{}", up + 1))));
+    let ups =
+        (0..4).map(|up| up_projection(widths[up], widths[up + 1], vb.pp(format!("up{}", up + 1))));
     Ok(Decoder {
-        conv: conv2d(config.encoder.channels()[3], widths[0], 1, same(1), vb.pp("conv"))?,
+        conv: conv2d(
+            config.encoder.channels()[3],
+            widths[0],
+            1,
+            same(1),
+            vb.pp("conv"),
+        )?,
         bn: batch_norm2d(widths[0], vb.pp("bn"))?,
         ups: ups.collect::<Result<_>>()?,
     })
@@ -171,7 +189,9 @@ fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
 impl Decoder {
     fn forward(&self, blocks: &[Tensor], out: (usize, usize), mode: Mode) -> Result<Tensor> {
         let sizes = [size(&blocks[2])?, size(&blocks[1])?, size(&blocks[0])?, out];
-        let mut x = self.bn.forward_relu(&self.conv.forward(&blocks[3], mode)?, mode)?;
+        let mut x = self
+            .bn
+            .forward_relu(&self.conv.forward(&blocks[3], mode)?, mode)?;
         for (up, size) in self.ups.iter().zip(sizes) {
             x = up.forward(&x, size, mode)?;
         }
@@ -189,7 +209,8 @@ struct Fusion {
 
 fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
     let channels = config.encoder.channels();
-    let ups = (0..4).map(|up| up_projection(channels[up], config.branch, vb.pp(format!("up{}", up + 1))));
+    let ups =
+        (0..4).map(|up| up_projection(channels[up], config.branch, vb.pp(format!("up{}", up + 1))));
     Ok(Fusion {
         ups: ups.collect::<Result<_>>()?,
         conv: conv2d(config.fused(), config.fused(), 5, same(5), vb.pp("conv"))?,
@@ -199,9 +220,14 @@ fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
 
 impl Fusion {
     fn forward(&self, blocks: &[Tensor], out: (usize, usize), mode: Mode) -> Result<Tensor> {
-        let branches = self.ups.iter().zip(blocks).map(|(up, block)| up.forward(block, out, mode));
+        let branches = self
+            .ups
+            .iter()
+            .zip(blocks)
+            .map(|(up, block)| up.forward(block, out, mode));
         let fused = Tensor::cat(&branches.collect::<Result<Vec<_>>>()?, 1)?;
-        self.bn.forward_relu(&self.conv.forward(&fused, mode)?, mode)
+        self.bn
+            .forward_relu(&self.conv.forward(&fused, mode)?, mode)
     }
 }
 
@@ -227,10 +253,18 @@ fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
 }
 
 impl Refinement {
-    fn forward(&self, x: &Tensor, mode: Mode, layers: &[LayerInfo], probe: &mut dyn Probe) -> Result<Tensor> {
+    fn forward(
+        &self,
+        x: &Tensor,
+        mode: Mode,
+        layers: &[LayerInfo],
+        probe: &mut dyn Probe,
+    ) -> Result<Tensor> {
         let x = self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)?;
         let x = probe.visit(&layers[layer::R_CONV0], x)?;
-        let x = self.bn1.forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
+        let x = self
+            .bn1
+            .forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
         let x = probe.visit(&layers[layer::R_CONV1], x)?;
         self.conv2.forward(&x, mode)
     }

@@ -31,8 +31,14 @@ struct Store {
 impl Parameters {
     /// An empty set, to be filled by building a network from [`Parameters::builder`].
     pub fn new(seed: u64, device: &Device) -> Self {
-        let store = Store { seed, vars: Mutex::new(BTreeMap::new()) };
-        Self { store: Arc::new(store), device: device.clone() }
+        let store = Store {
+            seed,
+            vars: Mutex::new(BTreeMap::new()),
+        };
+        Self {
+            store: Arc::new(store),
+            device: device.clone(),
+        }
     }
 
     /// The builder that networks take their parameters from.
@@ -45,7 +51,9 @@ impl Parameters {
     pub fn trainable(&self) -> Vec<(String, Var)> {
         let vars = self.store.lock();
         let trainable = vars.iter().filter(|(name, _)| !is_running_statistic(name));
-        trainable.map(|(name, var)| (name.clone(), var.clone())).collect()
+        trainable
+            .map(|(name, var)| (name.clone(), var.clone()))
+            .collect()
     }
 
     /// Everything, by name.
@@ -55,7 +63,10 @@ impl Parameters {
 
     /// Number of trainable values.
     pub fn count(&self) -> usize {
-        self.trainable().iter().map(|(_, var)| var.elem_count()).sum()
+        self.trainable()
+            .iter()
+            .map(|(_, var)| var.elem_count())
+            .sum()
     }
 
     /// Reads a `.safetensors` file into the parameters.
@@ -64,8 +75,12 @@ impl Parameters {
     /// If the file cannot be read, or its names and shapes are not exactly those of the network
     /// (`num_batches_tracked` aside); nothing is changed then.
     pub fn load(&self, path: &Path) -> std::result::Result<KeyReport, ModelError> {
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu)
-            .map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+        let tensors = candle_core::safetensors::load(path, &Device::Cpu).map_err(|source| {
+            ModelError::Unreadable {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
         self.assign(&tensors, path)
     }
 
@@ -81,7 +96,10 @@ impl Parameters {
         let vars = self.store.lock();
         let report = KeyReport::compare(&vars, tensors);
         if !report.is_match() {
-            return Err(ModelError::Mismatch { path: origin.to_owned(), report: Box::new(report) });
+            return Err(ModelError::Mismatch {
+                path: origin.to_owned(),
+                report: Box::new(report),
+            });
         }
         for (name, var) in vars.iter() {
             if let Some(tensor) = tensors.get(name) {
@@ -97,7 +115,9 @@ impl Parameters {
     /// If a tensor cannot be copied.
     pub fn snapshot(&self) -> Result<HashMap<String, Tensor>> {
         let vars = self.store.lock();
-        vars.iter().map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?))).collect()
+        vars.iter()
+            .map(|(name, var)| Ok((name.clone(), var.as_detached_tensor().copy()?)))
+            .collect()
     }
 }
 
@@ -111,7 +131,14 @@ impl Store {
 struct Backend(Arc<Store>);
 
 impl SimpleBackend for Backend {
-    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
         let mut vars = self.0.lock();
         if let Some(var) = vars.get(name) {
             if var.shape() != &shape {
@@ -119,7 +146,9 @@ impl SimpleBackend for Backend {
             }
             return Ok(var.as_tensor().clone());
         }
-        let value = initial(self.0.seed, name, &shape, init)?.to_dtype(dtype)?.to_device(device)?;
+        let value = initial(self.0.seed, name, &shape, init)?
+            .to_dtype(dtype)?
+            .to_device(device)?;
         let var = Var::from_tensor(&value)?;
         let tensor = var.as_tensor().clone();
         vars.insert(name.to_owned(), var);
@@ -156,8 +185,9 @@ fn initial(seed: u64, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
             (-bound, bound)
         }
     };
-    let values: Vec<f32> =
-        (0..shape.elem_count()).map(|_| low + (high - low) * rng.random::<f32>()).collect();
+    let values: Vec<f32> = (0..shape.elem_count())
+        .map(|_| low + (high - low) * rng.random::<f32>())
+        .collect();
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
@@ -226,7 +256,10 @@ impl fmt::Display for KeyReport {
             self.shape_mismatch.len()
         )?;
         let missing = self.missing.iter().map(|name| format!("missing {name}"));
-        let unexpected = self.unexpected.iter().map(|name| format!("unexpected {name}"));
+        let unexpected = self
+            .unexpected
+            .iter()
+            .map(|name| format!("unexpected {name}"));
         let shapes = self
             .shape_mismatch
             .iter()
@@ -234,7 +267,8 @@ impl fmt::Display for KeyReport {
         for line in shapes.chain(missing).chain(unexpected).take(SHOWN) {
             write!(f, "\n  {line}")?;
         }
-        let rest = (self.missing.len() + self.unexpected.len() + self.shape_mismatch.len()).saturating_sub(SHOWN);
+        let rest = (self.missing.len() + self.unexpected.len() + self.shape_mismatch.len())
+            .saturating_sub(SHOWN);
         if rest > 0 {
             write!(f, "\n  and {rest} more")?;
         }

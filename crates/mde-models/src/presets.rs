@@ -22,8 +22,11 @@ const MFF_INPUT: (usize, usize) = (228, 304);
 impl Preset {
     /// All networks.
     pub fn all() -> Vec<Preset> {
-        let on = |name, summary, encoder| {
-            Preset { name, summary, input: MFF_INPUT, config: MffConfig::on(encoder) }
+        let on = |name, summary, encoder| Preset {
+            name,
+            summary,
+            input: MFF_INPUT,
+            config: MffConfig::on(encoder),
         };
         vec![
             Preset {
@@ -31,7 +34,10 @@ impl Preset {
                 summary: "MFF on a ResNet-18 of half the width, half the resolution: for a CPU",
                 input: (MFF_INPUT.0 / 2, MFF_INPUT.1 / 2),
                 config: MffConfig {
-                    encoder: ResNetConfig { width: 32, ..ResNetConfig::resnet18() },
+                    encoder: ResNetConfig {
+                        width: 32,
+                        ..ResNetConfig::resnet18()
+                    },
                     // The reference's halving would leave 8 units in D.
                     decoder: [128, 96, 64, 48, 32],
                     branch: 8,
@@ -39,7 +45,11 @@ impl Preset {
             },
             on("mff-resnet18", "MFF on ResNet-18", ResNetConfig::resnet18()),
             on("mff-resnet34", "MFF on ResNet-34", ResNetConfig::resnet34()),
-            on("mff-resnet50", "MFF on ResNet-50, as in the paper", ResNetConfig::resnet50()),
+            on(
+                "mff-resnet50",
+                "MFF on ResNet-50, as in the paper",
+                ResNetConfig::resnet50(),
+            ),
         ]
     }
 
@@ -49,10 +59,13 @@ impl Preset {
     /// [`ModelError::UnknownModel`], whose message lists the names.
     pub fn named(name: &str) -> Result<Preset, ModelError> {
         let all = Self::all();
-        all.iter().find(|preset| preset.name == name).copied().ok_or_else(|| ModelError::UnknownModel {
-            name: name.to_owned(),
-            known: all.iter().map(|preset| preset.name.to_owned()).collect(),
-        })
+        all.iter()
+            .find(|preset| preset.name == name)
+            .copied()
+            .ok_or_else(|| ModelError::UnknownModel {
+                name: name.to_owned(),
+                known: all.iter().map(|preset| preset.name.to_owned()).collect(),
+            })
     }
 }
 

@@ -17,7 +17,11 @@ pub struct LayerInfo {
 
 impl LayerInfo {
     pub(crate) fn new(name: &str, units: usize, stride: usize) -> Self {
-        Self { name: name.to_owned(), units, stride }
+        Self {
+            name: name.to_owned(),
+            units,
+            stride,
+        }
     }
 }
 
@@ -52,7 +56,10 @@ impl Capture {
     /// Will keep these layers.
     pub fn of<S: AsRef<str>>(layers: impl IntoIterator<Item = S>) -> Self {
         Self {
-            wanted: layers.into_iter().map(|layer| layer.as_ref().to_owned()).collect(),
+            wanted: layers
+                .into_iter()
+                .map(|layer| layer.as_ref().to_owned())
+                .collect(),
             activations: BTreeMap::new(),
         }
     }
@@ -66,7 +73,8 @@ impl Capture {
 impl Probe for Capture {
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor> {
         if self.wanted.contains(&layer.name) {
-            self.activations.insert(layer.name.clone(), activation.clone());
+            self.activations
+                .insert(layer.name.clone(), activation.clone());
         }
         Ok(activation)
     }

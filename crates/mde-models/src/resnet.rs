@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d};
 
 use crate::Mode;
 use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, same};
@@ -40,17 +40,29 @@ impl BlockKind {
 impl ResNetConfig {
     /// ResNet-18.
     pub fn resnet18() -> Self {
-        Self { block: BlockKind::Basic, stages: [2, 2, 2, 2], width: 64 }
+        Self {
+            block: BlockKind::Basic,
+            stages: [2, 2, 2, 2],
+            width: 64,
+        }
     }
 
     /// ResNet-34.
     pub fn resnet34() -> Self {
-        Self { block: BlockKind::Basic, stages: [3, 4, 6, 3], width: 64 }
+        Self {
+            block: BlockKind::Basic,
+            stages: [3, 4, 6, 3],
+            width: 64,
+        }
     }
 
     /// ResNet-50.
     pub fn resnet50() -> Self {
-        Self { block: BlockKind::Bottleneck, stages: [3, 4, 6, 3], width: 64 }
+        Self {
+            block: BlockKind::Bottleneck,
+            stages: [3, 4, 6, 3],
+            width: 64,
+        }
     }
 
     /// Channels of the four stages' outputs.
@@ -72,7 +84,11 @@ pub struct ResNet {
 /// # Errors
 /// If the builder has no such parameter.
 pub fn resnet(config: ResNetConfig, vb: VarBuilder) -> Result<ResNet> {
-    let stem = ConvConfig { stride: 2, padding: 3, ..ConvConfig::default() };
+    let stem = ConvConfig {
+        stride: 2,
+        padding: 3,
+        ..ConvConfig::default()
+    };
     let mut channels = config.width;
     let mut stages = Vec::with_capacity(config.stages.len());
     for (index, &blocks) in config.stages.iter().enumerate() {
@@ -99,7 +115,8 @@ impl ResNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.bn1.forward_relu(&self.conv1.forward(image, mode)?, mode)
+        self.bn1
+            .forward_relu(&self.conv1.forward(image, mode)?, mode)
     }
 
     /// One of the four stages, `index` from 0; the first begins with the max-pool.
@@ -107,8 +124,17 @@ impl ResNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        const POOL: PoolConfig = PoolConfig { kernel: 3, stride: 2, padding: 1, ceil_mode: false };
-        let mut x = if index == 0 { max_pool2d(x, POOL)? } else { x.clone() };
+        const POOL: PoolConfig = PoolConfig {
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+            ceil_mode: false,
+        };
+        let mut x = if index == 0 {
+            max_pool2d(x, POOL)?
+        } else {
+            x.clone()
+        };
         for block in &self.stages[index] {
             x = block.forward(&x, mode)?;
         }
@@ -122,14 +148,27 @@ struct Block {
     downsample: Option<(Conv2d, BatchNorm2d)>,
 }
 
-fn block(kind: BlockKind, input: usize, width: usize, stride: usize, vb: VarBuilder) -> Result<Block> {
+fn block(
+    kind: BlockKind,
+    input: usize,
+    width: usize,
+    stride: usize,
+    vb: VarBuilder,
+) -> Result<Block> {
     let out = width * kind.expansion();
-    let strided = |kernel| ConvConfig { stride, ..same(kernel) };
+    let strided = |kernel| ConvConfig {
+        stride,
+        ..same(kernel)
+    };
     // (input, output, kernel, configuration); the stride sits on the 3x3 convolution, as in torchvision.
     let plan = match kind {
         BlockKind::Basic => vec![(input, width, 3, strided(3)), (width, out, 3, same(3))],
         BlockKind::Bottleneck => {
-            vec![(input, width, 1, same(1)), (width, width, 3, strided(3)), (width, out, 1, same(1))]
+            vec![
+                (input, width, 1, same(1)),
+                (width, width, 3, strided(3)),
+                (width, out, 1, same(1)),
+            ]
         }
     };
     let mut convs = Vec::with_capacity(plan.len());
@@ -140,7 +179,10 @@ fn block(kind: BlockKind, input: usize, width: usize, stride: usize, vb: VarBuil
     }
     let downsample = if stride != 1 || input != out {
         let vb = vb.pp("downsample");
-        Some((conv2d(input, out, 1, strided(1), vb.pp("0"))?, batch_norm2d(out, vb.pp("1"))?))
+        Some((
+            conv2d(input, out, 1, strided(1), vb.pp("0"))?,
+            batch_norm2d(out, vb.pp("1"))?,
+        ))
     } else {
         None
     };
@@ -158,8 +200,12 @@ impl Block {
             out = conv.forward(&out, mode)?;
             // The last ReLU comes after the addition.
             let last = index + 1 == self.convs.len();
-            out = if last { bn.forward(&out, mode)? } else { bn.forward_relu(&out, mode)? };
+            out = if last {
+                bn.forward(&out, mode)?
+            } else {
+                bn.forward_relu(&out, mode)?
+            };
         }
-        (out + shortcut)?.relu()
+        add_relu(&out, &shortcut)
     }
 }

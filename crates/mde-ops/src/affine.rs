@@ -7,7 +7,7 @@ use crate::cpu;
 
 /// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
 ///
-/// `x` [B, C, H, W], `scale` and `shift` [C].
+/// `x` [B, C, H, W], `scale` and `shift` `[C]`.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.

@@ -9,9 +9,9 @@ use crate::cpu;
 /// The statistics of one batch, for the running averages.
 #[derive(Debug, Clone)]
 pub struct BatchStats {
-    /// Mean per channel, [C].
+    /// Mean per channel, `[C]`.
     pub mean: Tensor,
-    /// Biased variance per channel, [C].
+    /// Biased variance per channel, `[C]`.
     pub var: Tensor,
     /// Values per channel: B H W.
     pub count: usize,
@@ -53,7 +53,7 @@ pub fn batch_norm_train(
     ))
 }
 
-/// Normalises `x` [B, C, H, W] with given statistics [C], then ReLU where asked.
+/// Normalises `x` [B, C, H, W] with given statistics (one `mean` and one `var` per channel), then ReLU where asked.
 ///
 /// # Errors
 /// If the shapes do not agree.

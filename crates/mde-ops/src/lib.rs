@@ -15,6 +15,7 @@
 
 #![doc = include_str!("../README.md")]
 
+mod add_relu;
 mod affine;
 mod batch_norm;
 mod bin_pool;
@@ -25,6 +26,7 @@ pub mod plain;
 mod pool;
 mod resize;
 
+pub use add_relu::add_relu;
 pub use affine::channel_affine;
 pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train};
 pub use bin_pool::bin_pool;

@@ -106,11 +106,20 @@ pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) ->
     let out = x
         .broadcast_mul(&scale.reshape(channels)?)?
         .broadcast_add(&shift.reshape(channels)?)?;
-    if !relu {
-        return Ok(out);
-    }
-    // Not `relu`, whose gradient at 0 is 1 in candle 0.11.1 and 0 in PyTorch. A NaN stays.
-    out.le(0.)?.where_cond(&out.zeros_like()?, &out)
+    if relu { self::relu(&out) } else { Ok(out) }
+}
+
+/// See [`crate::add_relu`].
+///
+/// # Errors
+/// If the shapes differ.
+pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
+    relu(&(x + y)?)
+}
+
+/// `max(x, 0)`. Not candle's `relu`, whose gradient at 0 is 1 in candle 0.11.1 and 0 in PyTorch. A NaN stays.
+fn relu(x: &Tensor) -> Result<Tensor> {
+    x.le(0.)?.where_cond(&x.zeros_like()?, x)
 }
 
 /// See [`crate::batch_norm_train`].

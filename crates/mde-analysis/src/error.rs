@@ -1,0 +1,51 @@
+//! What can go wrong in an analysis.
+
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AnalysisError {
+    /// An image's prediction or ground truth cannot be compared.
+    #[error("image {id}: {source}")]
+    Image {
+        /// The image.
+        id: String,
+        /// Why.
+        source: mde_metrics::MetricsError,
+    },
+    /// No image has a valid pixel.
+    #[error(
+        "none of the {images} images has a pixel whose depth the protocol {protocol} accepts: check the depth maps, their encoding \
+         and the protocol"
+    )]
+    NothingToEvaluate {
+        /// Images seen.
+        images: usize,
+        /// The protocol.
+        protocol: String,
+    },
+    /// Bins, tallies or an assignment do not fit.
+    #[error(transparent)]
+    Metrics(#[from] mde_metrics::MetricsError),
+    /// The network has no such layer.
+    #[error(transparent)]
+    Model(#[from] mde_models::ModelError),
+    /// A sample could not be loaded.
+    #[error(transparent)]
+    Data(#[from] mde_datasets::DatasetError),
+    /// A file of tallies is broken.
+    #[error("{}: {reason}; dissect again", path.display())]
+    Tallies {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Results could not be put into the safetensors format.
+    #[error("cannot serialise: {0}")]
+    Serialise(#[from] safetensors::SafeTensorError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}

@@ -1,0 +1,246 @@
+//! The sufficient statistics of a dissected layer: per image, a count per bin and a sum per (unit, bin).
+
+use std::path::Path;
+
+use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
+use mde_metrics::{
+    BinWeights, DepthBins, Estimator, ImageSize, MetricsError, ResponseTally, UnitAssignment,
+};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::AnalysisError;
+use crate::examples::ids_metadata;
+
+/// One layer's tallies, image by image. Everything said about its selectivity is computed from them, without
+/// another forward pass.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerTallies {
+    bins: DepthBins,
+    units: usize,
+    ids: Vec<String>,
+    /// [images, units, K + 1]; the last slot is depth beyond the last edge.
+    sums: Vec<f64>,
+    /// [images, K + 1].
+    counts: Vec<u64>,
+}
+
+/// One image's tally: sums [units, K + 1] and counts [K + 1].
+pub(crate) struct ImageTally {
+    sums: Vec<f64>,
+    counts: Vec<u64>,
+}
+
+impl ImageTally {
+    /// Tallies one image: `features` [units, h, w], `gt` [H, W] in metres.
+    pub(crate) fn new(
+        bins: &DepthBins,
+        units: usize,
+        features: &[f32],
+        feature_size: ImageSize,
+        gt: &[f32],
+        gt_size: ImageSize,
+    ) -> Result<Self, MetricsError> {
+        let weights = BinWeights::new(bins, gt, gt_size, feature_size)?;
+        let mut sums = vec![0.0; units * (bins.len() + 1)];
+        weights.accumulate(features, &mut sums, false)?;
+        Ok(Self {
+            sums,
+            counts: weights.counts().to_vec(),
+        })
+    }
+}
+
+impl LayerTallies {
+    /// No image yet.
+    pub fn new(units: usize, bins: DepthBins) -> Self {
+        Self {
+            bins,
+            units,
+            ids: Vec::new(),
+            sums: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, id: String, mut image: ImageTally) {
+        self.ids.push(id);
+        self.sums.append(&mut image.sums);
+        self.counts.append(&mut image.counts);
+    }
+
+    /// Images tallied.
+    pub fn images(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The bins.
+    pub fn bins(&self) -> &DepthBins {
+        &self.bins
+    }
+
+    /// All images together.
+    ///
+    /// # Errors
+    /// If a sum is not finite.
+    pub fn total(&self) -> Result<ResponseTally, MetricsError> {
+        let slots = self.bins.len() + 1;
+        let mut sums = vec![0.0; self.units * slots];
+        let mut counts = vec![0; slots];
+        for image in self.sums.chunks_exact(self.units * slots) {
+            for (total, value) in sums.iter_mut().zip(image) {
+                *total += value;
+            }
+        }
+        for image in self.counts.chunks_exact(slots) {
+            for (total, value) in counts.iter_mut().zip(image) {
+                *total += value;
+            }
+        }
+        ResponseTally::from_parts(&self.bins, sums, counts)
+    }
+
+    /// What `dissect.json` says of the layer. `assignment` is the one it was trained with, if its bins are these;
+    /// `tally` names the file of these tallies.
+    ///
+    /// # Errors
+    /// If the assignment does not fit.
+    pub fn summary(
+        &self,
+        layer: &str,
+        stride: usize,
+        assignment: Option<&UnitAssignment>,
+        tally: String,
+    ) -> Result<LayerDissection, MetricsError> {
+        let total = self.total()?;
+        let estimated = |estimator| -> Result<EstimatedSelectivity, MetricsError> {
+            let selectivity = total.selectivity(estimator);
+            let assigned = match assignment {
+                Some(owner) => {
+                    let owned = total.assigned_selectivity(owner, estimator)?;
+                    Some(owned.units.iter().map(|unit| unit.selectivity).collect())
+                }
+                None => None,
+            };
+            Ok(EstimatedSelectivity {
+                estimator,
+                mean: selectivity.mean,
+                bins_used: selectivity.bins_used,
+                units: selectivity.units,
+                assigned,
+            })
+        };
+        let (pixels, beyond) = total.counts().split_at(self.bins.len());
+        Ok(LayerDissection {
+            layer: layer.to_owned(),
+            units: self.units,
+            stride,
+            bins: self.bins.clone(),
+            pixels: pixels.to_vec(),
+            pixels_beyond: beyond[0],
+            reference: estimated(Estimator::Reference)?,
+            valid_bins: estimated(Estimator::valid_bins())?,
+            mean_response: total.mean_response(Estimator::valid_bins()),
+            tally,
+        })
+    }
+
+    /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1], `counts` U64 [images, K + 1],
+    /// `edges` F64 [K + 1]; metadata `ids`, a JSON list.
+    ///
+    /// # Errors
+    /// If the tallies have not the sizes they say.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, AnalysisError> {
+        let (images, slots) = (self.images(), self.bins.len() + 1);
+        let sums: Vec<u8> = self
+            .sums
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let counts: Vec<u8> = self
+            .counts
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let edges: Vec<u8> = self
+            .bins
+            .edges()
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let views = vec![
+            (
+                "sums",
+                TensorView::new(Dtype::F64, vec![images, self.units, slots], &sums)?,
+            ),
+            (
+                "counts",
+                TensorView::new(Dtype::U64, vec![images, slots], &counts)?,
+            ),
+            ("edges", TensorView::new(Dtype::F64, vec![slots], &edges)?),
+        ];
+        Ok(safetensors::serialize(
+            views,
+            Some(ids_metadata(&self.ids)),
+        )?)
+    }
+
+    /// Reads what [`LayerTallies::to_safetensors`] wrote; `path` is for messages.
+    ///
+    /// # Errors
+    /// If the file is cut short or its tensors do not fit together.
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self, AnalysisError> {
+        let broken = |reason: String| AnalysisError::Tallies {
+            path: path.to_owned(),
+            reason,
+        };
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
+        let tensor = |name: &str, dtype: Dtype, rank: usize| {
+            let view = tensors
+                .tensor(name)
+                .map_err(|error| broken(error.to_string()))?;
+            if view.dtype() != dtype || view.shape().len() != rank {
+                return Err(broken(format!(
+                    "{name} is {:?} {:?}",
+                    view.dtype(),
+                    view.shape()
+                )));
+            }
+            Ok(view)
+        };
+        let sums = tensor("sums", Dtype::F64, 3)?;
+        let counts = tensor("counts", Dtype::U64, 2)?;
+        let edges: Vec<f64> = eights(tensor("edges", Dtype::F64, 1)?.data())
+            .map(f64::from_le_bytes)
+            .collect();
+        let (_, header) =
+            SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
+        let ids = header
+            .metadata()
+            .as_ref()
+            .and_then(|metadata| metadata.get("ids"));
+        let ids: Vec<String> = serde_json::from_str(ids.map_or("", String::as_str))
+            .map_err(|error| broken(format!("metadata `ids`: {error}")))?;
+        let bins = DepthBins::from_edges(edges)?;
+        let (slots, units) = (bins.len() + 1, sums.shape()[1]);
+        if sums.shape() != [ids.len(), units, slots] || counts.shape() != [ids.len(), slots] {
+            return Err(broken(format!(
+                "sums {:?}, counts {:?} and {} ids do not fit {slots} slots",
+                sums.shape(),
+                counts.shape(),
+                ids.len()
+            )));
+        }
+        Ok(Self {
+            units,
+            ids,
+            sums: eights(sums.data()).map(f64::from_le_bytes).collect(),
+            counts: eights(counts.data()).map(u64::from_le_bytes).collect(),
+            bins,
+        })
+    }
+}
+
+fn eights(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> + '_ {
+    bytes.as_chunks::<8>().0.iter().copied()
+}

@@ -1,0 +1,99 @@
+//! A batch of examples and, the only place where candle appears, its tensors.
+
+use candle_core::{Device, Tensor};
+
+use crate::{DatasetError, Example};
+
+/// Examples of one size, one after another in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExampleBatch {
+    /// Ids, B of them.
+    pub ids: Vec<String>,
+    /// Inputs, `[B, 3, H, W]`, normalised.
+    pub images: Vec<f32>,
+    /// (H, W).
+    pub image_size: (usize, usize),
+    /// Targets, `[B, h, w]`, in metres; 0 = no measurement.
+    pub depths: Vec<f32>,
+    /// (h, w).
+    pub depth_size: (usize, usize),
+    /// Focal lengths in pixels, B of them.
+    pub focals: Vec<Option<f32>>,
+    /// Pictures `[h, w, 3]` beside the targets: B of them from an evaluation transform; empty if
+    /// any example has none.
+    pub rgb: Vec<Vec<u8>>,
+}
+
+impl ExampleBatch {
+    /// Number of examples, B.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Puts examples one after another.
+    ///
+    /// # Errors
+    /// Examples of different sizes.
+    pub fn collate(examples: Vec<Example>) -> Result<Self, DatasetError> {
+        let (image_size, depth_size) = examples.first().map_or(((0, 0), (0, 0)), |first| {
+            (first.image_size, first.depth.size())
+        });
+        let count = examples.len();
+        let mut batch = Self {
+            ids: Vec::with_capacity(count),
+            images: Vec::with_capacity(count * 3 * image_size.0 * image_size.1),
+            image_size,
+            depths: Vec::with_capacity(count * depth_size.0 * depth_size.1),
+            depth_size,
+            focals: Vec::with_capacity(count),
+            rgb: Vec::new(),
+        };
+        for example in examples {
+            same_size(&example.id, "image", image_size, example.image_size)?;
+            same_size(&example.id, "depth", depth_size, example.depth.size())?;
+            batch.ids.push(example.id);
+            batch.images.extend(example.image);
+            batch.depths.extend(example.depth.metres);
+            batch.focals.push(example.focal);
+            batch.rgb.extend(example.rgb);
+        }
+        if batch.rgb.len() < count {
+            batch.rgb.clear();
+        }
+        Ok(batch)
+    }
+
+    /// Inputs `[B, 3, H, W]` and targets `[B, 1, h, w]` (metres, 0 = no measurement), both f32.
+    ///
+    /// # Errors
+    /// Whatever the device answers, and vectors that do not have the sizes given beside them.
+    pub fn to_tensors(&self, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+        let (height, width) = self.image_size;
+        let images = Tensor::from_slice(&self.images, (self.len(), 3, height, width), device)?;
+        let (height, width) = self.depth_size;
+        let depths = Tensor::from_slice(&self.depths, (self.len(), 1, height, width), device)?;
+        Ok((images, depths))
+    }
+}
+
+fn same_size(
+    id: &str,
+    what: &'static str,
+    expected: (usize, usize),
+    found: (usize, usize),
+) -> Result<(), DatasetError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(DatasetError::MixedSizes {
+        id: id.to_owned(),
+        what,
+        expected,
+        found,
+    })
+}

@@ -1,0 +1,196 @@
+//! What can go wrong between a list on disk and a batch, each case with the file it concerns.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::DepthEncoding;
+
+/// Any failure of this crate.
+///
+/// Sizes are (height, width).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// The folder of a data set does not exist.
+    #[error("{}: no such folder; expected a data set there with the list {}", .path.display(), .lists.join(" or "))]
+    MissingFolder {
+        /// The folder asked for.
+        path: PathBuf,
+        /// The lists that would have been looked for inside.
+        lists: Vec<String>,
+    },
+    /// The list file does not exist.
+    #[error("no list of samples: {} does not exist; expected a CSV file with lines `rgb,depth[,focal]`", join_or(.tried))]
+    MissingList {
+        /// Every file that would have done.
+        tried: Vec<PathBuf>,
+    },
+    /// The list file has no lines.
+    #[error("{}: the list is empty; expected lines `rgb,depth[,focal]`", .list.display())]
+    EmptyList {
+        /// The list file.
+        list: PathBuf,
+    },
+    /// A line of the list is not `rgb,depth[,focal]`.
+    #[error("{}, line {line}: {reason}; expected `rgb,depth[,focal]` with paths relative to the data folder", .list.display())]
+    MalformedLine {
+        /// The list file.
+        list: PathBuf,
+        /// Line number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Files that the list names are not there.
+    #[error(
+        "{}: {count} of the listed files are missing under {}: {}{}; check the folder, or remove the lines",
+        .list.display(), .root.display(), .first.join(", "), if *.count > .first.len() { ", ..." } else { "" }
+    )]
+    MissingFiles {
+        /// The list file.
+        list: PathBuf,
+        /// The folder that the list's paths are relative to.
+        root: PathBuf,
+        /// The first ten missing files, in the list's order, as the list writes them.
+        first: Vec<String>,
+        /// How many are missing in all.
+        count: usize,
+    },
+    /// A file could not be read.
+    #[error("{}: cannot be read: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A file is not an image of a supported format.
+    #[error("{}: not a {expected} image (its first bytes match no such format)", .path.display())]
+    NotAnImage {
+        /// The file.
+        path: PathBuf,
+        /// The formats that would have done.
+        expected: &'static str,
+    },
+    /// A file ends before the image does.
+    #[error("{}: the image is cut short; copy or download the file again", .path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The decoder rejected an image.
+    #[error("{}: the image is damaged: {source}", .path.display())]
+    Decode {
+        /// The file.
+        path: PathBuf,
+        /// The decoder's reason.
+        source: image::ImageError,
+    },
+    /// The colour image is not 8-bit RGB.
+    #[error("{}: expected an 8-bit RGB image, found {found}", .path.display())]
+    NotRgb {
+        /// The file.
+        path: PathBuf,
+        /// Its pixel type.
+        found: String,
+    },
+    /// The depth image is not what its encoding says.
+    #[error("{}: the depth encoding {encoding} needs {} PNG, found {found}; choose the encoding that the files were written with", .path.display(), .encoding.png_type())]
+    WrongDepthType {
+        /// The file.
+        path: PathBuf,
+        /// The encoding asked for.
+        encoding: DepthEncoding,
+        /// The pixel type found.
+        found: String,
+    },
+    /// RGB and depth of one sample differ in size.
+    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size", .depth.display(), by(.depth_size), .rgb.display(), by(.rgb_size))]
+    SizeMismatch {
+        /// The colour image.
+        rgb: PathBuf,
+        /// Its size.
+        rgb_size: (usize, usize),
+        /// The depth image.
+        depth: PathBuf,
+        /// Its size.
+        depth_size: (usize, usize),
+    },
+    /// No pixel of the whole list has a usable depth.
+    #[error("{}: no valid depth (0 < d <= {max} m) in any of the {images} depth maps; check the depth encoding", .list.display())]
+    NoValidDepth {
+        /// The list file.
+        list: PathBuf,
+        /// How many depth maps were read.
+        images: usize,
+        /// The largest depth that counts, in metres.
+        max: f32,
+    },
+    /// The name of a depth encoding is unknown.
+    #[error("unknown depth encoding `{0}`; expected u8/25.5, u16-mm or u16/256")]
+    UnknownEncoding(String),
+    /// A data specification has an unknown form.
+    #[error("`{0}` does not name a data set; expected nyu:DIR or rooms:DIR")]
+    UnknownData(String),
+    /// An image is too small in one direction for the transform's crop.
+    #[error("{id}: a crop of {} does not fit into the image, which is {} after its shorter side was resized (height x width)", by(.crop), by(.resized))]
+    CropDoesNotFit {
+        /// The sample.
+        id: String,
+        /// Its size after resizing.
+        resized: (usize, usize),
+        /// The crop.
+        crop: (usize, usize),
+    },
+    /// A transform was given a geometry with a side of 0.
+    #[error("a transform's sides must be at least 1, got {0:?}")]
+    EmptyGeometry(crate::MffGeometry),
+    /// An option of the loader is out of range.
+    #[error("loader: {option} = {value}: {reason}")]
+    LoaderOption {
+        /// The option's name.
+        option: &'static str,
+        /// Its value.
+        value: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A transform gave examples of different sizes, which cannot form a batch.
+    #[error("{id}: {what} is {} but the first of its batch is {} (height x width); a transform must give one size", by(.found), by(.expected))]
+    MixedSizes {
+        /// The sample.
+        id: String,
+        /// `image` or `depth`.
+        what: &'static str,
+        /// The first example's size.
+        expected: (usize, usize),
+        /// This example's size.
+        found: (usize, usize),
+    },
+    /// A loader thread could not be started.
+    #[error("loader: cannot start a worker thread: {source}; use fewer workers")]
+    SpawnWorker {
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Loading or transforming a sample panicked: a bug in a decoder or a transform.
+    #[error("{id}: the loader's worker panicked on this sample: {message}")]
+    WorkerPanicked {
+        /// The sample.
+        id: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+fn by(size: &(usize, usize)) -> String {
+    format!("{}x{}", size.0, size.1)
+}
+
+fn join_or(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    names.join(" or ")
+}

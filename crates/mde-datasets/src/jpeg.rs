@@ -1,0 +1,105 @@
+//! Whether a JPEG file is whole.
+//!
+//! JPEG decoders, the one used here included, fill what is missing with grey and report success: a
+//! half-downloaded picture would train a network on grey. This walks the markers (ITU-T T.81,
+//! annex B) to the end-of-image marker, which a file cut short does not have.
+
+const END_OF_IMAGE: u8 = 0xD9;
+const START_OF_SCAN: u8 = 0xDA;
+
+/// True if the markers lead from the start of the image to its end-of-image marker.
+///
+/// `bytes` is a whole file that begins with a start-of-image marker. Bytes after the end are legal.
+pub(crate) fn is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    loop {
+        // A marker may be preceded by any number of 0xFF fill bytes.
+        match bytes.get(at) {
+            Some(0xFF) => {}
+            _ => return false,
+        }
+        while bytes.get(at) == Some(&0xFF) {
+            at += 1;
+        }
+        let Some(&marker) = bytes.get(at) else {
+            return false;
+        };
+        at += 1;
+        if marker == END_OF_IMAGE {
+            return true;
+        }
+        if is_restart(marker) || marker == 0x01 {
+            continue;
+        }
+        let Some(length) = bytes.get(at..at + 2) else {
+            return false;
+        };
+        at += usize::from(u16::from_be_bytes([length[0], length[1]]));
+        if marker == START_OF_SCAN {
+            match next_marker(bytes, at) {
+                Some(next) => at = next,
+                None => return false,
+            }
+        }
+    }
+}
+
+/// Where the entropy-coded data beginning at `from` ends: at a marker that is no restart marker.
+fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
+    let data = bytes.get(from..)?;
+    data.windows(2)
+        .position(|pair| {
+            pair[0] == 0xFF && pair[1] != 0x00 && pair[1] != 0xFF && !is_restart(pair[1])
+        })
+        .map(|offset| from + offset)
+}
+
+fn is_restart(marker: u8) -> bool {
+    (0xD0..=0xD7).contains(&marker)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, missing_docs)]
+    use super::*;
+    use image::codecs::jpeg::JpegEncoder;
+
+    fn jpeg() -> Vec<u8> {
+        let image = image::RgbImage::from_fn(37, 23, |x, y| {
+            image::Rgb([x as u8 * 5, y as u8 * 9, (x * y) as u8])
+        });
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, 90)
+            .encode_image(&image)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn every_proper_prefix_is_incomplete() {
+        let bytes = jpeg();
+        assert!(is_complete(&bytes));
+        for length in 2..bytes.len() {
+            assert!(!is_complete(&bytes[..length]), "prefix of {length} bytes");
+        }
+    }
+
+    #[test]
+    fn padding_after_the_end_and_fill_bytes_are_legal() {
+        let mut bytes = jpeg();
+        bytes.extend([0; 16]);
+        assert!(is_complete(&bytes));
+        let end = bytes.len() - 16 - 2;
+        bytes.insert(end, 0xFF);
+        assert!(is_complete(&bytes));
+    }
+
+    #[test]
+    fn an_end_marker_inside_a_thumbnail_does_not_count() {
+        let whole = jpeg();
+        // An application segment that holds a small JPEG's end marker, then a scan cut short.
+        let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE1, 0x00, 0x06, 0xFF, 0xD9, 0xFF, 0xD9];
+        bytes.extend(&whole[2..whole.len() / 2]);
+        assert!(!is_complete(&bytes));
+    }
+}

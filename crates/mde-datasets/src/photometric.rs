@@ -1,0 +1,206 @@
+//! Colours of the MFF recipe: PCA lighting, jitter and ImageNet's normalisation.
+//!
+//! All functions work on planar `[3, H, W]` values; before normalisation, 0 to 1 is the range of
+//! the file. As in the reference, lighting and jitter may leave that range and are not clamped.
+
+use image::RgbImage;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// Mean of ImageNet's RGB values in [0, 1].
+pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+/// Standard deviation of ImageNet's RGB values in [0, 1].
+pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// Principal components of ImageNet's RGB values: the eigenvalues of their covariance and the
+/// eigenvectors, one a column (Krizhevsky et al., 2012, section 4.1).
+const EIGENVALUES: [f32; 3] = [0.2175, 0.0188, 0.0045];
+const EIGENVECTORS: [[f32; 3]; 3] = [
+    [-0.5675, 0.7192, 0.4009],
+    [-0.5808, -0.0045, -0.8140],
+    [-0.5836, -0.6948, 0.4203],
+];
+
+/// Weights of red, green and blue in luma (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// `[H, W, 3]` u8 to planar `[3, H, W]` in [0, 1].
+pub(crate) fn to_planes(rgb: &RgbImage) -> Vec<f32> {
+    let pixels = rgb.as_raw();
+    let mut planes = Vec::with_capacity(pixels.len());
+    for channel in 0..3 {
+        planes.extend(
+            pixels
+                .iter()
+                .skip(channel)
+                .step_by(3)
+                .map(|&v| f32::from(v) / 255.0),
+        );
+    }
+    planes
+}
+
+/// (x - mean) / std for each channel.
+pub(crate) fn normalise(planes: &mut [f32]) {
+    for ((plane, mean), std) in channels(planes).zip(IMAGENET_MEAN).zip(IMAGENET_STD) {
+        plane.iter_mut().for_each(|v| *v = (*v - mean) / std);
+    }
+}
+
+/// Shifts all pixels along the principal components of natural colours: for component j a draw
+/// a_j ~ N(0, std), channel c gains sum_j v_cj a_j λ_j.
+pub(crate) fn add_lighting(planes: &mut [f32], std: f32, rng: &mut ChaCha8Rng) {
+    let strengths: [f32; 3] = std::array::from_fn(|j| std * normal(rng) * EIGENVALUES[j]);
+    for (plane, row) in channels(planes).zip(EIGENVECTORS) {
+        let shift: f32 = row.iter().zip(strengths).map(|(v, s)| v * s).sum();
+        plane.iter_mut().for_each(|v| *v += shift);
+    }
+}
+
+/// Brightness, contrast and saturation in random order: each mixes the image with black, with its
+/// mean grey or with its own grey picture, (1 - t) x + t g, t uniform in ± `strength` (a negative t
+/// moves away from g).
+pub(crate) fn jitter(planes: &mut [f32], strength: f32, rng: &mut ChaCha8Rng) {
+    let mut order = [Jitter::Brightness, Jitter::Contrast, Jitter::Saturation];
+    order.shuffle(rng);
+    for jitter in order {
+        let t = rng.random_range(-strength..=strength);
+        jitter.apply(planes, t);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Jitter {
+    Brightness,
+    Contrast,
+    Saturation,
+}
+
+impl Jitter {
+    fn apply(self, planes: &mut [f32], t: f32) {
+        match self {
+            Self::Brightness => planes.iter_mut().for_each(|v| *v *= 1.0 - t),
+            Self::Contrast => {
+                let grey = mean_luma(planes);
+                planes.iter_mut().for_each(|v| *v += t * (grey - *v));
+            }
+            Self::Saturation => {
+                let pixels = planes.len() / 3;
+                let (red, rest) = planes.split_at_mut(pixels);
+                let (green, blue) = rest.split_at_mut(pixels);
+                for ((r, g), b) in red.iter_mut().zip(green).zip(blue) {
+                    let grey = LUMA[0] * *r + LUMA[1] * *g + LUMA[2] * *b;
+                    for v in [r, g, b] {
+                        *v += t * (grey - *v);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Mean over all pixels of the luma, summed in f64.
+fn mean_luma(planes: &mut [f32]) -> f32 {
+    let pixels = planes.len() / 3;
+    let sum: f64 = channels(planes)
+        .zip(LUMA)
+        .map(|(plane, weight)| f64::from(weight) * plane.iter().map(|&v| f64::from(v)).sum::<f64>())
+        .sum();
+    (sum / pixels as f64) as f32
+}
+
+fn channels(planes: &mut [f32]) -> impl Iterator<Item = &mut [f32]> {
+    let pixels = (planes.len() / 3).max(1);
+    planes.chunks_exact_mut(pixels)
+}
+
+/// A standard normal draw (Box-Muller).
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt(); // 1 - u is never 0
+    let angle = std::f64::consts::TAU * rng.random::<f64>();
+    (radius * angle.cos()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, missing_docs)]
+    use super::*;
+    use crate::sample_rng;
+
+    /// Two pixels, planar: red-ish and blue-ish.
+    const PLANES: [f32; 6] = [0.8, 0.1, 0.4, 0.2, 0.2, 0.9];
+
+    fn close(found: &[f32], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len());
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() < 1e-5, "{found:?} is not {expected:?}");
+        }
+    }
+
+    fn luma(r: f32, g: f32, b: f32) -> f32 {
+        0.299 * r + 0.587 * g + 0.114 * b
+    }
+
+    #[test]
+    fn planes_are_channel_first() {
+        let image = RgbImage::from_raw(2, 1, vec![255, 0, 51, 102, 153, 204]).unwrap();
+        close(&to_planes(&image), &[1.0, 0.4, 0.0, 0.6, 0.2, 0.8]);
+    }
+
+    #[test]
+    fn normalising_uses_each_channels_own_moments() {
+        let mut planes = [0.485, 1.0, 0.456, 1.0, 0.406, 1.0];
+        normalise(&mut planes);
+        close(
+            &planes,
+            &[0.0, 0.515 / 0.229, 0.0, 0.544 / 0.224, 0.0, 0.594 / 0.225],
+        );
+    }
+
+    #[test]
+    fn a_strength_of_one_gives_the_picture_mixed_in() {
+        let greys = [luma(0.8, 0.4, 0.2), luma(0.1, 0.2, 0.9)];
+        let mean = (greys[0] + greys[1]) / 2.0;
+        let applied = |jitter: Jitter, t| {
+            let mut planes = PLANES;
+            jitter.apply(&mut planes, t);
+            planes
+        };
+        close(&applied(Jitter::Brightness, 1.0), &[0.0; 6]);
+        close(&applied(Jitter::Contrast, 1.0), &[mean; 6]);
+        close(
+            &applied(Jitter::Saturation, 1.0),
+            &[greys, greys, greys].concat(),
+        );
+        for jitter in [Jitter::Brightness, Jitter::Contrast, Jitter::Saturation] {
+            close(&applied(jitter, 0.0), &PLANES);
+        }
+        close(&applied(Jitter::Brightness, -0.4)[..2], &[1.12, 0.14]);
+    }
+
+    #[test]
+    fn lighting_shifts_whole_channels_by_its_seed() {
+        let mut planes = PLANES;
+        add_lighting(&mut planes, 0.1, &mut sample_rng(1, 0, 0));
+        let shifts: Vec<f32> = planes
+            .iter()
+            .zip(PLANES)
+            .map(|(after, before)| after - before)
+            .collect();
+        for pair in shifts.chunks(2) {
+            assert!((pair[0] - pair[1]).abs() < 1e-6);
+            assert!(pair[0] != 0.0 && pair[0].abs() < 0.1);
+        }
+    }
+
+    #[test]
+    fn normal_draws_have_mean_0_and_variance_1() {
+        let mut rng = sample_rng(3, 0, 0);
+        let draws: Vec<f64> = (0..20_000).map(|_| f64::from(normal(&mut rng))).collect();
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / draws.len() as f64;
+        assert!(mean.abs() < 0.03, "{mean}");
+        assert!((variance - 1.0).abs() < 0.05, "{variance}");
+    }
+}

@@ -1,0 +1,423 @@
+//! Lists, files and their faults: every bad input gives a message with the file and the remedy.
+
+use std::fs;
+
+use crate::common::{Folder, Grey16, SIZE, depth_mm, depth_u8, picture};
+use image::{DynamicImage, GrayImage, Rgb, RgbImage};
+use mde_datasets::{DataKind, DataSpec, DatasetError, DepthEncoding, Split, mean_depth};
+
+const MM: DepthEncoding = DepthEncoding::U16Millimetres;
+
+/// That `message` holds every one of `parts`.
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "`{message}` does not say `{part}`");
+    }
+}
+
+#[test]
+fn a_pair_loads_with_its_id_focal_and_holes() {
+    let folder = Folder::new(2);
+    folder.write(
+        "list.csv",
+        "\u{feff}train/00001.png, train/00001_depth.png , 518.86\r\n\r\n./train/00000.png,train/00000_depth.png\r\n",
+    );
+    let list = folder.open().unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!((list.id(0), list.id(1)), ("train/00001", "train/00000"));
+    let sample = list.load(0).unwrap();
+    assert_eq!(sample.id, "train/00001");
+    assert_eq!(sample.focal, Some(518.86));
+    assert_eq!(sample.rgb, picture(1));
+    assert_eq!(sample.depth.size(), (26, 35));
+    for (metres, stored) in sample.depth.metres.iter().zip(depth_mm(1).pixels()) {
+        assert_eq!(*metres, f32::from(stored.0[0]) / 1000.0);
+    }
+    assert!(sample.depth.metres.contains(&0.0));
+    assert_eq!(list.load(1).unwrap().focal, None);
+}
+
+#[test]
+fn encodings_scale_as_they_say() {
+    for (encoding, stored, metres) in [
+        (DepthEncoding::U8Over25_5, 255, 10.0),
+        (MM, 2345, 2.345),
+        (DepthEncoding::U16Over256, 640, 2.5),
+    ] {
+        assert_eq!(encoding.metres(stored), metres);
+        assert_eq!(encoding.metres(0), 0.0);
+        assert_eq!(
+            encoding.to_string().parse::<DepthEncoding>().unwrap(),
+            encoding
+        );
+        let json = serde_json::to_string(&encoding).unwrap();
+        assert_eq!(json, format!("\"{encoding}\""));
+    }
+    let error = "mm".parse::<DepthEncoding>().unwrap_err().to_string();
+    says(&error, &["`mm`", "u8/25.5", "u16-mm", "u16/256"]);
+
+    let folder = Folder::new(1);
+    depth_u8(51)
+        .save(folder.path("train/00000_depth.png"))
+        .unwrap();
+    let sample = folder
+        .open_as(DepthEncoding::U8Over25_5)
+        .unwrap()
+        .load(0)
+        .unwrap();
+    assert_eq!(sample.depth.metres, vec![2.0; 26 * 35]);
+}
+
+#[test]
+fn a_missing_or_empty_list_says_so() {
+    let folder = Folder::new(0);
+    let error = folder.open().unwrap_err();
+    assert!(matches!(error, DatasetError::EmptyList { .. }));
+    says(
+        &error.to_string(),
+        &["list.csv", "empty", "rgb,depth[,focal]"],
+    );
+    folder.write("list.csv", "\n\n");
+    assert!(matches!(
+        folder.open().unwrap_err(),
+        DatasetError::EmptyList { .. }
+    ));
+    fs::remove_file(folder.path("list.csv")).unwrap();
+    let error = folder.open().unwrap_err();
+    assert!(matches!(error, DatasetError::MissingList { .. }));
+    says(&error.to_string(), &["list.csv", "does not exist"]);
+}
+
+#[test]
+fn a_malformed_line_is_named_by_its_number() {
+    let folder = Folder::new(1);
+    let good = "train/00000.png,train/00000_depth.png";
+    for (line, parts) in [
+        ("train/00000.png", &["1 field", "`train/00000.png`"][..]),
+        ("a,b,1,2", &["4 fields"]),
+        ("train/00000.png,", &["empty path"]),
+        ("a.png,b.png,wide", &["focal length `wide`"]),
+        ("a.png,b.png,-3", &["focal length `-3`"]),
+        ("a.png,b.png,inf", &["focal length `inf`"]),
+        ("../a.png,b.png", &["`../a.png`", "out of the data folder"]),
+        ("a.png,/b.png", &["`/b.png`", "out of the data folder"]),
+    ] {
+        folder.write("list.csv", format!("{good}\n{line}\n{good}\n"));
+        let error = folder.open().unwrap_err();
+        assert!(
+            matches!(error, DatasetError::MalformedLine { line: 2, .. }),
+            "{error:?}"
+        );
+        says(
+            &error.to_string(),
+            &["list.csv, line 2", "expected `rgb,depth[,focal]`"],
+        );
+        says(&error.to_string(), parts);
+    }
+    folder.write("list.csv", [good.as_bytes(), b"\n\xff,\xfe\n"].concat());
+    says(
+        &folder.open().unwrap_err().to_string(),
+        &["line 2", "not UTF-8"],
+    );
+}
+
+#[test]
+fn all_missing_files_are_found_at_open() {
+    let folder = Folder::new(8);
+    for number in 1..8 {
+        fs::remove_file(folder.path(&format!("train/{number:05}.png"))).unwrap();
+        fs::remove_file(folder.path(&format!("train/{number:05}_depth.png"))).unwrap();
+    }
+    let error = folder.open().unwrap_err();
+    let DatasetError::MissingFiles { first, count, .. } = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((first.len(), *count), (10, 14));
+    assert_eq!(
+        first[..3],
+        [
+            "train/00001.png",
+            "train/00001_depth.png",
+            "train/00002.png"
+        ]
+    );
+    says(
+        &error.to_string(),
+        &["14 of the listed files", "train/00005_depth.png, ..."],
+    );
+}
+
+#[test]
+fn a_truncated_jpeg_is_an_error_at_any_length() {
+    let folder = Folder::new(1);
+    folder.write("list.csv", "a.jpg,train/00000_depth.png");
+    picture(3).save(folder.path("a.jpg")).unwrap();
+    let whole = fs::read(folder.path("a.jpg")).unwrap();
+    assert!(folder.open().unwrap().load(0).is_ok());
+    for length in [whole.len() - 1, whole.len() / 2, 20] {
+        folder.write("a.jpg", &whole[..length]);
+        says(&folder.load_error(MM), &["a.jpg", "cut short"]);
+    }
+}
+
+#[test]
+fn a_truncated_png_is_an_error_at_any_length() {
+    for name in ["train/00000.png", "train/00000_depth.png"] {
+        let folder = Folder::new(1);
+        let whole = fs::read(folder.path(name)).unwrap();
+        for length in [whole.len() - 30, whole.len() / 2, 50, 20] {
+            folder.write(name, &whole[..length]);
+            says(&folder.load_error(MM), &[name, "cut short"]);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_png_is_an_error() {
+    let folder = Folder::new(1);
+    let mut bytes = fs::read(folder.path("train/00000_depth.png")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xFF;
+    folder.write("train/00000_depth.png", bytes);
+    says(
+        &folder.load_error(MM),
+        &["train/00000_depth.png", "damaged"],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_image_is_an_error() {
+    for name in ["train/00000.png", "train/00000_depth.png"] {
+        for content in ["<html>404 Not Found</html>", ""] {
+            let folder = Folder::new(1);
+            folder.write(name, content);
+            says(&folder.load_error(MM), &[name, "not a", "PNG image"]);
+        }
+    }
+}
+
+#[test]
+fn colours_that_are_not_8_bit_rgb_are_refused() {
+    let (height, width) = SIZE;
+    for (image, found) in [
+        (
+            DynamicImage::ImageLuma8(GrayImage::new(width, height)),
+            "8-bit, 1 channel (grey)",
+        ),
+        (
+            DynamicImage::new_rgb16(width, height),
+            "16-bit, 3 channels (RGB)",
+        ),
+        (
+            DynamicImage::new_rgba8(width, height),
+            "8-bit, 4 channels (RGBA)",
+        ),
+    ] {
+        let folder = Folder::new(1);
+        image.save(folder.path("train/00000.png")).unwrap();
+        says(
+            &folder.load_error(MM),
+            &["train/00000.png", "expected an 8-bit RGB image", found],
+        );
+    }
+    let folder = Folder::new(1);
+    folder.write("list.csv", "grey.jpg,train/00000_depth.png");
+    GrayImage::new(width, height)
+        .save(folder.path("grey.jpg"))
+        .unwrap();
+    says(&folder.load_error(MM), &["grey.jpg", "1 channel"]);
+}
+
+#[test]
+fn depth_of_another_type_than_the_encoding_is_refused() {
+    let name = "train/00000_depth.png";
+    let folder = Folder::new(1);
+    let message = folder.load_error(DepthEncoding::U8Over25_5);
+    says(
+        &message,
+        &[
+            name,
+            "u8/25.5",
+            "needs an 8-bit grey PNG",
+            "found 16-bit grey",
+            "choose the encoding",
+        ],
+    );
+    depth_u8(9).save(folder.path(name)).unwrap();
+    for encoding in [MM, DepthEncoding::U16Over256] {
+        says(
+            &folder.load_error(encoding),
+            &[name, encoding.name(), "found 8-bit grey"],
+        );
+    }
+    RgbImage::from_pixel(SIZE.1, SIZE.0, Rgb([1, 2, 3]))
+        .save(folder.path(name))
+        .unwrap();
+    says(
+        &folder.load_error(DepthEncoding::U8Over25_5),
+        &["found 8-bit RGB"],
+    );
+    // A 4-bit PNG, which the decoder would silently stretch to 8 bits.
+    let mut bytes = fs::read(folder.path(name)).unwrap();
+    (bytes[24], bytes[25]) = (4, 0);
+    folder.write(name, bytes);
+    says(
+        &folder.load_error(DepthEncoding::U8Over25_5),
+        &["found 4-bit grey"],
+    );
+    folder.write("list.csv", "train/00000.png,depth.jpg");
+    depth_u8(9).save(folder.path("depth.jpg")).unwrap();
+    says(
+        &folder.load_error(DepthEncoding::U8Over25_5),
+        &["depth.jpg", "found a JPEG"],
+    );
+}
+
+#[test]
+fn depth_of_another_size_is_refused() {
+    let folder = Folder::new(1);
+    Grey16::new(SIZE.0, SIZE.1)
+        .save(folder.path("train/00000_depth.png"))
+        .unwrap();
+    says(
+        &folder.load_error(MM),
+        &[
+            "00000_depth.png: depth is 35x26",
+            "00000.png is 26x35",
+            "same size",
+        ],
+    );
+}
+
+#[test]
+fn the_mean_depth_counts_valid_pixels_of_all_images_alike() {
+    let folder = Folder::new(2);
+    // 900 of 910 pixels invalid in the first, none in the second.
+    let first = Grey16::from_fn(SIZE.1, SIZE.0, |x, y| {
+        image::Luma([match (y, x) {
+            (0, 0..10) => 4000,
+            (1, _) => 10_001,
+            _ => 0,
+        }])
+    });
+    first.save(folder.path("train/00000_depth.png")).unwrap();
+    Grey16::from_pixel(SIZE.1, SIZE.0, image::Luma([10_000]))
+        .save(folder.path("train/00001_depth.png"))
+        .unwrap();
+    let mean = mean_depth(&folder.open().unwrap()).unwrap();
+    assert!(
+        (mean - (10.0 * 4.0 + 910.0 * 10.0) / 920.0).abs() < 1e-9,
+        "{mean}"
+    );
+}
+
+#[test]
+fn depth_without_any_measurement_loads_but_has_no_mean() {
+    let folder = Folder::new(1);
+    Grey16::new(SIZE.1, SIZE.0)
+        .save(folder.path("train/00000_depth.png"))
+        .unwrap();
+    let list = folder.open().unwrap();
+    assert!(list.load(0).unwrap().depth.metres.iter().all(|&d| d == 0.0));
+    let error = mean_depth(&list).unwrap_err();
+    assert!(matches!(
+        error,
+        DatasetError::NoValidDepth { images: 1, .. }
+    ));
+    says(
+        &error.to_string(),
+        &["list.csv", "no valid depth", "encoding"],
+    );
+}
+
+#[test]
+fn the_fingerprint_is_that_of_the_content() {
+    let (here, there) = (Folder::new(3), Folder::new(3));
+    let original = here.open().unwrap().fingerprint().unwrap();
+    assert_eq!(original.len(), 64);
+    assert_eq!(
+        original,
+        there.open().unwrap().fingerprint().unwrap(),
+        "the folder does not matter"
+    );
+    let as_kitti = here.open_as(DepthEncoding::U16Over256).unwrap();
+    assert_ne!(
+        original,
+        as_kitti.fingerprint().unwrap(),
+        "the encoding does"
+    );
+
+    there.write("train/not-listed.png", "x");
+    assert_eq!(original, there.open().unwrap().fingerprint().unwrap());
+    fs::copy(
+        there.path("train/00000_depth.png"),
+        there.path("train/00002_depth.png"),
+    )
+    .unwrap();
+    assert_ne!(
+        original,
+        there.open().unwrap().fingerprint().unwrap(),
+        "any file does"
+    );
+    let list = fs::read_to_string(here.path("list.csv")).unwrap();
+    let (first, rest) = list.split_once('\n').unwrap();
+    here.write("list.csv", format!("{rest}{first}\n"));
+    assert_ne!(
+        original,
+        here.open().unwrap().fingerprint().unwrap(),
+        "the order does"
+    );
+}
+
+#[test]
+fn data_sets_are_named_by_kind_and_folder() {
+    let spec: DataSpec = "rooms:some/where:else".parse().unwrap();
+    assert_eq!((spec.kind, spec.name()), (DataKind::Rooms, "rooms"));
+    assert_eq!(spec.to_string(), "rooms:some/where:else");
+    for wrong in ["rooms", "kitchens:x", "nyu:", ""] {
+        let error = wrong.parse::<DataSpec>().unwrap_err().to_string();
+        says(&error, &[&format!("`{wrong}`"), "nyu:DIR", "rooms:DIR"]);
+    }
+}
+
+#[test]
+fn a_data_set_opens_its_own_lists_and_encodings() {
+    let folder = Folder::new(1);
+    let spec = DataSpec {
+        kind: DataKind::Nyu,
+        root: folder.root().to_owned(),
+    };
+    let message = spec.open(Split::Train, None).unwrap_err().to_string();
+    says(&message, &["nyuv2_train.csv", "nyuv2_labeled_train.csv"]);
+
+    let line = "train/00000.png,train/00000_depth.png\n";
+    folder.write("nyuv2_labeled_train.csv", line);
+    let list = spec.open(Split::Train, None).unwrap();
+    assert_eq!(list.encoding(), DepthEncoding::U8Over25_5);
+    assert!(list.list().ends_with("nyuv2_labeled_train.csv"));
+    folder.write("nyuv2_train.csv", line);
+    let list = spec.open(Split::Train, Some(MM)).unwrap();
+    assert_eq!(list.encoding(), MM);
+    assert!(list.list().ends_with("nyuv2_train.csv"));
+    folder.write("nyuv2_test.csv", line);
+    assert_eq!(spec.open(Split::Test, None).unwrap().encoding(), MM);
+
+    let rooms = DataSpec {
+        kind: DataKind::Rooms,
+        root: folder.root().to_owned(),
+    };
+    folder.write("rooms_train.csv", line);
+    assert_eq!(rooms.open(Split::Train, None).unwrap().encoding(), MM);
+    says(
+        &rooms.open(Split::Test, None).unwrap_err().to_string(),
+        &["rooms_test.csv"],
+    );
+    let nowhere = DataSpec {
+        kind: DataKind::Rooms,
+        root: folder.path("nowhere"),
+    };
+    says(
+        &nowhere.open(Split::Test, None).unwrap_err().to_string(),
+        &["nowhere", "no such folder"],
+    );
+}

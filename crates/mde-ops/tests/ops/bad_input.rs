@@ -1,0 +1,245 @@
+//! What does not fit is an error that names the operation, never a panic, on the kernels and on the plain path.
+
+use candle_core::{DType, Device, Result, Tensor};
+use mde_ops::{
+    ConvConfig, PoolConfig, batch_norm_eval, batch_norm_train, bin_pool, channel_affine,
+    conv_after_resize, conv2d, max_pool2d, plain, resize_bilinear,
+};
+
+/// Zeros of this shape, which may have empty dimensions.
+fn zeros(dims: &[usize]) -> Tensor {
+    Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap()
+}
+
+#[track_caller]
+fn assert_error<T>(result: Result<T>, part: &str) {
+    let Err(error) = result else {
+        panic!("accepted; expected an error with {part:?}")
+    };
+    let message = error.to_string();
+    assert!(message.contains(part), "{message:?} lacks {part:?}");
+}
+
+#[test]
+fn convolution() {
+    let ok = ConvConfig::default();
+    let grouped = |groups| ConvConfig { groups, ..ok };
+    let (x, weight): (&[usize], &[usize]) = (&[1, 4, 5, 7], &[6, 4, 3, 3]);
+    let huge = usize::MAX / 2;
+    for (x, weight, config, part) in [
+        (x, weight, ConvConfig { stride: 0, ..ok }, "stride"),
+        (x, weight, ConvConfig { dilation: 0, ..ok }, "dilation"),
+        (x, weight, grouped(0), "groups"),
+        (x, weight, grouped(2), "2 groups"),
+        (x, &[6, 1, 3, 3], grouped(4), "4 groups"),
+        (&[1, 6, 5, 7], &[6, 2, 3, 3], grouped(4), "4 groups"),
+        (x, &[6, 5, 3, 3], ok, "4 channels"),
+        (x, &[6, 4, 6, 3], ok, "does not fit 5x7"),
+        (x, &[6, 4, 3, 8], ok, "does not fit 5x7"),
+        (
+            x,
+            weight,
+            ConvConfig { dilation: 3, ..ok },
+            "does not fit 5x7",
+        ),
+        (
+            x,
+            weight,
+            ConvConfig {
+                dilation: huge,
+                ..ok
+            },
+            "does not fit 5x7",
+        ),
+        (
+            x,
+            weight,
+            ConvConfig {
+                padding: huge + 1,
+                ..ok
+            },
+            "does not fit 5x7",
+        ),
+        (x, weight, ConvConfig { groups: huge, ..ok }, "groups"),
+        (&[0, 4, 5, 7], weight, ok, "empty"),
+        (&[1, 0, 5, 7], &[6, 0, 3, 3], ok, "empty"),
+        (
+            &[1, 4, 0, 7],
+            weight,
+            ConvConfig { padding: 2, ..ok },
+            "empty",
+        ),
+        (
+            &[1, 4, 5, 0],
+            weight,
+            ConvConfig { padding: 2, ..ok },
+            "empty",
+        ),
+        (x, &[0, 4, 3, 3], ok, "empty"),
+        (x, &[6, 4, 0, 3], ok, "empty"),
+        (&[4, 5, 7], weight, ok, "rank"),
+        (x, &[6, 4, 9], ok, "rank"),
+    ] {
+        let (x, weight) = (zeros(x), zeros(weight));
+        assert_error(conv2d(&x, &weight, config), part);
+        assert_error(plain::conv2d(&x, &weight, config), part);
+    }
+}
+
+#[test]
+fn convolution_after_resize() {
+    let (x, weight): (&[usize], &[usize]) = (&[1, 4, 5, 7], &[6, 4, 3, 3]);
+    for (x, weight, (height, width), part) in [
+        (x, &[6, 4, 2, 2][..], (9, 9), "odd"),
+        (x, &[6, 4, 3, 5], (9, 9), "square"),
+        (x, &[6, 3, 3, 3], (9, 9), "channels"),
+        (x, weight, (0, 9), "positive"),
+        (x, weight, (9, 0), "positive"),
+        (&[0, 4, 5, 7], weight, (9, 9), "empty"),
+        (&[1, 0, 5, 7], &[6, 0, 3, 3], (9, 9), "empty"),
+        (&[1, 4, 5, 0], weight, (9, 9), "empty"),
+        (x, &[0, 4, 3, 3], (9, 9), "empty"),
+        (x, &[6, 4, 0, 0], (9, 9), "empty"),
+        (&[4, 5, 7], weight, (9, 9), "rank"),
+        (x, &[6, 4], (9, 9), "rank"),
+    ] {
+        let (x, weight) = (zeros(x), zeros(weight));
+        assert_error(conv_after_resize(&x, &weight, height, width), part);
+        assert_error(plain::conv_after_resize(&x, &weight, height, width), part);
+    }
+}
+
+#[test]
+fn pooling() {
+    let ok = PoolConfig {
+        kernel: 3,
+        stride: 2,
+        padding: 1,
+        ceil_mode: false,
+    };
+    let x: &[usize] = &[1, 2, 5, 7];
+    for (x, config, part) in [
+        (x, PoolConfig { kernel: 0, ..ok }, "kernel"),
+        (x, PoolConfig { stride: 0, ..ok }, "stride"),
+        (x, PoolConfig { padding: 2, ..ok }, "padding"),
+        (
+            x,
+            PoolConfig {
+                padding: usize::MAX,
+                ..ok
+            },
+            "padding",
+        ),
+        (x, PoolConfig { kernel: 8, ..ok }, "does not fit 5x7"),
+        (&[0, 2, 5, 7], ok, "empty"),
+        (&[1, 0, 5, 7], ok, "empty"),
+        (&[1, 2, 0, 7], PoolConfig { kernel: 2, ..ok }, "empty"),
+        (&[1, 2, 5, 0], PoolConfig { kernel: 2, ..ok }, "empty"),
+        (&[2, 5, 7], ok, "rank"),
+    ] {
+        for ceil_mode in [false, true] {
+            let config = PoolConfig {
+                ceil_mode,
+                ..config
+            };
+            assert_error(max_pool2d(&zeros(x), config), part);
+            assert_error(plain::max_pool2d(&zeros(x), config), part);
+        }
+    }
+}
+
+#[test]
+fn resizing() {
+    for (x, (height, width), part) in [
+        (&[1, 2, 5, 7][..], (0, 3), "positive"),
+        (&[1, 2, 5, 7], (3, 0), "positive"),
+        (&[1, 2, 0, 7], (3, 3), "empty"),
+        (&[1, 2, 5, 0], (3, 3), "empty"),
+        (&[0, 2, 5, 7], (3, 3), "empty"),
+        (&[2, 5, 7], (3, 3), "rank"),
+    ] {
+        assert_error(resize_bilinear(&zeros(x), height, width), part);
+        assert_error(plain::resize_bilinear(&zeros(x), height, width), part);
+    }
+}
+
+#[test]
+fn normalising() {
+    for (x, weight, bias, part) in [
+        (&[2, 3, 5, 7][..], &[4][..], &[3][..], "per channel"),
+        (&[2, 3, 5, 7], &[3], &[2], "per channel"),
+        (&[2, 3, 5, 7], &[3, 1], &[3], "per channel"),
+        (&[2, 3, 5, 7], &[1], &[1], "per channel"),
+        (&[0, 3, 5, 7], &[3], &[3], "empty"),
+        (&[2, 0, 5, 7], &[0], &[0], "empty"),
+        (&[2, 3, 0, 7], &[3], &[3], "empty"),
+        (&[2, 3, 5], &[3], &[3], "rank"),
+    ] {
+        let (x, weight, bias) = (zeros(x), zeros(weight), zeros(bias));
+        assert_error(batch_norm_train(&x, &weight, &bias, 1e-5, true), part);
+        assert_error(
+            plain::batch_norm_train(&x, &weight, &bias, 1e-5, true),
+            part,
+        );
+        assert_error(channel_affine(&x, &weight, &bias, true), part);
+        assert_error(plain::channel_affine(&x, &weight, &bias, true), part);
+    }
+}
+
+#[test]
+fn normalising_with_statistics_of_another_length() {
+    let (x, right, wrong) = (zeros(&[2, 3, 5, 7]), zeros(&[3]), zeros(&[4]));
+    for odd in 0..4 {
+        let stats: Vec<&Tensor> = (0..4)
+            .map(|i| if i == odd { &wrong } else { &right })
+            .collect();
+        let result = batch_norm_eval(&x, stats[0], stats[1], stats[2], stats[3], 1e-5, false);
+        assert_error(result, "shape mismatch");
+    }
+    let all_wrong = batch_norm_eval(&x, &wrong, &wrong, &wrong, &wrong, 1e-5, false);
+    assert_error(all_wrong, "per channel");
+}
+
+#[test]
+fn pooling_by_bin() {
+    for (features, weights, part) in [
+        (&[2, 3, 5, 7][..], &[1, 4, 35][..], "bin_pool"),
+        (&[2, 3, 5, 7], &[2, 4, 34], "bin_pool"),
+        (&[2, 3, 5, 7], &[2, 0, 35], "bin_pool"),
+        (&[2, 3, 5, 7], &[2, 35], "rank"),
+        (&[0, 3, 5, 7], &[0, 4, 35], "empty"),
+        (&[2, 0, 5, 7], &[2, 4, 35], "empty"),
+        (&[2, 3, 0, 7], &[2, 4, 0], "empty"),
+        (&[3, 5, 7], &[2, 4, 35], "rank"),
+    ] {
+        assert_error(bin_pool(&zeros(features), &zeros(weights)), part);
+    }
+}
+
+#[test]
+fn mixed_types() {
+    let x = zeros(&[2, 3, 5, 7]);
+    let f64s = |dims: &[usize]| zeros(dims).to_dtype(DType::F64).unwrap();
+    for x in [x.clone(), x.to_dtype(DType::F64).unwrap()] {
+        let weight = |dims: &[usize]| {
+            if x.dtype() == DType::F32 {
+                f64s(dims)
+            } else {
+                zeros(dims)
+            }
+        };
+        assert_error(
+            conv2d(&x, &weight(&[4, 3, 3, 3]), ConvConfig::default()),
+            "dtype",
+        );
+        assert_error(conv_after_resize(&x, &weight(&[4, 3, 3, 3]), 9, 9), "dtype");
+        assert_error(
+            channel_affine(&x, &weight(&[3]), &weight(&[3]), true),
+            "dtype",
+        );
+        assert_error(
+            batch_norm_train(&x, &weight(&[3]), &weight(&[3]), 1e-5, true),
+            "dtype",
+        );
+    }
+}

@@ -1,0 +1,259 @@
+//! Convolution.
+
+use candle_core::Tensor;
+use mde_ops::{ConvConfig, conv2d, plain};
+use proptest::prelude::*;
+
+use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
+
+/// A convolution to try.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    /// Batch, channels, height, width.
+    x: [usize; 4],
+    out: usize,
+    kernel: [usize; 2],
+    config: ConvConfig,
+}
+
+/// `x`, output channels, kernel, then stride, padding, dilation, groups.
+fn case(x: [usize; 4], out: usize, kernel: [usize; 2], config: [usize; 4]) -> Case {
+    let [stride, padding, dilation, groups] = config;
+    let config = ConvConfig {
+        stride,
+        padding,
+        dilation,
+        groups,
+    };
+    Case {
+        x,
+        out,
+        kernel,
+        config,
+    }
+}
+
+impl Case {
+    fn inputs(&self, seed: u64) -> [Tensor; 2] {
+        let [kh, kw] = self.kernel;
+        let weight = [self.out, self.x[1] / self.config.groups, kh, kw];
+        [random(&self.x, seed), random(&weight, seed + 1)]
+    }
+
+    /// The output size by the definition: count the positions whose whole kernel lies in the padded input.
+    fn out_size(&self, size: usize, kernel: usize) -> usize {
+        let config = self.config;
+        let padded = size + 2 * config.padding;
+        let fits = |start: &usize| start + (kernel - 1) * config.dilation < padded;
+        (0..padded).step_by(config.stride).take_while(fits).count()
+    }
+
+    /// The definition, one sum a value.
+    fn naive(&self, x: &Tensor, weight: &Tensor) -> Tensor {
+        let (x_values, weight_values) = (flat(x), flat(weight));
+        let [batch, channels, h, w] = self.x;
+        let [kh, kw] = self.kernel;
+        let ConvConfig {
+            stride,
+            padding,
+            dilation,
+            groups,
+        } = self.config;
+        let (out_h, out_w) = (self.out_size(h, kh), self.out_size(w, kw));
+        let (group_in, group_out) = (channels / groups, self.out / groups);
+        let mut out = Vec::new();
+        for index in 0..batch * self.out * out_h * out_w {
+            let (b, o) = (
+                index / (self.out * out_h * out_w),
+                index / (out_h * out_w) % self.out,
+            );
+            let (oy, ox) = (index / out_w % out_h, index % out_w);
+            let mut sum = 0.0;
+            for c in 0..group_in {
+                for ky in 0..kh {
+                    for kx in 0..kw {
+                        let y = (oy * stride + ky * dilation) as isize - padding as isize;
+                        let x = (ox * stride + kx * dilation) as isize - padding as isize;
+                        if (0..h as isize).contains(&y) && (0..w as isize).contains(&x) {
+                            let channel = b * channels + o / group_out * group_in + c;
+                            sum += x_values[(channel * h + y as usize) * w + x as usize]
+                                * weight_values[((o * group_in + c) * kh + ky) * kw + kx];
+                        }
+                    }
+                }
+            }
+            out.push(sum);
+        }
+        Tensor::from_vec(out, (batch, self.out, out_h, out_w), x.device()).unwrap()
+    }
+}
+
+/// What the networks use, and every branch of the kernels.
+fn table() -> Vec<Case> {
+    vec![
+        // Pointwise, with and without stride and padding.
+        case([1, 5, 7, 9], 4, [1, 1], [1, 0, 1, 1]),
+        case([3, 5, 7, 9], 4, [1, 1], [2, 0, 1, 1]),
+        case([3, 5, 7, 9], 4, [1, 1], [1, 2, 1, 1]),
+        case([3, 8, 7, 9], 4, [1, 1], [1, 0, 1, 4]),
+        // Square kernels.
+        case([3, 4, 9, 13], 6, [3, 3], [1, 1, 1, 1]),
+        case([1, 4, 9, 13], 6, [3, 3], [1, 0, 1, 1]),
+        case([1, 3, 11, 8], 5, [5, 5], [1, 2, 1, 1]),
+        case([3, 3, 23, 31], 6, [7, 7], [2, 3, 1, 1]),
+        // As candle cannot differentiate: 57x76 to 29x38.
+        case([1, 3, 57, 76], 4, [3, 3], [2, 1, 1, 1]),
+        case([3, 3, 57, 76], 2, [1, 1], [2, 0, 1, 1]),
+        case([1, 9, 14, 10], 4, [3, 3], [3, 1, 1, 1]),
+        case([1, 3, 14, 10], 4, [2, 2], [3, 0, 1, 1]),
+        // Padding beyond the reach of the kernel.
+        case([3, 2, 5, 6], 3, [3, 3], [1, 3, 1, 1]),
+        case([1, 2, 5, 6], 3, [1, 3], [2, 3, 1, 1]),
+        case([1, 2, 1, 1], 3, [3, 3], [1, 3, 1, 1]),
+        // Kernels that are not square, whose gradient has no mirrored convolution of one padding.
+        case([3, 3, 8, 11], 4, [1, 5], [1, 0, 1, 1]),
+        case([1, 3, 8, 11], 4, [7, 1], [1, 3, 1, 1]),
+        case([1, 3, 8, 11], 4, [2, 3], [1, 1, 1, 1]),
+        case([1, 3, 8, 11], 4, [3, 2], [2, 1, 1, 1]),
+        // Dilation, also beyond the map.
+        case([3, 3, 15, 17], 4, [3, 3], [1, 3, 3, 1]),
+        case([1, 3, 15, 17], 4, [3, 3], [1, 6, 6, 1]),
+        case([1, 3, 4, 5], 4, [3, 3], [1, 6, 6, 1]),
+        case([1, 3, 15, 17], 4, [3, 3], [2, 3, 3, 1]),
+        // Groups, down to one channel each.
+        case([3, 6, 9, 7], 4, [3, 3], [1, 1, 1, 2]),
+        case([1, 8, 9, 7], 12, [3, 3], [2, 1, 1, 4]),
+        case([3, 6, 9, 7], 6, [3, 3], [1, 1, 1, 6]),
+        case([1, 6, 9, 7], 6, [5, 5], [2, 2, 1, 6]),
+        case([1, 5, 9, 7], 10, [3, 3], [1, 2, 2, 5]),
+        // One channel in, one out.
+        case([3, 1, 9, 7], 5, [3, 3], [1, 1, 1, 1]),
+        case([1, 5, 9, 7], 1, [5, 5], [1, 2, 1, 1]),
+        case([1, 1, 9, 7], 1, [3, 3], [2, 1, 1, 1]),
+        // Channels that do not fill the last of the blocks of the backward pass.
+        case([1, 9, 6, 7], 3, [3, 3], [1, 1, 1, 1]),
+        case([1, 17, 6, 7], 3, [3, 3], [2, 1, 1, 1]),
+        // The whole input in one window.
+        case([3, 4, 5, 7], 6, [5, 7], [1, 0, 1, 1]),
+        // Strips of a single row; several strips, the last one shorter.
+        case([1, 256, 5, 71], 3, [3, 3], [1, 1, 1, 1]),
+        case([1, 256, 5, 71], 3, [3, 3], [2, 1, 1, 1]),
+        case([3, 3, 61, 83], 2, [3, 3], [1, 1, 1, 1]),
+        case([1, 9, 85, 61], 4, [1, 1], [1, 0, 1, 1]),
+        case([1, 24, 81, 85], 4, [1, 1], [1, 0, 1, 1]),
+    ]
+}
+
+#[test]
+fn agrees_with_the_plain_path_in_f64() {
+    for case in table() {
+        assert_agree(
+            &format!("{case:?}"),
+            &case.inputs(3),
+            |t| conv2d(&t[0], &t[1], case.config),
+            |t| plain::conv2d(&t[0], &t[1], case.config),
+            2e-5,
+        );
+    }
+}
+
+#[test]
+fn plain_gradient_is_that_of_finite_differences() {
+    for case in [
+        case([2, 3, 5, 7], 2, [3, 3], [2, 1, 1, 1]),
+        case([1, 4, 6, 5], 4, [3, 2], [1, 2, 2, 2]),
+    ] {
+        assert_gradient(&format!("{case:?}"), &case.inputs(5), |t| {
+            plain::conv2d(&t[0], &t[1], case.config)
+        });
+    }
+}
+
+#[test]
+fn an_identity_kernel_returns_its_input() {
+    let x = random(&[2, 3, 5, 7], 1);
+    let config = ConvConfig {
+        padding: 1,
+        groups: 3,
+        ..ConvConfig::default()
+    };
+    let weight = [0f32, 0., 0., 0., 1., 0., 0., 0., 0.].repeat(3);
+    let weight = Tensor::from_vec(weight, (3, 1, 3, 3), x.device()).unwrap();
+    assert_close("identity", &conv2d(&x, &weight, config).unwrap(), &x, 0.0);
+}
+
+#[test]
+fn an_input_that_needs_no_gradient_gets_none() {
+    let image = random(&[1, 3, 9, 7], 1);
+    let weight = candle_core::Var::from_tensor(&random(&[4, 3, 3, 3], 2)).unwrap();
+    let out = conv2d(&image, &weight, ConvConfig::default()).unwrap();
+    let gradients = out.sum_all().unwrap().backward().unwrap();
+    assert!(gradients.get(&weight).is_some());
+    assert!(gradients.get(&image).is_none());
+}
+
+#[test]
+fn inputs_need_not_be_contiguous() {
+    let config = ConvConfig {
+        stride: 2,
+        padding: 1,
+        ..ConvConfig::default()
+    };
+    // Stored as [W, H, C, B] and as every second filter of a larger weight.
+    let inputs = [random(&[9, 7, 3, 2], 1), random(&[8, 3, 3, 3], 2)];
+    let views = |t: &[Tensor]| {
+        let x = t[0].permute((3, 2, 1, 0))?;
+        let weight = t[1].reshape((4, 2, 3, 3, 3))?.narrow(1, 1, 1)?.squeeze(1)?;
+        assert!(!x.is_contiguous() && !weight.is_contiguous());
+        Ok((x, weight))
+    };
+    assert_agree(
+        "views",
+        &inputs,
+        |t| views(t).and_then(|(x, weight)| conv2d(&x, &weight, config)),
+        |t| views(t).and_then(|(x, weight)| plain::conv2d(&x, &weight, config)),
+        2e-5,
+    );
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let channels = (1..=3usize, 1..=3usize, 1..=3usize);
+    let map = (1..=2usize, 1..=9usize, 1..=9usize);
+    let kernel = (1..=4usize, 1..=4usize);
+    let steps = (1..=3usize, 0..=4usize, 1..=3usize);
+    (map, channels, kernel, steps).prop_map(|((b, h, w), (groups, i, o), (kh, kw), (s, p, d))| {
+        case(
+            [b, groups * i, h, w],
+            groups * o,
+            [kh, kw],
+            [s, p, d, groups],
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_convolution_is_the_naive_one_or_an_error(case in any_case(), seed in 0..1000u64) {
+        let [x, weight] = case.inputs(seed);
+        let [_, _, h, w] = case.x;
+        let fits = case.out_size(h, case.kernel[0]) > 0 && case.out_size(w, case.kernel[1]) > 0;
+        prop_assert_eq!(conv2d(&x, &weight, case.config).is_ok(), fits);
+        prop_assert_eq!(plain::conv2d(&x, &weight, case.config).is_ok(), fits);
+        if fits {
+            let expected = case.naive(&x, &weight);
+            assert_close("kernel", &conv2d(&x, &weight, case.config).unwrap(), &expected, 1e-5);
+            assert_close("plain", &plain::conv2d(&x, &weight, case.config).unwrap(), &expected, 1e-5);
+            // Linear in either operand, so each gradient is the adjoint: <conv(x, w), g> = <x, dx> = <w, dw>.
+            let inputs = [x, weight];
+            let at = evaluate(&inputs, |t| conv2d(&t[0], &t[1], case.config));
+            let value = dot(&at.out, &at.g);
+            let scale = 1e-5 * flat(&at.out).iter().map(|v| v.abs()).sum::<f64>().max(1.0);
+            for (input, gradient) in inputs.iter().zip(&at.gradients) {
+                let adjoint = dot(input, gradient);
+                prop_assert!((adjoint - value).abs() <= scale, "{} and {}", adjoint, value);
+            }
+        }
+    }
+}

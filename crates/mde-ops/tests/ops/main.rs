@@ -1,0 +1,17 @@
+//! Tests of the operations, a module each. How far to trust them: the CPU kernels are held to
+//! [`mde_ops::plain`] in f64, `plain` to finite differences and to the defining sums written out here, so
+//! that neither candle's autograd nor the kernels vouch for themselves.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod gradient;
+
+mod batch_norm;
+mod bin_pool;
+mod conv;
+mod conv_after_resize;
+mod pool;
+mod resize;
+
+mod bad_input;
+mod candle_traps;
+mod threads;

@@ -1,0 +1,120 @@
+//! The number of threads does not change a bit of any result.
+
+use candle_core::Tensor;
+use mde_ops::{
+    ConvConfig, PoolConfig, batch_norm_train, bin_pool, channel_affine, conv_after_resize, conv2d,
+    max_pool2d, resize_bilinear,
+};
+
+use crate::gradient::{Function, evaluate, random};
+
+/// The bits of the output and of all gradients.
+fn bits(inputs: &[Tensor], function: impl Function) -> Vec<u32> {
+    let at = evaluate(inputs, function);
+    at.gradients
+        .iter()
+        .chain([&at.out])
+        .flat_map(|t| t.flatten_all().unwrap().to_vec1::<f32>().unwrap())
+        .map(f32::to_bits)
+        .collect()
+}
+
+#[track_caller]
+fn assert_same_bits(what: &str, inputs: &[Tensor], function: impl Function + Sync) {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| bits(inputs, &function))
+    };
+    let one = with(1);
+    for threads in [2, 3] {
+        assert!(
+            one == with(threads),
+            "{what}: {threads} threads give other bits than one"
+        );
+    }
+}
+
+#[test]
+fn convolution() {
+    for (channels, out, config) in [
+        (
+            24,
+            20,
+            ConvConfig {
+                padding: 1,
+                ..ConvConfig::default()
+            },
+        ),
+        (
+            24,
+            20,
+            ConvConfig {
+                stride: 2,
+                padding: 1,
+                ..ConvConfig::default()
+            },
+        ),
+        (
+            24,
+            24,
+            ConvConfig {
+                padding: 1,
+                groups: 24,
+                ..ConvConfig::default()
+            },
+        ),
+    ] {
+        let weight = random(&[out, channels / config.groups, 3, 3], 2);
+        assert_same_bits(
+            &format!("{config:?}"),
+            &[random(&[3, channels, 41, 53], 1), weight],
+            |t| conv2d(&t[0], &t[1], config),
+        );
+    }
+    // Long sums over pixels in the gradient of the weight, long sums over channels in the rest.
+    let inputs = [random(&[1, 300, 57, 76], 1), random(&[40, 300, 1, 1], 2)];
+    assert_same_bits("1x1", &inputs, |t| {
+        conv2d(&t[0], &t[1], ConvConfig::default())
+    });
+}
+
+#[test]
+fn convolution_after_resize() {
+    for (x, k, [height, width]) in [
+        ([2, 70, 29, 38], 5, [57, 76]),
+        ([1, 700, 8, 10], 3, [15, 19]),
+        ([1, 5, 9, 7], 1, [4, 30]),
+    ] {
+        let inputs = [random(&x, 1), random(&[16, x[1], k, k], 2)];
+        assert_same_bits(&format!("{x:?}"), &inputs, |t| {
+            conv_after_resize(&t[0], &t[1], height, width)
+        });
+    }
+}
+
+#[test]
+fn the_other_operations() {
+    let x = random(&[3, 20, 41, 53], 1);
+    let (weight, bias) = (random(&[20], 2), random(&[20], 3));
+    let inputs = [x.clone(), weight, bias];
+    assert_same_bits("batch_norm_train", &inputs, |t| {
+        Ok(batch_norm_train(&t[0], &t[1], &t[2], 1e-5, true)?.0)
+    });
+    assert_same_bits("channel_affine", &inputs, |t| {
+        channel_affine(&t[0], &t[1], &t[2], true)
+    });
+    let config = PoolConfig {
+        kernel: 3,
+        stride: 2,
+        padding: 1,
+        ceil_mode: false,
+    };
+    let x = std::slice::from_ref(&x);
+    assert_same_bits("max_pool2d", x, |t| max_pool2d(&t[0], config));
+    assert_same_bits("resize_bilinear", x, |t| resize_bilinear(&t[0], 80, 77));
+    let inputs = [random(&[3, 64, 57, 76], 1), random(&[3, 65, 57 * 76], 2)];
+    assert_same_bits("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1]));
+}

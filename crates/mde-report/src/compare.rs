@@ -1,0 +1,258 @@
+//! Plain against assigned: which runs may be compared, and the numbers and the sentence that come out.
+
+use mde_metrics::results::Provenance;
+use serde::Serialize;
+
+use crate::error::{Mismatch, ReportError};
+use crate::format::{fixed, listed, shows_as_zero, signed};
+use crate::run::RunFolder;
+
+/// A quantity of the plain model, of the assigned model, and their difference.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Change {
+    /// The plain model's value.
+    pub plain: f64,
+    /// The assigned model's value.
+    pub assigned: f64,
+    /// `assigned - plain`.
+    pub difference: f64,
+    /// `difference / plain`; `None` where the plain value is zero.
+    pub relative: Option<f64>,
+}
+
+impl Change {
+    fn between(plain: f64, assigned: f64) -> Self {
+        let difference = assigned - plain;
+        Self {
+            plain,
+            assigned,
+            difference,
+            relative: (plain != 0.0).then(|| difference / plain),
+        }
+    }
+}
+
+/// The mean selectivity of one layer in both models (valid-bins estimator).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerChange {
+    /// Name of the layer.
+    pub layer: String,
+    /// `None` where either model's score is not defined.
+    pub selectivity: Option<Change>,
+}
+
+/// What assigning depth ranges to units did, computed from two runs.
+///
+/// Selectivity is the valid-bins estimator's: the mean over the units of a layer, then over the assigned layers.
+/// AbsRel is the mean over the test images under the runs' common protocol.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The assigned layers, in the order of the configuration.
+    pub layers: Vec<LayerChange>,
+    /// Mean over `layers`; `None` where a layer's score is not defined in either model.
+    pub selectivity: Option<Change>,
+    /// Mean absolute relative error.
+    pub abs_rel: Change,
+}
+
+const SELECTIVITY_DIGITS: usize = 3;
+const ABS_REL_DIGITS: usize = 4;
+
+impl Comparison {
+    /// Compares a plain and an assigned run.
+    ///
+    /// # Errors
+    /// [`ReportError::NotComparable`] unless the first run is plain, the second assigned, and both were evaluated and
+    /// dissected on the same images of the same data, under the same protocol, with the same bins in every assigned layer.
+    pub fn new(plain: &RunFolder, assigned: &RunFolder) -> Result<Self, ReportError> {
+        check_comparable(plain, assigned)?;
+        let layers: Vec<LayerChange> = assigned
+            .assigned_layers()
+            .iter()
+            .map(|name| {
+                let mean =
+                    |run: &RunFolder| run.layer(name).and_then(|layer| layer.valid_bins.mean);
+                let selectivity = mean(plain)
+                    .zip(mean(assigned))
+                    .map(|(plain, assigned)| Change::between(plain, assigned));
+                LayerChange {
+                    layer: name.clone(),
+                    selectivity,
+                }
+            })
+            .collect();
+        let defined: Option<Vec<Change>> = layers.iter().map(|layer| layer.selectivity).collect();
+        let selectivity = defined
+            .filter(|changes| !changes.is_empty())
+            .map(|changes| {
+                let mean = |value: fn(&Change) -> f64| {
+                    changes.iter().map(value).sum::<f64>() / changes.len() as f64
+                };
+                Change::between(mean(|change| change.plain), mean(|change| change.assigned))
+            });
+        let abs_rel = Change::between(
+            plain.evaluation.summary.mean.abs_rel,
+            assigned.evaluation.summary.mean.abs_rel,
+        );
+        Ok(Self {
+            layers,
+            selectivity,
+            abs_rel,
+        })
+    }
+
+    /// "Mean selectivity of D and MFF rose by 0.213 (0.412 to 0.625) while AbsRel rose by 0.0041 (0.1820 to 0.1861, +2.3 %)."
+    ///
+    /// Differences are taken before rounding; one that rounds to zero is "did not change".
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let names: Vec<String> = self
+            .layers
+            .iter()
+            .map(|layer| layer.layer.clone())
+            .collect();
+        let selectivity = match &self.selectivity {
+            Some(change) => moved(change, SELECTIVITY_DIGITS, ""),
+            None => "could not be computed (too few depth bins hold enough pixels)".to_owned(),
+        };
+        let percent = self
+            .abs_rel
+            .relative
+            .map(|relative| format!(", {}\u{a0}%", signed(100.0 * relative, 1)));
+        let abs_rel = moved(&self.abs_rel, ABS_REL_DIGITS, &percent.unwrap_or_default());
+        format!(
+            "Mean selectivity of {} {selectivity} while AbsRel {abs_rel}.",
+            listed(&names)
+        )
+    }
+}
+
+fn moved(change: &Change, digits: usize, remark: &str) -> String {
+    if shows_as_zero(change.difference, digits) {
+        return format!("did not change ({})", fixed(change.assigned, digits));
+    }
+    let verb = if change.difference > 0.0 {
+        "rose"
+    } else {
+        "fell"
+    };
+    let [size, from, to] =
+        [change.difference.abs(), change.plain, change.assigned].map(|value| fixed(value, digits));
+    format!("{verb} by {size} ({from} to {to}{remark})")
+}
+
+fn check_comparable(plain: &RunFolder, assigned: &RunFolder) -> Result<(), ReportError> {
+    let runs = Pair { plain, assigned };
+    let swap = "name the run without an assignment as the plain one and the run with one as the assigned one";
+    let training = |run: &RunFolder| match run.assigned_layers() {
+        [] => "without an assignment".to_owned(),
+        layers => format!("with an assignment to {}", listed(layers)),
+    };
+    if !plain.assigned_layers().is_empty() || assigned.assigned_layers().is_empty() {
+        return Err(runs.refusal("the training", training(plain), training(assigned), swap));
+    }
+
+    let evaluate = "run `mde evaluate` on both with the same data and protocol";
+    runs.same(
+        "the test data",
+        |run| data(&run.evaluation.provenance),
+        evaluate,
+    )?;
+    runs.same(
+        "the hash of the test data",
+        |run| run.evaluation.provenance.data_hash.clone(),
+        evaluate,
+    )?;
+    runs.same(
+        "the evaluation protocol",
+        |run| run.evaluation.protocol.name.clone(),
+        evaluate,
+    )?;
+    runs.same(
+        "the setting of the evaluation protocol",
+        |run| format!("{:?}", run.evaluation.protocol),
+        evaluate,
+    )?;
+    runs.same(
+        "the number of test images",
+        |run| run.evaluation.per_image.len().to_string(),
+        evaluate,
+    )?;
+    for index in 0..plain.evaluation.per_image.len() {
+        let what = format!("test image {index}");
+        runs.same(
+            &what,
+            |run| run.evaluation.per_image[index].id.clone(),
+            evaluate,
+        )?;
+    }
+
+    let dissect = "run `mde dissect` on both with the same data, layers and bins";
+    runs.same(
+        "the dissection's data",
+        |run| data(&run.dissection.provenance),
+        dissect,
+    )?;
+    runs.same(
+        "the hash of the dissection's data",
+        |run| run.dissection.provenance.data_hash.clone(),
+        dissect,
+    )?;
+    runs.same(
+        "the number of dissected images",
+        |run| run.dissection.images.to_string(),
+        dissect,
+    )?;
+    for name in assigned.assigned_layers() {
+        let what = format!("the dissection of layer {name}");
+        let bins = |run: &RunFolder| match run.layer(name) {
+            Some(layer) => format!(
+                "{} units and the edges {:?}",
+                layer.units,
+                layer.bins.edges()
+            ),
+            None => "absent".to_owned(),
+        };
+        runs.same(&what, bins, dissect)?;
+        if assigned.layer(name).is_none() {
+            return Err(runs.refusal(&what, bins(plain), bins(assigned), dissect));
+        }
+    }
+    Ok(())
+}
+
+fn data(provenance: &Provenance) -> String {
+    format!("{} {}", provenance.data, provenance.split)
+}
+
+struct Pair<'runs> {
+    plain: &'runs RunFolder,
+    assigned: &'runs RunFolder,
+}
+
+impl Pair<'_> {
+    fn same(
+        &self,
+        what: &str,
+        value: impl Fn(&RunFolder) -> String,
+        advice: &str,
+    ) -> Result<(), ReportError> {
+        let (plain, assigned) = (value(self.plain), value(self.assigned));
+        if plain == assigned {
+            Ok(())
+        } else {
+            Err(self.refusal(what, plain, assigned, advice))
+        }
+    }
+
+    fn refusal(&self, what: &str, plain: String, assigned: String, advice: &str) -> ReportError {
+        ReportError::NotComparable(Box::new(Mismatch {
+            what: what.to_owned(),
+            plain,
+            assigned,
+            plain_path: self.plain.path.clone(),
+            assigned_path: self.assigned.path.clone(),
+            advice: advice.to_owned(),
+        }))
+    }
+}

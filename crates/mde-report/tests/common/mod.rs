@@ -1,0 +1,331 @@
+//! Synthetic run folders: smooth tuning curves and gradients for depth maps, written with the real results types.
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use mde_metrics::results::{
+    ConstantBaseline, DepthRangeErrors, Dissection, EstimatedSelectivity, Evaluation, FORMAT,
+    ImageErrors, LayerDissection, Provenance,
+};
+use mde_metrics::{
+    DepthBins, DepthErrors, ErrorTally, Estimator, EvalProtocol, ResponseTally, UnitAssignment,
+};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+
+/// What a synthetic run is like.
+#[derive(Clone)]
+pub struct Spec {
+    pub model: &'static str,
+    pub assigned: bool,
+    pub units: usize,
+    /// Width of the tuning curves in bins: small is selective.
+    pub width: f64,
+    /// Relative error of every predicted depth.
+    pub error: f64,
+    pub size: (usize, usize),
+    pub images: usize,
+}
+
+pub const PLAIN: Spec = Spec {
+    model: "mff-tiny",
+    assigned: false,
+    units: 12,
+    width: 6.0,
+    error: 0.18,
+    size: (13, 17),
+    images: 3,
+};
+pub const ASSIGNED: Spec = Spec {
+    assigned: true,
+    width: 1.0,
+    error: 0.19,
+    ..PLAIN
+};
+
+pub const LAYERS: [&str; 2] = ["D", "MFF"];
+
+/// A repeatable number in 0..1, from a hash of the index: tests need variety, not randomness.
+pub fn noise(index: u64) -> f64 {
+    let mut state = index.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((state ^ (state >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+fn provenance(spec: &Spec) -> Provenance {
+    Provenance {
+        version: "0.1.0".to_owned(),
+        model: spec.model.to_owned(),
+        checkpoint: if spec.assigned {
+            "b".repeat(64)
+        } else {
+            "a".repeat(64)
+        },
+        data: "rooms".to_owned(),
+        split: "test".to_owned(),
+        data_hash: "d".repeat(64),
+        seed: Some(1),
+    }
+}
+
+fn errors(relative: f64) -> DepthErrors {
+    DepthErrors {
+        pixels: 1000,
+        delta_1_02: 0.05,
+        delta_1_05: 0.14,
+        delta_1_10: 0.31,
+        delta_1: 1.0 - 1.5 * relative,
+        delta_2: 0.93,
+        delta_3: 0.98,
+        rmse: 3.5 * relative,
+        rmse_log: 1.2 * relative,
+        abs_rel: relative,
+        sq_rel: 0.6 * relative,
+        log10: 0.4 * relative,
+        silog: relative,
+    }
+}
+
+pub fn evaluation(spec: &Spec) -> Evaluation {
+    let mut tally = ErrorTally::default();
+    let per_image: Vec<ImageErrors> = (0..spec.images)
+        .map(|index| {
+            let errors = errors(spec.error * (1.0 + 0.2 * (index % 3) as f64));
+            tally.push(&errors);
+            ImageErrors {
+                id: format!("test/room_{index:05}"),
+                errors,
+            }
+        })
+        .collect();
+    let mut constant = ErrorTally::default();
+    constant.push(&errors(0.48));
+    let bins = DepthBins::nyu(16).unwrap();
+    let by_depth = (0..bins.len())
+        .map(|bin| {
+            let (from, to) = bins.range(bin);
+            let pixels = if bin == 0 {
+                0
+            } else {
+                (9000.0 * (-(bin as f64 - 8.0).powi(2) / 18.0).exp()) as u64
+            };
+            let value = (pixels > 0).then(|| {
+                spec.error * (0.7 + 0.004 * (bin as f64 - 7.0).powi(2) + 0.2 * noise(bin as u64))
+            });
+            DepthRangeErrors {
+                from,
+                to,
+                pixels,
+                abs_rel: value,
+                rmse: value.map(|value| value * (from + to) / 2.0),
+            }
+        })
+        .collect();
+    Evaluation {
+        format: FORMAT,
+        provenance: provenance(spec),
+        protocol: EvalProtocol::preset("nyu-mff").unwrap(),
+        summary: tally.summary().unwrap(),
+        constant_baseline: Some(ConstantBaseline {
+            depth: 3.21,
+            summary: constant.summary().unwrap(),
+        }),
+        by_depth,
+        per_image,
+        skipped: Vec::new(),
+    }
+}
+
+/// One layer whose unit k responds around bin floor(k K / N); some units of a plain model respond negatively.
+pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
+    let bins = DepthBins::nyu(spec.units.min(64)).unwrap();
+    let k = bins.len();
+    let counts: Vec<u64> = (0..=k)
+        .map(|bin| {
+            if bin == 0 {
+                0
+            } else {
+                150 + (4000.0 * noise(bin as u64)) as u64
+            }
+        })
+        .collect();
+    let owner = UnitAssignment::new(spec.units, k).unwrap();
+    let mut sums = Vec::new();
+    for unit in 0..spec.units {
+        let seed = (unit * 1000 + name.len()) as u64;
+        let centre = if spec.assigned {
+            owner.owner(unit) as f64
+        } else {
+            noise(seed) * k as f64
+        };
+        let sign = if spec.assigned || noise(seed + 1) > 0.3 {
+            1.0
+        } else {
+            -1.0
+        };
+        for (bin, count) in counts.iter().enumerate() {
+            let bump = (-((bin as f64 - centre) / spec.width).powi(2) / 2.0).exp();
+            sums.push(sign * (0.15 + bump + 0.05 * noise(seed + 7 * bin as u64)) * *count as f64);
+        }
+    }
+    let tally = ResponseTally::from_parts(&bins, sums, counts.clone()).unwrap();
+    let estimated = |estimator: Estimator| {
+        let selectivity = tally.selectivity(estimator);
+        let assigned = spec.assigned.then(|| {
+            let scores = tally.assigned_selectivity(&owner, estimator).unwrap();
+            scores.units.iter().map(|unit| unit.selectivity).collect()
+        });
+        EstimatedSelectivity {
+            estimator,
+            mean: selectivity.mean,
+            bins_used: selectivity.bins_used,
+            units: selectivity.units,
+            assigned,
+        }
+    };
+    LayerDissection {
+        layer: name.to_owned(),
+        units: spec.units,
+        stride: 2,
+        pixels: counts[..k].to_vec(),
+        pixels_beyond: counts[k],
+        reference: estimated(Estimator::Reference),
+        valid_bins: estimated(Estimator::valid_bins()),
+        mean_response: tally.mean_response(Estimator::valid_bins()),
+        tally: format!("dissect/{name}.safetensors"),
+        bins,
+    }
+}
+
+pub fn dissection(spec: &Spec) -> Dissection {
+    let layers = LAYERS.iter().map(|name| layer(spec, name)).collect();
+    Dissection {
+        format: FORMAT,
+        provenance: provenance(spec),
+        images: spec.images,
+        layers,
+    }
+}
+
+pub fn config(spec: &Spec) -> Value {
+    let bins = spec.units.min(64);
+    let assignment = spec
+        .assigned
+        .then(|| json!({"alpha": 0.1, "layers": LAYERS, "bins": {"D": bins, "MFF": bins}}));
+    json!({
+        "format": FORMAT, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
+        "learning_rate": 1e-4, "assignment": assignment,
+        "data": {"name": "rooms", "root": "data/rooms", "fingerprint": "c".repeat(64), "images": 2000, "mean_depth": 3.21},
+    })
+}
+
+fn training(spec: &Spec) -> String {
+    (0..300u64)
+        .map(|step| {
+            let part = step as f64 / 300.0;
+            let base = 1.2 * (-3.0 * part).exp() + 0.6 + 0.2 * noise(step);
+            let rise = |target: f64| target * (1.0 - (-5.0 * part).exp()) + 0.05 * noise(step + 400);
+            let selectivity = if spec.assigned { json!({"D": rise(0.7), "MFF": rise(0.5)}) } else { json!({}) };
+            let line = json!({"step": step, "epoch": 0, "learning_rate": 1e-4, "loss": base, "base": base, "selectivity": selectivity});
+            format!("{line}\n")
+        })
+        .collect()
+}
+
+fn examples(spec: &Spec) -> Vec<u8> {
+    let (height, width) = spec.size;
+    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    let floats = |values: Vec<f32>| {
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect::<Vec<u8>>()
+    };
+    for index in 0..spec.images.min(4) {
+        let depth = |y: usize, x: usize| {
+            let (v, u) = (y as f64 / height as f64, x as f64 / width as f64);
+            let wall = 7.0 - 3.0 * (u - 0.5).abs() - index as f64;
+            let floor = 1.2 / (v - 0.45).max(0.05);
+            let disc = (u - 0.4).powi(2) + (v - 0.6).powi(2) < 0.03;
+            if disc { 1.8 } else { wall.min(floor).max(0.8) }
+        };
+        let cells = || (0..height).flat_map(|y| (0..width).map(move |x| (y, x)));
+        let hole = |y: usize, x: usize| (x + y * 2) % 97 < 3 || x == 0;
+        let gt = cells()
+            .map(|(y, x)| if hole(y, x) { 0.0 } else { depth(y, x) as f32 })
+            .collect();
+        let wrong = |y: usize, x: usize| {
+            1.0 + spec.error * (2.0 * ((x as f64 / 19.0).sin() * (y as f64 / 23.0).cos()))
+        };
+        let pred = cells()
+            .map(|(y, x)| (depth(y, x) * wrong(y, x)) as f32)
+            .collect();
+        let rgb = cells()
+            .flat_map(|(y, x)| {
+                let light = 240.0 - 25.0 * depth(y, x);
+                let grain = 20.0 * noise((y * width + x) as u64);
+                [
+                    light + grain - 20.0,
+                    light * 0.9 + grain - 20.0,
+                    light * 0.75 + grain,
+                ]
+                .map(|value| value.clamp(0.0, 255.0) as u8)
+            })
+            .collect();
+        tensors.push((
+            format!("{index}/rgb"),
+            Dtype::U8,
+            vec![height, width, 3],
+            rgb,
+        ));
+        tensors.push((
+            format!("{index}/gt"),
+            Dtype::F32,
+            vec![height, width],
+            floats(gt),
+        ));
+        tensors.push((
+            format!("{index}/pred"),
+            Dtype::F32,
+            vec![height, width],
+            floats(pred),
+        ));
+    }
+    let ids: Vec<String> = (0..spec.images.min(4))
+        .map(|index| format!("test/room_{index:05}"))
+        .collect();
+    let metadata = HashMap::from([("ids".to_owned(), serde_json::to_string(&ids).unwrap())]);
+    let views = tensors.iter().map(|(name, dtype, shape, data)| {
+        (
+            name.clone(),
+            TensorView::new(*dtype, shape.clone(), data).unwrap(),
+        )
+    });
+    safetensors::serialize(views, Some(metadata)).unwrap()
+}
+
+/// Writes a whole run folder.
+pub fn write_run(folder: &Path, spec: &Spec) {
+    std::fs::create_dir_all(folder).unwrap();
+    write_json(&folder.join("config.json"), &config(spec));
+    write_json(&folder.join("evaluate.json"), &evaluation(spec));
+    write_json(&folder.join("dissect.json"), &dissection(spec));
+    std::fs::write(folder.join("metrics.jsonl"), training(spec)).unwrap();
+    std::fs::write(folder.join("examples.safetensors"), examples(spec)).unwrap();
+}
+
+pub fn write_json(path: &Path, value: &impl serde::Serialize) {
+    std::fs::write(path, serde_json::to_vec_pretty(value).unwrap()).unwrap();
+}
+
+/// Rewrites one value inside a JSON file; `pointer` as in RFC 6901.
+pub fn edit(path: &Path, pointer: &str, value: Value) {
+    let mut json: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    *json
+        .pointer_mut(pointer)
+        .unwrap_or_else(|| panic!("{pointer} in {}", path.display())) = value;
+    write_json(path, &json);
+}

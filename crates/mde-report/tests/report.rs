@@ -1,0 +1,385 @@
+//! Reports of synthetic run folders: the numbers, the page, the tables.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use std::path::Path;
+
+use common::{ASSIGNED, LAYERS, PLAIN, Spec, edit, evaluation, layer, write_run};
+use mde_report::{ReportInput, ReportPaths, headline, write_report};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// Writes the two runs into `plain` and `assigned` of a fresh folder.
+fn runs(plain: &Spec, assigned: &Spec) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(&folder.path().join("plain"), plain);
+    write_run(&folder.path().join("assigned"), assigned);
+    folder
+}
+
+fn report(folder: &Path, title: &str) -> ReportPaths {
+    let (plain, assigned) = (folder.join("plain"), folder.join("assigned"));
+    let input = ReportInput {
+        plain: &plain,
+        assigned: Some(&assigned),
+        title: title.to_owned(),
+    };
+    write_report(&input, &folder.join("out")).unwrap()
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_sentence_holds_the_numbers_computed_by_hand() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let at = |name: &str| folder.path().join(name);
+    for (name, scores) in [("plain", [0.30, 0.40]), ("assigned", [0.55, 0.75])] {
+        for (index, score) in scores.into_iter().enumerate() {
+            edit(
+                &at(name).join("dissect.json"),
+                &format!("/layers/{index}/valid_bins/mean"),
+                json!(score),
+            );
+        }
+    }
+    edit(
+        &at("plain").join("evaluate.json"),
+        "/summary/mean/abs_rel",
+        json!(0.2),
+    );
+    edit(
+        &at("assigned").join("evaluate.json"),
+        "/summary/mean/abs_rel",
+        json!(0.19),
+    );
+
+    let comparison = headline(&at("plain"), &at("assigned")).unwrap();
+    let selectivity = comparison.selectivity.unwrap();
+    assert!(
+        (selectivity.plain - 0.35).abs() < 1e-12 && (selectivity.difference - 0.30).abs() < 1e-12
+    );
+    assert!((comparison.abs_rel.relative.unwrap() + 0.05).abs() < 1e-12);
+    let sentence = "Mean selectivity of D and MFF rose by 0.300 (0.350 to 0.650) while AbsRel fell by 0.0100 \
+                    (0.2000 to 0.1900, \u{2212}5.0\u{a0}%).";
+    assert_eq!(comparison.sentence(), sentence);
+
+    let paths = report(folder.path(), "Rooms");
+    assert!(read(&paths.html).contains(sentence));
+    assert!(read(&paths.markdown).contains(sentence));
+}
+
+#[test]
+fn the_sentence_words_a_fall_no_change_and_an_undefined_score() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let [plain, assigned] = ["plain", "assigned"].map(|name| folder.path().join(name));
+    for run in [&plain, &assigned] {
+        edit(
+            &run.join("evaluate.json"),
+            "/summary/mean/abs_rel",
+            json!(0.25),
+        );
+        edit(
+            &run.join("dissect.json"),
+            "/layers/1/valid_bins/mean",
+            json!(0.5),
+        );
+    }
+    edit(
+        &plain.join("dissect.json"),
+        "/layers/0/valid_bins/mean",
+        json!(0.5),
+    );
+    edit(
+        &assigned.join("dissect.json"),
+        "/layers/0/valid_bins/mean",
+        json!(0.25),
+    );
+    assert_eq!(
+        headline(&plain, &assigned).unwrap().sentence(),
+        "Mean selectivity of D and MFF fell by 0.125 (0.500 to 0.375) while AbsRel did not change (0.2500)."
+    );
+    edit(
+        &plain.join("dissect.json"),
+        "/layers/0/valid_bins/mean",
+        json!(null),
+    );
+    let undefined = headline(&plain, &assigned).unwrap();
+    assert_eq!(undefined.selectivity, None);
+    assert!(
+        undefined.sentence().contains("could not be computed"),
+        "{}",
+        undefined.sentence()
+    );
+}
+
+#[test]
+fn both_models_stand_side_by_side() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let paths = report(folder.path(), "Rooms");
+    let (html, markdown) = (read(&paths.html), read(&paths.markdown));
+    let [plain, assigned] = [&PLAIN, &ASSIGNED].map(|spec| evaluation(spec).summary);
+
+    let (p, a) = (plain.mean.abs_rel, assigned.mean.abs_rel);
+    let cells = format!(
+        "<td>{p:.4}</td><td>{a:.4}</td><td>+{:.4}</td><td>0.4800</td>",
+        a - p
+    );
+    assert!(html.contains(&cells), "{cells}");
+    assert!(
+        markdown.contains(&format!("| {p:.4} | {a:.4} | +{:.4} | 0.4800 |", a - p)),
+        "{markdown}"
+    );
+    let pooled = format!(
+        "RMSE, pooled pixels (m) ↓</th><td>{:.4}</td><td>{:.4}</td>",
+        plain.rmse_pooled, assigned.rmse_pooled
+    );
+    assert!(html.contains(&pooled), "{pooled}");
+
+    let [p, a] = [&PLAIN, &ASSIGNED].map(|spec| layer(spec, "MFF").valid_bins.mean.unwrap());
+    let owned = layer(&ASSIGNED, "MFF").valid_bins.assigned.unwrap();
+    let defined: Vec<f64> = owned.iter().flatten().copied().collect();
+    let at_assigned = defined.iter().sum::<f64>() / defined.len() as f64;
+    let cells = format!(
+        "<td>{p:.3}</td><td>{a:.3}</td><td>+{:.3}</td><td>{at_assigned:.3}</td>",
+        a - p
+    );
+    assert!(html.contains(&cells), "{cells}");
+    let accuracy = read(&folder.path().join("out/tables/accuracy.csv"));
+    let row = accuracy
+        .lines()
+        .find(|line| line.starts_with("AbsRel,"))
+        .unwrap();
+    assert!(
+        row.starts_with(&format!(
+            "AbsRel,{},{},",
+            plain.mean.abs_rel, assigned.mean.abs_rel
+        )),
+        "{row}"
+    );
+}
+
+#[test]
+fn the_page_is_self_contained_and_every_unit_has_its_curve() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let paths = report(folder.path(), "Rooms");
+    let html = read(&paths.html);
+    for forbidden in [
+        "http://", "https://", "<script", "<link", "@import", "NaN", "infinity", "src=\"/",
+    ] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+    let urls = html.matches("src=\"").count() + html.matches(" href=\"").count();
+    let inside = html.matches("src=\"data:").count()
+        + html.matches(" href=\"data:").count()
+        + html.matches(" href=\"#").count();
+    assert_eq!(urls, inside, "every address is inside the page");
+
+    for (class, shaded) in [("plain", 0), ("assigned", PLAIN.units * LAYERS.len())] {
+        let curves: usize = html
+            .split("<div class=\"panel ")
+            .filter(|panel| panel.starts_with(class))
+            .map(|panel| panel.matches("<svg class=\"tuning\"").count())
+            .sum();
+        let owned: usize = html
+            .split("<div class=\"panel ")
+            .filter(|panel| panel.starts_with(class))
+            .map(|panel| panel.matches("class=\"own\"").count())
+            .sum();
+        assert_eq!(
+            (curves, owned),
+            (PLAIN.units * LAYERS.len(), shaded),
+            "{class}"
+        );
+    }
+    assert_eq!(html.matches("<img ").count(), 3 * 6);
+    assert_eq!(
+        html.matches("<svg").count(),
+        html.matches("role=\"img\"").count()
+    );
+    assert_eq!(
+        html.matches("<img ").count(),
+        html.matches(" alt=\"").count()
+    );
+    assert_eq!(
+        html.matches("<table").count(),
+        html.matches("<caption>").count()
+    );
+}
+
+#[test]
+fn tables_hold_every_unit_bin_and_image() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let paths = report(folder.path(), "Rooms");
+    assert!(paths.tables.iter().all(|path| path.is_file()));
+    let lines = |name: &str| {
+        read(&folder.path().join("out/tables").join(name))
+            .lines()
+            .count()
+            - 1
+    };
+    let units = 2 * LAYERS.len() * PLAIN.units;
+    assert_eq!(lines("units.csv"), units);
+    assert_eq!(lines("tuning_curves.csv"), units * PLAIN.units);
+    assert_eq!(lines("images.csv"), 2 * PLAIN.images);
+    assert_eq!(lines("error_by_depth.csv"), 16);
+    assert_eq!(lines("selectivity.csv"), 2 * LAYERS.len());
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        left.iter()
+            .all(|name| !name.to_string_lossy().contains("incomplete")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn outside_text_is_escaped() {
+    let nasty = "<b>mff|\"tiny\"</b>";
+    let folder = runs(
+        &Spec {
+            model: nasty,
+            ..PLAIN
+        },
+        &Spec {
+            model: nasty,
+            ..ASSIGNED
+        },
+    );
+    let at = |name: &str| folder.path().join(name);
+    for run in ["plain", "assigned"] {
+        edit(
+            &at(run).join("dissect.json"),
+            "/layers/0/layer",
+            json!("D<i>"),
+        );
+    }
+    edit(
+        &at("assigned").join("config.json"),
+        "/assignment/layers",
+        json!(["D<i>"]),
+    );
+    let paths = report(folder.path(), "A <script>alert(1)</script> title");
+    let (html, markdown) = (read(&paths.html), read(&paths.markdown));
+    assert!(!html.contains("<b>mff") && !html.contains("D<i>") && !html.contains("<script"));
+    assert!(html.contains("&lt;b&gt;mff|&quot;tiny&quot;") && html.contains("D&lt;i&gt;"));
+    assert!(
+        !markdown.contains("<b>")
+            && !markdown.contains("<script")
+            && markdown.contains("&lt;b>mff\\|")
+    );
+}
+
+#[test]
+fn one_run_makes_a_report_of_its_own() {
+    for (spec, shaded) in [(PLAIN, false), (ASSIGNED, true)] {
+        let folder = tempfile::tempdir().unwrap();
+        write_run(folder.path(), &spec);
+        let input = ReportInput {
+            plain: folder.path(),
+            assigned: None,
+            title: "One model".to_owned(),
+        };
+        let paths = write_report(&input, folder.path()).unwrap();
+        let html = read(&paths.html);
+        assert_eq!(html.contains("class=\"own\""), shaded);
+        assert_eq!(
+            html.matches("<svg class=\"tuning\"").count(),
+            spec.units * LAYERS.len()
+        );
+        assert!(
+            !html.contains(">Change<") && !html.contains("trained twice") && !html.contains("NaN")
+        );
+    }
+}
+
+#[test]
+fn differences_besides_the_assignment_are_said() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let assigned = folder.path().join("assigned");
+    assert!(!read(&report(folder.path(), "Rooms").html).contains("differ in more"));
+    edit(&assigned.join("config.json"), "/seed", json!(7));
+    edit(&assigned.join("config.json"), "/steps", json!(900));
+    let html = read(&report(folder.path(), "Rooms").html);
+    assert!(
+        html.contains("seed (1 plain, 7 assigned) and steps (300 plain, 900 assigned)"),
+        "the difference is named"
+    );
+    assert!(html.contains("training log ends at step 299 of 900"));
+}
+
+#[test]
+fn undefined_scores_show_as_dashes() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let path = folder.path().join("plain/dissect.json");
+    let none = json!({"selectivity": null, "preferred_bin": null, "response": null});
+    edit(&path, "/layers/0/valid_bins/units/3", none);
+    edit(
+        &path,
+        "/layers/0/mean_response/3",
+        json!(vec![None::<f64>; PLAIN.units]),
+    );
+    edit(
+        &folder.path().join("plain/evaluate.json"),
+        "/constant_baseline",
+        json!(null),
+    );
+    edit(
+        &folder.path().join("assigned/evaluate.json"),
+        "/constant_baseline",
+        json!(null),
+    );
+    std::fs::remove_file(folder.path().join("plain/metrics.jsonl")).unwrap();
+    let html = read(&report(folder.path(), "Rooms").html);
+    assert!(html.contains("1 of 12 units of D in the plain model have no valid-bins score"));
+    assert!(!html.contains("NaN") && !html.contains("Always the training mean depth"));
+    assert_eq!(
+        html.matches("<svg class=\"tuning\"").count(),
+        4 * PLAIN.units
+    );
+}
+
+#[test]
+fn the_same_runs_give_the_same_bytes() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let first = read(&report(folder.path(), "Rooms").html);
+    assert!(first == read(&report(folder.path(), "Rooms").html));
+}
+
+/// A report of a realistic size; `MDE_REPORT_OUT=DIR` keeps it, to look at.
+#[test]
+fn a_realistic_report_stays_under_five_megabytes() {
+    let plain = Spec {
+        units: 64,
+        width: 9.0,
+        error: 0.16,
+        size: (228, 304),
+        images: 60,
+        ..PLAIN
+    };
+    let assigned = Spec {
+        assigned: true,
+        width: 2.5,
+        error: 0.164,
+        ..plain.clone()
+    };
+    let folder = runs(&plain, &assigned);
+    let paths = report(folder.path(), "Rooms, mff-tiny");
+    assert!(std::fs::metadata(&paths.html).unwrap().len() < 5_000_000);
+    if let Some(keep) = std::env::var_os("MDE_REPORT_OUT").map(std::path::PathBuf::from) {
+        std::fs::create_dir_all(&keep).unwrap();
+        std::fs::copy(&paths.html, keep.join("report.html")).unwrap();
+        std::fs::copy(&paths.markdown, keep.join("report.md")).unwrap();
+        let single = folder.path().join("plain");
+        let input = ReportInput {
+            plain: &single,
+            assigned: None,
+            title: "One model".to_owned(),
+        };
+        write_report(&input, &keep.join("single")).unwrap();
+    }
+}

@@ -1,0 +1,178 @@
+//! The camera: Kinect intrinsics, and a pose from which there is something to see.
+
+use glam::{Mat3, Vec3, vec3};
+
+use crate::plan::Plan;
+use crate::random::Dice;
+use crate::scene::Scene;
+use crate::solid::Ray;
+
+/// Focal length of NYU Depth V2's colour camera in pixels, at 640 pixels of width.
+pub const FOCAL_AT_640: f32 = 518.86;
+
+/// A pinhole camera without skew; its principal point is the middle of the image.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Camera {
+    pub(crate) position: Vec3,
+    /// Columns: right, up, forwards, in the world.
+    pub(crate) axes: Mat3,
+    pub(crate) focal: f32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Camera {
+    /// Looks along `yaw` (0 is +z, growing to the right), `pitch` radians up, rolled by `roll`.
+    pub(crate) fn new(
+        position: Vec3,
+        [yaw, pitch, roll]: [f32; 3],
+        width: u32,
+        height: u32,
+    ) -> Self {
+        let forwards = vec3(
+            -yaw.sin() * pitch.cos(),
+            pitch.sin(),
+            yaw.cos() * pitch.cos(),
+        );
+        let level = forwards.cross(Vec3::Y).normalize();
+        let upright = level.cross(forwards);
+        let right = level * roll.cos() + upright * roll.sin();
+        let up = upright * roll.cos() - level * roll.sin();
+        let focal = FOCAL_AT_640 * width as f32 / 640.0;
+        Self {
+            position,
+            axes: Mat3::from_cols(right, up, forwards),
+            focal,
+            width,
+            height,
+        }
+    }
+
+    /// The ray through image position (`x`, `y`) in pixels, a pixel's middle being at + 0.5.
+    ///
+    /// Its direction has length 1 along the optical axis: distances along it are z-depths.
+    pub(crate) fn ray(&self, x: f32, y: f32) -> Ray {
+        let right = (x - self.width as f32 / 2.0) / self.focal;
+        let down = (y - self.height as f32 / 2.0) / self.focal;
+        Ray {
+            origin: self.position,
+            direction: self.axes * vec3(right, -down, 1.0),
+        }
+    }
+
+    /// Looks at a coarse grid over the image.
+    fn glance(&self, scene: &Scene) -> Glance {
+        let (columns, rows) = (12, 9);
+        let mut depths = Vec::with_capacity(columns * rows);
+        let mut solids = Vec::new();
+        let (mut floor, mut glowing) = (0, 0);
+        for j in 0..rows {
+            for i in 0..columns {
+                let x = (i as f32 + 0.5) / columns as f32 * self.width as f32;
+                let y = (j as f32 + 0.5) / rows as f32 * self.height as f32;
+                let ray = self.ray(x, y);
+                if let Some((z, solid)) = scene.bvh.closest(&ray, f32::INFINITY) {
+                    depths.push(z);
+                    floor += usize::from(ray.at(z).y < 0.02);
+                    glowing += usize::from(scene.bvh.solid(solid).material.emission > 0.0);
+                    solids.push(solid);
+                }
+            }
+        }
+        solids.sort_unstable();
+        solids.dedup();
+        let seen = depths.len().max(1) as f32;
+        Glance {
+            mean: depths.iter().sum::<f32>() / seen,
+            nearest: depths.iter().copied().fold(f32::INFINITY, f32::min),
+            solids: solids.len(),
+            floor: floor as f32 / seen,
+            glowing: glowing as f32 / seen,
+        }
+    }
+}
+
+/// What a first look through a camera tells.
+struct Glance {
+    /// Mean z-depth in metres.
+    mean: f32,
+    nearest: f32,
+    /// How many different solids are in view.
+    solids: usize,
+    /// Share of the image that shows the floor.
+    floor: f32,
+    /// Share of the image that windows and lamps take.
+    glowing: f32,
+}
+
+/// Tries poses in the room's free parts and keeps the one that best matches a mean depth drawn beforehand, so that
+/// close views and long ones both occur, and that has things in view; whatever comes nearer than 0.6 m counts heavily against a pose.
+pub(crate) fn choose(
+    dice: &mut Dice,
+    scene: &Scene,
+    plan: &Plan,
+    width: u32,
+    height: u32,
+) -> Camera {
+    let longest = plan.size.x.hypot(plan.size.z).clamp(1.8, 12.0);
+    let wanted = (1.4f32.ln() + (0.85 * longest / 1.4).ln() * dice.range(0.0, 1.0)).exp();
+    let mut best = None;
+    let mut best_score = f32::INFINITY;
+    for attempt in 0..60 {
+        let position = vec3(
+            dice.range(0.25, plan.size.x - 0.25),
+            dice.range(1.0, 1.8),
+            dice.range(0.25, plan.size.z - 0.25),
+        );
+        let yaw = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
+        let pitch = -0.19 + 0.28 * (dice.range(-1.0, 1.0) + dice.range(-1.0, 1.0)) / 2.0;
+        let roll = 0.035 * (dice.range(-1.0, 1.0) + dice.range(-1.0, 1.0));
+        let camera = Camera::new(position, [yaw, pitch.max(-0.55), roll], width, height);
+        if !plan.is_free(position, 0.22) && attempt < 45 {
+            continue;
+        }
+        let view = camera.glance(scene);
+        let too_near = (0.6 - view.nearest).max(0.0) * 20.0;
+        let bare = (18.0 - view.solids as f32).max(0.0) * 0.06;
+        let floorless = (0.12 - view.floor).max(0.0) * 4.0;
+        let dazzled = (view.glowing - 0.08).max(0.0) * 4.0;
+        let score = 2.0 * (view.mean / wanted).ln().abs() + too_near + bare + floorless + dazzled;
+        if score < best_score || best.is_none() {
+            best_score = score;
+            best = Some(camera);
+        }
+    }
+    best.unwrap_or_else(|| {
+        let middle = vec3(plan.size.x / 2.0, 1.4, plan.size.z / 2.0);
+        Camera::new(middle, [0.0; 3], width, height)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_a_right_handed_view() {
+        let camera = Camera::new(Vec3::Y, [0.0; 3], 320, 240);
+        let middle = camera.ray(160.0, 120.0).direction;
+        assert!((middle - Vec3::Z).length() < 1e-6);
+        let (right, up) = (
+            camera.ray(161.0, 120.0).direction - middle,
+            camera.ray(160.0, 119.0).direction - middle,
+        );
+        // Looking along +z with y up, x grows to the left.
+        assert!(right.x < 0.0 && up.y > 0.0);
+        assert!((right.length() * camera.focal - 1.0).abs() < 1e-4);
+        assert!((camera.focal - 259.43).abs() < 1e-3);
+    }
+
+    #[test]
+    fn positive_pitch_looks_up_and_yaw_turns_right() {
+        let up = Camera::new(Vec3::Y, [0.0, 0.3, 0.0], 64, 48);
+        assert!(up.axes.z_axis.y > 0.29);
+        let right = Camera::new(Vec3::Y, [0.2, 0.0, 0.0], 64, 48);
+        let straight = Camera::new(Vec3::Y, [0.0; 3], 64, 48);
+        assert!(right.axes.z_axis.dot(straight.axes.x_axis) > 0.19);
+    }
+}

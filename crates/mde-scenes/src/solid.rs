@@ -1,0 +1,329 @@
+//! The three convex shapes that everything is built of, and where a ray meets them.
+
+use glam::{Mat3, Mat3A, Vec2, Vec3, Vec3A, vec2, vec3};
+
+use crate::material::Material;
+
+/// Hits nearer than this are the surface that the ray starts on.
+const NEAREST: f32 = 1e-4;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ray {
+    pub(crate) origin: Vec3,
+    /// Not necessarily of unit length: distances along a ray are in units of it.
+    pub(crate) direction: Vec3,
+}
+
+impl Ray {
+    pub(crate) fn at(&self, t: f32) -> Vec3 {
+        self.origin + self.direction * t
+    }
+}
+
+/// A shape in its own frame, where it spans [-1, 1] along each axis.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    Block,
+    /// Upright; the radius goes linearly from 1 at the bottom to `top` at the top.
+    Cylinder {
+        top: f32,
+    },
+    Ball,
+}
+
+/// A shape scaled by `half`, rotated by `axes`, moved to `centre` (metres, world frame, y up).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Solid {
+    pub(crate) shape: Shape,
+    pub(crate) centre: Vec3,
+    pub(crate) axes: Mat3,
+    pub(crate) half: Vec3,
+    pub(crate) material: Material,
+    to_local: Mat3,
+}
+
+/// What a surface is like at a point: all that shading and textures need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surface {
+    pub(crate) normal: Vec3,
+    /// Position on the face in metres, from one of its corners.
+    pub(crate) uv: Vec2,
+    /// Extent of the face in metres.
+    pub(crate) size: Vec2,
+}
+
+/// A solid's geometry alone, laid out for speed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    to_local: Mat3A,
+    centre: Vec3A,
+    shape: Shape,
+    pub(crate) casts_shadow: bool,
+}
+
+impl Form {
+    /// Distance along the ray to the first entry into the solid.
+    #[inline(always)]
+    pub(crate) fn hit(&self, origin: Vec3A, direction: Vec3A) -> Option<f32> {
+        let o = self.to_local * (origin - self.centre);
+        let d = self.to_local * direction;
+        let t = match self.shape {
+            Shape::Block => hit_block(o, d),
+            Shape::Cylinder { top } => hit_cylinder(o, d, top),
+            Shape::Ball => hit_ball(o, d),
+        };
+        t.filter(|&t| t > NEAREST)
+    }
+}
+
+impl Solid {
+    pub(crate) fn new(
+        shape: Shape,
+        centre: Vec3,
+        half: Vec3,
+        axes: Mat3,
+        material: Material,
+    ) -> Self {
+        let to_local = Mat3::from_diagonal(half.recip()) * axes.transpose();
+        Self {
+            shape,
+            centre,
+            axes,
+            half,
+            material,
+            to_local,
+        }
+    }
+
+    pub(crate) fn block(min: Vec3, max: Vec3, material: Material) -> Self {
+        Self::new(
+            Shape::Block,
+            (min + max) / 2.0,
+            (max - min) / 2.0,
+            Mat3::IDENTITY,
+            material,
+        )
+    }
+
+    /// The same solid after a rotation about the world's y axis and a move.
+    pub(crate) fn placed(&self, position: Vec3, yaw: Mat3) -> Self {
+        Self::new(
+            self.shape,
+            position + yaw * self.centre,
+            self.half,
+            yaw * self.axes,
+            self.material,
+        )
+    }
+
+    /// Half the extent of the bounding box along the world's axes.
+    pub(crate) fn reach(&self) -> Vec3 {
+        let (x, y, z) = (self.axes.x_axis, self.axes.y_axis, self.axes.z_axis);
+        x.abs() * self.half.x + y.abs() * self.half.y + z.abs() * self.half.z
+    }
+
+    /// What a ray needs to know of the solid.
+    pub(crate) fn form(&self) -> Form {
+        Form {
+            to_local: Mat3A::from(self.to_local),
+            centre: Vec3A::from(self.centre),
+            shape: self.shape,
+            casts_shadow: self.material.emission == 0.0,
+        }
+    }
+
+    /// Distance along `ray` to the first entry into the solid.
+    #[cfg(test)]
+    pub(crate) fn hit(&self, ray: &Ray) -> Option<f32> {
+        self.form()
+            .hit(Vec3A::from(ray.origin), Vec3A::from(ray.direction))
+    }
+
+    /// Normal and texture coordinates at `point`, which lies on the surface.
+    pub(crate) fn surface(&self, point: Vec3) -> Surface {
+        let p = self.to_local * (point - self.centre);
+        let (gradient, uv, size) = match self.shape {
+            Shape::Block => self.face(p),
+            Shape::Cylinder { top } => self.round(p, top),
+            Shape::Ball => {
+                let (_, uv, size) = self.face(p);
+                (p, uv, size)
+            }
+        };
+        let normal = (self.to_local.transpose() * gradient).normalize_or(Vec3::Y);
+        Surface { normal, uv, size }
+    }
+
+    fn face(&self, p: Vec3) -> (Vec3, Vec2, Vec2) {
+        let a = p.abs();
+        let metres = (p + 1.0) * self.half;
+        let size = self.half * 2.0;
+        if a.x >= a.y && a.x >= a.z {
+            (
+                vec3(p.x.signum(), 0.0, 0.0),
+                vec2(metres.z, metres.y),
+                vec2(size.z, size.y),
+            )
+        } else if a.y >= a.z {
+            (
+                vec3(0.0, p.y.signum(), 0.0),
+                vec2(metres.x, metres.z),
+                vec2(size.x, size.z),
+            )
+        } else {
+            (
+                vec3(0.0, 0.0, p.z.signum()),
+                vec2(metres.x, metres.y),
+                vec2(size.x, size.y),
+            )
+        }
+    }
+
+    fn round(&self, p: Vec3, top: f32) -> (Vec3, Vec2, Vec2) {
+        let (middle, slope) = taper(top);
+        let radius = middle + slope * p.y;
+        let off_side = (p.x.hypot(p.z) - radius).abs() * self.half.x;
+        let off_cap = (1.0 - p.y.abs()) * self.half.y;
+        let metres = (p + 1.0) * self.half;
+        if off_cap < off_side {
+            let uv = vec2(metres.x, metres.z);
+            return (
+                vec3(0.0, p.y.signum(), 0.0),
+                uv,
+                vec2(self.half.x, self.half.z) * 2.0,
+            );
+        }
+        let turn = p.z.atan2(p.x) + std::f32::consts::PI;
+        let uv = vec2(turn * self.half.x, metres.y);
+        let size = vec2(std::f32::consts::TAU * self.half.x, 2.0 * self.half.y);
+        (vec3(p.x, -slope * radius, p.z), uv, size)
+    }
+}
+
+/// Radius of a tapered cylinder = first + second * y.
+fn taper(top: f32) -> (f32, f32) {
+    ((1.0 + top) / 2.0, (top - 1.0) / 2.0)
+}
+
+#[inline(always)]
+fn hit_block(o: Vec3A, d: Vec3A) -> Option<f32> {
+    let inverse = d.recip();
+    let one = (-Vec3A::ONE - o) * inverse;
+    let two = (Vec3A::ONE - o) * inverse;
+    let near = one.min(two).max_element();
+    let far = one.max(two).min_element();
+    (near <= far).then_some(near)
+}
+
+#[inline(always)]
+fn hit_ball(o: Vec3A, d: Vec3A) -> Option<f32> {
+    let a = d.dot(d);
+    let b = o.dot(d);
+    let c = o.dot(o) - 1.0;
+    let discriminant = b * b - a * c;
+    (discriminant >= 0.0).then(|| (-b - discriminant.sqrt()) / a)
+}
+
+fn hit_cylinder(o: Vec3A, d: Vec3A, top: f32) -> Option<f32> {
+    let (middle, slope) = taper(top);
+    let radius = middle + slope * o.y;
+    let a = d.x * d.x + d.z * d.z - slope * slope * d.y * d.y;
+    let b = o.x * d.x + o.z * d.z - slope * d.y * radius;
+    let c = o.x * o.x + o.z * o.z - radius * radius;
+    let mut first = f32::INFINITY;
+    let discriminant = b * b - a * c;
+    if discriminant >= 0.0 && a.abs() > 1e-12 {
+        let root = discriminant.sqrt();
+        for t in [(-b - root) / a, (-b + root) / a] {
+            let y = o.y + t * d.y;
+            if t > NEAREST && t < first && y.abs() <= 1.0 && middle + slope * y >= 0.0 {
+                first = t;
+            }
+        }
+    }
+    for (y, radius) in [(-1.0, 1.0), (1.0, top)] {
+        let t = (y - o.y) / d.y;
+        let p = o + d * t;
+        if t > NEAREST && t < first && p.x * p.x + p.z * p.z <= radius * radius {
+            first = t;
+        }
+    }
+    first.is_finite().then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn solid(shape: Shape) -> Solid {
+        let axes = Mat3::from_rotation_y(0.4);
+        Solid::new(
+            shape,
+            vec3(1.0, 2.0, 3.0),
+            vec3(0.5, 0.8, 0.5),
+            axes,
+            Material::default(),
+        )
+    }
+
+    fn straight(x: f32, y: f32) -> Ray {
+        Ray {
+            origin: vec3(x, y, -1.0),
+            direction: Vec3::Z,
+        }
+    }
+
+    #[test]
+    fn known_distances() {
+        let ball = solid(Shape::Ball)
+            .hit(&straight(1.0, 2.0))
+            .expect("through the centre");
+        assert!((ball - 3.5).abs() < 1e-5, "{ball}");
+        let round = solid(Shape::Cylinder { top: 1.0 });
+        let side = round.hit(&straight(1.0, 2.5)).expect("through the axis");
+        assert!((side - 3.5).abs() < 1e-5, "{side}");
+        assert!(round.hit(&straight(1.0, 2.81)).is_none(), "above the top");
+        let cone = solid(Shape::Cylinder { top: 0.0 });
+        let half_way = cone
+            .hit(&straight(1.0, 2.0))
+            .expect("half way up, half the radius");
+        assert!((half_way - 3.75).abs() < 1e-5, "{half_way}");
+    }
+
+    #[test]
+    fn from_above_the_cap_is_hit() {
+        let ray = Ray {
+            origin: vec3(1.2, 9.0, 3.1),
+            direction: vec3(0.0, -2.0, 0.0),
+        };
+        for shape in [Shape::Block, Shape::Cylinder { top: 1.0 }] {
+            let solid = solid(shape);
+            let t = solid.hit(&ray).expect("falls on the cap");
+            assert!((t - 3.1).abs() < 1e-5, "{t}");
+            assert!((solid.surface(ray.at(t)).normal - Vec3::Y).length() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn normals_face_the_ray_and_hits_lie_on_the_bounds() {
+        for shape in [Shape::Block, Shape::Cylinder { top: 0.6 }, Shape::Ball] {
+            let solid = solid(shape);
+            let mut hits = 0;
+            for i in 0..400 {
+                let ray = straight(0.3 + (i % 20) as f32 * 0.07, 1.1 + (i / 20) as f32 * 0.09);
+                if let Some(t) = solid.hit(&ray) {
+                    hits += 1;
+                    let surface = solid.surface(ray.at(t));
+                    assert!(
+                        surface.normal.dot(ray.direction) < 1e-3,
+                        "{shape:?} faces away"
+                    );
+                    assert!((surface.normal.length() - 1.0).abs() < 1e-4);
+                    let off = (ray.at(t) - solid.centre).abs() - solid.reach();
+                    assert!(off.max_element() < 1e-3, "{shape:?} outside its bounds");
+                }
+            }
+            assert!(hits > 50);
+        }
+    }
+}

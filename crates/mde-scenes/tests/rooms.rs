@@ -1,0 +1,374 @@
+//! Rooms as a user meets them: frames, their statistics, and the folder that is written.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use mde_scenes::{
+    MAX_DEPTH, RenderEvent, RoomsConfig, SceneError, contact_sheet, render_room, write_rooms,
+};
+
+fn small() -> RoomsConfig {
+    RoomsConfig {
+        seed: 11,
+        train: 4,
+        test: 2,
+        width: 49,
+        height: 37,
+    }
+}
+
+fn write(dir: &Path, config: &RoomsConfig) -> Result<mde_scenes::RoomsSummary, SceneError> {
+    write_rooms(dir, config, &|_| ())
+}
+
+/// All files below a folder with their contents.
+fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for part in ["", "train", "test"] {
+        for entry in fs::read_dir(dir.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn same_arguments_same_frame_other_arguments_another() {
+    let frame = render_room(3, 5, 65, 47);
+    assert_eq!(frame, render_room(3, 5, 65, 47));
+    assert_ne!(frame.rgb, render_room(4, 5, 65, 47).rgb);
+    assert_ne!(frame.rgb, render_room(3, 6, 65, 47).rgb);
+}
+
+#[test]
+fn size_changes_the_sampling_but_not_the_room() {
+    let (small, large) = (render_room(3, 9, 64, 48), render_room(3, 9, 192, 144));
+    let mean = |depths: &[f32]| depths.iter().sum::<f32>() / depths.len() as f32;
+    assert!((mean(&small.exact) / mean(&large.exact) - 1.0).abs() < 0.02);
+}
+
+#[test]
+fn a_frame_without_pixels_is_empty() {
+    for (width, height) in [(0, 0), (0, 9), (9, 0)] {
+        assert!(render_room(1, 1, width, height).exact.is_empty());
+    }
+}
+
+#[test]
+fn depths_are_spread_and_holes_are_some_but_not_all() {
+    let (mut means, mut holes) = (Vec::new(), Vec::new());
+    for index in 0..80 {
+        let frame = render_room(2, index, 80, 60);
+        let pixels = frame.depth_mm.as_raw();
+        let valid: Vec<f64> = pixels
+            .iter()
+            .filter(|&&mm| mm > 0)
+            .map(|&mm| f64::from(mm) / 1000.0)
+            .collect();
+        let hole = 1.0 - valid.len() as f64 / pixels.len() as f64;
+        assert!(hole < 0.8, "room {index} is {hole} holes");
+        assert!(
+            frame.exact.iter().all(|z| z.is_finite() && *z > 0.3),
+            "room {index} has a leak"
+        );
+        assert!(valid.iter().all(|&z| z <= f64::from(MAX_DEPTH)));
+        means.push(valid.iter().sum::<f64>() / valid.len() as f64);
+        holes.push(hole);
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let least = means.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = means.iter().copied().fold(0.0, f64::max);
+    assert!(
+        (2.0..3.6).contains(&mean(&means)),
+        "mean depth {}",
+        mean(&means)
+    );
+    assert!(
+        least < 1.7 && most > 4.0,
+        "mean depths from {least} to {most}"
+    );
+    assert!(
+        (0.03..0.3).contains(&mean(&holes)),
+        "share of holes {}",
+        mean(&holes)
+    );
+}
+
+#[test]
+fn measured_depth_is_the_exact_one_up_to_the_sensors_noise() {
+    let frame = render_room(6, 2, 160, 120);
+    for (&mm, &z) in frame.depth_mm.as_raw().iter().zip(&frame.exact) {
+        let allowed = 5.0 * (0.0012 + 0.0019 * (z - 0.4).powi(2)) + 0.003 * z * z + 0.002;
+        assert!(
+            mm == 0 || (f32::from(mm) / 1000.0 - z).abs() < allowed,
+            "{mm} mm for {z} m"
+        );
+    }
+}
+
+#[test]
+fn photographs_are_neither_black_nor_burnt_out_nor_flat() {
+    for index in 0..40 {
+        let rgb = render_room(9, index, 80, 60).rgb;
+        let values: Vec<f64> = rgb.as_raw().iter().map(|&v| f64::from(v)).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let deviation =
+            (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        assert!(
+            (50.0..215.0).contains(&mean) && deviation > 12.0,
+            "room {index}: {mean} +- {deviation}"
+        );
+    }
+}
+
+#[test]
+fn the_layout_is_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = Mutex::new(Vec::new());
+    let summary = write_rooms(folder.path(), &small(), &|event| {
+        events.lock().unwrap().push(event)
+    })
+    .unwrap();
+    assert_eq!((summary.rendered, summary.kept), (6, 0));
+    let mut done = Vec::new();
+    for event in events.into_inner().unwrap() {
+        let RenderEvent::Room {
+            done: now,
+            total: 6,
+            kept: false,
+        } = event
+        else {
+            panic!("{event:?}")
+        };
+        done.push(now);
+    }
+    done.sort_unstable();
+    assert_eq!(done, [1, 2, 3, 4, 5, 6]);
+    let list = fs::read_to_string(summary.train_list).unwrap();
+    assert_eq!(list.lines().count(), 4);
+    assert_eq!(
+        list.lines().next(),
+        Some("train/room_00000.jpg,train/room_00000.png")
+    );
+    assert_eq!(
+        fs::read_to_string(summary.test_list)
+            .unwrap()
+            .lines()
+            .count(),
+        2
+    );
+    for line in list.lines() {
+        let (rgb, depth) = line.split_once(',').unwrap();
+        let rgb = image::open(folder.path().join(rgb)).unwrap();
+        let depth = image::open(folder.path().join(depth)).unwrap();
+        assert_eq!(rgb.color(), image::ColorType::Rgb8);
+        assert_eq!(depth.color(), image::ColorType::L16);
+        assert_eq!((rgb.width(), rgb.height()), (49, 37));
+        assert_eq!((depth.width(), depth.height()), (49, 37));
+    }
+    let png = image::open(folder.path().join("train/room_00002.png"))
+        .unwrap()
+        .to_luma16();
+    assert_eq!(png, render_room(11, 2, 49, 37).depth_mm);
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let write_with = |threads: usize| {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| write(folder.path(), &small())).unwrap();
+        contents(folder.path())
+    };
+    assert_eq!(write_with(1), write_with(5));
+}
+
+#[test]
+fn a_broken_off_run_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    // Killed before anything had its final name.
+    fs::write(dir.join("rooms.json.incomplete"), "{").unwrap();
+    write(dir, &small()).unwrap();
+    let whole = contents(dir);
+    assert_eq!(
+        whole.len(),
+        3 + 2 * 6,
+        "and no leftovers: {:?}",
+        whole.keys()
+    );
+    for gone in [
+        "train/room_00001.jpg",
+        "train/room_00003.png",
+        "test/room_00000.jpg",
+        "test/room_00000.png",
+    ] {
+        fs::remove_file(dir.join(gone)).unwrap();
+    }
+    fs::remove_file(dir.join("rooms_train.csv")).unwrap();
+    fs::write(dir.join("train/room_00001.jpg.incomplete"), "half").unwrap();
+    let summary = write(dir, &small()).unwrap();
+    assert_eq!((summary.rendered, summary.kept), (3, 3));
+    assert_eq!(contents(dir), whole);
+    let again = write(dir, &small()).unwrap();
+    assert_eq!((again.rendered, again.kept), (0, 6));
+}
+
+#[test]
+fn test_rooms_do_not_depend_on_the_number_of_training_rooms() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(one.path(), &small()).unwrap();
+    write(
+        two.path(),
+        &RoomsConfig {
+            train: 1,
+            ..small()
+        },
+    )
+    .unwrap();
+    let name = "test/room_00001.jpg";
+    assert_eq!(contents(one.path())[name], contents(two.path())[name]);
+    assert_ne!(
+        contents(one.path())[name],
+        contents(one.path())["train/room_00001.jpg"]
+    );
+}
+
+#[test]
+fn counts_and_sides_of_zero_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("new");
+    let bad = [
+        (
+            "train",
+            RoomsConfig {
+                train: 0,
+                ..small()
+            },
+        ),
+        ("test", RoomsConfig { test: 0, ..small() }),
+        (
+            "width",
+            RoomsConfig {
+                width: 0,
+                ..small()
+            },
+        ),
+        (
+            "height",
+            RoomsConfig {
+                height: 0,
+                ..small()
+            },
+        ),
+        (
+            "height",
+            RoomsConfig {
+                height: 100_000,
+                ..small()
+            },
+        ),
+    ];
+    for (name, config) in bad {
+        let error = write(&dir, &config).unwrap_err();
+        assert!(
+            matches!(error, SceneError::Config { field, .. } if field == name),
+            "{error}"
+        );
+        assert!(!dir.exists());
+    }
+}
+
+#[test]
+fn another_configurations_folder_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &small()).unwrap();
+    let before = contents(folder.path());
+    let error = write(
+        folder.path(),
+        &RoomsConfig {
+            seed: 12,
+            width: 64,
+            ..small()
+        },
+    )
+    .unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("made with seed 11, width 49, but seed 12, width 64"),
+        "{message}"
+    );
+    assert_eq!(contents(folder.path()), before);
+}
+
+#[test]
+fn foreign_folders_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("train")).unwrap();
+    let error = write(folder.path(), &small()).unwrap_err();
+    assert!(matches!(error, SceneError::ForeignFolder { .. }), "{error}");
+    fs::write(folder.path().join("rooms.json"), "[1, 2]").unwrap();
+    let error = write(folder.path(), &small()).unwrap_err();
+    assert!(matches!(error, SceneError::Manifest { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = write(&file.join("rooms"), &small()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            SceneError::Io {
+                action: "create",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(error.to_string().contains("file/rooms"), "{error}");
+}
+
+#[test]
+fn a_failed_write_leaves_no_list_and_no_half_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder in the way of one picture stands for a disk that fails in the middle.
+    write(folder.path(), &small()).unwrap();
+    for gone in ["train/room_00002.png", "rooms_train.csv", "rooms_test.csv"] {
+        fs::remove_file(folder.path().join(gone)).unwrap();
+    }
+    let obstacle = folder.path().join("train/room_00002.png.incomplete");
+    fs::create_dir(&obstacle).unwrap();
+    let error = write(folder.path(), &small()).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            SceneError::Io {
+                action: "write",
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(!folder.path().join("rooms_train.csv").exists());
+    assert!(!folder.path().join("train/room_00002.png").exists());
+}
+
+#[test]
+fn the_sheet_has_room_for_all_pairs() {
+    let sheet = contact_sheet(1, 5, 2, 24, 18);
+    assert_eq!(sheet.dimensions(), (2 * (2 * 24 + 8) + 4, 3 * 22 + 4));
+    assert_eq!(contact_sheet(1, 0, 0, 24, 18).height(), 4);
+}

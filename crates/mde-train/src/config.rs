@@ -1,0 +1,69 @@
+//! Everything that decides the numbers of a run: saved beside them as `config.json`.
+
+use mde_datasets::MffGeometry;
+use serde::{Deserialize, Serialize};
+
+use crate::{AdamConfig, AssignmentConfig, Schedule};
+
+/// The configuration of a training run. Two runs with equal configurations on one machine end in equal numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunConfig {
+    /// Version of this file's format.
+    pub format: u32,
+    /// Version of the program.
+    pub version: String,
+    /// Preset of the network.
+    pub model: String,
+    /// Seed of weights, order and augmentation.
+    pub seed: u64,
+    /// The training data.
+    pub data: DataConfig,
+    /// Sizes of the training transform.
+    pub geometry: MffGeometry,
+    /// Images a step.
+    pub batch: usize,
+    /// Steps in all.
+    pub steps: u64,
+    /// Base learning rate.
+    pub learning_rate: f64,
+    /// How it falls.
+    pub schedule: Schedule,
+    /// The optimiser's constants.
+    pub adam: AdamConfig,
+    /// The assignment of depth ranges; `None` trains the plain network.
+    pub assignment: Option<AssignmentConfig>,
+}
+
+/// What a run was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataConfig {
+    /// Name of the data set.
+    pub name: String,
+    /// Hash over the list and all files.
+    pub fingerprint: String,
+    /// Pairs in the list.
+    pub images: usize,
+    /// Mean of the valid depths, metres: the constant prediction to beat.
+    pub mean_depth: f64,
+}
+
+impl RunConfig {
+    /// The first setting in which another configuration differs: name, its value there, the value here.
+    ///
+    /// A newer program version alone is no difference.
+    pub(crate) fn difference(&self, there: &serde_json::Value) -> Option<(String, String, String)> {
+        let here = serde_json::to_value(self).ok()?;
+        let mut keys: Vec<_> = here
+            .as_object()?
+            .keys()
+            .filter(|key| *key != "version")
+            .collect();
+        // What a person most likely changed comes first in the message.
+        keys.sort_by_key(|key| !["model", "seed", "data"].contains(&key.as_str()));
+        keys.into_iter().find_map(|key| {
+            let null = serde_json::Value::Null;
+            let found = there.get(key).unwrap_or(&null);
+            (found != &here[key]).then(|| (key.clone(), found.to_string(), here[key].to_string()))
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The loss is not a number any more.
+    #[error(
+        "the loss became {loss} at step {step} (images {}): training stops; the last checkpoint is of step {checkpoint}. \
+         A lower learning rate (now {learning_rate:e}) usually helps",
+        images.join(", ")
+    )]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f64,
+        /// The step, from 1.
+        step: u64,
+        /// The batch.
+        images: Vec<String>,
+        /// Step of the last checkpoint; 0 if there is none.
+        checkpoint: u64,
+        /// Rate of the step.
+        learning_rate: f64,
+    },
+    /// A file or folder of the run cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A JSON file of the run is broken.
+    #[error("{}: {source}; remove the run folder and train again", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The folder holds another run.
+    #[error("{}: this folder holds a run with {setting} {found}, not {asked}; give the new run another folder", folder.display())]
+    OtherRun {
+        /// The run folder.
+        folder: PathBuf,
+        /// The first setting that differs.
+        setting: String,
+        /// Its value there.
+        found: String,
+        /// The value asked for.
+        asked: String,
+    },
+    /// The run folder has no checkpoint.
+    #[error("{}: no checkpoint here; train first (`mde train --out {}`)", folder.display(), folder.display())]
+    NoCheckpoint {
+        /// The run folder.
+        folder: PathBuf,
+    },
+    /// A checkpoint is incomplete or of another network.
+    #[error("{}: {reason}; remove this checkpoint folder to go on from the one before, or the run folder to begin again", path.display())]
+    BrokenCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A setting cannot be used.
+    #[error("{setting} is {value}: {reason}")]
+    Setting {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+        /// What it must be.
+        reason: String,
+    },
+    /// A network could not be built or filled.
+    #[error(transparent)]
+    Model(#[from] mde_models::ModelError),
+    /// A loss could not be computed.
+    #[error("step {step} (images {}): {source}", images.join(", "))]
+    Loss {
+        /// The step, from 1.
+        step: u64,
+        /// The batch.
+        images: Vec<String>,
+        /// Why.
+        source: mde_losses::LossError,
+    },
+    /// A sample could not be loaded.
+    #[error(transparent)]
+    Data(#[from] mde_datasets::DatasetError),
+    /// Bins or assignment cannot be made.
+    #[error(transparent)]
+    Metrics(#[from] mde_metrics::MetricsError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}

@@ -1,0 +1,42 @@
+//! Files that are either whole or absent: written aside, flushed, renamed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Writes a file so that a kill or a full disk at any moment leaves either the old content or the new.
+///
+/// # Errors
+/// As the file system; nothing is left aside then.
+pub fn write_aside(path: &Path, content: &[u8]) -> io::Result<()> {
+    let aside = aside(path);
+    let written = File::create(&aside).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    let result = written.and_then(|()| fs::rename(&aside, path));
+    if result.is_err() {
+        // The first error is the one to tell; a leftover is overwritten by the next attempt.
+        let _ = fs::remove_file(&aside);
+    }
+    result
+}
+
+/// [`write_aside`] of indented JSON with a final line break.
+///
+/// # Errors
+/// As the file system, or if the value has no JSON form.
+pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    write_aside(path, &json)
+}
+
+/// The name a file or folder has until it is whole.
+pub(crate) fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".incomplete");
+    PathBuf::from(name)
+}

@@ -1,0 +1,163 @@
+//! One training step: forward, losses, gradients, update.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Tensor, backprop::GradStore};
+use mde_losses::{assigned_selectivity, mff_loss};
+use mde_models::{Capture, DepthInput, DepthNet, Mode, Parameters, build};
+use serde::{Deserialize, Serialize};
+
+use crate::{Adam, AdamConfig, Assignment, AssignmentConfig, TrainError};
+
+/// What a step measured: a line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// From 1.
+    pub step: u64,
+    /// From 1.
+    pub epoch: u64,
+    /// The rate of this step.
+    pub learning_rate: f64,
+    /// What was minimised: base - alpha * Σ selectivity.
+    pub loss: f64,
+    /// The depth loss alone.
+    pub base: f64,
+    /// Assigned selectivity by layer, on this batch; empty for a plain run.
+    pub selectivity: BTreeMap<String, f64>,
+}
+
+/// A network in training.
+pub struct Trainer {
+    network: Box<dyn DepthNet>,
+    parameters: Parameters,
+    adam: Adam,
+    alpha: f64,
+    assignments: Vec<Assignment>,
+}
+
+/// The losses of a batch and what they depend on.
+struct Losses {
+    loss: Tensor,
+    base: Tensor,
+    selectivity: Vec<Tensor>,
+}
+
+impl Trainer {
+    /// A network with the initial values of `seed`.
+    ///
+    /// # Errors
+    /// If there is no such model or layer.
+    pub fn new(
+        model: &str,
+        parameters: Parameters,
+        adam: AdamConfig,
+        assignment: Option<&AssignmentConfig>,
+    ) -> Result<Self, TrainError> {
+        let network = build(model, &parameters)?;
+        let assignments = match assignment {
+            Some(config) => config.assignments(network.as_ref())?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            adam: Adam::new(parameters.trainable(), adam)?,
+            alpha: assignment.map_or(0.0, |config| config.alpha),
+            network,
+            parameters,
+            assignments,
+        })
+    }
+
+    /// The parameters in training.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub(crate) fn optimiser(&mut self) -> (&Parameters, &mut Adam) {
+        (&self.parameters, &mut self.adam)
+    }
+
+    /// One step on `images` [B, 3, H, W] and `depths` [B, 1, h, w] in metres, 0 where nothing was measured.
+    ///
+    /// Returns the record and the gradients. If the loss is not finite, the parameters are left as they were and
+    /// the record says so.
+    ///
+    /// # Errors
+    /// If the batch has no measured pixel or does not fit the network; `ids` name it.
+    pub fn step(
+        &mut self,
+        images: &Tensor,
+        depths: &Tensor,
+        ids: &[String],
+        at: StepAt,
+    ) -> Result<(StepRecord, GradStore), TrainError> {
+        let losses = self.losses(images, depths, ids, at.step)?;
+        let number = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_scalar::<f64>();
+        let mut selectivity = BTreeMap::new();
+        for (assignment, value) in self.assignments.iter().zip(&losses.selectivity) {
+            selectivity.insert(assignment.layer.clone(), number(value)?);
+        }
+        let record = StepRecord {
+            step: at.step,
+            epoch: at.epoch,
+            learning_rate: at.learning_rate,
+            loss: number(&losses.loss)?,
+            base: number(&losses.base)?,
+            selectivity,
+        };
+        let gradients = losses.loss.backward()?;
+        if record.loss.is_finite() {
+            self.adam.step(&gradients, at.learning_rate)?;
+        }
+        Ok((record, gradients))
+    }
+
+    fn losses(
+        &self,
+        images: &Tensor,
+        depths: &Tensor,
+        ids: &[String],
+        step: u64,
+    ) -> Result<Losses, TrainError> {
+        let failed = |source| TrainError::Loss {
+            step,
+            images: ids.to_vec(),
+            source,
+        };
+        let mut capture = Capture::of(self.assignments.iter().map(|assignment| &assignment.layer));
+        let input = DepthInput {
+            image: images.clone(),
+        };
+        let pred = self.network.forward(&input, Mode::Train, &mut capture)?;
+        let (_, _, h, w) = depths.dims4()?;
+        let pred = mde_ops::resize_bilinear(&pred, h, w)?;
+        let base = mff_loss(&pred, depths).map_err(failed)?;
+        let mut loss = base.clone();
+        let mut selectivity = Vec::with_capacity(self.assignments.len());
+        for assignment in &self.assignments {
+            // `AssignmentConfig::assignments` has checked that the network visits the layer.
+            let Some(features) = capture.get(&assignment.layer) else {
+                continue;
+            };
+            let value = assigned_selectivity(features, depths, &assignment.bins, &assignment.owner)
+                .map_err(failed)?;
+            loss = (loss - (&value * self.alpha)?)?;
+            selectivity.push(value);
+        }
+        Ok(Losses {
+            loss,
+            base,
+            selectivity,
+        })
+    }
+}
+
+/// When a step happens.
+#[derive(Debug, Clone, Copy)]
+pub struct StepAt {
+    /// From 1.
+    pub step: u64,
+    /// From 1.
+    pub epoch: u64,
+    /// Its rate.
+    pub learning_rate: f64,
+}
