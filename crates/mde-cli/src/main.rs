@@ -1,2 +1,80 @@
-//! The program `mde`.
-fn main() {}
+//! The program `mde`: interpretable monocular depth estimation from the command line.
+//!
+//! One file a command. Results go to stdout (one JSON document with `--json`), logs and progress bars to stderr.
+//! Exit status: 0 done, 1 failed with a message, 2 wrong usage.
+
+mod data;
+mod device;
+mod dissect;
+mod evaluate;
+mod output;
+mod progress;
+mod render;
+mod report;
+mod stage;
+mod subject;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::device::DeviceChoice;
+
+/// Interpretable monocular depth estimation: train, measure and look into depth networks.
+#[derive(Parser)]
+#[command(name = "mde", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as one JSON document on stdout.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where tensors live.
+    #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Render procedural scenes with exact depth, as a data set.
+    #[command(subcommand)]
+    Render(render::Scene),
+    /// Train a network, plain or with a depth range assigned to every unit. Resumes what it finds.
+    Train(train::TrainArgs),
+    /// Measure a trained network's depth errors under a protocol.
+    Evaluate(evaluate::EvaluateArgs),
+    /// Measure how selectively each hidden unit answers to depth.
+    Dissect(dissect::DissectArgs),
+    /// Write report.html and report.md from one run, or from a plain and an assigned one.
+    Report(report::ReportArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("MDE_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mde: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let device = cli.device.open()?;
+    let output = match cli.command {
+        Command::Render(scene) => render::run(scene)?,
+        Command::Train(args) => train::run(args, &device)?,
+        Command::Evaluate(args) => evaluate::run(args, &device)?,
+        Command::Dissect(args) => dissect::run(args, &device)?,
+        Command::Report(args) => report::run(args)?,
+    };
+    output.print(cli.json)
+}

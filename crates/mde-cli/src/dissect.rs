@@ -1,0 +1,121 @@
+//! `mde dissect`: depth selectivity of hidden units.
+
+use candle_core::Device;
+use mde_analysis::{DissectLayer, dissect};
+use mde_datasets::Split;
+use mde_metrics::DepthBins;
+use mde_metrics::results::{Dissection, FORMAT, LayerDissection, Provenance};
+use mde_train::Assignment;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::data::DataArgs;
+use crate::output::Output;
+use crate::progress::bar;
+use crate::stage::{self, Stage};
+use crate::subject::{RunArgs, Subject};
+
+/// What to dissect.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DissectArgs {
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// The layers.
+    #[arg(long, value_delimiter = ',', default_value = "D,MFF")]
+    layers: Vec<String>,
+    /// At most so many depth bins; a layer has min(its units, this many).
+    #[arg(long, default_value_t = 64)]
+    bins: usize,
+    /// Images at a time; does not change the result.
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+}
+
+#[derive(Serialize)]
+struct Inputs<'a> {
+    provenance: &'a Provenance,
+    layers: &'a [String],
+    bins: usize,
+}
+
+/// Dissects, unless that has been done.
+pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> {
+    let subject = args.run.load(device)?;
+    let mut layers = Vec::with_capacity(args.layers.len());
+    for name in &args.layers {
+        let units = subject.network.layer(name)?.units;
+        layers.push(DissectLayer { name: name.clone(), bins: DepthBins::nyu(units.min(args.bins))? });
+    }
+    let list = args.data.open(Split::Test)?;
+    let loader = args.data.eval_loader(list.clone(), subject.preset, args.batch)?;
+    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let inputs = Inputs { provenance: &provenance, layers: &args.layers, bins: args.bins };
+    let stage = Stage::new(&args.run.run, "dissect", inputs)?;
+    if stage.is_done() {
+        return finished(&args, true);
+    }
+    let progress = bar(list.len() as u64, "dissect");
+    let tallies = dissect(subject.network.as_ref(), loader.epoch(1, 0), device, &layers, &mut |images| {
+        progress.inc(images as u64);
+    })?;
+    progress.finish_and_clear();
+
+    let assignments = assignments(&subject)?;
+    let mut outputs = Vec::with_capacity(layers.len() + 1);
+    let mut dissection = Dissection { format: FORMAT, provenance, images: list.len(), layers: Vec::new() };
+    for (layer, tallies) in layers.iter().zip(&tallies) {
+        let file = format!("dissect/{}.safetensors", layer.name);
+        let info = subject.network.layer(&layer.name)?;
+        let assigned = assignments.iter().find(|known| known.layer == layer.name && known.bins == layer.bins);
+        let owner = assigned.map(|assignment| &assignment.owner);
+        dissection.layers.push(tallies.summary(&layer.name, info.stride, owner, file.clone())?);
+        outputs.push((file, tallies.to_safetensors()?));
+    }
+    outputs.push(("dissect.json".to_owned(), stage::json(&dissection)?));
+    stage.finish(&outputs)?;
+    finished(&args, false)
+}
+
+/// The depth ranges that the network's units were trained to.
+fn assignments(subject: &Subject) -> anyhow::Result<Vec<Assignment>> {
+    match &subject.config.assignment {
+        Some(config) => Ok(config.assignments(subject.network.as_ref())?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
+    let path = args.run.run.join("dissect.json");
+    let dissection: Dissection = serde_json::from_slice(&std::fs::read(&path)?)?;
+    let layers = dissection.layers.iter().map(describe);
+    let words = format!("{}: mean selectivity {}", path.display(), layers.collect::<Vec<_>>().join("; "));
+    let layers: Vec<_> = dissection
+        .layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "layer": layer.layer, "units": layer.units, "bins": layer.bins.len(),
+                "reference": layer.reference.mean, "valid_bins": layer.valid_bins.mean,
+                "bins_used": layer.valid_bins.bins_used,
+            })
+        })
+        .collect();
+    let document = json!({
+        "file": path, "skipped": skipped, "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
+    });
+    Output::new(words, document)
+}
+
+fn describe(layer: &LayerDissection) -> String {
+    let number = |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
+    format!(
+        "{} {} (valid-bins, {} of {} bins), {} (reference)",
+        layer.layer,
+        number(layer.valid_bins.mean),
+        layer.valid_bins.bins_used,
+        layer.bins.len(),
+        number(layer.reference.mean),
+    )
+}

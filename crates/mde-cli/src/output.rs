@@ -1,0 +1,29 @@
+//! What a command says when it is done: words for a person, a document for a program.
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context;
+use serde::Serialize;
+
+/// The result of a command.
+pub(crate) struct Output {
+    words: String,
+    document: serde_json::Value,
+}
+
+impl Output {
+    /// The same result in words and as a document.
+    pub(crate) fn new(words: String, document: impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self { words, document: serde_json::to_value(document).context("cannot serialise the result")? })
+    }
+
+    /// Prints the one that was asked for.
+    pub(crate) fn print(&self, json: bool) -> anyhow::Result<()> {
+        let text = if json { serde_json::to_string_pretty(&self.document)? } else { self.words.clone() };
+        match writeln!(std::io::stdout(), "{text}") {
+            // The reader has seen enough (`mde … | head`).
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            result => result.context("cannot write to stdout"),
+        }
+    }
+}

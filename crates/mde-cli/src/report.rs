@@ -1,0 +1,43 @@
+//! `mde report`: results as pages to read.
+
+use std::path::PathBuf;
+
+use mde_report::{ReportInput, headline, write_report};
+use serde_json::json;
+
+use crate::output::Output;
+
+/// What to report on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReportArgs {
+    /// The run folder of the plain network, or of the only one.
+    plain: PathBuf,
+    /// The run folder of the network whose units were assigned depth ranges.
+    assigned: Option<PathBuf>,
+    /// The folder to write report.html, report.md and tables into.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The heading.
+    #[arg(long, default_value = "Depth-selective units")]
+    title: String,
+}
+
+/// Writes the report.
+pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
+    let input = ReportInput { plain: &args.plain, assigned: args.assigned.as_deref(), title: args.title };
+    let paths = write_report(&input, &args.out)?;
+    let comparison = match &args.assigned {
+        Some(assigned) => Some(headline(&args.plain, assigned)?),
+        None => None,
+    };
+    let mut words = String::new();
+    if let Some(comparison) = &comparison {
+        words += &format!("{}\n", comparison.sentence());
+    }
+    words += &format!("report: {}\n        {}", paths.html.display(), paths.markdown.display());
+    let document = json!({
+        "html": paths.html, "markdown": paths.markdown, "tables": paths.tables, "comparison": comparison,
+        "sentence": comparison.as_ref().map(|comparison| comparison.sentence()),
+    });
+    Output::new(words, document)
+}

@@ -1,0 +1,85 @@
+//! Stages of a run folder that are skipped when nothing they depend on has changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+/// A stage's record, `stages/NAME.json`: what it was computed from, and what came out.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    format: u32,
+    /// blake3 of `inputs`.
+    hash: String,
+    inputs: serde_json::Value,
+    /// blake3 of every output, by path relative to the folder.
+    outputs: BTreeMap<String, String>,
+}
+
+/// One stage of a run folder.
+pub(crate) struct Stage {
+    folder: PathBuf,
+    name: &'static str,
+    inputs: serde_json::Value,
+}
+
+impl Stage {
+    /// A stage computed from `inputs`, which must determine its outputs.
+    pub(crate) fn new(folder: &Path, name: &'static str, inputs: impl Serialize) -> anyhow::Result<Self> {
+        Ok(Self { folder: folder.to_owned(), name, inputs: serde_json::to_value(inputs)? })
+    }
+
+    /// True if the outputs are there, unchanged, and from these inputs.
+    pub(crate) fn is_done(&self) -> bool {
+        let Ok(bytes) = fs::read(self.path()) else { return false };
+        let Ok(record) = serde_json::from_slice::<Record>(&bytes) else { return false };
+        record.hash == self.hash()
+            && record.outputs.iter().all(|(file, hash)| {
+                hash_file(&self.folder.join(file)).is_ok_and(|found| found == *hash)
+            })
+    }
+
+    /// Writes the outputs, each whole or not at all, then the record.
+    pub(crate) fn finish(&self, outputs: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
+        let mut hashes = BTreeMap::new();
+        for (file, content) in outputs {
+            write(&self.folder.join(file), content)?;
+            hashes.insert(file.clone(), blake3::hash(content).to_string());
+        }
+        let record =
+            Record { format: 1, hash: self.hash(), inputs: self.inputs.clone(), outputs: hashes };
+        write(&self.path(), &json(&record)?)
+    }
+
+    fn hash(&self) -> String {
+        blake3::hash(self.inputs.to_string().as_bytes()).to_string()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("stages").join(format!("{}.json", self.name))
+    }
+}
+
+/// Indented JSON with a final line break.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+/// blake3 of a file's content.
+pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let file = fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    hasher.update_reader(file).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hasher.finalize().to_string())
+}
+
+fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    mde_train::write_aside(path, content).with_context(|| format!("cannot write {}", path.display()))
+}
