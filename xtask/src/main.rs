@@ -1,2 +1,36 @@
-//! Downloads and pipelines.
-fn main() {}
+//! `cargo xtask`: pipelines over the program `mde`. Links no candle, so that it builds fast and starts at once.
+
+mod mde;
+mod reproduce;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Pipelines of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Train a network plain and with depth ranges assigned, evaluate, dissect and report.
+    #[command(subcommand)]
+    Reproduce(reproduce::Experiment),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Reproduce(experiment) => reproduce::run(experiment),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use mde_datasets::{DataSpec, DepthEncoding, Loader, LoaderConfig, MffEval, MffGeometry, RgbdList, Split};
+use mde_datasets::{
+    DataSpec, DepthEncoding, Loader, LoaderConfig, MffEval, MffGeometry, RgbdList, Split,
+};
 use mde_models::Preset;
 
 /// The data set of a command.
@@ -30,16 +32,33 @@ impl DataArgs {
     }
 
     /// The images of a list in its order, as the network sees them in evaluation, ground truth in MFF's full crop.
-    pub(crate) fn eval_loader(&self, list: Arc<RgbdList>, preset: Preset, batch: usize) -> anyhow::Result<Loader> {
-        let transform = MffEval { input: geometry(preset), gt: MffGeometry::full() };
-        let config =
-            LoaderConfig { batch, seed: 0, workers: self.workers, prefetch: 2, shuffle: false, drop_last: false };
+    pub(crate) fn eval_loader(
+        &self,
+        list: Arc<RgbdList>,
+        preset: Preset,
+        batch: usize,
+    ) -> anyhow::Result<Loader> {
+        let transform = MffEval {
+            input: geometry(preset),
+            gt: MffGeometry::full(),
+        };
+        let config = LoaderConfig {
+            batch,
+            seed: 0,
+            workers: self.workers,
+            prefetch: 2,
+            shuffle: false,
+            drop_last: false,
+        };
         Ok(Loader::new(list, Arc::new(transform), config)?)
     }
 }
 
-/// The transform's sizes for a network: MFF's, or half of them.
+/// The transform's sizes for a network: MFF's, or the fraction of them that has the network's input.
 pub(crate) fn geometry(preset: Preset) -> MffGeometry {
-    let (full, half) = (MffGeometry::full(), MffGeometry::half());
-    if preset.input == half.crop { half } else { full }
+    let fractions = [MffGeometry::half(), MffGeometry::quarter()];
+    fractions
+        .into_iter()
+        .find(|geometry| geometry.crop == preset.input)
+        .unwrap_or(MffGeometry::full())
 }

@@ -22,9 +22,13 @@ impl DeviceChoice {
             DeviceChoice::Auto if !candle_core::utils::cuda_is_available() => Ok(Device::Cpu),
             DeviceChoice::Auto => Ok(Device::new_cuda(0).unwrap_or(Device::Cpu)),
             DeviceChoice::Cuda if !candle_core::utils::cuda_is_available() => {
-                anyhow::bail!("this build has no CUDA: build with `--features cuda`, or use --device cpu")
+                anyhow::bail!(
+                    "this build has no CUDA: build with `--features cuda`, or use --device cpu"
+                )
             }
-            DeviceChoice::Cuda => Device::new_cuda(0).context("no CUDA device can be opened; use --device cpu"),
+            DeviceChoice::Cuda => {
+                Device::new_cuda(0).context("no CUDA device can be opened; use --device cpu")
+            }
         }
     }
 }

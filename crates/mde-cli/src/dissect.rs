@@ -46,31 +46,55 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     let mut layers = Vec::with_capacity(args.layers.len());
     for name in &args.layers {
         let units = subject.network.layer(name)?.units;
-        layers.push(DissectLayer { name: name.clone(), bins: DepthBins::nyu(units.min(args.bins))? });
+        layers.push(DissectLayer {
+            name: name.clone(),
+            bins: DepthBins::nyu(units.min(args.bins))?,
+        });
     }
     let list = args.data.open(Split::Test)?;
-    let loader = args.data.eval_loader(list.clone(), subject.preset, args.batch)?;
+    let loader = args
+        .data
+        .eval_loader(list.clone(), subject.preset, args.batch)?;
     let provenance = subject.provenance(&args.data, &list, Split::Test)?;
-    let inputs = Inputs { provenance: &provenance, layers: &args.layers, bins: args.bins };
+    let inputs = Inputs {
+        provenance: &provenance,
+        layers: &args.layers,
+        bins: args.bins,
+    };
     let stage = Stage::new(&args.run.run, "dissect", inputs)?;
     if stage.is_done() {
         return finished(&args, true);
     }
     let progress = bar(list.len() as u64, "dissect");
-    let tallies = dissect(subject.network.as_ref(), loader.epoch(1, 0), device, &layers, &mut |images| {
-        progress.inc(images as u64);
-    })?;
+    let tallies = dissect(
+        subject.network.as_ref(),
+        loader.epoch(1, 0),
+        device,
+        &layers,
+        &mut |images| {
+            progress.inc(images as u64);
+        },
+    )?;
     progress.finish_and_clear();
 
     let assignments = assignments(&subject)?;
     let mut outputs = Vec::with_capacity(layers.len() + 1);
-    let mut dissection = Dissection { format: FORMAT, provenance, images: list.len(), layers: Vec::new() };
+    let mut dissection = Dissection {
+        format: FORMAT,
+        provenance,
+        images: list.len(),
+        layers: Vec::new(),
+    };
     for (layer, tallies) in layers.iter().zip(&tallies) {
         let file = format!("dissect/{}.safetensors", layer.name);
         let info = subject.network.layer(&layer.name)?;
-        let assigned = assignments.iter().find(|known| known.layer == layer.name && known.bins == layer.bins);
+        let assigned = assignments
+            .iter()
+            .find(|known| known.layer == layer.name && known.bins == layer.bins);
         let owner = assigned.map(|assignment| &assignment.owner);
-        dissection.layers.push(tallies.summary(&layer.name, info.stride, owner, file.clone())?);
+        dissection
+            .layers
+            .push(tallies.summary(&layer.name, info.stride, owner, file.clone())?);
         outputs.push((file, tallies.to_safetensors()?));
     }
     outputs.push(("dissect.json".to_owned(), stage::json(&dissection)?));
@@ -90,7 +114,11 @@ fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
     let path = args.run.run.join("dissect.json");
     let dissection: Dissection = serde_json::from_slice(&std::fs::read(&path)?)?;
     let layers = dissection.layers.iter().map(describe);
-    let words = format!("{}: mean selectivity {}", path.display(), layers.collect::<Vec<_>>().join("; "));
+    let words = format!(
+        "{}: mean selectivity {}",
+        path.display(),
+        layers.collect::<Vec<_>>().join("; ")
+    );
     let layers: Vec<_> = dissection
         .layers
         .iter()
@@ -109,7 +137,8 @@ fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
 }
 
 fn describe(layer: &LayerDissection) -> String {
-    let number = |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
+    let number =
+        |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
     format!(
         "{} {} (valid-bins, {} of {} bins), {} (reference)",
         layer.layer,

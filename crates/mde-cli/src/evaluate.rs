@@ -45,10 +45,17 @@ pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output>
     let protocol = EvalProtocol::preset(&args.protocol)?;
     let subject = args.run.load(device)?;
     let list = args.data.open(Split::Test)?;
-    let loader = args.data.eval_loader(list.clone(), subject.preset, args.batch)?;
+    let loader = args
+        .data
+        .eval_loader(list.clone(), subject.preset, args.batch)?;
     let provenance = subject.provenance(&args.data, &list, Split::Test)?;
     let constant = subject.config.data.mean_depth;
-    let inputs = Inputs { provenance: &provenance, protocol: &protocol, examples: args.examples, constant };
+    let inputs = Inputs {
+        provenance: &provenance,
+        protocol: &protocol,
+        examples: args.examples,
+        constant,
+    };
     let stage = Stage::new(&args.run.run, "evaluate", inputs)?;
     if stage.is_done() {
         return finished(&args, true);
@@ -61,13 +68,26 @@ pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output>
     };
     let progress = bar(list.len() as u64, "evaluate");
     let network = subject.network.as_ref();
-    let evaluated = evaluate(network, loader.epoch(1, 0), device, &options, provenance, &mut |images| {
-        progress.inc(images as u64);
-    })?;
+    let evaluated = evaluate(
+        network,
+        loader.epoch(1, 0),
+        device,
+        &options,
+        provenance,
+        &mut |images| {
+            progress.inc(images as u64);
+        },
+    )?;
     progress.finish_and_clear();
     stage.finish(&[
-        ("examples.safetensors".to_owned(), evaluated.examples.to_safetensors()?),
-        ("evaluate.json".to_owned(), stage::json(&evaluated.evaluation)?),
+        (
+            "examples.safetensors".to_owned(),
+            evaluated.examples.to_safetensors()?,
+        ),
+        (
+            "evaluate.json".to_owned(),
+            stage::json(&evaluated.evaluation)?,
+        ),
     ])?;
     finished(&args, false)
 }
@@ -90,7 +110,10 @@ fn finished(args: &EvaluateArgs, skipped: bool) -> anyhow::Result<Output> {
         words += &format!("; always {:.2} m: AbsRel {abs_rel:.4}", constant.depth);
     }
     if !evaluation.skipped.is_empty() {
-        words += &format!("; {} images without valid depth were left out", evaluation.skipped.len());
+        words += &format!(
+            "; {} images without valid depth were left out",
+            evaluation.skipped.len()
+        );
     }
     let document = json!({
         "file": path, "skipped": skipped, "provenance": evaluation.provenance, "protocol": evaluation.protocol,

@@ -14,12 +14,19 @@ pub(crate) struct Output {
 impl Output {
     /// The same result in words and as a document.
     pub(crate) fn new(words: String, document: impl Serialize) -> anyhow::Result<Self> {
-        Ok(Self { words, document: serde_json::to_value(document).context("cannot serialise the result")? })
+        Ok(Self {
+            words,
+            document: serde_json::to_value(document).context("cannot serialise the result")?,
+        })
     }
 
     /// Prints the one that was asked for.
     pub(crate) fn print(&self, json: bool) -> anyhow::Result<()> {
-        let text = if json { serde_json::to_string_pretty(&self.document)? } else { self.words.clone() };
+        let text = if json {
+            serde_json::to_string_pretty(&self.document)?
+        } else {
+            self.words.clone()
+        };
         match writeln!(std::io::stdout(), "{text}") {
             // The reader has seen enough (`mde … | head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

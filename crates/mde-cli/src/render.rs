@@ -39,8 +39,21 @@ pub(crate) struct RoomsArgs {
 
 /// Renders.
 pub(crate) fn run(scene: Scene) -> anyhow::Result<Output> {
-    let Scene::Rooms(RoomsArgs { out, seed, train, test, width, height }) = scene;
-    let config = RoomsConfig { seed, train, test, width, height };
+    let Scene::Rooms(RoomsArgs {
+        out,
+        seed,
+        train,
+        test,
+        width,
+        height,
+    }) = scene;
+    let config = RoomsConfig {
+        seed,
+        train,
+        test,
+        width,
+        height,
+    };
     let progress = bar((train + test) as u64, "rendering");
     let summary = write_rooms(&out, &config, &|event| {
         if let RenderEvent::Room { done, .. } = event {

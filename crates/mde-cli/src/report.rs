@@ -24,7 +24,11 @@ pub(crate) struct ReportArgs {
 
 /// Writes the report.
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
-    let input = ReportInput { plain: &args.plain, assigned: args.assigned.as_deref(), title: args.title };
+    let input = ReportInput {
+        plain: &args.plain,
+        assigned: args.assigned.as_deref(),
+        title: args.title,
+    };
     let paths = write_report(&input, &args.out)?;
     let comparison = match &args.assigned {
         Some(assigned) => Some(headline(&args.plain, assigned)?),
@@ -34,7 +38,11 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
     if let Some(comparison) = &comparison {
         words += &format!("{}\n", comparison.sentence());
     }
-    words += &format!("report: {}\n        {}", paths.html.display(), paths.markdown.display());
+    words += &format!(
+        "report: {}\n        {}",
+        paths.html.display(),
+        paths.markdown.display()
+    );
     let document = json!({
         "html": paths.html, "markdown": paths.markdown, "tables": paths.tables, "comparison": comparison,
         "sentence": comparison.as_ref().map(|comparison| comparison.sentence()),

@@ -27,14 +27,26 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// A stage computed from `inputs`, which must determine its outputs.
-    pub(crate) fn new(folder: &Path, name: &'static str, inputs: impl Serialize) -> anyhow::Result<Self> {
-        Ok(Self { folder: folder.to_owned(), name, inputs: serde_json::to_value(inputs)? })
+    pub(crate) fn new(
+        folder: &Path,
+        name: &'static str,
+        inputs: impl Serialize,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            folder: folder.to_owned(),
+            name,
+            inputs: serde_json::to_value(inputs)?,
+        })
     }
 
     /// True if the outputs are there, unchanged, and from these inputs.
     pub(crate) fn is_done(&self) -> bool {
-        let Ok(bytes) = fs::read(self.path()) else { return false };
-        let Ok(record) = serde_json::from_slice::<Record>(&bytes) else { return false };
+        let Ok(bytes) = fs::read(self.path()) else {
+            return false;
+        };
+        let Ok(record) = serde_json::from_slice::<Record>(&bytes) else {
+            return false;
+        };
         record.hash == self.hash()
             && record.outputs.iter().all(|(file, hash)| {
                 hash_file(&self.folder.join(file)).is_ok_and(|found| found == *hash)
@@ -48,8 +60,12 @@ impl Stage {
             write(&self.folder.join(file), content)?;
             hashes.insert(file.clone(), blake3::hash(content).to_string());
         }
-        let record =
-            Record { format: 1, hash: self.hash(), inputs: self.inputs.clone(), outputs: hashes };
+        let record = Record {
+            format: 1,
+            hash: self.hash(),
+            inputs: self.inputs.clone(),
+            outputs: hashes,
+        };
         write(&self.path(), &json(&record)?)
     }
 
@@ -58,7 +74,9 @@ impl Stage {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("stages").join(format!("{}.json", self.name))
+        self.folder
+            .join("stages")
+            .join(format!("{}.json", self.name))
     }
 }
 
@@ -73,13 +91,17 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
 pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let file = fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    hasher.update_reader(file).with_context(|| format!("cannot read {}", path.display()))?;
+    hasher
+        .update_reader(file)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(hasher.finalize().to_string())
 }
 
 fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
-    mde_train::write_aside(path, content).with_context(|| format!("cannot write {}", path.display()))
+    mde_train::write_aside(path, content)
+        .with_context(|| format!("cannot write {}", path.display()))
 }

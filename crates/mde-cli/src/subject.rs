@@ -37,13 +37,23 @@ impl RunArgs {
         let network = mde_models::build(&config.model, &parameters)?;
         parameters.load(&weights)?;
         let checkpoint = hash_file(&weights)?;
-        Ok(Subject { network, preset: Preset::named(&config.model)?, config, checkpoint })
+        Ok(Subject {
+            network,
+            preset: Preset::named(&config.model)?,
+            config,
+            checkpoint,
+        })
     }
 }
 
 impl Subject {
     /// Where results about this network on this data come from.
-    pub(crate) fn provenance(&self, data: &DataArgs, list: &RgbdList, split: Split) -> anyhow::Result<Provenance> {
+    pub(crate) fn provenance(
+        &self,
+        data: &DataArgs,
+        list: &RgbdList,
+        split: Split,
+    ) -> anyhow::Result<Provenance> {
         Ok(Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: self.config.model.clone(),

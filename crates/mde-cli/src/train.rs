@@ -7,7 +7,8 @@ use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, MffTrain, Split, mean_depth};
 use mde_models::Preset;
 use mde_train::{
-    AdamConfig, AssignmentConfig, DataConfig, RunConfig, RunFolder, Schedule, StepRecord, TrainOptions, train,
+    AdamConfig, AssignmentConfig, DataConfig, RunConfig, RunFolder, Schedule, StepRecord,
+    TrainOptions, train,
 };
 use serde_json::json;
 
@@ -85,11 +86,19 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         },
         geometry: geometry(preset),
         batch: args.batch,
-        steps: args.steps.unwrap_or(args.epochs * loader.batches_per_epoch() as u64),
+        steps: args
+            .steps
+            .unwrap_or(args.epochs * loader.batches_per_epoch() as u64),
         learning_rate: args.learning_rate,
         schedule: match args.schedule {
-            ScheduleChoice::Step => Schedule::Step { epochs: 5, factor: 0.1 },
-            ScheduleChoice::Polynomial => Schedule::Polynomial { power: 0.9, end: args.learning_rate / 100.0 },
+            ScheduleChoice::Step => Schedule::Step {
+                epochs: 5,
+                factor: 0.1,
+            },
+            ScheduleChoice::Polynomial => Schedule::Polynomial {
+                power: 0.9,
+                end: args.learning_rate / 100.0,
+            },
         },
         adam: AdamConfig::default(),
         assignment: (args.alpha != 0.0).then(|| AssignmentConfig {
@@ -106,14 +115,25 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         last = Some(record.clone());
     };
     let folder = RunFolder::new(&args.out);
-    let options = TrainOptions { checkpoint_every: args.checkpoint_every };
+    let options = TrainOptions {
+        checkpoint_every: args.checkpoint_every,
+    };
     train(&config, &loader, &folder, device, options, &mut observer)?;
     progress.finish_and_clear();
 
     let checkpoint = folder.checkpoint()?;
     let words = match &last {
-        Some(record) => format!("{}: trained to step {}, loss {:.4}", args.out.display(), record.step, record.loss),
-        None => format!("{}: up to date, {} steps", args.out.display(), checkpoint.step),
+        Some(record) => format!(
+            "{}: trained to step {}, loss {:.4}",
+            args.out.display(),
+            record.step,
+            record.loss
+        ),
+        None => format!(
+            "{}: up to date, {} steps",
+            args.out.display(),
+            checkpoint.step
+        ),
     };
     let document = json!({
         "run": args.out, "step": checkpoint.step, "checkpoint": checkpoint.folder, "skipped": last.is_none(), "last": last,
@@ -121,8 +141,14 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
-fn loader(args: &TrainArgs, preset: Preset, list: Arc<mde_datasets::RgbdList>) -> anyhow::Result<Loader> {
-    let transform = MffTrain { geometry: geometry(preset) };
+fn loader(
+    args: &TrainArgs,
+    preset: Preset,
+    list: Arc<mde_datasets::RgbdList>,
+) -> anyhow::Result<Loader> {
+    let transform = MffTrain {
+        geometry: geometry(preset),
+    };
     let config = LoaderConfig {
         batch: args.batch,
         seed: args.seed,

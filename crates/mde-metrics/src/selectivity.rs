@@ -45,10 +45,12 @@ impl std::fmt::Display for Estimator {
 /// Depth selectivity of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitSelectivity {
-    /// (p - r) / (p + r), p = |R| at the preferred bin, r = the mean of |R| over the other bins used. `None` for a
-    /// unit that never responds, and where fewer than two bins are used (with K = 1, always).
+    /// (p - r) / (p + r), p = |R| at the preferred bin, r = the mean of |R| over the other bins used. `None` where
+    /// fewer than two bins are used (with K = 1, always). A unit that never responds scores 0 under the reference
+    /// estimator and `None` under valid-bins.
     pub selectivity: Option<f64>,
-    /// The bin with the greatest |R|, the first of equals. `None` for a unit that never responds.
+    /// The bin with the greatest |R|, the first of equals. For a unit that never responds, bin 0 under the reference
+    /// estimator and `None` under valid-bins.
     pub preferred_bin: Option<usize>,
     /// R, with its sign, at the preferred bin.
     pub response: Option<f64>,
@@ -158,9 +160,12 @@ impl ResponseTally {
         let units = (0..self.units())
             .map(|unit| {
                 let response = self.unit_response(unit, estimator);
-                let preferred_bin = strongest_bin(&response);
+                // The reference's argmax of all zeros is bin 0.
+                let silent = (estimator == Estimator::Reference).then_some(0);
+                let preferred_bin = strongest_bin(&response).or(silent);
                 UnitSelectivity {
-                    selectivity: preferred_bin.and_then(|bin| selectivity_at(&response, bin)),
+                    selectivity: preferred_bin
+                        .and_then(|bin| selectivity_at(&response, bin, estimator)),
                     preferred_bin,
                     response: preferred_bin.and_then(|bin| response[bin]),
                 }
@@ -205,7 +210,7 @@ impl ResponseTally {
                     selectivity: if absent {
                         Some(0.0)
                     } else {
-                        selectivity_at(&response, owned)
+                        selectivity_at(&response, owned, estimator)
                     },
                     preferred_bin: Some(owned),
                     response: response[owned],
@@ -240,8 +245,9 @@ fn strongest_bin(response: &[Option<f64>]) -> Option<usize> {
 }
 
 /// (|R[bin]| - r) / (|R[bin]| + r), r = mean of |R| over the other bins that have a value; `None` without a value at
-/// `bin`, without other bins, or with no response anywhere.
-fn selectivity_at(response: &[Option<f64>], bin: usize) -> Option<f64> {
+/// `bin` or without other bins. A unit with no response anywhere scores 0 under the reference estimator, whose code adds a
+/// tiny number to the divisor, and has no value under valid-bins.
+fn selectivity_at(response: &[Option<f64>], bin: usize, estimator: Estimator) -> Option<f64> {
     let own = response[bin]?.abs();
     let (mut sum, mut count) = (0.0, 0u32);
     for (other, value) in response.iter().enumerate() {
@@ -256,7 +262,11 @@ fn selectivity_at(response: &[Option<f64>], bin: usize) -> Option<f64> {
         return None;
     }
     let rest = sum / f64::from(count);
-    (own + rest > 0.0).then(|| (own - rest) / (own + rest))
+    if own + rest > 0.0 {
+        Some((own - rest) / (own + rest))
+    } else {
+        (estimator == Estimator::Reference).then_some(0.0)
+    }
 }
 
 #[cfg(test)]
@@ -333,18 +343,30 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_unit_has_no_selectivity_and_leaves_the_mean_alone() {
+    fn a_silent_unit_counts_as_0_in_the_reference_and_not_at_all_in_valid_bins() {
         let tally = tally(&[5, 5, 0], &[&[0.0; 3], &[3.0, 1.0, 0.0]]);
-        for estimator in [Estimator::Reference, ONE_PIXEL] {
-            let layer = tally.selectivity(estimator);
-            let silent = UnitSelectivity {
-                selectivity: None,
-                preferred_bin: None,
-                response: None,
-            };
-            assert_eq!(layer.units[0], silent);
-            assert_eq!(layer.mean, Some(0.5));
-        }
+        let owner = UnitAssignment::new(2, 2).unwrap();
+        let layer = tally.selectivity(Estimator::Reference);
+        let silent = UnitSelectivity {
+            selectivity: Some(0.0),
+            preferred_bin: Some(0),
+            response: Some(0.0),
+        };
+        assert_eq!(layer.units[0], silent);
+        assert_eq!(layer.mean, Some(0.25));
+        let assigned = tally.assigned_selectivity(&owner, Estimator::Reference);
+        assert_eq!(assigned.unwrap().units[0].selectivity, Some(0.0));
+
+        let layer = tally.selectivity(ONE_PIXEL);
+        let silent = UnitSelectivity {
+            selectivity: None,
+            preferred_bin: None,
+            response: None,
+        };
+        assert_eq!(layer.units[0], silent);
+        assert_eq!(layer.mean, Some(0.5));
+        let assigned = tally.assigned_selectivity(&owner, ONE_PIXEL);
+        assert_eq!(assigned.unwrap().units[0].selectivity, None);
     }
 
     #[test]

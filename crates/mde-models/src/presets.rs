@@ -31,8 +31,8 @@ impl Preset {
         vec![
             Preset {
                 name: "mff-tiny",
-                summary: "MFF on a ResNet-18 of half the width, half the resolution: for a CPU",
-                input: (MFF_INPUT.0 / 2, MFF_INPUT.1 / 2),
+                summary: "MFF on a ResNet-18 of half the width, a quarter of the resolution: for a CPU",
+                input: (MFF_INPUT.0 / 4, MFF_INPUT.1 / 4),
                 config: MffConfig {
                     encoder: ResNetConfig {
                         width: 32,

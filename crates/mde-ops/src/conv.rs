@@ -10,7 +10,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{self, Matrix, MatrixMut, OutputTiles, Threads, gemm};
+use crate::cpu::{self, Matrix, MatrixMut, Threads, for_each_tile, gemm};
 
 /// How a kernel moves over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,41 +210,30 @@ impl CustomOp2 for Conv2d {
 /// The output, `[batch, groups * out_channels, out_height, out_width]`.
 fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
     let geometry = &dims.geometry;
-    let (pixels, rows) = (geometry.out_pixels(), dims.strip_rows());
-    let planes = dims.batch * dims.groups * dims.out_channels;
-    let mut out = vec![0.0; planes * pixels];
-    let tiles = OutputTiles::new(&mut out, planes, pixels);
-    let strips = geometry.out_height.div_ceil(rows);
-    (0..dims.batch * dims.groups * strips)
-        .into_par_iter()
-        .for_each_init(Vec::new, |columns, task| {
-            let (block, strip) = (task / strips, task % strips);
+    let pixels = geometry.out_pixels();
+    let mut out = vec![0.0; dims.batch * dims.groups * dims.out_channels * pixels];
+    let strip = dims.strip_rows() * geometry.out_width;
+    for_each_tile(
+        &mut out,
+        pixels,
+        dims.out_channels,
+        strip,
+        |columns, block, range, tile| {
             let (image, group) = (block / dims.groups, block % dims.groups);
-            let rows = strip * rows..((strip + 1) * rows).min(geometry.out_height);
-            let range = rows.start * geometry.out_width..rows.end * geometry.out_width;
             let input = dims.input(x, image, group);
-            let weight = Matrix::new(
-                dims.group_weight(weight, group),
-                dims.out_channels,
-                dims.depth(),
-            );
-            #[allow(unsafe_code)]
-            // SAFETY: tasks differ in image, group or strip, so their tiles are disjoint.
-            let tile = unsafe {
-                tiles.tile(
-                    block * dims.out_channels..(block + 1) * dims.out_channels,
-                    range.clone(),
-                )
-            };
+            let weight = dims.group_weight(weight, group);
             let unfolded = if geometry.is_pointwise() {
                 Matrix::strided(input, range.start, dims.depth(), range.len(), pixels)
             } else {
                 columns.resize(dims.depth() * range.len(), 0.0);
+                let rows = range.start / geometry.out_width..range.end / geometry.out_width;
                 geometry.im2col(input, rows, columns);
                 Matrix::new(columns, dims.depth(), range.len())
             };
+            let weight = Matrix::new(weight, dims.out_channels, dims.depth());
             gemm(tile, weight, unfolded, false, Threads::One);
-        });
+        },
+    );
     out
 }
 

@@ -3,6 +3,9 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
+use std::ops::Range;
+
+use rayon::prelude::*;
 
 /// A matrix view: element (r, c) lies at `offset + r * row_stride + c * col_stride` of the values.
 #[derive(Clone, Copy)]
@@ -97,62 +100,56 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// A row-major output `[planes, pixels]` that parallel tasks fill tile by tile.
-pub(crate) struct OutputTiles<'a> {
-    start: *mut f32,
-    planes: usize,
+/// Fills a row-major output `[planes, pixels]` tile by tile, in parallel: `fill(scratch, block, pixels, tile)` for every
+/// `block` of `planes_per_block` planes and every run of `run` pixels. `scratch` is the task's to use.
+///
+/// # Panics
+/// If the output is not a whole number of blocks.
+pub(crate) fn for_each_tile(
+    out: &mut [f32],
     pixels: usize,
-    lifetime: PhantomData<&'a mut [f32]>,
+    planes_per_block: usize,
+    run: usize,
+    fill: impl Fn(&mut Vec<f32>, usize, Range<usize>, MatrixMut<'_>) + Sync,
+) {
+    let block_size = planes_per_block * pixels;
+    assert!(
+        block_size > 0 && run > 0 && out.len().is_multiple_of(block_size),
+        "{} values in blocks of {planes_per_block} planes of {pixels}",
+        out.len()
+    );
+    let (blocks, runs) = (out.len() / block_size, pixels.div_ceil(run));
+    let start = SharedStart(out.as_mut_ptr());
+    (0..blocks * runs)
+        .into_par_iter()
+        .for_each_init(Vec::new, |scratch, task| {
+            let block = task / runs;
+            let first = task % runs * run;
+            let range = first..(first + run).min(pixels);
+            let tile = MatrixMut {
+                // SAFETY: inside the output, whose size was checked above. Tasks differ in block or run,
+                // so no two tiles overlap, and `out` is borrowed until all are done.
+                start: unsafe { start.get().add(block * block_size + range.start) },
+                rows: planes_per_block,
+                cols: range.len(),
+                row_stride: pixels,
+                lifetime: PhantomData,
+            };
+            fill(scratch, block, range, tile);
+        });
 }
 
-// SAFETY: the pointer is only used through `tile`, whose contract forbids overlapping tiles.
-unsafe impl Sync for OutputTiles<'_> {}
+/// The beginning of an output that parallel tasks write to at different places.
+struct SharedStart(*mut f32);
 
-impl<'a> OutputTiles<'a> {
-    /// Takes the whole output.
-    ///
-    /// # Panics
-    /// If the sizes do not agree.
-    pub(crate) fn new(values: &'a mut [f32], planes: usize, pixels: usize) -> Self {
-        assert_eq!(
-            values.len(),
-            planes * pixels,
-            "an output of {planes} planes of {pixels}"
-        );
-        Self {
-            start: values.as_mut_ptr(),
-            planes,
-            pixels,
-            lifetime: PhantomData,
-        }
-    }
-
-    /// The tile of `planes` x `pixels`.
-    ///
-    /// # Safety
-    /// No two tiles that are alive at the same time may overlap.
-    ///
-    /// # Panics
-    /// If the tile reaches beyond the output.
-    pub(crate) unsafe fn tile(
-        &self,
-        planes: std::ops::Range<usize>,
-        pixels: std::ops::Range<usize>,
-    ) -> MatrixMut<'a> {
-        assert!(
-            planes.end <= self.planes && pixels.end <= self.pixels,
-            "tile beyond the output"
-        );
-        MatrixMut {
-            // SAFETY: checked just above.
-            start: unsafe { self.start.add(planes.start * self.pixels + pixels.start) },
-            rows: planes.len(),
-            cols: pixels.len(),
-            row_stride: self.pixels,
-            lifetime: PhantomData,
-        }
+impl SharedStart {
+    fn get(&self) -> *mut f32 {
+        self.0
     }
 }
+
+// SAFETY: the only use, in `for_each_tile`, derives pointers to disjoint tiles.
+unsafe impl Sync for SharedStart {}
 
 /// How a product is spread over threads.
 #[derive(Clone, Copy)]

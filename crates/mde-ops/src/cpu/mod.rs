@@ -4,7 +4,7 @@ mod gemm;
 pub(crate) mod im2col;
 pub(crate) mod lerp;
 
-pub(crate) use gemm::{Matrix, MatrixMut, OutputTiles, Threads, gemm};
+pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
 
 use candle_core::{CpuStorage, Device, Layout, Result, Shape, Storage, Tensor};
 

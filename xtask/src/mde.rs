@@ -1,0 +1,63 @@
+//! Building and running the program `mde`.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+/// The built program.
+pub(crate) struct Mde {
+    program: PathBuf,
+}
+
+impl Mde {
+    /// Builds it in release, which takes minutes the first time.
+    pub(crate) fn build() -> anyhow::Result<Self> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("xtask has no parent folder")?;
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .current_dir(workspace)
+            .args(["build", "--release", "--package", "mde-cli", "--bin", "mde"])
+            .args(["--message-format", "json-render-diagnostics"])
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .context("cannot run cargo")?;
+        ensure!(
+            output.status.success(),
+            "cargo could not build mde: {}",
+            output.status
+        );
+        // Cargo alone knows where its target directory is.
+        let executable = String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+            .next_back();
+        Ok(Self {
+            program: executable.context("cargo did not say where it put mde")?,
+        })
+    }
+
+    /// Runs one command, its output and progress bars going to the terminal.
+    pub(crate) fn run<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> anyhow::Result<()> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        let status = command
+            .status()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        if !status.success() {
+            let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+            bail!(
+                "`mde {}` failed ({status}); run the same again to go on from here",
+                arguments.join(" ")
+            );
+        }
+        Ok(())
+    }
+}
