@@ -6,6 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 
+/// The workspace's folder.
+pub(crate) fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
 /// The built program.
 pub(crate) struct Mde {
     program: PathBuf,
@@ -19,7 +25,7 @@ impl Mde {
             .context("xtask has no parent folder")?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .current_dir(workspace)
+            .current_dir(workspace())
             .args(["build", "--release", "--package", "mde-cli", "--bin", "mde"])
             .args(["--message-format", "json-render-diagnostics"])
             .stderr(std::process::Stdio::inherit())

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::mde::Mde;
+use crate::mde::{Mde, workspace};
 
 /// The experiments there are.
 #[derive(clap::Subcommand)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// A small budget: shows that everything works, not the effect in full.
     #[arg(long)]
     quick: bool,
-    /// Where data, runs and the report go [default: data/runs/EXPERIMENT, with -quick and the seed where they apply].
+    /// Where data, runs and the report go [default: data/runs/EXPERIMENT of the workspace, with -quick and the seed where they apply].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Seed of the networks, their data order and augmentation.
@@ -182,7 +182,7 @@ fn default_out(name: &str, options: &Options) -> PathBuf {
     if options.seed != 0 {
         folder += &format!("-seed{}", options.seed);
     }
-    Path::new("data").join("runs").join(folder)
+    workspace().join("data").join("runs").join(folder)
 }
 
 /// Says on stderr what begins.

@@ -24,7 +24,8 @@ pub struct DissectLayer {
 /// resolution, features are never upsampled (see [`mde_metrics::BinWeights`]).
 ///
 /// # Errors
-/// If a layer does not exist, a sample cannot be loaded, or a response is not finite.
+/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite, or no image has a
+/// depth in the bins.
 pub fn dissect(
     network: &dyn DepthNet,
     batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
@@ -33,7 +34,12 @@ pub fn dissect(
     observer: &mut dyn FnMut(usize),
 ) -> Result<Vec<LayerTallies>, AnalysisError> {
     let mut tallies = Vec::with_capacity(layers.len());
-    for layer in layers {
+    for (index, layer) in layers.iter().enumerate() {
+        if layers[..index].iter().any(|known| known.name == layer.name) {
+            return Err(AnalysisError::LayerTwice {
+                name: layer.name.clone(),
+            });
+        }
         tallies.push(LayerTallies::new(
             network.layer(&layer.name)?.units,
             layer.bins.clone(),
@@ -55,6 +61,14 @@ pub fn dissect(
         passed?;
         observer(batch.len());
     }
+    for (layer, tallies) in layers.iter().zip(&tallies) {
+        if !tallies.has_binned_depth() {
+            return Err(AnalysisError::NothingToDissect {
+                images: tallies.images(),
+                layer: layer.name.clone(),
+            });
+        }
+    }
     Ok(tallies)
 }
 
@@ -73,12 +87,12 @@ impl Probe for TallyProbe<'_> {
             .layers
             .iter()
             .position(|wanted| wanted.name == layer.name);
-        if let Some(index) = wanted {
-            if let Err(failure) = self.tally(index, layer, &activation) {
-                let message = failure.to_string();
-                self.failure = Some(failure);
-                candle_core::bail!("{message}");
-            }
+        if let Some(index) = wanted
+            && let Err(failure) = self.tally(index, layer, &activation)
+        {
+            let message = failure.to_string();
+            self.failure = Some(failure);
+            candle_core::bail!("{message}");
         }
         Ok(activation)
     }

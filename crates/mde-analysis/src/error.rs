@@ -25,6 +25,22 @@ pub enum AnalysisError {
         /// The protocol.
         protocol: String,
     },
+    /// A layer is asked for twice.
+    #[error("layer {name:?} is named twice; name each layer once")]
+    LayerTwice {
+        /// The layer.
+        name: String,
+    },
+    /// No pixel of any image lies in a bin.
+    #[error(
+        "none of the {images} images has a measured depth in the bins of layer {layer:?}: check the depth maps and their encoding"
+    )]
+    NothingToDissect {
+        /// Images seen.
+        images: usize,
+        /// The layer.
+        layer: String,
+    },
     /// Bins, tallies or an assignment do not fit.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),

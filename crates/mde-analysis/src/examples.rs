@@ -50,17 +50,17 @@ impl Examples {
         self.seen += 1;
         // The middle of each of `wanted` equal parts.
         let due = (2 * self.kept.len() + 1) * self.images / (2 * self.wanted).max(1);
-        if self.kept.len() < self.wanted && index >= due {
-            if let Some(rgb) = rgb {
-                let (rgb, gt, pred) = (rgb.clone(), gt.to_vec(), pred.to_vec());
-                self.kept.push(Example {
-                    id: id.to_owned(),
-                    size,
-                    rgb,
-                    gt,
-                    pred,
-                });
-            }
+        if self.kept.len() < self.wanted
+            && index >= due
+            && let Some(rgb) = rgb
+        {
+            self.kept.push(Example {
+                id: id.to_owned(),
+                size,
+                rgb: rgb.clone(),
+                gt: gt.to_vec(),
+                pred: pred.to_vec(),
+            });
         }
     }
 

@@ -79,6 +79,13 @@ impl LayerTallies {
         &self.bins
     }
 
+    /// True if a pixel of any image lies in a bin.
+    pub(crate) fn has_binned_depth(&self) -> bool {
+        let (bins, slots) = (self.bins.len(), self.bins.len() + 1);
+        let mut images = self.counts.chunks_exact(slots);
+        images.any(|counts| counts[..bins].iter().any(|&count| count > 0))
+    }
+
     /// All images together.
     ///
     /// # Errors
@@ -185,7 +192,8 @@ impl LayerTallies {
         )?)
     }
 
-    /// Reads what [`LayerTallies::to_safetensors`] wrote; `path` is for messages.
+    /// Reads what [`LayerTallies::to_safetensors`] wrote; `path` is for messages. The file holds the bins' edges but not how
+    /// they were chosen: the bins read are [`mde_metrics::BinKind::Custom`].
     ///
     /// # Errors
     /// If the file is cut short or its tensors do not fit together.
@@ -221,7 +229,7 @@ impl LayerTallies {
             .and_then(|metadata| metadata.get("ids"));
         let ids: Vec<String> = serde_json::from_str(ids.map_or("", String::as_str))
             .map_err(|error| broken(format!("metadata `ids`: {error}")))?;
-        let bins = DepthBins::from_edges(edges)?;
+        let bins = DepthBins::from_edges(edges).map_err(|error| broken(error.to_string()))?;
         let (slots, units) = (bins.len() + 1, sums.shape()[1]);
         if sums.shape() != [ids.len(), units, slots] || counts.shape() != [ids.len(), slots] {
             return Err(broken(format!(

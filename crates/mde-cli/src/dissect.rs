@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::output::Output;
+use crate::output::{Output, shown};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{RunArgs, Subject};
@@ -131,7 +131,7 @@ fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
         })
         .collect();
     let document = json!({
-        "file": path, "skipped": skipped, "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
+        "file": shown(&path), "skipped": skipped, "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
     });
     Output::new(words, document)
 }

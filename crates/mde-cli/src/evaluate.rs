@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::output::Output;
+use crate::output::{Output, shown};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::RunArgs;
@@ -116,7 +116,7 @@ fn finished(args: &EvaluateArgs, skipped: bool) -> anyhow::Result<Output> {
         );
     }
     let document = json!({
-        "file": path, "skipped": skipped, "provenance": evaluation.provenance, "protocol": evaluation.protocol,
+        "file": shown(&path), "skipped": skipped, "provenance": evaluation.provenance, "protocol": evaluation.protocol,
         "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
         "images_without_valid_depth": evaluation.skipped,
     });

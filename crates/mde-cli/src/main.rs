@@ -63,10 +63,21 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mde: {error:#}");
+            eprintln!("mde: {}", message(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, but for those whose words it holds already: many of the libraries' errors quote theirs.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! What a command says when it is done: words for a person, a document for a program.
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
@@ -33,4 +34,9 @@ impl Output {
             result => result.context("cannot write to stdout"),
         }
     }
+}
+
+/// A path for a document: JSON is Unicode, paths need not be.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use mde_scenes::{RenderEvent, RoomsConfig, write_rooms};
+use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, shown};
 use crate::progress::bar;
 
 /// The scenes there are.
@@ -68,5 +69,9 @@ pub(crate) fn run(scene: Scene) -> anyhow::Result<Output> {
         summary.kept,
         out.display()
     );
-    Output::new(words, &summary)
+    let document = json!({
+        "rendered": summary.rendered, "kept": summary.kept,
+        "train_list": shown(&summary.train_list), "test_list": shown(&summary.test_list),
+    });
+    Output::new(words, document)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mde_report::{ReportInput, headline, write_report};
 use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, shown};
 
 /// What to report on.
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
         paths.markdown.display()
     );
     let document = json!({
-        "html": paths.html, "markdown": paths.markdown, "tables": paths.tables, "comparison": comparison,
+        "html": shown(&paths.html), "markdown": shown(&paths.markdown),
+        "tables": paths.tables.iter().map(|path| shown(path)).collect::<Vec<_>>(), "comparison": comparison,
         "sentence": comparison.as_ref().map(|comparison| comparison.sentence()),
     });
     Output::new(words, document)

@@ -32,11 +32,11 @@ impl RunArgs {
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         let folder = RunFolder::new(&self.run);
         let config = folder.config()?;
-        let weights = folder.checkpoint()?.weights();
+        let newest = folder.checkpoint()?;
         let parameters = Parameters::new(config.seed, device);
         let network = mde_models::build(&config.model, &parameters)?;
-        parameters.load(&weights)?;
-        let checkpoint = hash_file(&weights)?;
+        newest.load(&parameters)?;
+        let checkpoint = hash_file(&newest.weights())?;
         Ok(Subject {
             network,
             preset: Preset::named(&config.model)?,

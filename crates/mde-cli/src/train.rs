@@ -13,7 +13,7 @@ use mde_train::{
 use serde_json::json;
 
 use crate::data::{DataArgs, geometry};
-use crate::output::Output;
+use crate::output::{Output, shown};
 use crate::progress::bar;
 
 /// The defaults are MFF's recipe.
@@ -71,8 +71,17 @@ enum ScheduleChoice {
 /// Trains, or resumes.
 pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let preset = Preset::named(&args.model)?;
+    let assignment = AssignmentConfig {
+        alpha: args.alpha,
+        layers: args.layers.clone(),
+        max_bins: args.bins,
+    };
+    // In a plain run too: a slip should not wait for the assigned one.
+    assignment.check()?;
     let list = args.data.open(Split::Train)?;
     let loader = loader(&args, preset, list.clone())?;
+    // Before the run folder is made: else the first bad picture would leave a run behind that cannot be resumed.
+    list.check()?;
     let config = RunConfig {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -101,11 +110,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             },
         },
         adam: AdamConfig::default(),
-        assignment: (args.alpha != 0.0).then(|| AssignmentConfig {
-            alpha: args.alpha,
-            layers: args.layers.clone(),
-            max_bins: args.bins,
-        }),
+        assignment: (args.alpha != 0.0).then_some(assignment),
     };
     let progress = bar(config.steps, "training");
     let mut last = None;
@@ -136,7 +141,8 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         ),
     };
     let document = json!({
-        "run": args.out, "step": checkpoint.step, "checkpoint": checkpoint.folder, "skipped": last.is_none(), "last": last,
+        "run": shown(&args.out), "step": checkpoint.step, "checkpoint": shown(&checkpoint.folder),
+        "skipped": last.is_none(), "last": last,
     });
     Output::new(words, document)
 }

@@ -13,55 +13,55 @@ use crate::{DatasetError, DepthEncoding, DepthMap, jpeg};
 /// Reads an 8-bit RGB JPEG or PNG.
 pub(crate) fn read_rgb(path: &Path) -> Result<RgbImage, DatasetError> {
     let bytes = read(path)?;
-    let format = match image::guess_format(&bytes) {
-        Ok(format @ (ImageFormat::Jpeg | ImageFormat::Png)) => format,
+    let decoder = rgb_decoder(path, &bytes)?;
+    match DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))? {
+        DynamicImage::ImageRgb8(rgb) => Ok(rgb),
+        other => Err(not_rgb(path, other.color())),
+    }
+}
+
+/// Height and width of an 8-bit RGB JPEG or PNG, which is checked without being decoded: damage
+/// inside goes unseen.
+pub(crate) fn rgb_size(path: &Path) -> Result<(usize, usize), DatasetError> {
+    let bytes = read(path)?;
+    let (width, height) = rgb_decoder(path, &bytes)?.dimensions();
+    Ok((height as usize, width as usize))
+}
+
+/// A decoder of a whole 8-bit RGB file.
+fn rgb_decoder<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
+    let (format, whole) = match image::guess_format(bytes) {
+        Ok(format @ ImageFormat::Jpeg) => (format, jpeg::is_complete(bytes)),
+        Ok(format @ ImageFormat::Png) => (format, png_is_complete(bytes)),
         _ => return Err(not_an_image(path, "JPEG or PNG")),
     };
-    if format == ImageFormat::Jpeg && !jpeg::is_complete(&bytes) {
+    if !whole {
         return Err(DatasetError::Truncated {
             path: path.to_owned(),
         });
     }
-    match decode(path, &bytes, format, ColorType::Rgb8, |found| {
-        DatasetError::NotRgb {
-            path: path.to_owned(),
-            found,
-        }
-    })? {
-        DynamicImage::ImageRgb8(rgb) => Ok(rgb),
-        other => Err(DatasetError::NotRgb {
-            path: path.to_owned(),
-            found: type_name(other.color()),
-        }),
+    let decoder = decoder(path, bytes, format)?;
+    match decoder.color_type() {
+        ColorType::Rgb8 => Ok(decoder),
+        found => Err(not_rgb(path, found)),
+    }
+}
+
+fn not_rgb(path: &Path, found: ColorType) -> DatasetError {
+    DatasetError::NotRgb {
+        path: path.to_owned(),
+        found: type_name(found),
     }
 }
 
 /// Reads a grey PNG of the encoding's bit depth as metres.
 pub(crate) fn read_depth(path: &Path, encoding: DepthEncoding) -> Result<DepthMap, DatasetError> {
     let bytes = read(path)?;
-    let wrong_type = |found: String| DatasetError::WrongDepthType {
-        path: path.to_owned(),
-        encoding,
-        found,
-    };
-    match image::guess_format(&bytes) {
-        Ok(ImageFormat::Png) => {}
-        // Lossy compression would have changed the depths.
-        Ok(ImageFormat::Jpeg) => return Err(wrong_type("a JPEG".to_owned())),
-        _ => return Err(not_an_image(path, "PNG")),
-    }
-    // The decoder widens palettes and 1 to 4 bits to 8 without a word; the header does not.
-    let header = png_header(&bytes).ok_or_else(|| DatasetError::Truncated {
-        path: path.to_owned(),
-    })?;
-    let expected = match encoding.bits() {
-        8 => ColorType::L8,
-        _ => ColorType::L16,
-    };
-    if (header.bits, header.colour) != (encoding.bits(), PNG_GREY) {
-        return Err(wrong_type(header.describe()));
-    }
-    let image = decode(path, &bytes, ImageFormat::Png, expected, wrong_type)?;
+    let decoder = depth_decoder(path, &bytes, encoding)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let metres = match image {
         DynamicImage::ImageLuma8(grey) => grey
@@ -74,13 +74,66 @@ pub(crate) fn read_depth(path: &Path, encoding: DepthEncoding) -> Result<DepthMa
             .into_iter()
             .map(|v| encoding.metres(v))
             .collect(),
-        other => return Err(wrong_type(type_name(other.color()))),
+        other => return Err(wrong_depth(path, encoding, type_name(other.color()))),
     };
     Ok(DepthMap {
         height,
         width,
         metres,
     })
+}
+
+/// Height and width of a depth file, which is checked without being decoded: damage inside goes
+/// unseen.
+pub(crate) fn depth_size(
+    path: &Path,
+    encoding: DepthEncoding,
+) -> Result<(usize, usize), DatasetError> {
+    let bytes = read(path)?;
+    let (width, height) = depth_decoder(path, &bytes, encoding)?.dimensions();
+    Ok((height as usize, width as usize))
+}
+
+/// A decoder of a whole grey PNG of the encoding's bit depth.
+fn depth_decoder<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    encoding: DepthEncoding,
+) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
+    match image::guess_format(bytes) {
+        Ok(ImageFormat::Png) => {}
+        // Lossy compression would have changed the depths.
+        Ok(ImageFormat::Jpeg) => return Err(wrong_depth(path, encoding, "a JPEG".to_owned())),
+        _ => return Err(not_an_image(path, "PNG")),
+    }
+    let truncated = || DatasetError::Truncated {
+        path: path.to_owned(),
+    };
+    // The decoder widens palettes and 1 to 4 bits to 8 without a word; the header does not.
+    let header = png_header(bytes).ok_or_else(truncated)?;
+    if (header.bits, header.colour) != (encoding.bits(), PNG_GREY) {
+        return Err(wrong_depth(path, encoding, header.describe()));
+    }
+    if !png_is_complete(bytes) {
+        return Err(truncated());
+    }
+    let decoder = decoder(path, bytes, ImageFormat::Png)?;
+    let expected = match encoding.bits() {
+        8 => ColorType::L8,
+        _ => ColorType::L16,
+    };
+    match decoder.color_type() {
+        found if found == expected => Ok(decoder),
+        found => Err(wrong_depth(path, encoding, type_name(found))),
+    }
+}
+
+fn wrong_depth(path: &Path, encoding: DepthEncoding, found: String) -> DatasetError {
+    DatasetError::WrongDepthType {
+        path: path.to_owned(),
+        encoding,
+        found,
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
@@ -90,21 +143,14 @@ fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
     })
 }
 
-fn decode(
+fn decoder<'a>(
     path: &Path,
-    bytes: &[u8],
+    bytes: &'a [u8],
     format: ImageFormat,
-    expected: ColorType,
-    wrong_type: impl Fn(String) -> DatasetError,
-) -> Result<DynamicImage, DatasetError> {
-    let damaged = |source| decode_error(path, source);
-    let decoder = ImageReader::with_format(Cursor::new(bytes), format)
+) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
+    ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
-        .map_err(damaged)?;
-    if decoder.color_type() != expected {
-        return Err(wrong_type(type_name(decoder.color_type())));
-    }
-    DynamicImage::from_decoder(decoder).map_err(damaged)
+        .map_err(|source| decode_error(path, source))
 }
 
 fn decode_error(path: &Path, source: ImageError) -> DatasetError {
@@ -139,6 +185,8 @@ fn type_name(colour: ColorType) -> String {
 
 /// PNG colour type 0 (PNG specification, section 11.2.1).
 const PNG_GREY: u8 = 0;
+/// Length of the signature before the first chunk (section 5.2).
+const PNG_SIGNATURE: usize = 8;
 
 struct PngHeader {
     bits: u8,
@@ -159,11 +207,25 @@ impl PngHeader {
     }
 }
 
-/// Bit depth and colour type from the IHDR chunk, which comes first: signature 8 bytes, length 4,
-/// name 4, width 4, height 4.
+/// The IHDR chunk, which comes first: signature 8 bytes, length 4, name 4, width 4, height 4, bit
+/// depth 1, colour type 1.
 fn png_header(bytes: &[u8]) -> Option<PngHeader> {
     match bytes.get(24..26) {
         Some(&[bits, colour]) => Some(PngHeader { bits, colour }),
         _ => None,
     }
+}
+
+/// True if the chunks lead from the signature to the image's end, IEND. Bytes after it are legal.
+fn png_is_complete(bytes: &[u8]) -> bool {
+    let mut at = PNG_SIGNATURE;
+    while let Some([a, b, c, d, name @ ..]) = bytes.get(at..at + 8) {
+        // Length, name, content and checksum.
+        let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        at += 12 + length;
+        if name == b"IEND" {
+            return at <= bytes.len();
+        }
+    }
+    false
 }

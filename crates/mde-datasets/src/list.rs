@@ -121,20 +121,32 @@ impl RgbdList {
         let rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        if rgb_size != depth.size() {
-            return Err(DatasetError::SizeMismatch {
-                rgb: path,
-                rgb_size,
-                depth: self.root.join(&entry.depth),
-                depth_size: depth.size(),
-            });
-        }
+        same_size(path, rgb_size, self.root.join(&entry.depth), depth.size())?;
         Ok(Sample {
             id: entry.id.clone(),
             rgb,
             depth,
             focal: entry.focal,
         })
+    }
+
+    /// Looks into the files of every pair, in parallel: whether they are whole, of the right pixel
+    /// type and of one size. Nothing is decoded, so damage inside a whole file goes unseen.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), for the first pair in the list's order that is at fault.
+    pub fn check(&self) -> Result<(), DatasetError> {
+        let faults: Vec<Result<(), DatasetError>> = self
+            .entries
+            .par_iter()
+            .map(|entry| {
+                let (rgb, depth) = (self.root.join(&entry.rgb), self.root.join(&entry.depth));
+                let rgb_size = decode::rgb_size(&rgb)?;
+                let depth_size = decode::depth_size(&depth, self.encoding)?;
+                same_size(rgb, rgb_size, depth, depth_size)
+            })
+            .collect();
+        faults.into_iter().collect()
     }
 
     /// Reads the depth of pair `index` alone.
@@ -231,6 +243,23 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         });
     }
     Ok(sum / count as f64)
+}
+
+fn same_size(
+    rgb: PathBuf,
+    rgb_size: (usize, usize),
+    depth: PathBuf,
+    depth_size: (usize, usize),
+) -> Result<(), DatasetError> {
+    if rgb_size == depth_size {
+        return Ok(());
+    }
+    Err(DatasetError::SizeMismatch {
+        rgb,
+        rgb_size,
+        depth,
+        depth_size,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {

@@ -1,7 +1,8 @@
 //! Colours of the MFF recipe: PCA lighting, jitter and ImageNet's normalisation.
 //!
 //! All functions work on planar `[3, H, W]` values; before normalisation, 0 to 1 is the range of
-//! the file. As in the reference, lighting and jitter may leave that range and are not clamped.
+//! the file. Lighting and jitter may leave that range and are not clamped, as in MFF's own
+//! transform; the paper's code uses torchvision's `ColorJitter`, which clamps.
 
 use image::RgbImage;
 use rand::RngExt;

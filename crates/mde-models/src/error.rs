@@ -25,7 +25,7 @@ pub enum ModelError {
         known: Vec<String>,
     },
     /// A file of weights cannot be read.
-    #[error("cannot read the weights {}: {source}", path.display())]
+    #[error("cannot read the weights {}: {source}; the file must be whole and in the safetensors format: copy it again or train again", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum ModelError {
         source: candle_core::Error,
     },
     /// The weights are those of another network.
-    #[error("the weights {} do not fit the model: {report}", path.display())]
+    #[error("the weights {} are not those of this model: {report}", path.display())]
     Mismatch {
         /// The file.
         path: PathBuf,

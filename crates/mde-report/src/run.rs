@@ -42,9 +42,6 @@ pub struct AssignmentConfig {
     pub alpha: f64,
     /// Layers whose units own a depth range.
     pub layers: Vec<String>,
-    /// Number of depth bins per layer.
-    #[serde(default)]
-    pub bins: BTreeMap<String, usize>,
 }
 
 /// The training data as `config.json` records it.

@@ -309,7 +309,7 @@ fn differences_besides_the_assignment_are_said() {
         html.contains("seed (1 plain, 7 assigned) and steps (300 plain, 900 assigned)"),
         "the difference is named"
     );
-    assert!(html.contains("training log ends at step 299 of 900"));
+    assert!(html.contains("training log ends at step 300 of 900"));
 }
 
 #[test]

@@ -29,11 +29,11 @@ pub struct Assignment {
 }
 
 impl AssignmentConfig {
-    /// The layers' assignments over NYU Depth V2's bins.
+    /// Checks what can be checked without a network.
     ///
     /// # Errors
-    /// If a layer does not exist or is named twice, none is named, or `max_bins` is below 2.
-    pub fn assignments(&self, network: &dyn DepthNet) -> Result<Vec<Assignment>, TrainError> {
+    /// If alpha is not finite, no layer is named, or `max_bins` is below 2.
+    pub fn check(&self) -> Result<(), TrainError> {
         let wrong = |setting, value: String, reason: &str| {
             Err(TrainError::Setting {
                 setting,
@@ -58,11 +58,24 @@ impl AssignmentConfig {
         if self.max_bins < 2 {
             return wrong("bins", self.max_bins.to_string(), "at least 2 are needed");
         }
+        Ok(())
+    }
+
+    /// The layers' assignments over NYU Depth V2's bins.
+    ///
+    /// # Errors
+    /// As [`AssignmentConfig::check`], or if a layer does not exist or is named twice.
+    pub fn assignments(&self, network: &dyn DepthNet) -> Result<Vec<Assignment>, TrainError> {
+        self.check()?;
         let mut assignments: Vec<Assignment> = Vec::with_capacity(self.layers.len());
         for name in &self.layers {
             let layer = network.layer(name)?;
             if assignments.iter().any(|known| known.layer == *name) {
-                return wrong("layers", name.clone(), "it is named twice");
+                return Err(TrainError::Setting {
+                    setting: "layers",
+                    value: name.clone(),
+                    reason: "it is named twice".to_owned(),
+                });
             }
             let k = layer.units.min(self.max_bins);
             assignments.push(Assignment {

@@ -1,14 +1,14 @@
 //! Checkpoints: folders `checkpoint/step-000000100` that appear whole, by a rename, or not at all.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use mde_models::Parameters;
+use mde_models::{ModelError, Parameters};
 use serde::{Deserialize, Serialize};
 
-use crate::files::{aside, write_json};
+use crate::files::{aside, sync_folder, write_json};
 use crate::{Adam, TrainError};
 
 /// A finished checkpoint on disk.
@@ -69,27 +69,31 @@ impl Checkpoint {
         };
         let written = incomplete.fill(parameters, adam);
         let renamed = written.and_then(|()| {
-            // The same step of a run that was killed before it removed the older ones.
-            if folder.exists() {
-                fs::remove_dir_all(&folder).map_err(file(&folder))?;
-            }
-            fs::rename(&incomplete.folder, &folder).map_err(file(&folder))
+            fs::rename(&incomplete.folder, &folder).map_err(file(&folder))?;
+            // The older checkpoint may go only when this one is sure to stay.
+            sync_folder(&all).map_err(file(&all))
         });
         if let Err(error) = renamed {
             // The first error is the one to tell.
             let _ = fs::remove_dir_all(&incomplete.folder);
             return Err(error);
         }
-        for older in Self::list(run)?
-            .into_iter()
-            .filter(|older| older.step < step)
-        {
-            fs::remove_dir_all(&older.folder).map_err(file(&older.folder))?;
+        // The older checkpoints, and what killed runs have left.
+        for entry in fs::read_dir(&all).map_err(file(&all))? {
+            let entry = entry.map_err(file(&all))?;
+            let other = entry.path();
+            if other != folder && entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                fs::remove_dir_all(&other).map_err(file(&other))?;
+            }
         }
         Ok(Self { folder, step })
     }
 
     fn fill(&self, parameters: &Parameters, adam: &Adam) -> Result<(), TrainError> {
+        // What a killed run has left.
+        if self.folder.exists() {
+            fs::remove_dir_all(&self.folder).map_err(file(&self.folder))?;
+        }
         fs::create_dir_all(&self.folder).map_err(file(&self.folder))?;
         save(&parameters.snapshot()?, &self.weights())?;
         save(&adam.state()?, &self.optimiser())?;
@@ -98,7 +102,28 @@ impl Checkpoint {
             step: self.step,
             optimiser_steps: adam.steps(),
         };
-        write_json(&self.state(), &state).map_err(file(&self.state()))
+        write_json(&self.state(), &state).map_err(file(&self.state()))?;
+        sync_folder(&self.folder).map_err(file(&self.folder))
+    }
+
+    /// Reads the weights into a network's parameters.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is cut short or of another network.
+    pub fn load(&self, parameters: &Parameters) -> Result<(), TrainError> {
+        let path = self.weights();
+        match parameters.load(&path) {
+            Ok(_) => Ok(()),
+            Err(ModelError::Unreadable { source, .. }) => Err(TrainError::BrokenCheckpoint {
+                path,
+                reason: source.to_string(),
+            }),
+            Err(ModelError::Mismatch { report, .. }) => Err(TrainError::BrokenCheckpoint {
+                path,
+                reason: format!("not the weights of this run's model: {report}"),
+            }),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Puts the state back.
@@ -117,7 +142,7 @@ impl Checkpoint {
                 path,
                 reason: error.to_string(),
             })?;
-        parameters.load(&self.weights())?;
+        self.load(parameters)?;
         let path = self.optimiser();
         let moments = candle_core::safetensors::load(&path, &Device::Cpu).map_err(|error| {
             TrainError::BrokenCheckpoint {
@@ -165,7 +190,10 @@ fn save(tensors: &HashMap<String, Tensor>, path: &Path) -> Result<(), TrainError
     candle_core::safetensors::save(tensors, path).map_err(|error| TrainError::File {
         path: path.to_owned(),
         source: std::io::Error::other(error.to_string()),
-    })
+    })?;
+    File::open(path)
+        .and_then(|saved| saved.sync_all())
+        .map_err(file(path))
 }
 
 fn file(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {

@@ -2,6 +2,7 @@
 
 use mde_datasets::MffGeometry;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{AdamConfig, AssignmentConfig, Schedule};
 
@@ -51,7 +52,7 @@ impl RunConfig {
     /// The first setting in which another configuration differs: name, its value there, the value here.
     ///
     /// A newer program version alone is no difference.
-    pub(crate) fn difference(&self, there: &serde_json::Value) -> Option<(String, String, String)> {
+    pub(crate) fn difference(&self, there: &Value) -> Option<(String, String, String)> {
         let here = serde_json::to_value(self).ok()?;
         let mut keys: Vec<_> = here
             .as_object()?
@@ -60,10 +61,28 @@ impl RunConfig {
             .collect();
         // What a person most likely changed comes first in the message.
         keys.sort_by_key(|key| !["model", "seed", "data"].contains(&key.as_str()));
-        keys.into_iter().find_map(|key| {
-            let null = serde_json::Value::Null;
-            let found = there.get(key).unwrap_or(&null);
-            (found != &here[key]).then(|| (key.clone(), found.to_string(), here[key].to_string()))
-        })
+        keys.into_iter()
+            .find_map(|key| difference(key.clone(), there.get(key), &here[key]))
     }
+}
+
+/// The innermost setting that differs, as `data.images`.
+fn difference(
+    name: String,
+    there: Option<&Value>,
+    here: &Value,
+) -> Option<(String, String, String)> {
+    let there = there.unwrap_or(&Value::Null);
+    if there == here {
+        return None;
+    }
+    if let (Value::Object(there), Value::Object(here)) = (there, here) {
+        let inner = here
+            .iter()
+            .find_map(|(key, here)| difference(format!("{name}.{key}"), there.get(key), here));
+        if inner.is_some() {
+            return inner;
+        }
+    }
+    Some((name, there.to_string(), here.to_string()))
 }

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 pub enum TrainError {
     /// The loss is not a number any more.
     #[error(
-        "the loss became {loss} at step {step} (images {}): training stops; the last checkpoint is of step {checkpoint}. \
-         A lower learning rate (now {learning_rate:e}) usually helps",
-        images.join(", ")
+        "the loss became {loss} at step {step} (images {}): training stops; {}. Usually a lower learning rate helps \
+         (it was {learning_rate:e}): train again with one, in another folder",
+        images.join(", "), last_checkpoint(*checkpoint)
     )]
     NonFiniteLoss {
         /// The loss.
@@ -25,7 +25,7 @@ pub enum TrainError {
         learning_rate: f64,
     },
     /// A file or folder of the run cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; check the path, its permissions and the free space", path.display())]
     File {
         /// The file or folder.
         path: PathBuf,
@@ -52,6 +52,14 @@ pub enum TrainError {
         /// The value asked for.
         asked: String,
     },
+    /// The folder holds no run.
+    #[error("{}: no run here, {} does not exist; train first (`mde train --out {}`) or correct the path", folder.display(), config.display(), folder.display())]
+    NoRun {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that every run has.
+        config: PathBuf,
+    },
     /// The run folder has no checkpoint.
     #[error("{}: no checkpoint here; train first (`mde train --out {}`)", folder.display(), folder.display())]
     NoCheckpoint {
@@ -59,7 +67,7 @@ pub enum TrainError {
         folder: PathBuf,
     },
     /// A checkpoint is incomplete or of another network.
-    #[error("{}: {reason}; remove this checkpoint folder to go on from the one before, or the run folder to begin again", path.display())]
+    #[error("{}: {reason}; the checkpoint is damaged or of another model, and a run keeps no other: remove the run folder and train again", path.display())]
     BrokenCheckpoint {
         /// The file.
         path: PathBuf,
@@ -98,4 +106,11 @@ pub enum TrainError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+fn last_checkpoint(step: u64) -> String {
+    match step {
+        0 => "there is no checkpoint yet".to_owned(),
+        step => format!("the last checkpoint is of step {step}"),
+    }
 }

@@ -34,6 +34,15 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     write_aside(path, &json)
 }
 
+/// Waits until what was renamed or made in a folder would survive a loss of power.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // Only Unix lets a folder be opened and flushed.
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
 /// The name a file or folder has until it is whole.
 pub(crate) fn aside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

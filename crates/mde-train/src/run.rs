@@ -1,11 +1,11 @@
 //! A whole training run in its folder: begin or resume, step, record, checkpoint.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use mde_datasets::Loader;
+use mde_datasets::{Loader, LoaderConfig};
 use mde_models::Parameters;
 
 use crate::files::{write_aside, write_json};
@@ -36,10 +36,16 @@ impl RunFolder {
     /// If there is none, or it is broken.
     pub fn config(&self) -> Result<RunConfig, TrainError> {
         let path = self.config_path();
-        let bytes = fs::read(&path).map_err(|source| TrainError::File {
-            path: path.clone(),
-            source,
-        })?;
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(TrainError::NoRun {
+                    folder: self.path.clone(),
+                    config: path,
+                });
+            }
+            Err(source) => return Err(TrainError::File { path, source }),
+        };
         serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
     }
 
@@ -53,22 +59,18 @@ impl RunFolder {
         })
     }
 
-    /// Makes the folder this run's, or checks that it is.
-    fn claim(&self, config: &RunConfig) -> Result<(), TrainError> {
+    /// Whether the folder is this run's already; an error if it is another's. Writes nothing.
+    fn is_claimed(&self, config: &RunConfig) -> Result<bool, TrainError> {
         let path = self.config_path();
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| TrainError::File { path, source }
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(TrainError::File { path, source }),
         };
-        fs::create_dir_all(&self.path).map_err(failed(&self.path))?;
-        if !path.exists() {
-            return write_json(&path, config).map_err(failed(&path));
-        }
-        let bytes = fs::read(&path).map_err(failed(&path))?;
         let there: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })?;
         match config.difference(&there) {
-            None => Ok(()),
+            None => Ok(true),
             Some((setting, found, asked)) => Err(TrainError::OtherRun {
                 folder: self.path.clone(),
                 setting,
@@ -76,6 +78,14 @@ impl RunFolder {
                 asked,
             }),
         }
+    }
+
+    /// Makes the folder this run's.
+    fn claim(&self, config: &RunConfig) -> Result<(), TrainError> {
+        let failed = |path: PathBuf| move |source| TrainError::File { path, source };
+        fs::create_dir_all(&self.path).map_err(failed(self.path.clone()))?;
+        let path = self.config_path();
+        write_json(&path, config).map_err(failed(path))
     }
 
     fn config_path(&self) -> PathBuf {
@@ -91,9 +101,7 @@ impl RunFolder {
         let path = self.records_path();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && step == 0 => {
-                String::new()
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound && step == 0 => String::new(),
             Err(source) => return Err(TrainError::File { path, source }),
         };
         let kept: String = text
@@ -120,7 +128,8 @@ pub struct TrainOptions {
 /// ends in the same weights and records as an undisturbed one.
 ///
 /// # Errors
-/// If the folder holds another run or cannot be written, a sample cannot be loaded, or the loss is not finite.
+/// If a setting cannot be used or the loader does not follow it, the folder holds another run or cannot be written, a
+/// sample cannot be loaded, or the loss is not finite. Nothing is written before a first batch could be loaded.
 pub fn train(
     config: &RunConfig,
     loader: &Loader,
@@ -129,25 +138,7 @@ pub fn train(
     options: TrainOptions,
     observer: &mut dyn FnMut(&StepRecord),
 ) -> Result<(), TrainError> {
-    let wrong = |setting, value: String| {
-        Err(TrainError::Setting {
-            setting,
-            value,
-            reason: "it must be positive".to_owned(),
-        })
-    };
-    if config.steps == 0 || options.checkpoint_every == 0 {
-        return wrong(
-            "steps",
-            format!(
-                "{} (checkpoint every {})",
-                config.steps, options.checkpoint_every
-            ),
-        );
-    }
-    if !(config.learning_rate.is_finite() && config.learning_rate > 0.0) {
-        return wrong("learning rate", config.learning_rate.to_string());
-    }
+    check(config, loader, options)?;
     let parameters = Parameters::new(config.seed, device);
     let mut trainer = Trainer::new(
         &config.model,
@@ -155,8 +146,10 @@ pub fn train(
         config.adam,
         config.assignment.as_ref(),
     )?;
-    folder.claim(config)?;
-
+    if !folder.is_claimed(config)? {
+        loader.epoch(1, 0).next().transpose()?;
+        folder.claim(config)?;
+    }
     let mut done = 0;
     if let Some(checkpoint) = Checkpoint::newest(folder.path())? {
         let (parameters, adam) = trainer.optimiser();
@@ -219,6 +212,43 @@ pub fn train(
                 break;
             }
         }
+    }
+    Ok(())
+}
+
+fn check(config: &RunConfig, loader: &Loader, options: TrainOptions) -> Result<(), TrainError> {
+    let wrong = |setting, value: String, reason: String| {
+        Err(TrainError::Setting {
+            setting,
+            value,
+            reason,
+        })
+    };
+    for (setting, value) in [
+        ("steps", config.steps),
+        ("checkpoint-every", options.checkpoint_every),
+    ] {
+        if value == 0 {
+            return wrong(setting, value.to_string(), "it must be at least 1".into());
+        }
+    }
+    let rate = config.learning_rate;
+    if !(rate.is_finite() && rate > 0.0) {
+        let reason = "it must be a positive, finite number";
+        return wrong("learning-rate", rate.to_string(), reason.into());
+    }
+    // The folder would promise an order and an augmentation that the batches do not have.
+    let loads = loader.config();
+    let expected = LoaderConfig {
+        batch: config.batch,
+        seed: config.seed,
+        shuffle: true,
+        drop_last: true,
+        ..loads
+    };
+    if loads != expected {
+        let reason = format!("the run's configuration needs {expected:?}");
+        return wrong("loader", format!("{loads:?}"), reason);
     }
     Ok(())
 }

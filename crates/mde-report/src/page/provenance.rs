@@ -90,21 +90,8 @@ fn data(provenance: &Provenance) -> String {
 fn assignment(config: &RunConfig) -> String {
     match &config.assignment {
         None => "not assigned".to_owned(),
-        Some(AssignmentConfig {
-            alpha,
-            layers,
-            bins,
-        }) => {
-            let bins: Vec<String> = bins
-                .iter()
-                .map(|(layer, count)| format!("{count} bins in {layer}"))
-                .collect();
-            let bins = if bins.is_empty() {
-                String::new()
-            } else {
-                format!(", {}", listed(&bins))
-            };
-            format!("{}, α = {alpha}{bins}", listed(layers))
+        Some(AssignmentConfig { alpha, layers }) => {
+            format!("{}, α = {alpha}", listed(layers))
         }
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
         if let Some(last) = run
             .training
             .last()
-            .filter(|last| last.step + 1 < run.config.steps)
+            .filter(|last| last.step < run.config.steps)
         {
             caveats.push(format!(
                 "The {class} model's training log ends at step {} of {}.",

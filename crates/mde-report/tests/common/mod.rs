@@ -211,10 +211,9 @@ pub fn dissection(spec: &Spec) -> Dissection {
 }
 
 pub fn config(spec: &Spec) -> Value {
-    let bins = spec.units.min(64);
     let assignment = spec
         .assigned
-        .then(|| json!({"alpha": 0.1, "layers": LAYERS, "bins": {"D": bins, "MFF": bins}}));
+        .then(|| json!({"alpha": 0.1, "layers": LAYERS, "max_bins": 64}));
     json!({
         "format": FORMAT, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
         "learning_rate": 1e-4, "assignment": assignment,
@@ -223,7 +222,7 @@ pub fn config(spec: &Spec) -> Value {
 }
 
 fn training(spec: &Spec) -> String {
-    (0..300u64)
+    (1..=300u64)
         .map(|step| {
             let part = step as f64 / 300.0;
             let base = 1.2 * (-3.0 * part).exp() + 0.6 + 0.2 * noise(step);

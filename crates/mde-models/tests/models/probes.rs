@@ -1,0 +1,123 @@
+//! Probes see, change and stop a forward pass.
+
+use candle_core::{Result, Tensor, bail};
+use mde_models::{Capture, DepthInput, LayerInfo, Mode, Probe};
+
+use crate::common::{Built, bits, images, tiny};
+
+const ALL: [&str; 8] = [
+    "block1", "block2", "block3", "block4", "D", "MFF", "Rconv0", "Rconv1",
+];
+
+/// Does something to one layer's activation.
+struct At<F>(&'static str, F, Vec<String>);
+
+impl<F: Fn(Tensor) -> Result<Tensor>> At<F> {
+    fn new(layer: &'static str, change: F) -> Self {
+        Self(layer, change, Vec::new())
+    }
+}
+
+impl<F: Fn(Tensor) -> Result<Tensor>> Probe for At<F> {
+    fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor> {
+        self.2.push(layer.name.clone());
+        if layer.name == self.0 {
+            self.1(activation)
+        } else {
+            Ok(activation)
+        }
+    }
+}
+
+fn probed(model: &Built, probe: &mut dyn Probe, mode: Mode) -> Result<Tensor> {
+    let input = DepthInput {
+        image: images(2, 33, 51),
+    };
+    model.network.forward(&input, mode, probe)
+}
+
+#[test]
+fn looking_changes_nothing() {
+    for mode in [Mode::Eval, Mode::Train] {
+        let plain = tiny().run(&images(2, 33, 51), mode);
+        let mut capture = Capture::of(ALL);
+        let tapped = probed(&tiny(), &mut capture, mode).unwrap();
+        assert_eq!(bits(&plain), bits(&tapped), "{mode:?}");
+        assert!(ALL.iter().all(|layer| capture.get(layer).is_some()));
+    }
+}
+
+#[test]
+fn a_capture_holds_the_layers_it_was_asked_for() {
+    let mut capture = Capture::of(["MFF", "block2", "nothing"]);
+    probed(&tiny(), &mut capture, Mode::Eval).unwrap();
+    assert_eq!(capture.get("MFF").unwrap().dims(), [2, 32, 17, 26]);
+    assert_eq!(capture.get("block2").unwrap().dims(), [2, 64, 5, 7]);
+    assert!(capture.get("nothing").is_none());
+    assert!(capture.get("D").is_none());
+}
+
+#[test]
+fn the_network_goes_on_with_what_the_probe_returns() {
+    let model = tiny();
+    let plain = model.run(&images(2, 33, 51), Mode::Eval);
+    for layer in ALL {
+        let mut identity = At::new(layer, |x: Tensor| x.copy());
+        let same = probed(&model, &mut identity, Mode::Eval).unwrap();
+        assert_eq!(bits(&plain), bits(&same), "{layer}");
+        let mut ablation = At::new(layer, |x: Tensor| x.zeros_like());
+        let changed = probed(&model, &mut ablation, Mode::Eval).unwrap();
+        assert_eq!(changed.dims(), plain.dims());
+        assert_ne!(bits(&plain), bits(&changed), "{layer}");
+        assert_eq!(ablation.2, ALL);
+    }
+}
+
+#[test]
+fn one_images_intervention_stays_with_that_image() {
+    let model = tiny();
+    let plain = model.run(&images(2, 33, 51), Mode::Eval);
+    let mut probe = At::new("D", |x: Tensor| {
+        let first = x.narrow(0, 0, 1)?;
+        Tensor::cat(&[&first, &x.narrow(0, 1, 1)?.zeros_like()?], 0)
+    });
+    let changed = probed(&model, &mut probe, Mode::Eval).unwrap();
+    let image = |depth: &Tensor, index| bits(&depth.narrow(0, index, 1).unwrap());
+    assert_eq!(image(&plain, 0), image(&changed, 0));
+    assert_ne!(image(&plain, 1), image(&changed, 1));
+}
+
+#[test]
+fn an_error_of_the_probe_ends_the_pass() {
+    let mut probe = At::new("block3", |_: Tensor| bail!("seen enough"));
+    let error = probed(&tiny(), &mut probe, Mode::Eval).unwrap_err();
+    assert!(error.to_string().contains("seen enough"), "{error}");
+    assert_eq!(probe.2, ["block1", "block2", "block3"]);
+}
+
+#[test]
+fn an_activation_of_another_shape_is_an_error() {
+    for layer in ["D", "MFF", "Rconv1"] {
+        let mut probe = At::new(layer, |x: Tensor| x.narrow(1, 0, 3));
+        assert!(probed(&tiny(), &mut probe, Mode::Eval).is_err(), "{layer}");
+    }
+}
+
+#[test]
+fn gradients_reach_a_captured_activations_parameters() {
+    let model = tiny();
+    let mut capture = Capture::of(["D"]);
+    probed(&model, &mut capture, Mode::Train).unwrap();
+    let gradients = capture
+        .get("D")
+        .unwrap()
+        .sum_all()
+        .unwrap()
+        .backward()
+        .unwrap();
+    for (name, var) in model.parameters.trainable() {
+        // D hangs on the encoder and on itself.
+        let upstream = name.starts_with("E.") || name.starts_with("D.");
+        assert_eq!(gradients.get(&var).is_some(), upstream, "{name}");
+    }
+}

@@ -1,0 +1,117 @@
+//! Interrupted runs end as undisturbed ones.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use mde_train::TrainError;
+
+use crate::common::{Data, STEPS, checkpoints, end, newest, path, records, undisturbed, usual};
+
+#[test]
+fn a_run_killed_after_any_step_ends_as_an_undisturbed_one() {
+    let data = Data::new();
+    let config = usual();
+    for step in 1..=STEPS {
+        let name = format!("killed{step}");
+        let folder = data.folder(&name);
+        data.train_killed_after(step, &name, &config);
+        // The step is recorded; the newest checkpoint is of an earlier one.
+        assert_eq!(records(&folder).len() as u64, step);
+        let saved = (step - 1) / 2 * 2;
+        assert_eq!(newest(&folder), (saved > 0).then_some(saved));
+
+        let mut steps = Vec::new();
+        data.train_watched(&name, &config, &mut |record| steps.push(record.step))
+            .unwrap();
+        assert_eq!(steps, Vec::from_iter(saved + 1..=STEPS));
+        assert!(&end(&folder) == undisturbed(), "killed after step {step}");
+        assert_eq!(checkpoints(&folder), [format!("step-{STEPS:09}")]);
+    }
+}
+
+#[test]
+fn a_run_killed_again_and_again_ends_as_an_undisturbed_one() {
+    let data = Data::new();
+    for step in [1, 3, 4] {
+        data.train_killed_after(step, "killed", &usual());
+    }
+    data.train("killed", &usual()).unwrap();
+    assert!(&end(&data.folder("killed")) == undisturbed());
+}
+
+#[test]
+fn what_a_kill_leaves_half_written_is_passed_over() {
+    let data = Data::new();
+    data.train_killed_after(3, "killed", &usual());
+    let folder = data.folder("killed");
+    let half = path(&folder, "checkpoint/step-000000004.incomplete");
+    fs::create_dir(&half).unwrap();
+    fs::write(half.join("weights.safetensors"), "half").unwrap();
+    let mut records = OpenOptions::new()
+        .append(true)
+        .open(path(&folder, "metrics.jsonl"))
+        .unwrap();
+    records.write_all(b"{\"step\":4,\"epo").unwrap();
+    drop(records);
+
+    data.train("killed", &usual()).unwrap();
+    assert!(&end(&folder) == undisturbed());
+    assert_eq!(checkpoints(&folder), [format!("step-{STEPS:09}")]);
+}
+
+#[test]
+fn a_finished_run_is_left_alone() {
+    let data = Data::new();
+    data.train("run", &usual()).unwrap();
+    let folder = data.folder("run");
+    let expected = end(&folder);
+    // By a later version of the program, too.
+    let mut config = usual();
+    config.version = "9.9.9".to_owned();
+    data.train_watched("run", &config, &mut |_| panic!("a step"))
+        .unwrap();
+    assert!(end(&folder) == expected);
+    assert_eq!(folder.config().unwrap(), usual());
+}
+
+#[test]
+fn a_broken_checkpoint_is_an_error_that_names_the_file() {
+    let data = Data::new();
+    data.train_killed_after(3, "run", &usual());
+    let folder = data.folder("run");
+    let before = fs::read(path(&folder, "metrics.jsonl")).unwrap();
+    for (file, content) in [
+        ("weights.safetensors", None),
+        ("optimiser.safetensors", None),
+        ("state.json", None),
+        ("state.json", Some("{\"format\":1}")),
+    ] {
+        let broken = folder.checkpoint().unwrap().folder.join(file);
+        let whole = fs::read(&broken).unwrap();
+        let content = content.map_or(&whole[..whole.len() / 2], str::as_bytes);
+        fs::write(&broken, content).unwrap();
+        let error = data.train("run", &usual()).unwrap_err();
+        assert!(
+            matches!(error, TrainError::BrokenCheckpoint { .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains(&broken.display().to_string()),
+            "{error}"
+        );
+        assert_eq!(before, fs::read(path(&folder, "metrics.jsonl")).unwrap());
+        fs::write(&broken, whole).unwrap();
+    }
+    // Whole again, it is gone on from.
+    data.train("run", &usual()).unwrap();
+    assert!(&end(&folder) == undisturbed());
+}
+
+#[test]
+fn a_folder_without_checkpoint_says_so() {
+    let data = Data::new();
+    let error = data.folder("nothing").checkpoint().unwrap_err();
+    assert!(matches!(error, TrainError::NoCheckpoint { .. }), "{error}");
+    let error = data.folder("nothing").config().unwrap_err();
+    assert!(matches!(error, TrainError::NoRun { .. }), "{error}");
+}

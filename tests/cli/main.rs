@@ -1,0 +1,21 @@
+//! The program `mde` from the outside: built, started, killed and fed with bad input.
+//!
+//! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
+//! - `interrupted`: killed at any moment and run again, all ends in the numbers of an undisturbed run; a full disk
+//! - `bad_data`: lists and files that are not what they should be
+//! - `bad_settings`: options that cannot be used
+//! - `bad_runs`: run folders, weights and output folders that cannot be used
+//! - `usage`: what the command line itself refuses
+//! - `place`: a folder with a small data set in which all this happens
+//!
+//! Every refusal is held to the same: exit status 1 (2 for usage), a message on stderr that names the file or the
+//! setting and what was expected, nothing on stdout, and not one file changed.
+#![allow(clippy::unwrap_used)]
+
+mod bad_data;
+mod bad_runs;
+mod bad_settings;
+mod interrupted;
+mod main_job;
+mod place;
+mod usage;

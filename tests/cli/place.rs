@@ -1,0 +1,215 @@
+//! A folder with a small data set in which `mde` is run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What every test renders: smaller than any crop needs, so that resizing is tested along.
+const RENDER: &str = "render rooms --train 12 --test 4 --width 160 --height 120 --out";
+
+/// A temporary folder with the rooms in `rooms/`; commands run inside it.
+pub(crate) struct Place {
+    dir: TempDir,
+}
+
+/// What a command said.
+pub(crate) struct Said {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Place {
+    /// With the rooms, which are rendered once and copied.
+    pub(crate) fn new() -> Self {
+        static ROOMS: OnceLock<PathBuf> = OnceLock::new();
+        let rooms = ROOMS.get_or_init(|| {
+            let rooms = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rooms");
+            let mut command = program(RENDER);
+            let said = Said::from(command.arg(&rooms).output().unwrap());
+            assert_eq!(said.status, Some(0), "{}", said.stderr);
+            rooms
+        });
+        let place = Self::empty();
+        for (name, content) in files(rooms) {
+            place.write(&format!("rooms/{name}"), content);
+        }
+        place
+    }
+
+    /// With nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// With the rooms, and `run/`: a network trained for a step.
+    pub(crate) fn with_run() -> Self {
+        let place = Self::new();
+        place.json("train --data rooms:rooms --out run --steps 1 --batch 2");
+        place
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        let path = self.path(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Keeps the first half of a file.
+    pub(crate) fn cut_short(&self, name: &str) {
+        let content = self.read(name);
+        self.write(name, &content[..content.len() / 2]);
+    }
+
+    /// Every file below a folder, by path relative to it.
+    pub(crate) fn files(&self, folder: &str) -> BTreeMap<String, Vec<u8>> {
+        files(&self.path(folder))
+    }
+
+    /// `mde LINE`, not started yet. Words are separated by blanks.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = program(line);
+        command.current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs `mde LINE`.
+    pub(crate) fn mde(&self, line: &str) -> Said {
+        Said::from(self.command(line).output().unwrap())
+    }
+
+    /// Runs `mde LINE` where no file may grow beyond `kib` KiB, as on a full disk.
+    pub(crate) fn mde_on_full_disk(&self, kib: u32, line: &str) -> Said {
+        // Without the trap the system would end the program instead of failing its write.
+        let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
+        let mut bash = Command::new("bash");
+        bash.args(["-c", script, &kib.to_string(), env!("CARGO_BIN_EXE_mde")]);
+        bash.args(line.split_whitespace());
+        Said::from(bash.current_dir(self.dir.path()).output().unwrap())
+    }
+
+    /// Runs `mde LINE --json`, which must succeed and print one document and nothing else.
+    pub(crate) fn json(&self, line: &str) -> Value {
+        let said = self.mde(&format!("{line} --json"));
+        assert_eq!(said.status, Some(0), "mde {line}: {}", said.stderr);
+        assert_eq!(said.stderr, "", "mde {line} is done without a remark");
+        serde_json::from_str(&said.stdout)
+            .unwrap_or_else(|error| panic!("mde {line}: {error} in {}", said.stdout))
+    }
+
+    /// Runs `mde LINE`, which must fail with a message that holds all `parts`, and change no file.
+    pub(crate) fn refuses(&self, line: &str, parts: &[&str]) {
+        let (before, inside) = (self.files("."), folders(self.dir.path()));
+        let said = self.mde(line);
+        said.is_refusal(line, 1, parts);
+        assert_same(line, &self.files("."), &before);
+        assert_eq!(folders(self.dir.path()), inside, "mde {line}");
+    }
+}
+
+impl Said {
+    /// Fails unless the command failed with `status`, silent on stdout, its message on stderr holding all `parts`.
+    pub(crate) fn is_refusal(&self, line: &str, status: i32, parts: &[&str]) {
+        let message = &self.stderr;
+        assert_eq!(self.status, Some(status), "mde {line}: {message}");
+        assert_eq!(self.stdout, "", "mde {line}");
+        assert!(!message.contains("panicked"), "mde {line}: {message}");
+        // A cause is told once, even if two errors of the chain quote it.
+        let causes: Vec<&str> = message
+            .match_indices("(os error")
+            .map(|(_, cause)| cause)
+            .collect();
+        assert!(causes.len() <= 1, "mde {line}: {message}");
+        for part in parts {
+            assert!(
+                message.contains(part),
+                "mde {line}: no `{part}` in `{message}`"
+            );
+        }
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn program(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mde"));
+    command.args(line.split_whitespace());
+    // What the tester's shell says must not change what is tested.
+    command.env_remove("MDE_LOG").env_remove("RUST_BACKTRACE");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Fails unless there are the same files with the same content.
+pub(crate) fn assert_same(
+    what: &str,
+    found: &BTreeMap<String, Vec<u8>>,
+    expected: &BTreeMap<String, Vec<u8>>,
+) {
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(found), names(expected), "{what}: files came or went");
+    for (name, content) in expected {
+        assert!(found[name] == *content, "{what}: {name} is another");
+    }
+}
+
+/// Every folder below `folder`.
+fn folders(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let inner: Vec<_> = entries.filter(|path| path.is_dir()).collect();
+    inner
+        .iter()
+        .flat_map(|path| folders(path))
+        .chain(inner.iter().cloned())
+        .collect()
+}
+
+/// Every file below `folder`, by path relative to it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let Ok(entries) = fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() {
+            for (inner, content) in files(&entry.path()) {
+                found.insert(format!("{name}/{inner}"), content);
+            }
+        } else {
+            found.insert(name, fs::read(entry.path()).unwrap());
+        }
+    }
+    found
+}
