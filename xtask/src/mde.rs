@@ -20,9 +20,6 @@ pub(crate) struct Mde {
 impl Mde {
     /// Builds it in release, which takes minutes the first time.
     pub(crate) fn build() -> anyhow::Result<Self> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("xtask has no parent folder")?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .current_dir(workspace())
