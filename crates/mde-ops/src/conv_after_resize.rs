@@ -6,12 +6,17 @@
 //! resolution; what remains is interpolating and adding shifted maps, first along x at low height, then along
 //! y. For a 5x5 kernel at twice the size that is about a quarter of the arithmetic, at 16 times the size a
 //! hundredth, and neither pass holds the resized map.
+//!
+//! The CPU kernel keeps channels innermost: every step of an interpolation is then one blend of two long runs.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::lerp::{Lerp, add_blend, add_scaled};
-use crate::cpu::{self, Matrix, MatrixMut, Threads, gemm};
+use crate::cpu::{
+    self, Kernel, Matrix, MatrixMut, Threads, for_each_tile, gemm, transpose, vectorised,
+    with_scratch,
+};
 
 /// `conv2d(resize_bilinear(x, height, width), weight)` with stride 1 and the padding that keeps the size,
 /// computed at the resolution of `x`.
@@ -73,109 +78,346 @@ impl ConvAfterResize {
         self.size.0 * self.size.1
     }
 
-    fn target_pixels(&self) -> usize {
-        self.target.0 * self.target.1
-    }
-
     fn shift(&self, tap: usize) -> isize {
         tap as isize - (self.kernel / 2) as isize
     }
 
-    /// The weight as the left side of the product: `[out * taps, channels]` from `[out, channels, taps]`.
+    /// Values of one low-resolution pixel: all taps of all output channels, `[kx, ky, out]`.
+    fn tap_values(&self) -> usize {
+        self.taps() * self.out
+    }
+
+    /// Images of one round: several, where their maps are small, so that each product is worth its packing.
+    fn images_per_round(&self) -> usize {
+        const FLOATS: usize = 4 * 1024 * 1024;
+        (FLOATS / (self.tap_values() * self.pixels())).clamp(1, self.batch)
+    }
+
+    /// The weight as a matrix `[kx, ky, out] x [channels]`, from `[out, channels, ky, kx]`.
     fn taps_first(&self, weight: &[f32]) -> Vec<f32> {
         let mut rows = vec![0.0; weight.len()];
-        for (o, filter) in weight.chunks_exact(self.channels * self.taps()).enumerate() {
-            for (c, taps) in filter.chunks_exact(self.taps()).enumerate() {
-                for (tap, value) in taps.iter().enumerate() {
-                    rows[(o * self.taps() + tap) * self.channels + c] = *value;
+        rows.par_chunks_exact_mut(self.channels)
+            .enumerate()
+            .for_each(|(row, values)| {
+                let (tap, out) = self.tap_and_out(row);
+                let filter = &weight[out * self.channels * self.taps()..];
+                for (value, taps) in values.iter_mut().zip(filter.chunks_exact(self.taps())) {
+                    *value = taps[tap];
                 }
-            }
-        }
+            });
         rows
     }
 
     /// The inverse of [`Self::taps_first`].
     fn channels_first(&self, rows: &[f32]) -> Vec<f32> {
         let mut weight = vec![0.0; rows.len()];
-        for (row, values) in rows.chunks_exact(self.channels).enumerate() {
-            let (o, tap) = (row / self.taps(), row % self.taps());
-            for (c, value) in values.iter().enumerate() {
-                weight[(o * self.channels + c) * self.taps() + tap] = *value;
-            }
-        }
+        weight
+            .par_chunks_exact_mut(self.channels * self.taps())
+            .enumerate()
+            .for_each(|(out, filter)| {
+                for row in (out..self.tap_values()).step_by(self.out) {
+                    let (tap, _) = self.tap_and_out(row);
+                    let values = &rows[row * self.channels..][..self.channels];
+                    for (taps, value) in filter.chunks_exact_mut(self.taps()).zip(values) {
+                        taps[tap] = *value;
+                    }
+                }
+            });
         weight
     }
 
-    /// Adds the resized and shifted tap maps `low` (`[k, k, h, w]`) of one output channel to `out`.
-    fn spread(&self, axes: &Axes, low: &[f32], wide: &mut Vec<f32>, out: &mut [f32]) {
-        let (h, w) = self.size;
-        let (height, width) = self.target;
-        wide.resize(h * width, 0.0);
-        for ky in 0..self.kernel {
-            wide.fill(0.0);
-            for kx in 0..self.kernel {
-                let (range, first) = axes.columns.shifted(self.shift(kx), width);
-                let map = &low[(ky * self.kernel + kx) * h * w..][..h * w];
-                for (wide, row) in wide.chunks_exact_mut(width).zip(map.chunks_exact(w)) {
-                    for (value, tap) in wide[range.clone()]
-                        .iter_mut()
-                        .zip(&axes.columns.taps[first..])
-                    {
-                        *value += row[tap.low] + tap.weight * (row[tap.high] - row[tap.low]);
-                    }
-                }
-            }
-            let (range, first) = axes.rows.shifted(self.shift(ky), height);
-            for (y, tap) in range.zip(&axes.rows.taps[first..]) {
-                let (low, high) = (&wide[tap.low * width..], &wide[tap.high * width..]);
-                add_blend(&mut out[y * width..(y + 1) * width], low, high, tap.weight);
-            }
-        }
+    /// Of a row `[kx, ky, out]`: the tap as the weight counts it (`[ky, kx]`), and the output channel.
+    fn tap_and_out(&self, row: usize) -> (usize, usize) {
+        let (kx, ky) = (row / self.out / self.kernel, row / self.out % self.kernel);
+        (ky * self.kernel + kx, row % self.out)
     }
 
-    /// The adjoint of [`Self::spread`]: the gradient of the tap maps `[k, k, h, w]` from that of the output.
-    fn gather(&self, axes: &Axes, grad: &[f32], wide: &mut Vec<f32>, low: &mut [f32]) {
-        let (h, w) = self.size;
+    /// Both axes' interpolation, rows first.
+    fn axes(&self) -> (Lerp, Lerp) {
+        (
+            Lerp::new(self.size.0, self.target.0),
+            Lerp::new(self.size.1, self.target.1),
+        )
+    }
+
+    fn forward(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        let weight = self.taps_first(weight);
+        let (rows, columns) = self.axes();
         let (height, width) = self.target;
-        wide.resize(h * width, 0.0);
-        for ky in 0..self.kernel {
-            wide.fill(0.0);
-            let (range, first) = axes.rows.shifted(self.shift(ky), height);
-            for (y, tap) in range.zip(&axes.rows.taps[first..]) {
-                let grad = &grad[y * width..(y + 1) * width];
-                add_scaled(
-                    &mut wide[tap.low * width..][..width],
-                    grad,
-                    1.0 - tap.weight,
+        let low_row = self.size.1 * self.tap_values();
+        let wide_row = width * self.kernel * self.out;
+        let images = self.images_per_round();
+        let mut out = vec![0.0; self.batch * self.out * height * width];
+        let rounds = x.chunks(images * self.channels * self.pixels());
+        for (x, out) in rounds.zip(out.chunks_mut(images * self.out * height * width)) {
+            let x = pixels_first(x, self.channels, self.pixels());
+            let pixels = x.len() / self.channels;
+            let low_rows = pixels / self.size.1;
+            with_scratch([low_rows * low_row, low_rows * wide_row], |[low, wide]| {
+                gemm(
+                    MatrixMut::new(low, pixels, self.tap_values()),
+                    Matrix::new(&x, pixels, self.channels),
+                    Matrix::new(&weight, self.tap_values(), self.channels).t(),
+                    false,
+                    Threads::All,
                 );
-                add_scaled(&mut wide[tap.high * width..][..width], grad, tap.weight);
-            }
-            for kx in 0..self.kernel {
-                let (range, first) = axes.columns.shifted(self.shift(kx), width);
-                let map = &mut low[(ky * self.kernel + kx) * h * w..][..h * w];
-                map.fill(0.0);
-                for (row, wide) in map.chunks_exact_mut(w).zip(wide.chunks_exact(width)) {
-                    for (value, tap) in wide[range.clone()].iter().zip(&axes.columns.taps[first..])
-                    {
-                        row[tap.low] += (1.0 - tap.weight) * value;
-                        row[tap.high] += tap.weight * value;
-                    }
-                }
-            }
+                wide.par_chunks_exact_mut(wide_row)
+                    .zip(low.par_chunks_exact(low_row))
+                    .for_each(|(wide, low)| {
+                        let columns = &columns;
+                        vectorised(Widen {
+                            op: self,
+                            columns,
+                            low,
+                            wide,
+                        });
+                    });
+                let wide = &*wide;
+                for_each_tile(
+                    out,
+                    height * width,
+                    self.out,
+                    width,
+                    |image, range, mut tile| {
+                        let wide =
+                            &wide[image * self.size.0 * wide_row..][..self.size.0 * wide_row];
+                        with_scratch([width * self.out], |[row]| {
+                            let (rows, y) = (&rows, range.start / width);
+                            vectorised(Heighten {
+                                op: self,
+                                rows,
+                                wide,
+                                y,
+                                out: &mut *row,
+                            });
+                            for channel in 0..self.out {
+                                let values = row[channel..].iter().step_by(self.out);
+                                for (out, value) in tile.row_mut(channel).iter_mut().zip(values) {
+                                    *out = *value;
+                                }
+                            }
+                        });
+                    },
+                );
+            });
         }
+        out
     }
 
-    fn axes(&self) -> Axes {
-        Axes {
-            rows: Lerp::new(self.size.0, self.target.0),
-            columns: Lerp::new(self.size.1, self.target.1),
+    /// The gradients in `x` and in the weight.
+    fn backward(&self, x: &[f32], weight: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let weight = self.taps_first(weight);
+        let (rows, columns) = self.axes();
+        let (row_readers, column_readers) =
+            (rows.readers(self.size.0), columns.readers(self.size.1));
+        let (height, width) = self.target;
+        let low_row = self.size.1 * self.tap_values();
+        let wide_row = width * self.kernel * self.out;
+        let images = self.images_per_round();
+        let mut grad_weight = vec![0.0; weight.len()];
+        let mut grad_x = vec![0.0; x.len()];
+        let map = self.channels * self.pixels();
+        let rounds = x.chunks(images * map).zip(grad_x.chunks_mut(images * map));
+        for ((x, grad_x), grad) in rounds.zip(grad.chunks(images * self.out * height * width)) {
+            let grad = pixels_first(grad, self.out, height * width);
+            let x = pixels_first(x, self.channels, self.pixels());
+            let pixels = x.len() / self.channels;
+            with_scratch(
+                [pixels * self.tap_values(), x.len()],
+                |[low, grad_pixels]| {
+                    low.par_chunks_exact_mut(low_row)
+                        .enumerate()
+                        .for_each(|(row, low)| {
+                            let (image, y) = (row / self.size.0, row % self.size.0);
+                            let grad = &grad[image * height * width * self.out..];
+                            with_scratch([wide_row], |[wide]| {
+                                let readers = &row_readers[y];
+                                vectorised(HeightenAdjoint {
+                                    op: self,
+                                    readers,
+                                    grad,
+                                    wide: &mut *wide,
+                                });
+                                let readers = &column_readers;
+                                vectorised(WidenAdjoint {
+                                    op: self,
+                                    readers,
+                                    wide,
+                                    low,
+                                });
+                            });
+                        });
+                    let low = Matrix::new(low, pixels, self.tap_values());
+                    gemm(
+                        MatrixMut::new(grad_pixels, pixels, self.channels),
+                        low,
+                        Matrix::new(&weight, self.tap_values(), self.channels),
+                        false,
+                        Threads::All,
+                    );
+                    grad_x
+                        .par_chunks_exact_mut(map)
+                        .zip(grad_pixels.par_chunks_exact(map))
+                        .for_each(|(out, grad)| transpose(grad, self.pixels(), out));
+                    gemm(
+                        MatrixMut::new(&mut grad_weight, self.tap_values(), self.channels),
+                        low.t(),
+                        Matrix::new(&x, pixels, self.channels),
+                        true,
+                        Threads::All,
+                    );
+                },
+            );
+        }
+        (grad_x, self.channels_first(&grad_weight))
+    }
+}
+
+/// `[images, pixels, channels]` from `[images, channels, pixels]`.
+fn pixels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    out.par_chunks_exact_mut(channels * pixels)
+        .zip(values.par_chunks_exact(channels * pixels))
+        .for_each(|(out, values)| transpose(values, channels, out));
+    out
+}
+
+/// Interpolates and shifts along x: one row `[w, kx, ky, out]` of all taps to `[width, ky, out]`.
+struct Widen<'a> {
+    op: &'a ConvAfterResize,
+    columns: &'a Lerp,
+    low: &'a [f32],
+    wide: &'a mut [f32],
+}
+
+impl Kernel for Widen<'_> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        let Self {
+            op,
+            columns,
+            low,
+            wide,
+        } = self;
+        let run = op.kernel * op.out;
+        wide.fill(0.0);
+        for kx in 0..op.kernel {
+            let (range, first) = columns.shifted(op.shift(kx), op.target.1);
+            let at = |x: usize| &low[(x * op.kernel + kx) * run..][..run];
+            for (x, tap) in range.zip(&columns.taps[first..]) {
+                let wide = &mut wide[x * run..][..run];
+                add_blend(wide, at(tap.low), at(tap.high), tap.weight);
+            }
         }
     }
 }
 
-struct Axes {
-    rows: Lerp,
-    columns: Lerp,
+/// Interpolates and shifts along y: output row `y`, `[width, out]`, of an image's `[h, width, ky, out]`.
+struct Heighten<'a> {
+    op: &'a ConvAfterResize,
+    rows: &'a Lerp,
+    wide: &'a [f32],
+    y: usize,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Heighten<'_> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        let Self {
+            op,
+            rows,
+            wide,
+            y,
+            out,
+        } = self;
+        let run = op.kernel * op.out;
+        let row_floats = op.target.1 * run;
+        out.fill(0.0);
+        for ky in 0..op.kernel {
+            let Some(position) = y.checked_add_signed(op.shift(ky)) else {
+                continue;
+            };
+            let Some(tap) = rows.taps.get(position) else {
+                continue;
+            };
+            let low = wide[tap.low * row_floats..][..row_floats].chunks_exact(run);
+            let high = wide[tap.high * row_floats..][..row_floats].chunks_exact(run);
+            for ((out, low), high) in out.chunks_exact_mut(op.out).zip(low).zip(high) {
+                let channels = ky * op.out..(ky + 1) * op.out;
+                add_blend(out, &low[channels.clone()], &high[channels], tap.weight);
+            }
+        }
+    }
+}
+
+/// The adjoint of [`Heighten`] for low row `y`: `[width, ky, out]` from an image's gradient `[height, width, out]`.
+struct HeightenAdjoint<'a> {
+    op: &'a ConvAfterResize,
+    readers: &'a [(usize, f32)],
+    grad: &'a [f32],
+    wide: &'a mut [f32],
+}
+
+impl Kernel for HeightenAdjoint<'_> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        let Self {
+            op,
+            readers,
+            grad,
+            wide,
+        } = self;
+        let run = op.kernel * op.out;
+        let row_floats = op.target.1 * op.out;
+        wide.fill(0.0);
+        for ky in 0..op.kernel {
+            for &(position, weight) in readers {
+                let Some(y) = position.checked_add_signed(-op.shift(ky)) else {
+                    continue;
+                };
+                if y >= op.target.0 {
+                    continue;
+                }
+                let grad = grad[y * row_floats..][..row_floats].chunks_exact(op.out);
+                for (wide, grad) in wide.chunks_exact_mut(run).zip(grad) {
+                    add_scaled(&mut wide[ky * op.out..][..op.out], grad, weight);
+                }
+            }
+        }
+    }
+}
+
+/// The adjoint of [`Widen`]: `[w, kx, ky, out]` from `[width, ky, out]`.
+struct WidenAdjoint<'a> {
+    op: &'a ConvAfterResize,
+    readers: &'a [Vec<(usize, f32)>],
+    wide: &'a [f32],
+    low: &'a mut [f32],
+}
+
+impl Kernel for WidenAdjoint<'_> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        let Self {
+            op,
+            readers,
+            wide,
+            low,
+        } = self;
+        let run = op.kernel * op.out;
+        low.fill(0.0);
+        for (low, readers) in low.chunks_exact_mut(op.kernel * run).zip(readers) {
+            for (kx, low) in low.chunks_exact_mut(run).enumerate() {
+                for &(position, weight) in readers {
+                    let x = position.checked_add_signed(-op.shift(kx));
+                    if let Some(x) = x.filter(|&x| x < op.target.1) {
+                        add_scaled(low, &wide[x * run..][..run], weight);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl CustomOp2 for ConvAfterResize {
@@ -191,26 +433,7 @@ impl CustomOp2 for ConvAfterResize {
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(x, x_layout)?;
-        let weight = self.taps_first(cpu::values(weight, weight_layout)?);
-        let axes = self.axes();
-        let (rows, map) = (self.out * self.taps(), self.taps() * self.pixels());
-        let mut low = vec![0.0; rows * self.pixels()];
-        let mut out = vec![0.0; self.batch * self.out * self.target_pixels()];
-        let images = x.chunks_exact(self.channels * self.pixels());
-        for (image, out) in images.zip(out.chunks_exact_mut(self.out * self.target_pixels())) {
-            gemm(
-                MatrixMut::new(&mut low, rows, self.pixels()),
-                Matrix::new(&weight, rows, self.channels),
-                Matrix::new(image, self.channels, self.pixels()),
-                false,
-                Threads::All,
-            );
-            out.par_chunks_mut(self.target_pixels())
-                .zip(low.par_chunks(map))
-                .for_each_init(Vec::new, |wide, (out, low)| {
-                    self.spread(&axes, low, wide, out)
-                });
-        }
+        let out = self.forward(x, cpu::values(weight, weight_layout)?);
         Ok((
             CpuStorage::F32(out),
             (self.batch, self.out, self.target.0, self.target.1).into(),
@@ -225,40 +448,11 @@ impl CustomOp2 for ConvAfterResize {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
-            let rows_by_channel = self.taps_first(weight_values);
-            let axes = self.axes();
-            let (rows, map) = (self.out * self.taps(), self.taps() * self.pixels());
-            let mut low = vec![0.0; rows * self.pixels()];
-            let mut grad_rows = vec![0.0; rows * self.channels];
-            let mut grad_x = vec![0.0; x_values.len()];
-            let images = x_values.chunks_exact(self.channels * self.pixels());
-            let images = images.zip(grad_x.chunks_exact_mut(self.channels * self.pixels()));
-            for ((image, grad_x), grad) in
-                images.zip(grad.chunks_exact(self.out * self.target_pixels()))
-            {
-                low.par_chunks_mut(map)
-                    .zip(grad.par_chunks(self.target_pixels()))
-                    .for_each_init(Vec::new, |wide, (low, grad)| {
-                        self.gather(&axes, grad, wide, low)
-                    });
-                let low = Matrix::new(&low, rows, self.pixels());
-                gemm(
-                    MatrixMut::new(grad_x, self.channels, self.pixels()),
-                    Matrix::new(&rows_by_channel, rows, self.channels).t(),
-                    low,
-                    false,
-                    Threads::All,
-                );
-                gemm(
-                    MatrixMut::new(&mut grad_rows, rows, self.channels),
-                    low,
-                    Matrix::new(image, self.channels, self.pixels()).t(),
-                    true,
-                    Threads::All,
-                );
-            }
-            let grad_weight = cpu::tensor(self.channels_first(&grad_rows), weight.shape())?;
-            Ok((Some(cpu::tensor(grad_x, x.shape())?), Some(grad_weight)))
+            let (grad_x, grad_weight) = self.backward(x_values, weight_values, grad);
+            Ok((
+                Some(cpu::tensor(grad_x, x.shape())?),
+                Some(cpu::tensor(grad_weight, weight.shape())?),
+            ))
         })
     }
 }

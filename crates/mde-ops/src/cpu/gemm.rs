@@ -98,10 +98,20 @@ impl<'a> MatrixMut<'a> {
             lifetime: PhantomData,
         }
     }
+
+    /// One row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
+        // SAFETY: the row lies inside the buffer that the matrix was made from and is borrowed through it.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.cols) }
+    }
 }
 
-/// Fills a row-major output `[planes, pixels]` tile by tile, in parallel: `fill(scratch, block, pixels, tile)` for every
-/// `block` of `planes_per_block` planes and every run of `run` pixels. `scratch` is the task's to use.
+/// Fills a row-major output `[planes, pixels]` tile by tile, in parallel: `fill(block, pixels, tile)` for every
+/// `block` of `planes_per_block` planes and every run of `run` pixels.
 ///
 /// # Panics
 /// If the output is not a whole number of blocks.
@@ -110,7 +120,7 @@ pub(crate) fn for_each_tile(
     pixels: usize,
     planes_per_block: usize,
     run: usize,
-    fill: impl Fn(&mut Vec<f32>, usize, Range<usize>, MatrixMut<'_>) + Sync,
+    fill: impl Fn(usize, Range<usize>, MatrixMut<'_>) + Sync,
 ) {
     let block_size = planes_per_block * pixels;
     assert!(
@@ -120,23 +130,21 @@ pub(crate) fn for_each_tile(
     );
     let (blocks, runs) = (out.len() / block_size, pixels.div_ceil(run));
     let start = SharedStart(out.as_mut_ptr());
-    (0..blocks * runs)
-        .into_par_iter()
-        .for_each_init(Vec::new, |scratch, task| {
-            let block = task / runs;
-            let first = task % runs * run;
-            let range = first..(first + run).min(pixels);
-            let tile = MatrixMut {
-                // SAFETY: inside the output, whose size was checked above. Tasks differ in block or run,
-                // so no two tiles overlap, and `out` is borrowed until all are done.
-                start: unsafe { start.get().add(block * block_size + range.start) },
-                rows: planes_per_block,
-                cols: range.len(),
-                row_stride: pixels,
-                lifetime: PhantomData,
-            };
-            fill(scratch, block, range, tile);
-        });
+    (0..blocks * runs).into_par_iter().for_each(|task| {
+        let block = task / runs;
+        let first = task % runs * run;
+        let range = first..(first + run).min(pixels);
+        let tile = MatrixMut {
+            // SAFETY: inside the output, whose size was checked above. Tasks differ in block or run,
+            // so no two tiles overlap, and `out` is borrowed until all are done.
+            start: unsafe { start.get().add(block * block_size + range.start) },
+            rows: planes_per_block,
+            cols: range.len(),
+            row_stride: pixels,
+            lifetime: PhantomData,
+        };
+        fill(block, range, tile);
+    });
 }
 
 /// The beginning of an output that parallel tasks write to at different places.

@@ -79,15 +79,23 @@ impl Geometry {
         }
     }
 
-    /// Unfolds `planes` (`[channels, height, width]`) for the output `rows` into `columns`
-    /// (`[channels * taps, rows * out_width]`), zero outside the image.
-    pub(crate) fn im2col(&self, planes: &[f32], rows: Range<usize>, columns: &mut [f32]) {
+    /// Unfolds `planes` (`[channels, height, width]`) for the output `rows` into `columns`: row (channel, tap) holds
+    /// `rows * out_width` values from `offset` on, in steps of `stride`; zero outside the image.
+    pub(crate) fn im2col(
+        &self,
+        planes: &[f32],
+        rows: Range<usize>,
+        columns: &mut [f32],
+        Placement { offset, stride }: Placement,
+    ) {
         let pixels = rows.len() * self.out_width;
-        columns.fill(0.0);
-        let unfolded = columns.chunks_exact_mut(self.taps() * pixels);
+        let unfolded = columns.chunks_mut(self.taps() * stride);
         for (plane, unfolded) in planes.chunks_exact(self.pixels()).zip(unfolded) {
+            for row in unfolded.chunks_mut(stride) {
+                row[offset..offset + pixels].fill(0.0);
+            }
             self.runs(&rows, |tap, run, start| {
-                let target = &mut unfolded[tap * pixels..][run];
+                let target = &mut unfolded[tap * stride + offset..][run];
                 if self.stride == 1 {
                     target.copy_from_slice(&plane[start..start + target.len()]);
                 } else {
@@ -103,16 +111,39 @@ impl Geometry {
     }
 
     /// The adjoint of [`Geometry::im2col`] over all rows: adds the columns back onto the image.
-    pub(crate) fn col2im(&self, columns: &[f32], planes: &mut [f32]) {
-        let pixels = self.out_pixels();
-        let unfolded = columns.chunks_exact(self.taps() * pixels);
+    pub(crate) fn col2im(
+        &self,
+        columns: &[f32],
+        Placement { offset, stride }: Placement,
+        planes: &mut [f32],
+    ) {
+        let unfolded = columns.chunks(self.taps() * stride);
         for (plane, unfolded) in planes.chunks_exact_mut(self.pixels()).zip(unfolded) {
             self.runs(&(0..self.out_height), |tap, run, start| {
-                let source = &unfolded[tap * pixels..][run];
+                let source = &unfolded[tap * stride + offset..][run];
                 for (value, source) in plane[start..].iter_mut().step_by(self.stride).zip(source) {
                     *value += *source;
                 }
             });
+        }
+    }
+}
+
+/// Where an image's columns lie in rows that several images may share.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placement {
+    /// The first value of each row.
+    pub(crate) offset: usize,
+    /// Length of the rows.
+    pub(crate) stride: usize,
+}
+
+impl Placement {
+    /// Rows of `pixels` values, all of one image.
+    pub(crate) fn alone(pixels: usize) -> Self {
+        Self {
+            offset: 0,
+            stride: pixels,
         }
     }
 }

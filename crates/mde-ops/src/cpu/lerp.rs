@@ -34,6 +34,16 @@ impl Lerp {
         Self { taps }
     }
 
+    /// For every source position, who reads it: target positions with their weights.
+    pub(crate) fn readers(&self, source: usize) -> Vec<Vec<(usize, f32)>> {
+        let mut readers = vec![Vec::new(); source];
+        for (position, tap) in self.taps.iter().enumerate() {
+            readers[tap.low].push((position, 1.0 - tap.weight));
+            readers[tap.high].push((position, tap.weight));
+        }
+        readers
+    }
+
     pub(crate) fn target(&self) -> usize {
         self.taps.len()
     }
@@ -52,6 +62,7 @@ impl Lerp {
 }
 
 /// `out += (1 - weight) * low + weight * high`, element by element.
+#[inline(always)]
 pub(crate) fn add_blend(out: &mut [f32], low: &[f32], high: &[f32], weight: f32) {
     for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
         *out += low + weight * (high - low);
@@ -59,6 +70,7 @@ pub(crate) fn add_blend(out: &mut [f32], low: &[f32], high: &[f32], weight: f32)
 }
 
 /// `out += scale * values`, element by element.
+#[inline(always)]
 pub(crate) fn add_scaled(out: &mut [f32], values: &[f32], scale: f32) {
     for (out, value) in out.iter_mut().zip(values) {
         *out += scale * value;

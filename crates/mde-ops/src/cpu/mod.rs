@@ -6,6 +6,8 @@ pub(crate) mod lerp;
 
 pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
 
+use std::cell::Cell;
+
 use candle_core::{CpuStorage, Device, Layout, Result, Shape, Storage, Tensor};
 
 /// The values of a contiguous `f32` operand of a custom operation.
@@ -42,4 +44,71 @@ pub(crate) fn with_values<const N: usize, T>(
 /// A tensor of these values on the CPU.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
+}
+
+thread_local! {
+    static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
+
+/// Gives `f` buffers of these sizes with any content, out of memory that this thread keeps for it: fresh memory for every
+/// call would be cleared every time.
+pub(crate) fn with_scratch<const N: usize, R>(
+    sizes: [usize; N],
+    f: impl FnOnce([&mut [f32]; N]) -> R,
+) -> R {
+    // Taken, not borrowed: while `f` waits for others, this thread may run another task that wants scratch too.
+    let mut buffer = SPARE.take();
+    let total = sizes.iter().sum();
+    if buffer.len() < total {
+        buffer.resize(total, 0.0);
+    }
+    let mut rest = buffer.as_mut_slice();
+    let parts = sizes.map(|size| {
+        let (part, left) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = left;
+        part
+    });
+    let result = f(parts);
+    SPARE.set(buffer);
+    result
+}
+
+/// A loop over slices with its arguments, to be run by [`vectorised`].
+pub(crate) trait Kernel {
+    /// Does the work. Must be `#[inline(always)]`, and so must all that it calls: what is not inlined is compiled for
+    /// any processor. (A closure would be neater, but cannot be marked.)
+    fn run<S: pulp::Simd>(self, simd: S);
+}
+
+/// Runs the kernel compiled for the vector instructions that this processor has: a release build for any x86-64 is then
+/// as fast as one for the machine at hand.
+pub(crate) fn vectorised(kernel: impl Kernel) {
+    struct Dispatched<K>(K);
+
+    impl<K: Kernel> pulp::WithSimd for Dispatched<K> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, simd: S) {
+            self.0.run(simd);
+        }
+    }
+
+    pulp::Arch::new().dispatch(Dispatched(kernel));
+}
+
+/// `[columns, rows]` from `[rows, columns]`, both row-major.
+pub(crate) fn transpose(values: &[f32], rows: usize, out: &mut [f32]) {
+    // Blocks of a cache line a side: neither side is read or written in long strides only.
+    const BLOCK: usize = 16;
+    let columns = values.len() / rows.max(1);
+    for first_row in (0..rows).step_by(BLOCK) {
+        for first_column in (0..columns).step_by(BLOCK) {
+            for row in first_row..rows.min(first_row + BLOCK) {
+                for column in first_column..columns.min(first_column + BLOCK) {
+                    out[column * rows + row] = values[row * columns + column];
+                }
+            }
+        }
+    }
 }

@@ -133,6 +133,11 @@ fn table() -> Vec<Case> {
         // Channels that do not fill the last of the blocks of the backward pass.
         case([1, 9, 6, 7], 3, [3, 3], [1, 1, 1, 1]),
         case([1, 17, 6, 7], 3, [3, 3], [2, 1, 1, 1]),
+        // Maps of few pixels, whose images are computed together, in more than one round.
+        case([5, 24, 4, 5], 20, [3, 3], [1, 1, 1, 1]),
+        case([5, 24, 5, 7], 20, [3, 3], [2, 1, 1, 1]),
+        case([3, 700, 16, 20], 3, [3, 3], [1, 1, 1, 1]),
+        case([3, 700, 31, 39], 3, [3, 3], [2, 1, 1, 1]),
         // The whole input in one window.
         case([3, 4, 5, 7], 6, [5, 7], [1, 0, 1, 1]),
         // Strips of a single row; several strips, the last one shorter.
@@ -142,6 +147,37 @@ fn table() -> Vec<Case> {
         case([1, 9, 85, 61], 4, [1, 1], [1, 0, 1, 1]),
         case([1, 24, 81, 85], 4, [1, 1], [1, 0, 1, 1]),
     ]
+}
+
+/// Enough channels and pixels for Winograd's kernels, 3x3 and 5x5: sizes that tiles fill and do not, any padding, strips
+/// of several rows of tiles, channels that fill no vector.
+fn winograd_table() -> Vec<Case> {
+    vec![
+        case([2, 16, 24, 36], 16, [3, 3], [1, 1, 1, 1]),
+        case([1, 17, 31, 23], 19, [3, 3], [1, 1, 1, 1]),
+        case([1, 16, 29, 38], 33, [3, 3], [1, 0, 1, 1]),
+        case([1, 20, 25, 41], 16, [3, 3], [1, 2, 1, 1]),
+        case([2, 16, 24, 36], 16, [5, 5], [1, 2, 1, 1]),
+        case([1, 19, 29, 38], 17, [5, 5], [1, 2, 1, 1]),
+        case([1, 16, 33, 27], 24, [5, 5], [1, 0, 1, 1]),
+        case([1, 18, 22, 45], 16, [5, 5], [1, 4, 1, 1]),
+        case([1, 64, 57, 76], 64, [5, 5], [1, 2, 1, 1]),
+        case([1, 128, 57, 76], 128, [3, 3], [1, 1, 1, 1]),
+    ]
+}
+
+/// Winograd's sums are of larger terms that cancel: the error grows, and must stay far below a thousandth of the range.
+#[test]
+fn winograd_agrees_with_the_plain_path_in_f64() {
+    for case in winograd_table() {
+        assert_agree(
+            &format!("{case:?}"),
+            &case.inputs(3),
+            |t| conv2d(&t[0], &t[1], case.config),
+            |t| plain::conv2d(&t[0], &t[1], case.config),
+            2e-4,
+        );
+    }
 }
 
 #[test]

@@ -74,6 +74,20 @@ fn convolution() {
             |t| conv2d(&t[0], &t[1], config),
         );
     }
+    // Several strips of Winograd's tiles; maps of few pixels, all images in one product.
+    for (x, k, stride) in [
+        ([2, 64, 57, 76], 5, 1),
+        ([2, 48, 57, 76], 3, 1),
+        ([6, 300, 8, 10], 3, 2),
+    ] {
+        let config = ConvConfig {
+            stride,
+            padding: k / 2,
+            ..ConvConfig::default()
+        };
+        let inputs = [random(&x, 1), random(&[72, x[1], k, k], 2)];
+        assert_same_bits(&format!("{x:?}"), &inputs, |t| conv2d(&t[0], &t[1], config));
+    }
     // Long sums over pixels in the gradient of the weight, long sums over channels in the rest.
     let inputs = [random(&[1, 300, 57, 76], 1), random(&[40, 300, 1, 1], 2)];
     assert_same_bits("1x1", &inputs, |t| {

@@ -1,0 +1,303 @@
+//! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
+//!
+//! Three kernels, chosen by shape alone: [`winograd`] for 3x3 and 5x5 with stride 1 where it saves products, [`merged`]
+//! for maps with few pixels, [`strips`] for everything. With stride 1 the gradient in the input is a convolution of
+//! the output's gradient with the mirrored weight. All sums have a fixed order, so that the number of threads changes
+//! no bit of a result.
+
+mod merged;
+mod strips;
+mod winograd;
+
+use crate::cpu;
+use crate::cpu::im2col::Geometry;
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+use winograd::Tiles;
+
+/// How a kernel moves over its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvConfig {
+    /// Step between output pixels, in both directions.
+    pub stride: usize,
+    /// Zeros around the input, on all four sides.
+    pub padding: usize,
+    /// Step between the taps of the kernel.
+    pub dilation: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+}
+
+impl Default for ConvConfig {
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: 0,
+            dilation: 1,
+            groups: 1,
+        }
+    }
+}
+
+impl ConvConfig {
+    /// The size of the output along one axis, `None` where the kernel does not fit.
+    fn out_size(&self, size: usize, kernel: usize) -> Option<usize> {
+        let reach = self.dilation.checked_mul(kernel.checked_sub(1)?)?;
+        let padded = size.checked_add(self.padding.checked_mul(2)?)?;
+        let last = padded.checked_sub(reach.checked_add(1)?)?;
+        last.checked_div(self.stride)?.checked_add(1)
+    }
+}
+
+/// Convolution (cross-correlation) without bias: `x` [B, C, H, W] with `weight` [O, C / groups, kh, kw]
+/// gives [B, O, H', W'] with H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1.
+///
+/// # Errors
+/// If the shapes do not agree, a dimension is empty, the kernel does not fit, or stride, dilation or
+/// groups are 0.
+pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
+    let dims = Dims::new(x, weight, config)?;
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?
+            .apply_op2(&weight.contiguous()?, Conv2d { dims })
+    } else {
+        crate::plain::conv2d(x, weight, config)
+    }
+}
+
+/// All sizes of one convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dims {
+    batch: usize,
+    groups: usize,
+    /// Channels of one group.
+    in_channels: usize,
+    out_channels: usize,
+    geometry: Geometry,
+}
+
+impl Dims {
+    pub(crate) fn new(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Self> {
+        let (batch, channels, height, width) = crate::map_dims("conv2d", x)?;
+        let (out, in_channels, kh, kw) = crate::map_dims("conv2d", weight)?;
+        let ConvConfig {
+            stride,
+            padding,
+            dilation,
+            groups,
+        } = config;
+        if stride == 0 || dilation == 0 || groups == 0 {
+            candle_core::bail!("conv2d: stride, dilation and groups must be positive: {config:?}");
+        }
+        if in_channels.checked_mul(groups) != Some(channels) || !out.is_multiple_of(groups) {
+            candle_core::bail!(
+                "conv2d: weight [{out}, {in_channels}, {kh}, {kw}] in {groups} groups does not fit {channels} channels"
+            );
+        }
+        let sizes = config.out_size(height, kh).zip(config.out_size(width, kw));
+        let Some((out_height, out_width)) = sizes else {
+            candle_core::bail!(
+                "conv2d: kernel {kh}x{kw} with {config:?} does not fit {height}x{width}"
+            );
+        };
+        let kernel = (kh, kw);
+        Ok(Self {
+            batch,
+            groups,
+            in_channels,
+            out_channels: out / groups,
+            geometry: Geometry {
+                height,
+                width,
+                kernel,
+                stride,
+                padding,
+                dilation,
+                out_height,
+                out_width,
+            },
+        })
+    }
+
+    /// Length of the sum behind one output value.
+    fn depth(&self) -> usize {
+        self.in_channels * self.geometry.taps()
+    }
+
+    /// Output rows of a strip: its columns should stay in a core's cache, yet be enough for the product.
+    fn strip_rows(&self) -> usize {
+        const FLOATS: usize = 128 * 1024;
+        const MIN_PIXELS: usize = 64;
+        let pixels = (FLOATS / self.depth().max(1)).max(MIN_PIXELS);
+        (pixels / self.geometry.out_width).clamp(1, self.geometry.out_height)
+    }
+
+    /// The kernel for this shape.
+    fn method(&self) -> Method {
+        /// Below so many pixels an image's product is not worth its packing.
+        const FEW_PIXELS: usize = 512;
+        if self.groups != 1 {
+            return Method::Strips;
+        }
+        match Tiles::choose(&self.geometry, self.in_channels.min(self.out_channels)) {
+            Some(tiles) => Method::Winograd(tiles),
+            None if self.geometry.out_pixels() <= FEW_PIXELS => Method::Merged,
+            None => Method::Strips,
+        }
+    }
+
+    /// The convolution whose output is this one's gradient in the input, for stride 1.
+    fn mirrored(&self) -> Option<Self> {
+        let geometry = &self.geometry;
+        let reach = (
+            geometry.dilation * (geometry.kernel.0 - 1),
+            geometry.dilation * (geometry.kernel.1 - 1),
+        );
+        let possible = geometry.stride == 1 && reach.0 == reach.1 && geometry.padding <= reach.0;
+        possible.then(|| Self {
+            in_channels: self.out_channels,
+            out_channels: self.in_channels,
+            geometry: Geometry {
+                height: geometry.out_height,
+                width: geometry.out_width,
+                out_height: geometry.height,
+                out_width: geometry.width,
+                padding: reach.0 - geometry.padding,
+                ..*geometry
+            },
+            ..*self
+        })
+    }
+
+    fn input<'a>(&self, x: &'a [f32], image: usize, group: usize) -> &'a [f32] {
+        let size = self.in_channels * self.geometry.pixels();
+        &x[(image * self.groups + group) * size..][..size]
+    }
+
+    fn group_weight<'a>(&self, weight: &'a [f32], group: usize) -> &'a [f32] {
+        let size = self.out_channels * self.depth();
+        &weight[group * size..][..size]
+    }
+
+    fn x_shape(&self) -> (usize, usize, usize, usize) {
+        (
+            self.batch,
+            self.groups * self.in_channels,
+            self.geometry.height,
+            self.geometry.width,
+        )
+    }
+
+    fn weight_shape(&self) -> (usize, usize, usize, usize) {
+        let (kh, kw) = self.geometry.kernel;
+        (self.groups * self.out_channels, self.in_channels, kh, kw)
+    }
+
+    pub(crate) fn out_shape(&self) -> (usize, usize, usize, usize) {
+        let geometry = &self.geometry;
+        (
+            self.batch,
+            self.groups * self.out_channels,
+            geometry.out_height,
+            geometry.out_width,
+        )
+    }
+}
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Strips,
+    Merged,
+    Winograd(Tiles),
+}
+
+struct Conv2d {
+    dims: Dims,
+}
+
+impl CustomOp2 for Conv2d {
+    fn name(&self) -> &'static str {
+        "mde-conv2d"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(x, x_layout)?;
+        let weight = cpu::values(weight, weight_layout)?;
+        let out = forward(&self.dims, x, weight);
+        Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
+            // An image from outside needs no gradient, and its convolution is among the largest.
+            let grad_x = if x.track_op() {
+                let values = backward_input(&self.dims, weight_values, grad);
+                Some(cpu::tensor(values, self.dims.x_shape())?)
+            } else {
+                None
+            };
+            let values = backward_weight(&self.dims, x_values, grad);
+            Ok((grad_x, Some(cpu::tensor(values, self.dims.weight_shape())?)))
+        })
+    }
+}
+
+/// The output, `[batch, groups * out_channels, out_height, out_width]`.
+fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    match dims.method() {
+        Method::Strips => strips::forward(dims, x, weight),
+        Method::Merged => merged::forward(dims, x, weight),
+        Method::Winograd(tiles) => tiles.forward(dims, x, weight),
+    }
+}
+
+/// The gradient in the input, `[batch, groups * in_channels, height, width]`.
+fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    match (dims.mirrored(), dims.method()) {
+        (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight)),
+        (None, Method::Merged) => merged::backward_input(dims, weight, grad),
+        (None, _) => strips::backward_input(dims, weight, grad),
+    }
+}
+
+/// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
+fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    match dims.method() {
+        Method::Strips => strips::backward_weight(dims, x, grad),
+        Method::Merged => merged::backward_weight(dims, x, grad),
+        Method::Winograd(tiles) => tiles.backward_weight(dims, x, grad),
+    }
+}
+
+/// The weight of the mirrored convolution: `[groups * in, out, kh, kw]`, taps in reverse order.
+fn flipped(dims: &Dims, weight: &[f32]) -> Vec<f32> {
+    let taps = dims.geometry.taps();
+    let mut flipped = vec![0.0; weight.len()];
+    flipped
+        .par_chunks_exact_mut(dims.out_channels * taps)
+        .enumerate()
+        .for_each(|(channel, flipped)| {
+            let (group, c) = (channel / dims.in_channels, channel % dims.in_channels);
+            let filters = dims.group_weight(weight, group).chunks_exact(dims.depth());
+            for (flipped, filter) in flipped.chunks_exact_mut(taps).zip(filters) {
+                let filter = &filter[c * taps..][..taps];
+                for (flipped, value) in flipped.iter_mut().zip(filter.iter().rev()) {
+                    *flipped = *value;
+                }
+            }
+        });
+    flipped
+}

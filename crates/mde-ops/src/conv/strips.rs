@@ -1,0 +1,147 @@
+//! Convolution of any shape by unfolding: strips of output rows whose columns fit the cache, one strip a task.
+
+use rayon::prelude::*;
+
+use super::Dims;
+use crate::cpu::im2col::Placement;
+use crate::cpu::{Matrix, MatrixMut, Threads, for_each_tile, gemm, with_scratch};
+
+/// The output, `[batch, groups * out_channels, out_height, out_width]`.
+pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    let geometry = &dims.geometry;
+    let pixels = geometry.out_pixels();
+    let mut out = vec![0.0; dims.batch * dims.groups * dims.out_channels * pixels];
+    let strip = dims.strip_rows() * geometry.out_width;
+    for_each_tile(
+        &mut out,
+        pixels,
+        dims.out_channels,
+        strip,
+        |block, range, tile| {
+            let (image, group) = (block / dims.groups, block % dims.groups);
+            let input = dims.input(x, image, group);
+            let weight = dims.group_weight(weight, group);
+            let weight = Matrix::new(weight, dims.out_channels, dims.depth());
+            if geometry.is_pointwise() {
+                let pixels = Matrix::strided(input, range.start, dims.depth(), range.len(), pixels);
+                return gemm(tile, weight, pixels, false, Threads::One);
+            }
+            with_scratch([dims.depth() * range.len()], |[columns]| {
+                let rows = range.start / geometry.out_width..range.end / geometry.out_width;
+                geometry.im2col(input, rows, columns, Placement::alone(range.len()));
+                let columns = Matrix::new(columns, dims.depth(), range.len());
+                gemm(tile, weight, columns, false, Threads::One);
+            });
+        },
+    );
+    out
+}
+
+/// The gradient in the input, `[batch, groups * in_channels, height, width]`.
+pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    let geometry = &dims.geometry;
+    let mut grad_x = vec![0.0; dims.batch * dims.groups * dims.in_channels * geometry.pixels()];
+    let channels = channel_block(dims);
+    let blocks = dims.in_channels.div_ceil(channels);
+    // Every chunk of planes belongs to one image and group, so that a task is one block of channels of it.
+    grad_x
+        .par_chunks_mut(dims.in_channels * geometry.pixels())
+        .enumerate()
+        .flat_map(|(block, planes)| {
+            planes
+                .par_chunks_mut(channels * geometry.pixels())
+                .enumerate()
+                .map(move |(c, planes)| (block, c, planes))
+        })
+        .for_each(|(block, c, planes)| {
+            debug_assert!(c < blocks);
+            let depth = planes.len() / geometry.pixels() * geometry.taps();
+            let weight = dims.group_weight(weight, block % dims.groups);
+            let weight = Matrix::strided(
+                weight,
+                c * channels * geometry.taps(),
+                dims.out_channels,
+                depth,
+                dims.depth(),
+            );
+            let grad = &grad[block * dims.out_channels * geometry.out_pixels()..];
+            let grad = Matrix::strided(
+                grad,
+                0,
+                dims.out_channels,
+                geometry.out_pixels(),
+                geometry.out_pixels(),
+            );
+            with_scratch([depth * geometry.out_pixels()], |[columns]| {
+                let product = MatrixMut::new(columns, depth, geometry.out_pixels());
+                gemm(product, weight.t(), grad, false, Threads::One);
+                geometry.col2im(columns, Placement::alone(geometry.out_pixels()), planes);
+            });
+        });
+    grad_x
+}
+
+/// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
+pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    let geometry = &dims.geometry;
+    let (pixels, taps) = (geometry.out_pixels(), geometry.taps());
+    let (channels, rows) = (channel_block(dims), dims.strip_rows());
+    let blocks = dims.in_channels.div_ceil(channels);
+    let partial: Vec<Vec<f32>> = (0..dims.groups * blocks)
+        .into_par_iter()
+        .map(|task| {
+            let (group, first) = (task / blocks, task % blocks * channels);
+            let channels = channels.min(dims.in_channels - first);
+            let depth = channels * taps;
+            let mut sum = vec![0.0; dims.out_channels * depth];
+            for image in 0..dims.batch {
+                let input = &dims.input(x, image, group)[first * geometry.pixels()..]
+                    [..channels * geometry.pixels()];
+                let block = image * dims.groups + group;
+                let grad =
+                    &grad[block * dims.out_channels * pixels..][..dims.out_channels * pixels];
+                for start in (0..geometry.out_height).step_by(rows) {
+                    let rows = start..(start + rows).min(geometry.out_height);
+                    let range = rows.start * geometry.out_width..rows.end * geometry.out_width;
+                    let grad =
+                        Matrix::strided(grad, range.start, dims.out_channels, range.len(), pixels);
+                    let mut add = |unfolded: Matrix<'_>| {
+                        let out = MatrixMut::new(&mut sum, dims.out_channels, depth);
+                        gemm(out, grad, unfolded.t(), true, Threads::One);
+                    };
+                    if geometry.is_pointwise() {
+                        add(Matrix::strided(
+                            input,
+                            range.start,
+                            depth,
+                            range.len(),
+                            pixels,
+                        ));
+                        continue;
+                    }
+                    with_scratch([depth * range.len()], |[columns]| {
+                        geometry.im2col(input, rows, columns, Placement::alone(range.len()));
+                        add(Matrix::new(columns, depth, range.len()));
+                    });
+                }
+            }
+            sum
+        })
+        .collect();
+    let mut grad_weight = vec![0.0; dims.groups * dims.out_channels * dims.depth()];
+    for (task, sum) in partial.iter().enumerate() {
+        let (group, first) = (task / blocks, task % blocks * channels);
+        let depth = sum.len() / dims.out_channels;
+        for (o, row) in sum.chunks_exact(depth).enumerate() {
+            let start = (group * dims.out_channels + o) * dims.depth() + first * taps;
+            grad_weight[start..start + depth].copy_from_slice(row);
+        }
+    }
+    grad_weight
+}
+
+/// Input channels of one task of a backward pass: a fixed number, whatever the number of threads.
+fn channel_block(dims: &Dims) -> usize {
+    const TASKS: usize = 8;
+    dims.in_channels.div_ceil(TASKS)
+}
