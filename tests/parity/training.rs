@@ -10,7 +10,7 @@
 use candle_core::{DType, Device, Tensor};
 use mde_models::Parameters;
 use mde_tests::{Golden, assert_relative};
-use mde_train::{AdamConfig, AssignmentConfig, StepAt, StepRecord, Trainer};
+use mde_train::{AdamConfig, AssignmentConfig, DepthLoss, StepAt, StepRecord, Trainer};
 
 /// The first step's losses: no rounding has been amplified by an update yet.
 const FIRST_LOSS: f64 = 1e-5;
@@ -103,6 +103,7 @@ fn parity_train_mff_resnet50() {
         "mff-resnet50",
         parameters.clone(),
         AdamConfig::default(),
+        DepthLoss::Mff,
         Some(&assignment),
     )
     .unwrap();

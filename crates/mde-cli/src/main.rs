@@ -57,6 +57,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    one_pool();
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -72,6 +73,19 @@ fn main() -> ExitCode {
             eprintln!("mde: {}", message(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Keeps candle from a thread pool of its own, unless it was asked for.
+///
+/// Its threads spin for work between operations and take the cores from the kernels' pool, where the work is: with both,
+/// a training step on two cores takes a third longer.
+#[allow(unsafe_code)]
+fn one_pool() {
+    const CANDLE: &str = "CANDLE_NUM_THREADS";
+    if std::env::var_os(CANDLE).is_none() {
+        // SAFETY: no other thread has been started that could read the environment.
+        unsafe { std::env::set_var(CANDLE, "1") };
     }
 }
 

@@ -7,8 +7,8 @@ use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, MffTrain, Split, mean_depth};
 use mde_models::Preset;
 use mde_train::{
-    AdamConfig, AssignmentConfig, DataConfig, RunConfig, RunFolder, Schedule, StepRecord,
-    TrainOptions, train,
+    AdamConfig, AssignmentConfig, DataConfig, DepthLoss, RunConfig, RunFolder, Schedule,
+    StepRecord, TrainOptions, train,
 };
 use serde_json::json;
 
@@ -45,6 +45,9 @@ pub(crate) struct TrainArgs {
     /// How the rate falls.
     #[arg(long, value_enum, default_value_t = ScheduleChoice::Step)]
     schedule: ScheduleChoice,
+    /// The loss of depth alone.
+    #[arg(long, value_enum, default_value_t = LossChoice::Mff)]
+    loss: LossChoice,
     /// Weight of the assigned selectivity in the loss; 0 trains the plain network, 0.1 is the paper's.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     alpha: f64,
@@ -66,6 +69,15 @@ enum ScheduleChoice {
     Step,
     /// To a hundredth of the base rate with power 0.9: BTS's shape, for short budgets.
     Polynomial,
+}
+
+/// Depth losses by name.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum LossChoice {
+    /// Of depth, its derivatives and normals, in logarithms: MFF's.
+    Mff,
+    /// The mean absolute error: for networks that begin at random.
+    L1,
 }
 
 /// Trains, or resumes.
@@ -108,6 +120,10 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
                 power: 0.9,
                 end: args.learning_rate / 100.0,
             },
+        },
+        loss: match args.loss {
+            LossChoice::Mff => DepthLoss::Mff,
+            LossChoice::L1 => DepthLoss::L1,
         },
         adam: AdamConfig::default(),
         assignment: (args.alpha != 0.0).then_some(assignment),

@@ -2,11 +2,13 @@
 
 mod assignment;
 mod error;
+mod l1;
 mod mff;
 mod silog;
 
 pub use assignment::assigned_selectivity;
 pub use error::LossError;
+pub use l1::l1_loss;
 pub use mff::mff_loss;
 pub use silog::{VARIANCE_FOCUS, silog_loss};
 
@@ -26,4 +28,9 @@ fn valid_mask(pred: &Tensor, gt: &Tensor, min_depth: f64) -> Result<(Tensor, f64
         return Err(LossError::NoValidDepth { min_depth });
     }
     Ok((mask, valid))
+}
+
+/// The mean of `values` where `mask` is 1, which it is at `count` of them.
+fn masked_mean(values: &Tensor, mask: &Tensor, count: f64) -> candle_core::Result<Tensor> {
+    (values * mask)?.sum_all()? / count
 }

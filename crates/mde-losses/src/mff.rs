@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use mde_ops::{ConvConfig, PoolConfig, conv2d, max_pool2d};
 
-use crate::{LossError, valid_mask};
+use crate::{LossError, masked_mean, valid_mask};
 
 /// `mean ln(|e| + 0.5) + mean ln(|∂x e| + 0.5) + mean ln(|∂y e| + 0.5) + mean |1 - cos(n, n*)|` with e = pred - gt in metres,
 /// Sobel derivatives (zeros outside the image) and normals n = (-∂x d, -∂y d, 1). A scalar.
@@ -51,10 +51,6 @@ fn log_term(error: &Tensor) -> candle_core::Result<Tensor> {
 /// |n|² of the normal (-∂x d, -∂y d, 1), [B, 1, H, W].
 fn squared_length(slope: &Tensor) -> candle_core::Result<Tensor> {
     slope.sqr()?.sum_keepdim(1)? + 1.0
-}
-
-fn masked_mean(values: &Tensor, mask: &Tensor, count: f64) -> candle_core::Result<Tensor> {
-    (values * mask)?.sum_all()? / count
 }
 
 /// 1 where all of a pixel's 3x3 neighbours inside the image are valid.

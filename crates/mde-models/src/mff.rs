@@ -25,16 +25,20 @@ pub struct MffConfig {
     pub decoder: [usize; 5],
     /// Channels of each of the four branches of the fusion; four times it is the units of MFF.
     pub branch: usize,
+    /// Channels of the two hidden layers of the refinement.
+    pub refined: usize,
 }
 
 impl MffConfig {
-    /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16.
+    /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16, and
+    /// the refinement keeps the channels of D and MFF together.
     pub fn on(encoder: ResNetConfig) -> Self {
         let channels = encoder.channels()[3];
         Self {
             encoder,
             decoder: [2, 4, 8, 16, 32].map(|divisor| channels / divisor),
             branch: 16,
+            refined: channels / 32 + 4 * 16,
         }
     }
 
@@ -42,7 +46,8 @@ impl MffConfig {
         4 * self.branch
     }
 
-    fn refined(&self) -> usize {
+    /// What the refinement reads: D and MFF together.
+    fn joined(&self) -> usize {
         self.decoder[4] + self.fused()
     }
 }
@@ -78,8 +83,8 @@ pub fn mff(config: MffConfig, vb: VarBuilder) -> Result<Mff> {
     layers.extend([
         LayerInfo::new("D", config.decoder[4], 2),
         LayerInfo::new("MFF", config.fused(), 2),
-        LayerInfo::new("Rconv0", config.refined(), 2),
-        LayerInfo::new("Rconv1", config.refined(), 2),
+        LayerInfo::new("Rconv0", config.refined, 2),
+        LayerInfo::new("Rconv1", config.refined, 2),
     ]);
     Ok(Mff {
         encoder: resnet(config.encoder, vb.pp("E"))?,
@@ -242,9 +247,9 @@ struct Refinement {
 }
 
 fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
-    let channels = config.refined();
+    let channels = config.refined;
     Ok(Refinement {
-        conv0: conv2d(channels, channels, 5, same(5), vb.pp("conv0"))?,
+        conv0: conv2d(config.joined(), channels, 5, same(5), vb.pp("conv0"))?,
         bn0: batch_norm2d(channels, vb.pp("bn0"))?,
         conv1: conv2d(channels, channels, 5, same(5), vb.pp("conv1"))?,
         bn1: batch_norm2d(channels, vb.pp("bn1"))?,

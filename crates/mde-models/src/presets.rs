@@ -31,16 +31,17 @@ impl Preset {
         vec![
             Preset {
                 name: "mff-tiny",
-                summary: "MFF on a ResNet-18 of half the width, a quarter of the resolution: for a CPU",
+                summary: "MFF on a ResNet-18 of a quarter of the width, a quarter of the resolution: for a CPU",
                 input: (MFF_INPUT.0 / 4, MFF_INPUT.1 / 4),
                 config: MffConfig {
                     encoder: ResNetConfig {
-                        width: 32,
+                        width: 16,
                         ..ResNetConfig::resnet18()
                     },
-                    // The reference's halving would leave 8 units in D.
-                    decoder: [128, 96, 64, 48, 32],
+                    // The reference's halving would leave 4 units in D.
+                    decoder: [64, 48, 32, 32, 32],
                     branch: 8,
+                    refined: 32,
                 },
             },
             on("mff-resnet18", "MFF on ResNet-18", ResNetConfig::resnet18()),

@@ -1,6 +1,8 @@
 //! Everything that decides the numbers of a run: saved beside them as `config.json`.
 
+use candle_core::Tensor;
 use mde_datasets::MffGeometry;
+use mde_losses::{LossError, l1_loss, mff_loss};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,10 +31,35 @@ pub struct RunConfig {
     pub learning_rate: f64,
     /// How it falls.
     pub schedule: Schedule,
+    /// The loss of depth alone.
+    pub loss: DepthLoss,
     /// The optimiser's constants.
     pub adam: AdamConfig,
     /// The assignment of depth ranges; `None` trains the plain network.
     pub assignment: Option<AssignmentConfig>,
+}
+
+/// The loss of depth alone, before any assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DepthLoss {
+    /// MFF's: [`mff_loss`].
+    Mff,
+    /// The mean absolute error: [`l1_loss`].
+    L1,
+}
+
+impl DepthLoss {
+    /// Its value, a scalar. `pred` and `gt` [B, 1, H, W] in metres, gt 0 where nothing was measured.
+    ///
+    /// # Errors
+    /// If the shapes differ or no pixel is measured.
+    pub fn of(self, pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
+        match self {
+            Self::Mff => mff_loss(pred, gt),
+            Self::L1 => l1_loss(pred, gt),
+        }
+    }
 }
 
 /// What a run was trained on.

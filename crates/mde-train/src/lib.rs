@@ -13,7 +13,7 @@ mod trainer;
 pub use adam::{Adam, AdamConfig};
 pub use assignment::{Assignment, AssignmentConfig};
 pub use checkpoint::Checkpoint;
-pub use config::{DataConfig, RunConfig};
+pub use config::{DataConfig, DepthLoss, RunConfig};
 pub use error::TrainError;
 pub use files::{write_aside, write_json};
 pub use run::{RunFolder, TrainOptions, train};

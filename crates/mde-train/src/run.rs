@@ -144,6 +144,7 @@ pub fn train(
         &config.model,
         parameters,
         config.adam,
+        config.loss,
         config.assignment.as_ref(),
     )?;
     if !folder.is_claimed(config)? {

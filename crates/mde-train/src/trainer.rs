@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor, backprop::GradStore};
-use mde_losses::{assigned_selectivity, mff_loss};
+use mde_losses::assigned_selectivity;
 use mde_models::{Capture, DepthInput, DepthNet, Mode, Parameters, build};
 use serde::{Deserialize, Serialize};
 
-use crate::{Adam, AdamConfig, Assignment, AssignmentConfig, TrainError};
+use crate::{Adam, AdamConfig, Assignment, AssignmentConfig, DepthLoss, TrainError};
 
 /// What a step measured: a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,7 @@ pub struct Trainer {
     network: Box<dyn DepthNet>,
     parameters: Parameters,
     adam: Adam,
+    loss: DepthLoss,
     alpha: f64,
     assignments: Vec<Assignment>,
 }
@@ -51,6 +52,7 @@ impl Trainer {
         model: &str,
         parameters: Parameters,
         adam: AdamConfig,
+        loss: DepthLoss,
         assignment: Option<&AssignmentConfig>,
     ) -> Result<Self, TrainError> {
         let network = build(model, &parameters)?;
@@ -60,6 +62,7 @@ impl Trainer {
         };
         Ok(Self {
             adam: Adam::new(parameters.trainable(), adam)?,
+            loss,
             alpha: assignment.map_or(0.0, |config| config.alpha),
             network,
             parameters,
@@ -130,7 +133,7 @@ impl Trainer {
         let pred = self.network.forward(&input, Mode::Train, &mut capture)?;
         let (_, _, h, w) = depths.dims4()?;
         let pred = mde_ops::resize_bilinear(&pred, h, w)?;
-        let base = mff_loss(&pred, depths).map_err(failed)?;
+        let base = self.loss.of(&pred, depths).map_err(failed)?;
         let mut loss = base.clone();
         let mut selectivity = Vec::with_capacity(self.assignments.len());
         for assignment in &self.assignments {

@@ -4,5 +4,6 @@
 mod gradient;
 
 mod assignment;
+mod l1;
 mod mff;
 mod silog;

@@ -57,7 +57,7 @@ fn every_preset_predicts_half_the_size_rounded_up_and_shows_the_layers_it_lists(
 #[test]
 fn layers_have_the_names_and_units_of_the_paper() {
     let expected = [
-        ("mff-tiny", [32, 64, 128, 256, 32, 32, 64, 64]),
+        ("mff-tiny", [16, 32, 64, 128, 32, 32, 32, 32]),
         ("mff-resnet18", [64, 128, 256, 512, 16, 64, 80, 80]),
         ("mff-resnet34", [64, 128, 256, 512, 16, 64, 80, 80]),
         ("mff-resnet50", [256, 512, 1024, 2048, 64, 64, 128, 128]),

@@ -10,8 +10,8 @@ use candle_core::{Device, Tensor};
 use image::{ImageBuffer, Luma, Rgb, RgbImage};
 use mde_datasets::{DepthEncoding, Loader, LoaderConfig, MffGeometry, MffTrain, RgbdList};
 use mde_train::{
-    AdamConfig, AssignmentConfig, Checkpoint, DataConfig, RunConfig, RunFolder, Schedule,
-    StepRecord, TrainError, TrainOptions, train,
+    AdamConfig, AssignmentConfig, Checkpoint, DataConfig, DepthLoss, RunConfig, RunFolder,
+    Schedule, StepRecord, TrainError, TrainOptions, train,
 };
 use tempfile::TempDir;
 
@@ -142,6 +142,7 @@ pub(crate) fn plain() -> RunConfig {
             epochs: 2,
             factor: 0.5,
         },
+        loss: DepthLoss::Mff,
         adam: AdamConfig::default(),
         assignment: None,
     }

@@ -13,6 +13,7 @@ fn trainer(config: &RunConfig) -> Trainer {
         &config.model,
         parameters,
         config.adam,
+        config.loss,
         config.assignment.as_ref(),
     )
     .unwrap()

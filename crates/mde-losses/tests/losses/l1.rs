@@ -1,0 +1,39 @@
+//! The absolute error.
+
+use mde_losses::{LossError, l1_loss};
+
+use crate::gradient::{assert_gradient, flat, number, random, tensor};
+
+const DIMS: [usize; 4] = [2, 1, 5, 9];
+
+#[test]
+fn is_its_definition_over_the_measured_pixels() {
+    let pred = random(&DIMS, -0.5, 4.0, 1);
+    let mut gt = flat(&random(&DIMS, 0.2, 5.0, 2));
+    gt.iter_mut().step_by(7).for_each(|depth| *depth = 0.0);
+    let errors: Vec<f64> = flat(&pred)
+        .iter()
+        .zip(&gt)
+        .filter(|(_, gt)| **gt > 0.0)
+        .map(|(pred, gt)| (pred - gt).abs())
+        .collect();
+    assert!(errors.len() < gt.len());
+    let expected = errors.iter().sum::<f64>() / errors.len() as f64;
+    let gt = tensor(gt, &DIMS);
+    let found = number(&l1_loss(&pred, &gt).unwrap());
+    assert!(
+        (found - expected).abs() < 1e-12,
+        "{found}, expected {expected}"
+    );
+    assert_gradient(&pred, |pred| l1_loss(pred, &gt).unwrap());
+}
+
+#[test]
+fn a_batch_without_measurements_is_an_error() {
+    let pred = random(&DIMS, 0.5, 4.0, 1);
+    let nothing = tensor(vec![0.0; 90], &DIMS);
+    assert!(matches!(
+        l1_loss(&pred, &nothing),
+        Err(LossError::NoValidDepth { .. })
+    ));
+}

@@ -1,0 +1,249 @@
+//! Convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2016, "Fast Algorithms for Convolutional
+//! Neural Networks"): T² products for M x M outputs instead of K² M².
+//!
+//! An input tile d and a filter g are taken to T values at the points 0, ±1, ±2, ±1/2 and infinity along each axis, multiplied
+//! there, and M outputs taken back: `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, T = M + K - 1. At each of the T² points the
+//! products of all channels and tiles are one matrix product. The gradient in the weight is the adjoint,
+//! `Gᵀ [(A dY Aᵀ) ⊙ (Bᵀ d B)] G` summed over tiles, with as many products.
+//!
+//! Tiles are kept in *phases*: plane (y mod M, x mod M) of a map holds every M-th pixel of every M-th row, so that value (y, x)
+//! of neighbouring tiles lies side by side, and a vector of tiles is transformed at once.
+
+mod strip;
+mod transform;
+
+use rayon::prelude::*;
+
+use super::Dims;
+use crate::cpu::im2col::Geometry;
+use crate::cpu::{Matrix, MatrixMut, Threads, for_each_tile, gemm, vectorised, with_scratch};
+use strip::{Grid, ReadGrad, ReadInputs, Strip, WriteOutput};
+use transform::{TransformFilters, TransformWeights, Winograd};
+
+/// A size of tile, and of the outputs that it gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tiles {
+    /// 6x6 tiles for 2x2 outputs of a 5x5 kernel.
+    Six2,
+    /// 6x6 tiles for 4x4 outputs of a 3x3 kernel.
+    Six4,
+    /// 8x8 tiles for 4x4 outputs of a 5x5 kernel.
+    Eight4,
+    /// 8x8 tiles for 6x6 outputs of a 3x3 kernel.
+    Eight6,
+}
+
+impl Tiles {
+    /// The tiles that need the fewest products, if those are fewer than half of the direct way's: transforms cost too.
+    pub(super) fn choose(geometry: &Geometry, channels: usize) -> Option<Self> {
+        /// With fewer channels the transforms outweigh the products.
+        const MIN_CHANNELS: usize = 16;
+        let candidates = match geometry.kernel {
+            (3, 3) => [Self::Six4, Self::Eight6],
+            (5, 5) => [Self::Six2, Self::Eight4],
+            _ => return None,
+        };
+        if geometry.stride != 1 || geometry.dilation != 1 || channels < MIN_CHANNELS {
+            return None;
+        }
+        let best = candidates
+            .into_iter()
+            .min_by_key(|tiles| tiles.products(geometry))?;
+        let direct = geometry.out_pixels() * geometry.taps();
+        (2 * best.products(geometry) <= direct).then_some(best)
+    }
+
+    /// Products for each pair of channels.
+    fn products(self, geometry: &Geometry) -> usize {
+        fn of<const T: usize, const M: usize>(geometry: &Geometry) -> usize {
+            let grid = Grid::<T, M>::new(geometry);
+            Winograd::<T, M>::POINTS * Strip::new(grid, 0..grid.tile_rows).slots()
+        }
+        match self {
+            Self::Six2 => of::<6, 2>(geometry),
+            Self::Six4 => of::<6, 4>(geometry),
+            Self::Eight4 => of::<8, 4>(geometry),
+            Self::Eight6 => of::<8, 6>(geometry),
+        }
+    }
+
+    /// The output, `[batch, out_channels, out_height, out_width]`.
+    pub(super) fn forward(self, dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Six2 => Winograd::<6, 2>::forward(dims, x, weight),
+            Self::Six4 => Winograd::<6, 4>::forward(dims, x, weight),
+            Self::Eight4 => Winograd::<8, 4>::forward(dims, x, weight),
+            Self::Eight6 => Winograd::<8, 6>::forward(dims, x, weight),
+        }
+    }
+
+    /// The gradient in the weight, `[out_channels, in_channels, K, K]`.
+    pub(super) fn backward_weight(self, dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Six2 => Winograd::<6, 2>::backward_weight(dims, x, grad),
+            Self::Six4 => Winograd::<6, 4>::backward_weight(dims, x, grad),
+            Self::Eight4 => Winograd::<8, 4>::backward_weight(dims, x, grad),
+            Self::Eight6 => Winograd::<8, 6>::backward_weight(dims, x, grad),
+        }
+    }
+}
+
+impl<const T: usize, const M: usize> Winograd<T, M> {
+    fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+        // Transformed input and output of a strip should stay in a core's cache.
+        const FLOATS: usize = 320 * 1024;
+        let Dims {
+            in_channels,
+            out_channels,
+            ref geometry,
+            ..
+        } = *dims;
+        let filters = Self::filters(weight, out_channels * in_channels);
+        let grid = Grid::<T, M>::new(geometry);
+        let rows = grid.rows_within(FLOATS / (Self::POINTS * (in_channels + out_channels)));
+        let pixels = geometry.out_pixels();
+        let run = rows * M * geometry.out_width;
+        let mut out = vec![0.0; dims.batch * out_channels * pixels];
+        for_each_tile(
+            &mut out,
+            pixels,
+            out_channels,
+            run,
+            |image, range, mut tile| {
+                let first = range.start / (M * geometry.out_width);
+                let strip = Strip::new(grid, first..grid.tile_rows.min(first + rows));
+                let planes = dims.input(x, image, 0);
+                let sizes = [
+                    Self::POINTS * in_channels * strip.slots(),
+                    Self::POINTS * out_channels * strip.slots(),
+                    strip.phase_floats(),
+                ];
+                with_scratch(sizes, |[points, products, phases]| {
+                    vectorised(ReadInputs {
+                        strip: &strip,
+                        geometry,
+                        planes,
+                        phases,
+                        points,
+                    });
+                    strip.multiply(&filters, points, products, in_channels, out_channels);
+                    for channel in 0..out_channels {
+                        let rows = tile.row_mut(channel);
+                        vectorised(WriteOutput {
+                            strip: &strip,
+                            geometry,
+                            products,
+                            phases,
+                            channel,
+                            rows,
+                        });
+                    }
+                });
+            },
+        );
+        out
+    }
+
+    fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+        // All cores work on one strip, one step after the other: it may fill the shared cache.
+        const FLOATS: usize = 2 * 1024 * 1024;
+        let Dims {
+            in_channels,
+            out_channels,
+            ref geometry,
+            ..
+        } = *dims;
+        let grid = Grid::<T, M>::new(geometry);
+        let rows = grid.rows_within(FLOATS / (Self::POINTS * (in_channels + out_channels)));
+        let filter_size = out_channels * in_channels;
+        let mut filters = vec![0.0; Self::POINTS * filter_size];
+        for image in 0..dims.batch {
+            let input = dims.input(x, image, 0);
+            let grad = &grad[image * out_channels * geometry.out_pixels()..];
+            for first in (0..grid.tile_rows).step_by(rows) {
+                let strip = Strip::new(grid, first..grid.tile_rows.min(first + rows));
+                // Channels outermost, so that each is one task: `[channels, points, slots]`.
+                let channel = Self::POINTS * strip.slots();
+                with_scratch(
+                    [in_channels * channel, out_channels * channel],
+                    |[points, grads]| {
+                        points
+                            .par_chunks_exact_mut(channel)
+                            .zip(input.par_chunks_exact(geometry.pixels()))
+                            .for_each(|(points, planes)| {
+                                with_scratch([strip.phase_floats()], |[phases]| {
+                                    vectorised(ReadInputs {
+                                        strip: &strip,
+                                        geometry,
+                                        planes,
+                                        phases,
+                                        points,
+                                    });
+                                });
+                            });
+                        grads
+                            .par_chunks_exact_mut(channel)
+                            .zip(grad.par_chunks_exact(geometry.out_pixels()))
+                            .for_each(|(grads, plane)| {
+                                with_scratch([strip.phase_floats()], |[phases]| {
+                                    vectorised(ReadGrad {
+                                        strip: &strip,
+                                        geometry,
+                                        plane,
+                                        phases,
+                                        grads,
+                                    });
+                                });
+                            });
+                        let (points, grads) = (&*points, &*grads);
+                        filters
+                            .par_chunks_exact_mut(filter_size)
+                            .enumerate()
+                            .for_each(|(point, sum)| {
+                                let at = |values, channels| {
+                                    Matrix::strided(
+                                        values,
+                                        point * strip.slots(),
+                                        channels,
+                                        strip.slots(),
+                                        channel,
+                                    )
+                                };
+                                let out = MatrixMut::new(sum, out_channels, in_channels);
+                                gemm(
+                                    out,
+                                    at(grads, out_channels),
+                                    at(points, in_channels).t(),
+                                    true,
+                                    Threads::One,
+                                );
+                            });
+                    },
+                );
+            }
+        }
+        Self::weights(&filters, filter_size)
+    }
+
+    /// G g Gᵀ for all filters: `[T, T, filters]` from `[filters, K, K]`.
+    fn filters(weight: &[f32], count: usize) -> Vec<f32> {
+        let mut filters = vec![0.0; Self::POINTS * count];
+        vectorised(TransformFilters::<T, M> {
+            weight,
+            count,
+            filters: &mut filters,
+        });
+        filters
+    }
+
+    /// The adjoint of [`Self::filters`]: Gᵀ u G, `[filters, K, K]` from `[T, T, filters]`.
+    fn weights(filters: &[f32], count: usize) -> Vec<f32> {
+        let mut weight = vec![0.0; Self::K * Self::K * count];
+        vectorised(TransformWeights::<T, M> {
+            filters,
+            count,
+            weight: &mut weight,
+        });
+        weight
+    }
+}

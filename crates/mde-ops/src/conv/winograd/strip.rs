@@ -1,0 +1,316 @@
+//! Rows of tiles: how they are read from a map, multiplied and written back.
+
+use std::ops::Range;
+
+use pulp::Simd;
+
+use super::transform::{LANES, Winograd, load, store};
+use crate::cpu::im2col::Geometry;
+use crate::cpu::{Kernel, Matrix, MatrixMut, Threads, gemm};
+
+/// How tiles cover a map.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid<const T: usize, const M: usize> {
+    pub(super) tile_rows: usize,
+    tile_columns: usize,
+}
+
+impl<const T: usize, const M: usize> Grid<T, M> {
+    pub(super) fn new(geometry: &Geometry) -> Self {
+        Self {
+            tile_rows: geometry.out_height.div_ceil(M),
+            tile_columns: geometry.out_width.div_ceil(M),
+        }
+    }
+
+    /// Tiles of one row in a phase, those that only complete their neighbours included.
+    fn pitch(&self) -> usize {
+        self.tile_columns + Winograd::<T, M>::REACH
+    }
+
+    /// Rows of tiles that have about so many tiles; at least one.
+    pub(super) fn rows_within(&self, tiles: usize) -> usize {
+        (tiles / self.pitch()).clamp(1, self.tile_rows)
+    }
+}
+
+/// Some rows of tiles of one image.
+#[derive(Debug, Clone)]
+pub(super) struct Strip<const T: usize, const M: usize> {
+    grid: Grid<T, M>,
+    rows: Range<usize>,
+}
+
+impl<const T: usize, const M: usize> Strip<T, M> {
+    pub(super) fn new(grid: Grid<T, M>, rows: Range<usize>) -> Self {
+        Self { grid, rows }
+    }
+
+    /// Places for tiles: the pitch of every row, in whole lanes. Places between rows hold tiles of no use.
+    pub(super) fn slots(&self) -> usize {
+        (self.rows.len() * self.grid.pitch()).next_multiple_of(LANES)
+    }
+
+    /// Length of one phase: the slots, and what the last tiles reach into.
+    fn phase_length(&self) -> usize {
+        self.slots() + Winograd::<T, M>::REACH * (self.grid.pitch() + 1)
+    }
+
+    pub(super) fn phase_floats(&self) -> usize {
+        M * M * self.phase_length()
+    }
+
+    /// Sorts the strip's part of an input plane into phases, zeros outside the image.
+    #[inline(always)]
+    fn read_phases(&self, plane: &[f32], geometry: &Geometry, phases: &mut [f32]) {
+        let (padding, width) = (geometry.padding, geometry.width);
+        let groups = self.rows.len() + Winograd::<T, M>::REACH;
+        self.sort_phases(
+            phases,
+            groups,
+            |row| {
+                let y = (self.rows.start * M + row).checked_sub(padding)?;
+                (y < geometry.height).then(|| &plane[y * width..][..width])
+            },
+            padding,
+        );
+    }
+
+    /// Sorts the strip's part of an output plane into phases, zeros outside the map.
+    #[inline(always)]
+    fn read_output_phases(&self, plane: &[f32], geometry: &Geometry, phases: &mut [f32]) {
+        let width = geometry.out_width;
+        self.sort_phases(
+            phases,
+            self.rows.len(),
+            |row| {
+                let y = self.rows.start * M + row;
+                (y < geometry.out_height).then(|| &plane[y * width..][..width])
+            },
+            0,
+        );
+    }
+
+    /// Phases of `groups` times M rows; `row` gives those inside the map, which begin `padding` columns into it.
+    #[inline(always)]
+    fn sort_phases<'a>(
+        &self,
+        phases: &mut [f32],
+        groups: usize,
+        row: impl Fn(usize) -> Option<&'a [f32]>,
+        padding: usize,
+    ) {
+        let pitch = self.grid.pitch();
+        phases.fill(0.0);
+        for group in 0..groups {
+            for phase_y in 0..M {
+                let Some(source) = row(group * M + phase_y) else {
+                    continue;
+                };
+                for phase_x in 0..M {
+                    let phase = (phase_y * M + phase_x) * self.phase_length();
+                    let target = &mut phases[phase + group * pitch..][..pitch];
+                    // Tile j reads column j M + phase_x - padding.
+                    let first = padding.saturating_sub(phase_x).div_ceil(M);
+                    let start = first * M + phase_x - padding;
+                    let target = target[first.min(pitch)..].iter_mut();
+                    for (value, source) in target.zip(source.iter().skip(start).step_by(M)) {
+                        *value = *source;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bᵀ d B of every tile of one channel, into `points` `[T, T, channels, slots]`.
+    #[inline(always)]
+    fn transform_input<S: Simd>(
+        &self,
+        simd: S,
+        phases: &[f32],
+        points: &mut [f32],
+        channel: usize,
+        channels: usize,
+    ) {
+        let (slots, length, pitch) = (self.slots(), self.phase_length(), self.grid.pitch());
+        for slot in (0..slots).step_by(S::F32_LANES) {
+            let mut half = [[simd.splat_f32s(0.0); T]; T];
+            for x in 0..T {
+                let mut column = [simd.splat_f32s(0.0); T];
+                for (y, value) in column.iter_mut().enumerate() {
+                    let phase = (y % M * M + x % M) * length;
+                    *value = load(simd, &phases[phase + slot + y / M * pitch + x / M..]);
+                }
+                let column = Winograd::<T, M>::input(simd, &column);
+                for (half, value) in half.iter_mut().zip(column) {
+                    half[x] = value;
+                }
+            }
+            for (y, row) in half.iter().enumerate() {
+                let row = Winograd::<T, M>::input(simd, row);
+                for (x, value) in row.into_iter().enumerate() {
+                    let start = ((y * T + x) * channels + channel) * slots + slot;
+                    store(simd, value, &mut points[start..]);
+                }
+            }
+        }
+    }
+
+    /// The product at every point, `[T, T, out_channels, slots]`.
+    pub(super) fn multiply(
+        &self,
+        filters: &[f32],
+        points: &[f32],
+        products: &mut [f32],
+        in_channels: usize,
+        out_channels: usize,
+    ) {
+        let slots = self.slots();
+        let filters = filters.chunks_exact(out_channels * in_channels);
+        let points = points.chunks_exact(in_channels * slots);
+        let products = products.chunks_exact_mut(out_channels * slots);
+        for ((filters, points), products) in filters.zip(points).zip(products) {
+            gemm(
+                MatrixMut::new(products, out_channels, slots),
+                Matrix::new(filters, out_channels, in_channels),
+                Matrix::new(points, in_channels, slots),
+                false,
+                Threads::One,
+            );
+        }
+    }
+
+    /// Aᵀ m A of every tile of one channel, into phases of the output.
+    #[inline(always)]
+    fn transform_output<S: Simd>(
+        &self,
+        simd: S,
+        products: &[f32],
+        phases: &mut [f32],
+        channel: usize,
+        channels: usize,
+    ) {
+        let (slots, length) = (self.slots(), self.phase_length());
+        for slot in (0..slots).step_by(S::F32_LANES) {
+            let mut half = [[simd.splat_f32s(0.0); T]; M];
+            for x in 0..T {
+                let mut column = [simd.splat_f32s(0.0); T];
+                for (y, value) in column.iter_mut().enumerate() {
+                    let start = ((y * T + x) * channels + channel) * slots + slot;
+                    *value = load(simd, &products[start..]);
+                }
+                let column = Winograd::<T, M>::output(simd, &column);
+                for (half, value) in half.iter_mut().zip(column) {
+                    half[x] = value;
+                }
+            }
+            for (y, row) in half.iter().enumerate() {
+                let row = Winograd::<T, M>::output(simd, row);
+                for (x, value) in row.into_iter().enumerate() {
+                    store(simd, value, &mut phases[(y * M + x) * length + slot..]);
+                }
+            }
+        }
+    }
+
+    /// A dY Aᵀ of every tile of one channel, into `[T, T, slots]`.
+    #[inline(always)]
+    fn transform_grad<S: Simd>(&self, simd: S, phases: &[f32], grads: &mut [f32]) {
+        let (slots, length) = (self.slots(), self.phase_length());
+        for slot in (0..slots).step_by(S::F32_LANES) {
+            let mut half = [[simd.splat_f32s(0.0); M]; T];
+            for x in 0..M {
+                let mut column = [simd.splat_f32s(0.0); M];
+                for (y, value) in column.iter_mut().enumerate() {
+                    *value = load(simd, &phases[(y * M + x) * length + slot..]);
+                }
+                let column = Winograd::<T, M>::output_adjoint(simd, &column);
+                for (half, value) in half.iter_mut().zip(column) {
+                    half[x] = value;
+                }
+            }
+            for (y, row) in half.iter().enumerate() {
+                let row = Winograd::<T, M>::output_adjoint(simd, row);
+                for (x, value) in row.into_iter().enumerate() {
+                    store(simd, value, &mut grads[(y * T + x) * slots + slot..]);
+                }
+            }
+        }
+    }
+
+    /// Puts the phases of the strip back together; `rows` are the strip's rows of the output plane.
+    #[inline(always)]
+    fn write_phases(&self, phases: &[f32], geometry: &Geometry, rows: &mut [f32]) {
+        let (length, pitch) = (self.phase_length(), self.grid.pitch());
+        for (y, row) in rows.chunks_exact_mut(geometry.out_width).enumerate() {
+            for phase_x in 0..M.min(row.len()) {
+                let phase = (y % M * M + phase_x) * length + y / M * pitch;
+                let source = &phases[phase..][..self.grid.tile_columns];
+                for (value, source) in row[phase_x..].iter_mut().step_by(M).zip(source) {
+                    *value = *source;
+                }
+            }
+        }
+    }
+}
+
+/// Input planes `[channels, height, width]` to `points` `[T, T, channels, slots]`.
+pub(super) struct ReadInputs<'a, const T: usize, const M: usize> {
+    pub(super) strip: &'a Strip<T, M>,
+    pub(super) geometry: &'a Geometry,
+    pub(super) planes: &'a [f32],
+    pub(super) phases: &'a mut [f32],
+    pub(super) points: &'a mut [f32],
+}
+
+impl<const T: usize, const M: usize> Kernel for ReadInputs<'_, T, M> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let pixels = self.geometry.pixels();
+        let channels = self.planes.len() / pixels;
+        for (channel, plane) in self.planes.chunks_exact(pixels).enumerate() {
+            self.strip.read_phases(plane, self.geometry, self.phases);
+            self.strip
+                .transform_input(simd, self.phases, self.points, channel, channels);
+        }
+    }
+}
+
+/// The gradient of one output plane to `grads` `[T, T, slots]`.
+pub(super) struct ReadGrad<'a, const T: usize, const M: usize> {
+    pub(super) strip: &'a Strip<T, M>,
+    pub(super) geometry: &'a Geometry,
+    pub(super) plane: &'a [f32],
+    pub(super) phases: &'a mut [f32],
+    pub(super) grads: &'a mut [f32],
+}
+
+impl<const T: usize, const M: usize> Kernel for ReadGrad<'_, T, M> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.strip
+            .read_output_phases(self.plane, self.geometry, self.phases);
+        self.strip.transform_grad(simd, self.phases, self.grads);
+    }
+}
+
+/// The products of one channel to the strip's rows of its output plane.
+pub(super) struct WriteOutput<'a, const T: usize, const M: usize> {
+    pub(super) strip: &'a Strip<T, M>,
+    pub(super) geometry: &'a Geometry,
+    pub(super) products: &'a [f32],
+    pub(super) phases: &'a mut [f32],
+    pub(super) channel: usize,
+    pub(super) rows: &'a mut [f32],
+}
+
+impl<const T: usize, const M: usize> Kernel for WriteOutput<'_, T, M> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let channels = self.products.len() / (Winograd::<T, M>::POINTS * self.strip.slots());
+        self.strip
+            .transform_output(simd, self.products, self.phases, self.channel, channels);
+        self.strip
+            .write_phases(self.phases, self.geometry, self.rows);
+    }
+}
