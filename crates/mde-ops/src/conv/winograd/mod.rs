@@ -12,12 +12,10 @@
 mod strip;
 mod transform;
 
-use rayon::prelude::*;
-
 use super::Dims;
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{Matrix, MatrixMut, Threads, for_each_tile, gemm, vectorised, with_scratch};
-use strip::{Grid, ReadGrad, ReadInputs, Strip, WriteOutput};
+use crate::cpu::{for_each_tile, vectorised, with_scratch};
+use strip::{Grid, ReadInputs, Strip, WriteOutput};
 use transform::{TransformFilters, TransformWeights, Winograd};
 
 /// A size of tile, and of the outputs that it gives.
@@ -162,62 +160,13 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
             let grad = &grad[image * out_channels * geometry.out_pixels()..];
             for first in (0..grid.tile_rows).step_by(rows) {
                 let strip = Strip::new(grid, first..grid.tile_rows.min(first + rows));
-                // Channels outermost, so that each is one task: `[channels, points, slots]`.
                 let channel = Self::POINTS * strip.slots();
                 with_scratch(
                     [in_channels * channel, out_channels * channel],
                     |[points, grads]| {
-                        points
-                            .par_chunks_exact_mut(channel)
-                            .zip(input.par_chunks_exact(geometry.pixels()))
-                            .for_each(|(points, planes)| {
-                                with_scratch([strip.phase_floats()], |[phases]| {
-                                    vectorised(ReadInputs {
-                                        strip: &strip,
-                                        geometry,
-                                        planes,
-                                        phases,
-                                        points,
-                                    });
-                                });
-                            });
-                        grads
-                            .par_chunks_exact_mut(channel)
-                            .zip(grad.par_chunks_exact(geometry.out_pixels()))
-                            .for_each(|(grads, plane)| {
-                                with_scratch([strip.phase_floats()], |[phases]| {
-                                    vectorised(ReadGrad {
-                                        strip: &strip,
-                                        geometry,
-                                        plane,
-                                        phases,
-                                        grads,
-                                    });
-                                });
-                            });
-                        let (points, grads) = (&*points, &*grads);
-                        filters
-                            .par_chunks_exact_mut(filter_size)
-                            .enumerate()
-                            .for_each(|(point, sum)| {
-                                let at = |values, channels| {
-                                    Matrix::strided(
-                                        values,
-                                        point * strip.slots(),
-                                        channels,
-                                        strip.slots(),
-                                        channel,
-                                    )
-                                };
-                                let out = MatrixMut::new(sum, out_channels, in_channels);
-                                gemm(
-                                    out,
-                                    at(grads, out_channels),
-                                    at(points, in_channels).t(),
-                                    true,
-                                    Threads::One,
-                                );
-                            });
+                        strip.read_channels(geometry, input, points);
+                        strip.read_grad_channels(geometry, grad, grads);
+                        strip.add_filter_grads(grads, points, out_channels, &mut filters);
                     },
                 );
             }

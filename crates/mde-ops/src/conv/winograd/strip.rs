@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use pulp::Simd;
+use rayon::prelude::*;
 
 use super::transform::{LANES, Winograd, load, store};
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{Kernel, Matrix, MatrixMut, Threads, gemm};
+use crate::cpu::{Kernel, Matrix, MatrixMut, Threads, gemm, vectorised, with_scratch};
 
 /// How tiles cover a map.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,72 @@ impl<const T: usize, const M: usize> Strip<T, M> {
 
     pub(super) fn phase_floats(&self) -> usize {
         M * M * self.phase_length()
+    }
+
+    /// The strip's part of every plane of `[channels, height, width]`, transformed: `points` `[channels, T, T, slots]`, a
+    /// channel a task.
+    pub(super) fn read_channels(&self, geometry: &Geometry, planes: &[f32], points: &mut [f32]) {
+        points
+            .par_chunks_exact_mut(Winograd::<T, M>::POINTS * self.slots())
+            .zip(planes.par_chunks_exact(geometry.pixels()))
+            .for_each(|(points, planes)| {
+                with_scratch([self.phase_floats()], |[phases]| {
+                    vectorised(ReadInputs {
+                        strip: self,
+                        geometry,
+                        planes,
+                        phases,
+                        points,
+                    });
+                });
+            });
+    }
+
+    /// The same of the output's gradient: `grads` `[channels, T, T, slots]`.
+    pub(super) fn read_grad_channels(
+        &self,
+        geometry: &Geometry,
+        planes: &[f32],
+        grads: &mut [f32],
+    ) {
+        grads
+            .par_chunks_exact_mut(Winograd::<T, M>::POINTS * self.slots())
+            .zip(planes.par_chunks_exact(geometry.out_pixels()))
+            .for_each(|(grads, plane)| {
+                with_scratch([self.phase_floats()], |[phases]| {
+                    vectorised(ReadGrad {
+                        strip: self,
+                        geometry,
+                        plane,
+                        phases,
+                        grads,
+                    });
+                });
+            });
+    }
+
+    /// Adds the strip's part of the transformed filters' gradient to `filters` `[T, T, out_channels, in_channels]`, a point
+    /// a task.
+    pub(super) fn add_filter_grads(
+        &self,
+        grads: &[f32],
+        points: &[f32],
+        out_channels: usize,
+        filters: &mut [f32],
+    ) {
+        let (slots, channel) = (self.slots(), Winograd::<T, M>::POINTS * self.slots());
+        let in_channels = points.len() / channel;
+        filters
+            .par_chunks_exact_mut(out_channels * in_channels)
+            .enumerate()
+            .for_each(|(point, sum)| {
+                let at = |values, channels| {
+                    Matrix::strided(values, point * slots, channels, slots, channel)
+                };
+                let out = MatrixMut::new(sum, out_channels, in_channels);
+                let (grads, points) = (at(grads, out_channels), at(points, in_channels));
+                gemm(out, grads, points.t(), true, Threads::One);
+            });
     }
 
     /// Sorts the strip's part of an input plane into phases, zeros outside the image.
@@ -277,7 +344,7 @@ impl<const T: usize, const M: usize> Kernel for ReadInputs<'_, T, M> {
 }
 
 /// The gradient of one output plane to `grads` `[T, T, slots]`.
-pub(super) struct ReadGrad<'a, const T: usize, const M: usize> {
+struct ReadGrad<'a, const T: usize, const M: usize> {
     pub(super) strip: &'a Strip<T, M>,
     pub(super) geometry: &'a Geometry,
     pub(super) plane: &'a [f32],
