@@ -54,8 +54,9 @@ struct Budget {
 /// loss whose gradient does not fade where the error is large (docs/deviations.md has the comparison).
 const LEARNING_RATE: &str = "8e-4";
 const LOSS: &str = "l1";
-/// The paper's weight of the assignment, and its layers.
-const ALPHA: &str = "0.1";
+/// The weight of the assignment. The paper's is 0.1, beside MFF's loss; beside mean |e| the same pull takes more.
+const ALPHA: &str = "0.2";
+/// The paper's layers.
 const LAYERS: &str = "D,MFF";
 
 /// Runs an experiment and says where the report lies.
