@@ -22,9 +22,7 @@ pub(crate) fn tiny() -> Built {
 
 impl Built {
     pub(crate) fn run(&self, image: &Tensor, mode: Mode) -> Tensor {
-        let input = DepthInput {
-            image: image.clone(),
-        };
+        let input = DepthInput::new(image.clone());
         self.network.forward(&input, mode, &mut NoProbe).unwrap()
     }
 }

@@ -26,9 +26,7 @@ const WIDTH: usize = 99;
 fn every_preset_predicts_half_the_size_rounded_up_and_shows_the_layers_it_lists() {
     for preset in Preset::all() {
         let model = built(preset.name, 1);
-        let input = DepthInput {
-            image: images(1, HEIGHT, WIDTH),
-        };
+        let input = DepthInput::new(images(1, HEIGHT, WIDTH));
         let mut seen = Seen::default();
         let depth = model
             .network
@@ -126,7 +124,7 @@ fn images_of_another_shape_are_an_error() {
         image.narrow(2, 0, 0).unwrap(),
     ] {
         let mut capture = Capture::of(["D"]);
-        let input = DepthInput { image };
+        let input = DepthInput::new(image);
         for mode in [Mode::Eval, Mode::Train] {
             assert!(model.network.forward(&input, mode, &mut capture).is_err());
         }

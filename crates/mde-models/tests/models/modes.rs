@@ -24,9 +24,7 @@ fn eval_keeps_no_graph_and_changes_nothing() {
     let model = tiny();
     let before = state(&model);
     let mut capture = Capture::of(["block1", "D", "Rconv1"]);
-    let input = DepthInput {
-        image: images(2, 33, 51),
-    };
+    let input = DepthInput::new(images(2, 33, 51));
     let depth = model
         .network
         .forward(&input, Mode::Eval, &mut capture)

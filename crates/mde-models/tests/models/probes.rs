@@ -30,9 +30,7 @@ impl<F: Fn(Tensor) -> Result<Tensor>> Probe for At<F> {
 }
 
 fn probed(model: &Built, probe: &mut dyn Probe, mode: Mode) -> Result<Tensor> {
-    let input = DepthInput {
-        image: images(2, 33, 51),
-    };
+    let input = DepthInput::new(images(2, 33, 51));
     model.network.forward(&input, mode, probe)
 }
 
