@@ -8,9 +8,9 @@
 //!
 //! Parameter names are those of METER's `encoder`.
 
-use candle_core::{D, Result, Tensor};
-use candle_nn::{VarBuilder, ops::softmax};
-use mde_ops::{ConvConfig, relu};
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use mde_ops::{ConvConfig, relu, softmax};
 
 use crate::Mode;
 use crate::layers::{
@@ -352,7 +352,7 @@ impl Transformer {
             .reshape((3, n * HEADS, tokens, HEAD))?;
         let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
         let scores = (q.matmul(&k.t()?)? * (HEAD as f64).powf(-0.5))?;
-        let out = softmax(&scores, D::Minus1)?
+        let out = softmax(&scores)?
             .matmul(&v)?
             .reshape((n, HEADS, tokens, HEAD))?
             .permute((0, 2, 1, 3))?

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::exp::exp_m1;
 
 /// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
 ///
@@ -29,33 +30,10 @@ pub fn elu(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// Values of one task.
-const RUN: usize = 1 << 14;
-
 #[derive(Debug, Clone, Copy)]
 enum Activation {
     Relu,
     Elu,
-}
-
-impl Activation {
-    fn value(self, x: f32) -> f32 {
-        match self {
-            // Not `max`: a NaN must stay visible.
-            Activation::Relu if x < 0.0 => 0.0,
-            Activation::Elu if x <= 0.0 => x.exp_m1(),
-            _ => x,
-        }
-    }
-
-    /// The slope where the function has this value.
-    fn slope(self, value: f32) -> f32 {
-        match self {
-            _ if value > 0.0 => 1.0,
-            Activation::Relu => 0.0,
-            Activation::Elu => value + 1.0,
-        }
-    }
 }
 
 impl CustomOp1 for Activation {
@@ -68,31 +46,39 @@ impl CustomOp1 for Activation {
 
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(storage, layout)?;
-        let mut out = vec![0.0; x.len()];
-        out.par_chunks_mut(RUN)
-            .zip(x.par_chunks(RUN))
-            .for_each(|(out, x)| {
-                for (out, x) in out.iter_mut().zip(x) {
-                    *out = self.value(*x);
-                }
-            });
+        let out = match self {
+            // Not `max`: a NaN must stay visible.
+            Activation::Relu => map([x], |[x]| if x < 0.0 { 0.0 } else { x }),
+            Activation::Elu => map([x], |[x]| if x > 0.0 { x } else { exp_m1(x) }),
+        };
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
+    /// The slope follows from the value: ELU's is exp(x) = value + 1 where x is not positive.
     fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let grad_x = cpu::with_values([out, grad], |[out, grad]| {
-            let mut grad_x = vec![0.0; out.len()];
-            grad_x
-                .par_chunks_mut(RUN)
-                .zip(out.par_chunks(RUN))
-                .zip(grad.par_chunks(RUN))
-                .for_each(|((grad_x, out), grad)| {
-                    for ((grad_x, out), grad) in grad_x.iter_mut().zip(out).zip(grad) {
-                        *grad_x = self.slope(*out) * grad;
-                    }
-                });
+        let grad_x = cpu::with_values([out, grad], |operands| {
+            let grad_x = match self {
+                Activation::Relu => map(operands, |[out, grad]| if out > 0.0 { grad } else { 0.0 }),
+                Activation::Elu => map(operands, |[out, grad]| {
+                    grad * if out > 0.0 { 1.0 } else { out + 1.0 }
+                }),
+            };
             cpu::tensor(grad_x, x.shape())
         })?;
         Ok(Some(grad_x))
     }
+}
+
+/// `f` of every N values at one place.
+fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
+    const RUN: usize = 1 << 14;
+    let mut out = vec![0.0; operands[0].len()];
+    out.par_chunks_mut(RUN).enumerate().for_each(|(run, out)| {
+        // Slices of one length, so that the loop needs no checks and vectorises.
+        let operands = operands.map(|values| &values[run * RUN..][..out.len()]);
+        for (index, out) in out.iter_mut().enumerate() {
+            *out = f(operands.map(|values| values[index]));
+        }
+    });
+    out
 }

@@ -27,11 +27,13 @@ mod conv_after_nearest;
 mod conv_after_resize;
 mod conv_transpose;
 mod cpu;
+mod exp;
 mod phases;
 mod pixel_shuffle;
 pub mod plain;
 mod pool;
 mod resize;
+mod softmax;
 
 pub use activation::{elu, relu};
 pub use add_relu::add_relu;
@@ -46,6 +48,7 @@ pub use conv_transpose::conv_transpose2x;
 pub use pixel_shuffle::pixel_shuffle;
 pub use pool::{PoolConfig, max_pool2d};
 pub use resize::resize_bilinear;
+pub use softmax::softmax;
 
 use candle_core::{DType, Result, Tensor};
 

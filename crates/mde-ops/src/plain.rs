@@ -3,7 +3,7 @@
 //!
 //! Clear before fast: a convolution gathers its columns by index, an interpolation is a matrix.
 
-use candle_core::{DType, Device, IndexOp, Result, Tensor};
+use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
 use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
@@ -137,6 +137,18 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// If the device fails.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
     x.elu(1.0)
+}
+
+/// See [`crate::softmax`].
+///
+/// # Errors
+/// If `x` has no dimension, or an empty one.
+pub fn softmax(x: &Tensor) -> Result<Tensor> {
+    crate::softmax::check(x)?;
+    // The shift changes no value, so it needs no gradient.
+    let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
+    let exp = shifted.exp()?;
+    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
 }
 
 /// See [`crate::avg_pool2x2`].

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
     ConvConfig, PoolConfig, avg_pool2x2, batch_norm_eval, batch_norm_train, bin_pool,
     channel_affine, conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, max_pool2d,
-    pixel_shuffle, plain, resize_bilinear,
+    pixel_shuffle, plain, resize_bilinear, softmax,
 };
 
 /// Zeros of this shape, which may have empty dimensions.
@@ -179,7 +179,7 @@ fn convolutions_that_double_the_size() {
 }
 
 #[test]
-fn averaging_and_shuffling() {
+fn the_rest() {
     for (x, part) in [
         (&[1, 4, 1, 7][..], "1x7"),
         (&[1, 4, 5, 1], "5x1"),
@@ -188,6 +188,10 @@ fn averaging_and_shuffling() {
     ] {
         assert_error(avg_pool2x2(&zeros(x)), part);
         assert_error(plain::avg_pool2x2(&zeros(x)), part);
+    }
+    for x in [&[0][..], &[3, 0], &[0, 3]] {
+        assert_error(softmax(&zeros(x)), "last dimension");
+        assert_error(plain::softmax(&zeros(x)), "last dimension");
     }
     for (x, ratio, part) in [
         (&[1, 4, 5, 7][..], 0, "the ratio 0"),

@@ -15,6 +15,7 @@ mod doubling;
 mod pixel_shuffle;
 mod pool;
 mod resize;
+mod softmax;
 
 mod bad_input;
 mod candle_traps;
