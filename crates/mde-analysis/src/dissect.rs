@@ -54,7 +54,7 @@ pub fn dissect(
             tallies: &mut tallies,
             failure: None,
         };
-        let passed = network.forward(&DepthInput { image }, Mode::Eval, &mut probe);
+        let passed = network.forward(&DepthInput::new(image), Mode::Eval, &mut probe);
         if let Some(failure) = probe.failure {
             return Err(failure);
         }

@@ -81,7 +81,7 @@ fn predict(
     device: &Device,
 ) -> candle_core::Result<Vec<f32>> {
     let (image, _): (Tensor, Tensor) = batch.to_tensors(device)?;
-    let pred = network.forward(&DepthInput { image }, Mode::Eval, &mut NoProbe)?;
+    let pred = network.forward(&DepthInput::new(image), Mode::Eval, &mut NoProbe)?;
     let (height, width) = batch.depth_size;
     mde_ops::resize_bilinear(&pred, height, width)?
         .flatten_all()?

@@ -1,7 +1,7 @@
-//! The layers that networks are made of: convolution and batch norm over `mde-ops`.
+//! The layers that networks are made of: convolution, batch norm, linear and layer norm.
 
-use candle_core::{Result, Tensor, Var};
-use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
+use candle_core::{D, Result, Tensor, Var};
+use candle_nn::{Init, Module, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
 use mde_ops::ConvConfig;
 
 use crate::Mode;
@@ -87,23 +87,52 @@ impl Conv2d {
     }
 }
 
-/// Batch norm with running averages (momentum 0.1, eps 1e-5, as PyTorch's default).
+/// The constants of a batch norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNormConfig {
+    /// Share of a new batch in the running averages.
+    pub momentum: f64,
+    /// Added to the variance.
+    pub eps: f64,
+}
+
+impl Default for BatchNormConfig {
+    /// PyTorch's: momentum 0.1, eps 1e-5.
+    fn default() -> Self {
+        Self {
+            momentum: 0.1,
+            eps: 1e-5,
+        }
+    }
+}
+
+/// Batch norm with running averages.
 #[derive(Debug, Clone)]
 pub struct BatchNorm2d {
     weight: Tensor,
     bias: Tensor,
     running_mean: Var,
     running_var: Var,
+    config: BatchNormConfig,
 }
 
-const MOMENTUM: f64 = 0.1;
-const EPS: f64 = 1e-5;
+/// Batch norm over `channels` with PyTorch's constants.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn batch_norm2d(channels: usize, vb: VarBuilder) -> Result<BatchNorm2d> {
+    batch_norm2d_with(channels, BatchNormConfig::default(), vb)
+}
 
 /// Batch norm over `channels`.
 ///
 /// # Errors
 /// If the builder has no such parameter.
-pub fn batch_norm2d(channels: usize, vb: VarBuilder) -> Result<BatchNorm2d> {
+pub fn batch_norm2d_with(
+    channels: usize,
+    config: BatchNormConfig,
+    vb: VarBuilder,
+) -> Result<BatchNorm2d> {
     // `Var::from_tensor` shares the storage of a variable, so that updates reach the network's parameters.
     let running =
         |name, value| Var::from_tensor(&vb.get_with_hints(channels, name, Init::Const(value))?);
@@ -112,6 +141,7 @@ pub fn batch_norm2d(channels: usize, vb: VarBuilder) -> Result<BatchNorm2d> {
         bias: vb.get_with_hints(channels, "bias", Init::Const(0.0))?,
         running_mean: running("running_mean", 0.0)?,
         running_var: running("running_var", 1.0)?,
+        config,
     })
 }
 
@@ -133,20 +163,21 @@ impl BatchNorm2d {
     }
 
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
+        let BatchNormConfig { momentum, eps } = self.config;
         match mode {
             Mode::Eval => {
                 let mean = self.running_mean.as_detached_tensor();
                 let var = self.running_var.as_detached_tensor();
                 let (weight, bias) = (self.weight.detach(), self.bias.detach());
-                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, EPS, relu)
+                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, eps, relu)
             }
             Mode::Train => {
                 let (out, stats) =
-                    mde_ops::batch_norm_train(x, &self.weight, &self.bias, EPS, relu)?;
+                    mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, relu)?;
                 // PyTorch's running variance is the unbiased one.
                 let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
-                blend(&self.running_mean, &stats.mean)?;
-                blend(&self.running_var, &(stats.var * unbias)?)?;
+                blend(&self.running_mean, &stats.mean, momentum)?;
+                blend(&self.running_var, &(stats.var * unbias)?, momentum)?;
                 Ok(out)
             }
         }
@@ -154,6 +185,81 @@ impl BatchNorm2d {
 }
 
 /// Moves a running average towards a batch's value.
-fn blend(running: &Var, batch: &Tensor) -> Result<()> {
-    running.set(&((running.as_detached_tensor() * (1.0 - MOMENTUM))? + (batch * MOMENTUM)?)?)
+fn blend(running: &Var, batch: &Tensor, momentum: f64) -> Result<()> {
+    running.set(&((running.as_detached_tensor() * (1.0 - momentum))? + (batch * momentum)?)?)
+}
+
+/// An affine map of the last dimension.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+/// A linear layer without bias, `weight` [out, in].
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn linear(input: usize, out: usize, vb: VarBuilder) -> Result<Linear> {
+    Ok(Linear {
+        weight: vb.get_with_hints((out, input), "weight", DEFAULT_KAIMING_UNIFORM)?,
+        bias: None,
+    })
+}
+
+/// A linear layer with bias, which begins at 0.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn linear_bias(input: usize, out: usize, vb: VarBuilder) -> Result<Linear> {
+    let bias = vb.get_with_hints(out, "bias", Init::Const(0.0))?;
+    Ok(Linear {
+        bias: Some(bias),
+        ..linear(input, out, vb)?
+    })
+}
+
+impl Linear {
+    /// [.., in] to [.., out].
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let bias = self.bias.as_ref().map(|bias| mode.parameter(bias));
+        candle_nn::Linear::new(mode.parameter(&self.weight), bias).forward(&x.contiguous()?)
+    }
+}
+
+/// Layer norm over the last dimension (Ba et al. 2016), eps 1e-5.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+/// Layer norm over a last dimension of `size`.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn layer_norm(size: usize, vb: VarBuilder) -> Result<LayerNorm> {
+    Ok(LayerNorm {
+        weight: vb.get_with_hints(size, "weight", Init::Const(1.0))?,
+        bias: vb.get_with_hints(size, "bias", Init::Const(0.0))?,
+    })
+}
+
+impl LayerNorm {
+    /// [.., size] to the same shape. Made of primitives: candle's own has no gradient where the input is contiguous.
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        const EPS: f64 = 1e-5;
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
+        centred
+            .broadcast_div(&std)?
+            .broadcast_mul(&mode.parameter(&self.weight))?
+            .broadcast_add(&mode.parameter(&self.bias))
+    }
 }

@@ -1,16 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bts;
+pub mod densenet;
+pub mod encoder;
 mod error;
 pub mod layers;
+pub mod meter;
 pub mod mff;
+pub mod mobilevit;
 mod parameters;
 mod presets;
 mod probe;
 pub mod resnet;
+pub mod senet;
 
 pub use error::ModelError;
 pub use parameters::{KeyReport, Parameters};
-pub use presets::{Preset, build};
+pub use presets::{DataFamily, Normalisation, Preset, build};
 pub use probe::{Capture, LayerInfo, NoProbe, Probe};
 
 use candle_core::Tensor;
@@ -29,6 +35,24 @@ pub enum Mode {
 pub struct DepthInput {
     /// Normalised images, [B, 3, H, W].
     pub image: Tensor,
+    /// The cameras' focal lengths, [B], in pixels of the data set's own resolution, whatever the image was resized to. BTS
+    /// for KITTI needs them; other networks do not look.
+    pub focal: Option<Tensor>,
+}
+
+impl DepthInput {
+    /// Images of cameras whose focal length does not matter.
+    pub fn new(image: Tensor) -> Self {
+        Self { image, focal: None }
+    }
+
+    /// With the focal length of every image's camera, [B].
+    pub fn with_focal(self, focal: Tensor) -> Self {
+        Self {
+            focal: Some(focal),
+            ..self
+        }
+    }
 }
 
 /// A monocular depth network.

@@ -12,15 +12,16 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{add_relu, conv_after_resize};
 
+use crate::encoder::{Encoder, EncoderConfig, encoder};
 use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
-use crate::resnet::{ResNet, ResNetConfig, resnet};
+use crate::probe::Taps;
 use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
 
 /// The shape of an MFF network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MffConfig {
     /// The encoder.
-    pub encoder: ResNetConfig,
+    pub encoder: EncoderConfig,
     /// Channels of the decoder after its 1x1 convolution and after each up-projection; the last is the units of D.
     pub decoder: [usize; 5],
     /// Channels of each of the four branches of the fusion; four times it is the units of MFF.
@@ -32,7 +33,8 @@ pub struct MffConfig {
 impl MffConfig {
     /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16, and
     /// the refinement keeps the channels of D and MFF together.
-    pub fn on(encoder: ResNetConfig) -> Self {
+    pub fn on(encoder: impl Into<EncoderConfig>) -> Self {
+        let encoder = encoder.into();
         let channels = encoder.channels()[3];
         Self {
             encoder,
@@ -55,20 +57,11 @@ impl MffConfig {
 /// The MFF network.
 #[derive(Debug, Clone)]
 pub struct Mff {
-    encoder: ResNet,
+    encoder: Encoder,
     decoder: Decoder,
     fusion: Fusion,
     refinement: Refinement,
     layers: Vec<LayerInfo>,
-}
-
-/// Where each layer stands in [`Mff::layers`].
-mod layer {
-    pub(super) const BLOCK1: usize = 0;
-    pub(super) const D: usize = 4;
-    pub(super) const MFF: usize = 5;
-    pub(super) const R_CONV0: usize = 6;
-    pub(super) const R_CONV1: usize = 7;
 }
 
 /// An MFF network from its parameters, under the reference implementation's names (`E.…`, `D.…`, `MFF.…`, `R.…`).
@@ -86,8 +79,13 @@ pub fn mff(config: MffConfig, vb: VarBuilder) -> Result<Mff> {
         LayerInfo::new("Rconv0", config.refined, 2),
         LayerInfo::new("Rconv1", config.refined, 2),
     ]);
+    let prefix = match config.encoder {
+        EncoderConfig::ResNet(_) => "E",
+        EncoderConfig::SeNet(_) => "E.base",
+        EncoderConfig::DenseNet(_) => "E.features",
+    };
     Ok(Mff {
-        encoder: resnet(config.encoder, vb.pp("E"))?,
+        encoder: encoder(config.encoder, vb.pp(prefix))?,
         decoder: decoder(&config, vb.pp("D"))?,
         fusion: fusion(&config, vb.pp("MFF"))?,
         refinement: refinement(&config, vb.pp("R"))?,
@@ -101,6 +99,7 @@ impl DepthNet for Mff {
     }
 
     fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
+        let mut taps = Taps::new(&self.layers, probe);
         let mut x = self.encoder.stem(&input.image, mode)?;
         // Half of the image, rounded up. The reference takes twice block1's size, which is the same for
         // sizes that are multiples of 4.
@@ -108,19 +107,13 @@ impl DepthNet for Mff {
         let mut blocks = Vec::with_capacity(4);
         for index in 0..4 {
             x = self.encoder.stage(index, &x, mode)?;
-            x = probe.visit(&self.layers[layer::BLOCK1 + index], x)?;
+            x = taps.visit(&format!("block{}", index + 1), x)?;
             blocks.push(x.clone());
         }
-        let decoded = self.decoder.forward(&blocks, size, mode)?;
-        let decoded = probe.visit(&self.layers[layer::D], decoded)?;
-        let fused = self.fusion.forward(&blocks, size, mode)?;
-        let fused = probe.visit(&self.layers[layer::MFF], fused)?;
-        self.refinement.forward(
-            &Tensor::cat(&[decoded, fused], 1)?,
-            mode,
-            &self.layers,
-            probe,
-        )
+        let decoded = taps.visit("D", self.decoder.forward(&blocks, size, mode)?)?;
+        let fused = taps.visit("MFF", self.fusion.forward(&blocks, size, mode)?)?;
+        let both = Tensor::cat(&[decoded, fused], 1)?;
+        self.refinement.forward(&both, mode, &mut taps)
     }
 }
 
@@ -258,19 +251,13 @@ fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
 }
 
 impl Refinement {
-    fn forward(
-        &self,
-        x: &Tensor,
-        mode: Mode,
-        layers: &[LayerInfo],
-        probe: &mut dyn Probe,
-    ) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Result<Tensor> {
         let x = self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)?;
-        let x = probe.visit(&layers[layer::R_CONV0], x)?;
+        let x = taps.visit("Rconv0", x)?;
         let x = self
             .bn1
             .forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
-        let x = probe.visit(&layers[layer::R_CONV1], x)?;
+        let x = taps.visit("Rconv1", x)?;
         self.conv2.forward(&x, mode)
     }
 }

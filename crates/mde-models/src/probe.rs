@@ -35,6 +35,26 @@ pub trait Probe {
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor>;
 }
 
+/// Hands the activations of a forward pass to a probe by the names of the network's layers.
+pub(crate) struct Taps<'a> {
+    layers: &'a [LayerInfo],
+    probe: &'a mut dyn Probe,
+}
+
+impl<'a> Taps<'a> {
+    pub(crate) fn new(layers: &'a [LayerInfo], probe: &'a mut dyn Probe) -> Self {
+        Self { layers, probe }
+    }
+
+    /// What the probe makes of the activation of `layer`.
+    pub(crate) fn visit(&mut self, layer: &str, activation: Tensor) -> Result<Tensor> {
+        match self.layers.iter().find(|info| info.name == layer) {
+            Some(info) => self.probe.visit(info, activation),
+            None => candle_core::bail!("{layer} is not in the network's list of layers"),
+        }
+    }
+}
+
 /// Looks at nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProbe;

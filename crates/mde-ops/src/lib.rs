@@ -7,7 +7,8 @@
 //! matrix product. A training step of the networks of this workspace needs all of them.
 //!
 //! Every operation comes twice:
-//! - a CPU kernel for `f32` behind a [`candle_core::CustomOp2`] or the like, with a hand-written backward;
+//! - a CPU kernel for `f32` behind a [`candle_core::CustomOp2`] or the like, with a hand-written backward (or, where an
+//!   identity turns it into another operation of this crate, that one);
 //! - a [`plain`] path made of candle's own differentiable primitives, for every other device and
 //!   type. The tests hold the first to the second.
 //!
@@ -15,25 +16,39 @@
 
 #![doc = include_str!("../README.md")]
 
+mod activation;
 mod add_relu;
 mod affine;
+mod avg_pool;
 mod batch_norm;
 mod bin_pool;
 mod conv;
+mod conv_after_nearest;
 mod conv_after_resize;
+mod conv_transpose;
 mod cpu;
+mod exp;
+mod phases;
+mod pixel_shuffle;
 pub mod plain;
 mod pool;
 mod resize;
+mod softmax;
 
+pub use activation::{elu, relu};
 pub use add_relu::add_relu;
 pub use affine::channel_affine;
+pub use avg_pool::avg_pool2x2;
 pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train};
 pub use bin_pool::bin_pool;
 pub use conv::{ConvConfig, conv2d};
+pub use conv_after_nearest::conv_after_nearest2x;
 pub use conv_after_resize::conv_after_resize;
+pub use conv_transpose::conv_transpose2x;
+pub use pixel_shuffle::pixel_shuffle;
 pub use pool::{PoolConfig, max_pool2d};
 pub use resize::resize_bilinear;
+pub use softmax::softmax;
 
 use candle_core::{DType, Result, Tensor};
 

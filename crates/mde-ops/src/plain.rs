@@ -3,11 +3,12 @@
 //!
 //! Clear before fast: a convolution gathers its columns by index, an interpolation is a matrix.
 
-use candle_core::{DType, Device, IndexOp, Result, Tensor};
+use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
 use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
+use crate::pixel_shuffle::PixelShuffle;
 use crate::{BatchStats, ConvConfig, PoolConfig};
 
 /// See [`crate::conv2d`].
@@ -48,11 +49,16 @@ pub fn conv_after_resize(
     width: usize,
 ) -> Result<Tensor> {
     ConvAfterResize::new(x, weight, (height, width))?;
-    let config = ConvConfig {
-        padding: weight.dim(2)? / 2,
+    let resized = resize_bilinear(x, height, width)?;
+    conv2d(&resized, weight, same(weight.dim(2)?))
+}
+
+/// Stride 1 with the padding that keeps the size of an odd kernel's input.
+fn same(kernel: usize) -> ConvConfig {
+    ConvConfig {
+        padding: kernel / 2,
         ..ConvConfig::default()
-    };
-    conv2d(&resize_bilinear(x, height, width)?, weight, config)
+    }
 }
 
 /// See [`crate::max_pool2d`].
@@ -117,9 +123,105 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     relu(&(x + y)?)
 }
 
-/// `max(x, 0)`. Not candle's `relu`, whose gradient at 0 is 1 in candle 0.11.1 and 0 in PyTorch. A NaN stays.
-fn relu(x: &Tensor) -> Result<Tensor> {
+/// See [`crate::relu`]. Not candle's `relu`, whose gradient at 0 is 1 in candle 0.11.1 and 0 in PyTorch.
+///
+/// # Errors
+/// If the device fails.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
     x.le(0.)?.where_cond(&x.zeros_like()?, x)
+}
+
+/// See [`crate::elu`].
+///
+/// # Errors
+/// If the device fails.
+pub fn elu(x: &Tensor) -> Result<Tensor> {
+    x.elu(1.0)
+}
+
+/// See [`crate::softmax`].
+///
+/// # Errors
+/// If `x` has no dimension, or an empty one.
+pub fn softmax(x: &Tensor) -> Result<Tensor> {
+    crate::softmax::check(x)?;
+    // The shift changes no value, so it needs no gradient.
+    let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
+    let exp = shifted.exp()?;
+    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+}
+
+/// See [`crate::avg_pool2x2`].
+///
+/// # Errors
+/// If `x` has not four dimensions, or a side is shorter than 2.
+pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
+    let (b, c, h, w) = crate::avg_pool::check(x)?;
+    let (out_h, out_w) = (h / 2, w / 2);
+    x.narrow(2, 0, 2 * out_h)?
+        .narrow(3, 0, 2 * out_w)?
+        .reshape((b, c, out_h, 2, out_w, 2))?
+        .mean((3, 5))
+}
+
+/// See [`crate::pixel_shuffle`].
+///
+/// # Errors
+/// If `x` has not four dimensions, or its channels are no multiple of the ratio's square.
+pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
+    shuffle(x, PixelShuffle { ratio, overlap: 0 })
+}
+
+pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
+    let (c, h, w) = op.out_shape(x)?;
+    let (b, _, map_h, map_w) = x.dims4()?;
+    let PixelShuffle { ratio, overlap } = op;
+    let maps = x.reshape((b, c, ratio * ratio, map_h, map_w))?;
+    let phases = (0..ratio * ratio).map(|phase| {
+        maps.narrow(2, phase, 1)?
+            .narrow(3, phase / ratio * overlap, h)?
+            .narrow(4, phase % ratio * overlap, w)
+    });
+    Tensor::cat(&phases.collect::<Result<Vec<_>>>()?, 2)?
+        .reshape((b, c, ratio, ratio, h, w))?
+        .permute((0, 1, 4, 2, 5, 3))?
+        .reshape((b, c, h * ratio, w * ratio))
+}
+
+/// See [`crate::conv_after_nearest2x`].
+///
+/// # Errors
+/// If the shapes do not agree or the kernel is not 3x3.
+pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    crate::phases::check("conv_after_nearest2x", x, weight, 1)?;
+    let (b, c, h, w) = x.dims4()?;
+    let repeated = x
+        .reshape((b, c, h, 1, w, 1))?
+        .broadcast_as((b, c, h, 2, w, 2))?
+        .reshape((b, c, 2 * h, 2 * w))?;
+    conv2d(&repeated, weight, same(3))
+}
+
+/// See [`crate::conv_transpose2x`].
+///
+/// # Errors
+/// If the shapes do not agree or the kernel is not 3x3.
+pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    crate::phases::check("conv_transpose2x", x, weight, 0)?;
+    let (b, c, h, w) = x.dims4()?;
+    // Zeros between the values, then a convolution with the kernel turned round.
+    let spread = x
+        .reshape((b, c, h, 1, w, 1))?
+        .pad_with_zeros(3, 0, 1)?
+        .pad_with_zeros(5, 0, 1)?
+        .reshape((b, c, 2 * h, 2 * w))?;
+    let reverse = Tensor::new(&[2u32, 1, 0], x.device())?;
+    let turned = weight
+        .transpose(0, 1)?
+        .contiguous()?
+        .index_select(&reverse, 2)?
+        .index_select(&reverse, 3)?;
+    conv2d(&spread, &turned, same(3))
 }
 
 /// See [`crate::batch_norm_train`].

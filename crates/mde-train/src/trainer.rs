@@ -127,9 +127,7 @@ impl Trainer {
             source,
         };
         let mut capture = Capture::of(self.assignments.iter().map(|assignment| &assignment.layer));
-        let input = DepthInput {
-            image: images.clone(),
-        };
+        let input = DepthInput::new(images.clone());
         let pred = self.network.forward(&input, Mode::Train, &mut capture)?;
         let (_, _, h, w) = depths.dims4()?;
         let pred = mde_ops::resize_bilinear(&pred, h, w)?;

@@ -1,7 +1,7 @@
 //! Networks and inputs for the tests.
 
 use candle_core::{DType, Device, Tensor};
-use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Parameters, build};
+use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, NoProbe, Parameters, Probe, build};
 
 pub(crate) struct Built {
     pub(crate) network: Box<dyn DepthNet>,
@@ -22,10 +22,27 @@ pub(crate) fn tiny() -> Built {
 
 impl Built {
     pub(crate) fn run(&self, image: &Tensor, mode: Mode) -> Tensor {
-        let input = DepthInput {
-            image: image.clone(),
-        };
-        self.network.forward(&input, mode, &mut NoProbe).unwrap()
+        self.network
+            .forward(&input(image.clone()), mode, &mut NoProbe)
+            .unwrap()
+    }
+}
+
+/// The image with a focal length for every camera, which some networks want.
+pub(crate) fn input(image: Tensor) -> DepthInput {
+    let images = image.dim(0).unwrap();
+    let focal = Tensor::full(721.5377f32, images, &Device::Cpu).unwrap();
+    DepthInput::new(image).with_focal(focal)
+}
+
+/// What a probe is shown.
+#[derive(Default)]
+pub(crate) struct Seen(pub(crate) Vec<(LayerInfo, Vec<usize>)>);
+
+impl Probe for Seen {
+    fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
+        self.0.push((layer.clone(), activation.dims().to_vec()));
+        Ok(activation)
     }
 }
 

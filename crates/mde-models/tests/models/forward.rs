@@ -1,86 +1,8 @@
-//! Sizes, names and presets.
+//! What every forward pass keeps to, on `mff-tiny`; the presets' own sizes and layers are tested in `presets`.
 
-use candle_core::Tensor;
-use mde_models::{
-    Capture, DepthInput, LayerInfo, Mode, ModelError, Parameters, Preset, Probe, build,
-};
+use mde_models::{Capture, Mode, ModelError, Parameters, Preset, build};
 
-use crate::common::{bits, built, images, tiny, values};
-
-/// What a probe is shown.
-#[derive(Default)]
-struct Seen(Vec<(LayerInfo, Vec<usize>)>);
-
-impl Probe for Seen {
-    fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
-        self.0.push((layer.clone(), activation.dims().to_vec()));
-        Ok(activation)
-    }
-}
-
-/// Odd and not square; the last block has 3x4 pixels.
-const HEIGHT: usize = 67;
-const WIDTH: usize = 99;
-
-#[test]
-fn every_preset_predicts_half_the_size_rounded_up_and_shows_the_layers_it_lists() {
-    for preset in Preset::all() {
-        let model = built(preset.name, 1);
-        let input = DepthInput {
-            image: images(1, HEIGHT, WIDTH),
-        };
-        let mut seen = Seen::default();
-        let depth = model
-            .network
-            .forward(&input, Mode::Eval, &mut seen)
-            .unwrap();
-        assert_eq!(depth.dims(), [1, 1, 34, 50], "{}", preset.name);
-        assert!(values(&depth).iter().all(|depth| depth.is_finite()));
-        let first = values(&depth)[0];
-        assert!(values(&depth).iter().any(|&depth| depth != first));
-
-        let layers: Vec<LayerInfo> = seen.0.iter().map(|(layer, _)| layer.clone()).collect();
-        assert_eq!(layers, model.network.layers(), "{}", preset.name);
-        for (layer, dims) in &seen.0 {
-            let size = [HEIGHT, WIDTH].map(|side| side.div_ceil(layer.stride));
-            assert_eq!(
-                *dims,
-                [1, layer.units, size[0], size[1]],
-                "{} {}",
-                preset.name,
-                layer.name
-            );
-        }
-    }
-}
-
-#[test]
-fn layers_have_the_names_and_units_of_the_paper() {
-    let expected = [
-        ("mff-tiny", [16, 32, 64, 128, 32, 32, 32, 32]),
-        ("mff-resnet18", [64, 128, 256, 512, 16, 64, 80, 80]),
-        ("mff-resnet34", [64, 128, 256, 512, 16, 64, 80, 80]),
-        ("mff-resnet50", [256, 512, 1024, 2048, 64, 64, 128, 128]),
-    ];
-    assert_eq!(
-        Preset::all()
-            .iter()
-            .map(|preset| preset.name)
-            .collect::<Vec<_>>(),
-        expected.map(|(name, _)| name)
-    );
-    for (name, units) in expected {
-        let model = built(name, 1);
-        let layers = model.network.layers();
-        let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
-        let all = [
-            "block1", "block2", "block3", "block4", "D", "MFF", "Rconv0", "Rconv1",
-        ];
-        assert_eq!(names, all);
-        let found: Vec<usize> = layers.iter().map(|layer| layer.units).collect();
-        assert_eq!(found, units, "{name}");
-    }
-}
+use crate::common::{bits, built, images, input, tiny};
 
 #[test]
 fn other_sizes_keep_the_rule() {
@@ -126,8 +48,8 @@ fn images_of_another_shape_are_an_error() {
         image.narrow(2, 0, 0).unwrap(),
     ] {
         let mut capture = Capture::of(["D"]);
-        let input = DepthInput { image };
         for mode in [Mode::Eval, Mode::Train] {
+            let input = input(image.clone());
             assert!(model.network.forward(&input, mode, &mut capture).is_err());
         }
         assert!(capture.get("D").is_none());

@@ -3,8 +3,13 @@
 
 mod common;
 
+mod bts;
 mod forward;
+mod gradients;
+mod layers;
 mod load;
+mod meter;
 mod modes;
 mod parameters;
+mod presets;
 mod probes;

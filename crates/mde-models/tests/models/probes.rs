@@ -1,24 +1,24 @@
 //! Probes see, change and stop a forward pass.
 
 use candle_core::{Result, Tensor, bail};
-use mde_models::{Capture, DepthInput, LayerInfo, Mode, Probe};
+use mde_models::{Capture, LayerInfo, Mode, Probe};
 
-use crate::common::{Built, bits, images, tiny};
+use crate::common::{Built, bits, built, images, input, tiny};
 
 const ALL: [&str; 8] = [
     "block1", "block2", "block3", "block4", "D", "MFF", "Rconv0", "Rconv1",
 ];
 
 /// Does something to one layer's activation.
-struct At<F>(&'static str, F, Vec<String>);
+struct At<'a, F>(&'a str, F, Vec<String>);
 
-impl<F: Fn(Tensor) -> Result<Tensor>> At<F> {
-    fn new(layer: &'static str, change: F) -> Self {
+impl<'a, F: Fn(Tensor) -> Result<Tensor>> At<'a, F> {
+    fn new(layer: &'a str, change: F) -> Self {
         Self(layer, change, Vec::new())
     }
 }
 
-impl<F: Fn(Tensor) -> Result<Tensor>> Probe for At<F> {
+impl<F: Fn(Tensor) -> Result<Tensor>> Probe for At<'_, F> {
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor> {
         self.2.push(layer.name.clone());
         if layer.name == self.0 {
@@ -30,10 +30,42 @@ impl<F: Fn(Tensor) -> Result<Tensor>> Probe for At<F> {
 }
 
 fn probed(model: &Built, probe: &mut dyn Probe, mode: Mode) -> Result<Tensor> {
-    let input = DepthInput {
-        image: images(2, 33, 51),
-    };
+    let input = input(images(2, 33, 51));
     model.network.forward(&input, mode, probe)
+}
+
+/// Other networks with a size that they take.
+const OTHERS: [(&str, usize, usize); 3] = [
+    ("bts-tiny-nyu", 33, 51),
+    ("bts-tiny-kitti", 33, 51),
+    ("meter-xxs", 61, 125),
+];
+
+#[test]
+fn other_networks_go_on_with_what_the_probe_returns() {
+    for (name, height, width) in OTHERS {
+        let model = built(name, 1);
+        let input = input(images(1, height, width));
+        let run = |probe: &mut dyn Probe| model.network.forward(&input, Mode::Eval, probe).unwrap();
+        let layers = model.network.layers();
+        let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+        let mut capture = Capture::of(&names);
+        let plain = run(&mut capture);
+        assert_eq!(
+            bits(&plain),
+            bits(&model.run(&input.image, Mode::Eval)),
+            "{name}"
+        );
+        for layer in &names {
+            let mut ablation = At::new(layer, |x: Tensor| x.zeros_like());
+            let changed = run(&mut ablation);
+            assert_eq!(changed.dims(), plain.dims());
+            assert_ne!(bits(&plain), bits(&changed), "{name} {layer}");
+            assert_eq!(ablation.2, names);
+            assert!(!capture.get(layer).unwrap().track_op(), "{name} {layer}");
+        }
+        assert!(!plain.track_op(), "{name}");
+    }
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    ConvConfig, PoolConfig, batch_norm_eval, batch_norm_train, bin_pool, channel_affine,
-    conv_after_resize, conv2d, max_pool2d, plain, resize_bilinear,
+    ConvConfig, PoolConfig, avg_pool2x2, batch_norm_eval, batch_norm_train, bin_pool,
+    channel_affine, conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, max_pool2d,
+    pixel_shuffle, plain, resize_bilinear, softmax,
 };
 
 /// Zeros of this shape, which may have empty dimensions.
@@ -145,6 +146,63 @@ fn pooling() {
             assert_error(max_pool2d(&zeros(x), config), part);
             assert_error(plain::max_pool2d(&zeros(x), config), part);
         }
+    }
+}
+
+#[test]
+fn convolutions_that_double_the_size() {
+    let x: &[usize] = &[1, 4, 5, 7];
+    for (x, weight, part) in [
+        (x, &[4, 4, 2, 3][..], "3x3"),
+        (x, &[4, 4, 3, 5], "3x3"),
+        (x, &[5, 5, 3, 3], "channels"),
+        (&[0, 4, 5, 7], &[4, 4, 3, 3], "empty"),
+        (&[1, 4, 5, 0], &[4, 4, 3, 3], "empty"),
+        (&[4, 5, 7], &[4, 4, 3, 3], "rank"),
+        (x, &[4, 4, 9], "rank"),
+    ] {
+        let (x, weight) = (zeros(x), zeros(weight));
+        assert_error(conv_after_nearest2x(&x, &weight), part);
+        assert_error(plain::conv_after_nearest2x(&x, &weight), part);
+        assert_error(conv_transpose2x(&x, &weight), part);
+        assert_error(plain::conv_transpose2x(&x, &weight), part);
+    }
+    // The two want the input's channels in different places.
+    assert_error(
+        conv_after_nearest2x(&zeros(x), &zeros(&[4, 5, 3, 3])),
+        "channels",
+    );
+    assert_error(
+        conv_transpose2x(&zeros(x), &zeros(&[5, 4, 3, 3])),
+        "channels",
+    );
+}
+
+#[test]
+fn the_rest() {
+    for (x, part) in [
+        (&[1, 4, 1, 7][..], "1x7"),
+        (&[1, 4, 5, 1], "5x1"),
+        (&[0, 4, 5, 7], "empty"),
+        (&[4, 5, 7], "rank"),
+    ] {
+        assert_error(avg_pool2x2(&zeros(x)), part);
+        assert_error(plain::avg_pool2x2(&zeros(x)), part);
+    }
+    for x in [&[0][..], &[3, 0], &[0, 3]] {
+        assert_error(softmax(&zeros(x)), "last dimension");
+        assert_error(plain::softmax(&zeros(x)), "last dimension");
+    }
+    for (x, ratio, part) in [
+        (&[1, 4, 5, 7][..], 0, "the ratio 0"),
+        (&[1, 4, 5, 7], usize::MAX, "the ratio"),
+        (&[1, 4, 5, 7], 3, "the ratio 3"),
+        (&[1, 6, 5, 7], 2, "the ratio 2"),
+        (&[1, 4, 0, 7], 2, "empty"),
+        (&[4, 5, 7], 2, "rank"),
+    ] {
+        assert_error(pixel_shuffle(&zeros(x), ratio), part);
+        assert_error(plain::pixel_shuffle(&zeros(x), ratio), part);
     }
 }
 

@@ -92,3 +92,23 @@ fn relu_passes_the_gradient_at_zero() {
         "candle's relu has PyTorch's gradient at 0 now: mde_ops::plain::channel_affine may use it"
     );
 }
+
+/// The gradient of a mean over 2x2 blocks is a quarter everywhere inside; candle repeats it by nearest neighbour, which
+/// shifts it where a row or column is left over, or fails.
+#[test]
+fn average_pooling_has_another_gradient_on_odd_sizes() {
+    let x = var(&[1, 1, 5, 7]);
+    let gradients = x.avg_pool2d(2).unwrap().sum_all().unwrap().backward();
+    let right = |gradient: &[f64]| {
+        let inside = |index: usize| index / 7 < 4 && index % 7 < 6;
+        let quarter = |index| if inside(index) { 0.25 } else { 0.0 };
+        gradient
+            .iter()
+            .enumerate()
+            .all(|(index, g)| *g == quarter(index))
+    };
+    assert!(
+        !gradients.is_ok_and(|gradients| right(&flat(gradients.get(&x).unwrap()))),
+        "candle's average pooling has the right gradient now: reconsider mde_ops::avg_pool2x2"
+    );
+}

@@ -5,12 +5,17 @@
 
 mod gradient;
 
+mod activation;
+mod avg_pool;
 mod batch_norm;
 mod bin_pool;
 mod conv;
 mod conv_after_resize;
+mod doubling;
+mod pixel_shuffle;
 mod pool;
 mod resize;
+mod softmax;
 
 mod bad_input;
 mod candle_traps;

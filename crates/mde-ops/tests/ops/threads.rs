@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 use mde_ops::{
-    ConvConfig, PoolConfig, batch_norm_train, bin_pool, channel_affine, conv_after_resize, conv2d,
-    max_pool2d, resize_bilinear,
+    ConvConfig, PoolConfig, avg_pool2x2, batch_norm_train, bin_pool, channel_affine,
+    conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu, max_pool2d,
+    pixel_shuffle, relu, resize_bilinear, softmax,
 };
 
 use crate::gradient::{Function, evaluate, random};
@@ -110,6 +111,15 @@ fn convolution_after_resize() {
 }
 
 #[test]
+fn convolutions_that_double_the_size() {
+    let x = random(&[3, 20, 29, 38], 1);
+    let inputs = [x.clone(), random(&[12, 20, 3, 3], 2)];
+    assert_same_bits("nearest", &inputs, |t| conv_after_nearest2x(&t[0], &t[1]));
+    let inputs = [x, random(&[20, 12, 3, 3], 2)];
+    assert_same_bits("transposed", &inputs, |t| conv_transpose2x(&t[0], &t[1]));
+}
+
+#[test]
 fn the_other_operations() {
     let x = random(&[3, 20, 41, 53], 1);
     let (weight, bias) = (random(&[20], 2), random(&[20], 3));
@@ -128,6 +138,11 @@ fn the_other_operations() {
     };
     let x = std::slice::from_ref(&x);
     assert_same_bits("max_pool2d", x, |t| max_pool2d(&t[0], config));
+    assert_same_bits("avg_pool2x2", x, |t| avg_pool2x2(&t[0]));
+    assert_same_bits("pixel_shuffle", x, |t| pixel_shuffle(&t[0], 2));
+    assert_same_bits("relu", x, |t| relu(&t[0]));
+    assert_same_bits("elu", x, |t| elu(&t[0]));
+    assert_same_bits("softmax", x, |t| softmax(&t[0]));
     assert_same_bits("resize_bilinear", x, |t| resize_bilinear(&t[0], 80, 77));
     let inputs = [random(&[3, 64, 57, 76], 1), random(&[3, 65, 57 * 76], 2)];
     assert_same_bits("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1]));

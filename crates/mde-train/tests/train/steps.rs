@@ -57,7 +57,7 @@ fn the_loss_is_the_base_loss_less_alpha_times_the_selectivities() {
     let network = build(&config.model, &parameters).unwrap();
     let mut capture = Capture::of(["D", "MFF"]);
     let pred = network
-        .forward(&DepthInput { image: images }, Mode::Train, &mut capture)
+        .forward(&DepthInput::new(images), Mode::Train, &mut capture)
         .unwrap();
     let number = |tensor: Tensor| f64::from(tensor.to_scalar::<f32>().unwrap());
     let base = number(mff_loss(&pred, &depths).unwrap());

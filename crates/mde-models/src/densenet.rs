@@ -1,0 +1,210 @@
+//! DenseNet (Huang et al. 2017, "Densely Connected Convolutional Networks"), without the classifier: every layer of a
+//! block sees the outputs of all layers before it. Parameter names are those of torchvision's `features`.
+//!
+//! ```text
+//! image ── 7x7 ── stem ── pool ── block1 ── 1x1 ── pool ── block2 ── 1x1 ── pool ── block3 ── 1x1 ── pool ── block4
+//!                  1/2              1/4                      1/8                     1/16                     1/32
+//! ```
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use mde_ops::{ConvConfig, PoolConfig, avg_pool2x2, max_pool2d};
+
+use crate::Mode;
+use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, same};
+
+/// The shape of a DenseNet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DenseNetConfig {
+    /// Channels of the stem.
+    pub stem: usize,
+    /// Channels that every layer adds.
+    pub growth: usize,
+    /// Layers per block.
+    pub layers: [usize; 4],
+}
+
+impl DenseNetConfig {
+    /// DenseNet-161.
+    pub fn densenet161() -> Self {
+        Self {
+            stem: 96,
+            growth: 48,
+            layers: [6, 12, 36, 24],
+        }
+    }
+
+    /// Channels of the four stages' outputs: a transition halves those of its block, the last block has none.
+    pub fn channels(&self) -> [usize; 4] {
+        let mut channels = self.stem;
+        let mut outputs = [0; 4];
+        for (index, (output, layers)) in outputs.iter_mut().zip(self.layers).enumerate() {
+            channels += layers * self.growth;
+            if index < LAST {
+                channels /= 2;
+            }
+            *output = channels;
+        }
+        outputs
+    }
+}
+
+/// The block that no transition follows.
+const LAST: usize = 3;
+
+/// A DenseNet up to its last block.
+#[derive(Debug, Clone)]
+pub struct DenseNet {
+    conv0: Conv2d,
+    norm0: BatchNorm2d,
+    blocks: Vec<Block>,
+}
+
+/// A DenseNet from its parameters.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn densenet(config: DenseNetConfig, vb: VarBuilder) -> Result<DenseNet> {
+    let stem = ConvConfig {
+        stride: 2,
+        ..same(7)
+    };
+    let mut channels = config.stem;
+    let mut blocks = Vec::with_capacity(config.layers.len());
+    for (index, (layers, out)) in config.layers.into_iter().zip(config.channels()).enumerate() {
+        blocks.push(block(index, channels, out, layers, config.growth, &vb)?);
+        channels = out;
+    }
+    Ok(DenseNet {
+        conv0: conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
+        norm0: batch_norm2d(config.stem, vb.pp("norm0"))?,
+        blocks,
+    })
+}
+
+impl DenseNet {
+    /// The stem's convolution, batch norm and ReLU: [B, 3, H, W] to [B, stem, H / 2, W / 2].
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.norm0
+            .forward_relu(&self.conv0.forward(image, mode)?, mode)
+    }
+
+    /// The pooling before block `index`, from 0: of the stem, the largest of 3x3; of a transition, the mean of 2x2,
+    /// which drops a last odd row or column.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn pool(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+        const POOL: PoolConfig = PoolConfig {
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+            ceil_mode: false,
+        };
+        if index == 0 {
+            max_pool2d(x, POOL)
+        } else {
+            avg_pool2x2(x)
+        }
+    }
+
+    /// Block `index`, from 0, and what follows it before the next pooling: the transition's 1x1 convolution, or the last
+    /// batch norm and ReLU.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn block(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.blocks[index].forward(x, mode)
+    }
+
+    /// [`DenseNet::pool`], then [`DenseNet::block`].
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.block(index, &self.pool(index, x)?, mode)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    layers: Vec<Layer>,
+    norm: BatchNorm2d,
+    /// The transition to the next block.
+    conv: Option<Conv2d>,
+}
+
+fn block(
+    index: usize,
+    input: usize,
+    out: usize,
+    layers: usize,
+    growth: usize,
+    vb: &VarBuilder,
+) -> Result<Block> {
+    let full = input + layers * growth;
+    let number = index + 1;
+    let (norm, conv) = if index == LAST {
+        (vb.pp("norm5"), None)
+    } else {
+        let vb = vb.pp(format!("transition{number}"));
+        let conv = conv2d(full, out, 1, same(1), vb.pp("conv"))?;
+        (vb.pp("norm"), Some(conv))
+    };
+    let vb = vb.pp(format!("denseblock{number}"));
+    let layers = (0..layers).map(|index| {
+        let vb = vb.pp(format!("denselayer{}", index + 1));
+        layer(input + index * growth, growth, vb)
+    });
+    Ok(Block {
+        layers: layers.collect::<Result<_>>()?,
+        norm: batch_norm2d(full, norm)?,
+        conv,
+    })
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut x = x.clone();
+        for layer in &self.layers {
+            x = Tensor::cat(&[&x, &layer.forward(&x, mode)?], 1)?;
+        }
+        let x = self.norm.forward_relu(&x, mode)?;
+        match &self.conv {
+            Some(conv) => conv.forward(&x, mode),
+            None => Ok(x),
+        }
+    }
+}
+
+/// Batch norm and ReLU before each convolution: 1x1 to four times the growth, then 3x3.
+#[derive(Debug, Clone)]
+struct Layer {
+    norm1: BatchNorm2d,
+    conv1: Conv2d,
+    norm2: BatchNorm2d,
+    conv2: Conv2d,
+}
+
+fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
+    let narrow = 4 * growth;
+    Ok(Layer {
+        norm1: batch_norm2d(input, vb.pp("norm1"))?,
+        conv1: conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
+        norm2: batch_norm2d(narrow, vb.pp("norm2"))?,
+        conv2: conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?,
+    })
+}
+
+impl Layer {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let x = self
+            .conv1
+            .forward(&self.norm1.forward_relu(x, mode)?, mode)?;
+        self.conv2
+            .forward(&self.norm2.forward_relu(&x, mode)?, mode)
+    }
+}

@@ -1,0 +1,362 @@
+//! MobileViT as METER uses it (Mehta & Rastegari 2022, "MobileViT"; Papa et al. 2023, "METER"): inverted residuals, and
+//! blocks in which a small transformer lets the patches of a map see each other.
+//!
+//! ```text
+//! image ── 3x3 ── mv2.0 ── mv2.1 ── mv2.2 ── mv2.3 ── mv2.4 ── mvit0 ── mv2.5 ── mvit1 ── mv2.6 ── mvit2 ── 1x1
+//!               1/2          1/4 (skip)                 1/8 (skip)       1/16 (skip)        1/32
+//! ```
+//!
+//! Parameter names are those of METER's `encoder`.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+use mde_ops::{ConvConfig, relu, softmax};
+
+use crate::Mode;
+use crate::layers::{
+    BatchNorm2d, Conv2d, LayerNorm, Linear, batch_norm2d, conv2d, layer_norm, linear, linear_bias,
+    same,
+};
+
+/// The shape of METER's encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MobileVitConfig {
+    /// Channels of the first convolution.
+    pub stem: usize,
+    /// Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size.
+    pub channels: [usize; 5],
+    /// Channels of the output.
+    pub out: usize,
+    /// Sizes of the tokens of the three transformers.
+    pub tokens: [usize; 3],
+    /// By how much an inverted residual widens its channels.
+    pub expansion: usize,
+}
+
+impl MobileVitConfig {
+    /// The encoder of METER XXS.
+    pub fn xxs() -> Self {
+        Self {
+            stem: 16,
+            channels: [16, 24, 48, 64, 80],
+            out: 160,
+            tokens: [64, 80, 96],
+            expansion: 2,
+        }
+    }
+
+    /// The encoder of METER XS.
+    pub fn xs() -> Self {
+        Self {
+            stem: 16,
+            channels: [32, 48, 64, 80, 96],
+            out: 192,
+            tokens: [96, 120, 144],
+            expansion: 4,
+        }
+    }
+
+    /// The encoder of METER S.
+    pub fn s() -> Self {
+        Self {
+            stem: 16,
+            channels: [32, 64, 96, 128, 160],
+            out: 320,
+            tokens: [144, 192, 240],
+            expansion: 4,
+        }
+    }
+}
+
+/// METER's encoder.
+#[derive(Debug, Clone)]
+pub struct MobileVit {
+    conv1: DoubleConv,
+    mv2: Vec<InvertedResidual>,
+    mvit: Vec<MobileVitBlock>,
+    conv2: ConvRelu,
+}
+
+/// METER's encoder from its parameters.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn mobilevit(config: MobileVitConfig, vb: VarBuilder) -> Result<MobileVit> {
+    let [half, quarter, eighth, sixteenth, last] = config.channels;
+    // Input, output, stride.
+    let plan = [
+        (config.stem, half, 1),
+        (half, quarter, 2),
+        (quarter, quarter, 1),
+        (quarter, quarter, 1),
+        (quarter, eighth, 2),
+        (eighth, sixteenth, 2),
+        (sixteenth, last, 2),
+    ];
+    let mv2 = plan
+        .into_iter()
+        .enumerate()
+        .map(|(index, (input, out, stride))| {
+            let vb = vb.pp(format!("mv2.{index}.conv"));
+            inverted_residual(input, out, stride, config.expansion, vb)
+        });
+    let mvit = (0..3).map(|index| {
+        // The first transformer's hidden layer is half as wide as the others'.
+        let widening = if index == 0 { 2 } else { 4 };
+        let (channels, token) = (config.channels[index + 2], config.tokens[index]);
+        mobilevit_block(
+            channels,
+            token,
+            widening * token,
+            vb.pp(format!("mvit.{index}")),
+        )
+    });
+    Ok(MobileVit {
+        conv1: double_conv(3, config.stem, 2, vb.pp("conv1"))?,
+        mv2: mv2.collect::<Result<_>>()?,
+        mvit: mvit.collect::<Result<_>>()?,
+        conv2: conv_relu(last, config.out, vb.pp("conv2"))?,
+    })
+}
+
+impl MobileVit {
+    /// [B, 3, H, W] to 1/4 of the size: the skip connection, and what the encoder goes on with.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
+        let x = self.conv1.forward_relu(image, mode)?;
+        let x = self.mv2[0].forward(&x, mode)?;
+        let skip = self.mv2[1].forward(&x, mode)?;
+        let x = self.mv2[2].forward(&skip, mode)?;
+        Ok((skip, self.mv2[3].forward(&x, mode)?))
+    }
+
+    /// One of the three stages with a transformer, `index` from 0: the skip connection, before the transformer, and the
+    /// output.
+    ///
+    /// # Errors
+    /// If the halved map has an odd side, for then it cannot be cut into patches of 2x2.
+    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
+        let skip = self.mv2[index + 4].forward(x, mode)?;
+        let x = self.mvit[index].forward(&skip, mode)?;
+        Ok((skip, x))
+    }
+
+    /// The last convolution.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn head(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.conv2.forward(x, mode)
+    }
+}
+
+/// What METER calls a separable convolution: 3x3, then 1x1. Its 3x3 convolution has one group, so nothing is separated.
+#[derive(Debug, Clone)]
+struct DoubleConv {
+    conv3: Conv2d,
+    conv1: Conv2d,
+    bn: BatchNorm2d,
+}
+
+fn double_conv(input: usize, out: usize, stride: usize, vb: VarBuilder) -> Result<DoubleConv> {
+    let strided = ConvConfig { stride, ..same(3) };
+    Ok(DoubleConv {
+        conv3: conv2d(input, out, 3, strided, vb.pp("0.depthwise"))?,
+        conv1: conv2d(out, out, 1, same(1), vb.pp("0.pointwise"))?,
+        bn: batch_norm2d(out, vb.pp("1"))?,
+    })
+}
+
+impl DoubleConv {
+    fn forward_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let x = self.conv1.forward(&self.conv3.forward(x, mode)?, mode)?;
+        self.bn.forward_relu(&x, mode)
+    }
+}
+
+/// A 1x1 convolution, batch norm, ReLU.
+#[derive(Debug, Clone)]
+struct ConvRelu {
+    conv: Conv2d,
+    bn: BatchNorm2d,
+}
+
+fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvRelu> {
+    Ok(ConvRelu {
+        conv: conv2d(input, out, 1, same(1), vb.pp("0"))?,
+        bn: batch_norm2d(out, vb.pp("1"))?,
+    })
+}
+
+impl ConvRelu {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        self.bn.forward_relu(&self.conv.forward(x, mode)?, mode)
+    }
+}
+
+/// 1x1 to more channels, 3x3 in every channel by itself, 1x1 to fewer (Sandler et al. 2018, "MobileNetV2").
+#[derive(Debug, Clone)]
+struct InvertedResidual {
+    widen: Conv2d,
+    bn1: BatchNorm2d,
+    depthwise: Conv2d,
+    bn2: BatchNorm2d,
+    narrow: Conv2d,
+    bn3: BatchNorm2d,
+    residual: bool,
+}
+
+fn inverted_residual(
+    input: usize,
+    out: usize,
+    stride: usize,
+    expansion: usize,
+    vb: VarBuilder,
+) -> Result<InvertedResidual> {
+    let wide = expansion * input;
+    let depthwise = ConvConfig {
+        stride,
+        groups: wide,
+        ..same(3)
+    };
+    Ok(InvertedResidual {
+        widen: conv2d(input, wide, 1, same(1), vb.pp("0"))?,
+        bn1: batch_norm2d(wide, vb.pp("1"))?,
+        depthwise: conv2d(wide, wide, 3, depthwise, vb.pp("3"))?,
+        bn2: batch_norm2d(wide, vb.pp("4"))?,
+        narrow: conv2d(wide, out, 1, same(1), vb.pp("6"))?,
+        bn3: batch_norm2d(out, vb.pp("7"))?,
+        residual: stride == 1 && input == out,
+    })
+}
+
+impl InvertedResidual {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let out = self.bn1.forward_relu(&self.widen.forward(x, mode)?, mode)?;
+        let out = self
+            .bn2
+            .forward_relu(&self.depthwise.forward(&out, mode)?, mode)?;
+        let out = self.bn3.forward(&self.narrow.forward(&out, mode)?, mode)?;
+        if self.residual { x + out } else { Ok(out) }
+    }
+}
+
+/// Convolutions, a transformer over the patches, and a fusion with the input.
+#[derive(Debug, Clone)]
+struct MobileVitBlock {
+    conv1: DoubleConv,
+    conv2: ConvRelu,
+    transformer: Transformer,
+    conv3: ConvRelu,
+    conv4: DoubleConv,
+}
+
+fn mobilevit_block(
+    channels: usize,
+    token: usize,
+    hidden: usize,
+    vb: VarBuilder,
+) -> Result<MobileVitBlock> {
+    Ok(MobileVitBlock {
+        conv1: double_conv(channels, channels, 1, vb.pp("conv1"))?,
+        conv2: conv_relu(channels, token, vb.pp("conv2"))?,
+        transformer: transformer(token, hidden, vb.pp("transformer.layers.0"))?,
+        conv3: conv_relu(token, channels, vb.pp("conv3"))?,
+        conv4: double_conv(2 * channels, channels, 1, vb.pp("conv4"))?,
+    })
+}
+
+impl MobileVitBlock {
+    fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        let x = self.conv1.forward_relu(input, mode)?;
+        let x = self.conv2.forward(&x, mode)?;
+        let (_, _, h, w) = x.dims4()?;
+        let x = self.transformer.forward(&tokens(&x)?, mode)?;
+        let x = self.conv3.forward(&map(&x, h, w)?, mode)?;
+        self.conv4
+            .forward_relu(&Tensor::cat(&[&x, input], 1)?, mode)
+    }
+}
+
+/// Rows and columns of a patch.
+const PATCH: usize = 2;
+
+/// [B, C, H, W] to [B P², H W / P², C]: the pixels at one place of their patches see each other, and no others.
+fn tokens(x: &Tensor) -> Result<Tensor> {
+    let (b, c, h, w) = x.dims4()?;
+    if h % PATCH != 0 || w % PATCH != 0 {
+        candle_core::bail!(
+            "MobileViT: a map of {h}x{w} cannot be cut into patches of 2x2: 1/8, 1/16 and 1/32 of the image's height \
+             and width, rounded up, must be even, as they are for multiples of 64"
+        );
+    }
+    let (rows, columns) = (h / PATCH, w / PATCH);
+    x.reshape((b, c, rows, PATCH, columns, PATCH))?
+        .permute((0, 3, 5, 2, 4, 1))?
+        .reshape((b * PATCH * PATCH, rows * columns, c))
+}
+
+/// The inverse of [`tokens`].
+fn map(x: &Tensor, h: usize, w: usize) -> Result<Tensor> {
+    let (sequences, _, c) = x.dims3()?;
+    let b = sequences / (PATCH * PATCH);
+    x.reshape((b, PATCH, PATCH, h / PATCH, w / PATCH, c))?
+        .permute((0, 5, 3, 1, 4, 2))?
+        .reshape((b, c, h, w))
+}
+
+/// Attention and a layer of two linear maps, each after a layer norm and added to its input (Vaswani et al. 2017).
+#[derive(Debug, Clone)]
+struct Transformer {
+    norm1: LayerNorm,
+    to_qkv: Linear,
+    to_out: Linear,
+    norm2: LayerNorm,
+    widen: Linear,
+    narrow: Linear,
+}
+
+const HEADS: usize = 4;
+const HEAD: usize = 8;
+
+fn transformer(token: usize, hidden: usize, vb: VarBuilder) -> Result<Transformer> {
+    let (attention, feed_forward) = (vb.pp("0"), vb.pp("1"));
+    Ok(Transformer {
+        norm1: layer_norm(token, attention.pp("norm"))?,
+        to_qkv: linear(token, 3 * HEADS * HEAD, attention.pp("fn.to_qkv"))?,
+        to_out: linear_bias(HEADS * HEAD, token, attention.pp("fn.to_out.0"))?,
+        norm2: layer_norm(token, feed_forward.pp("norm"))?,
+        widen: linear_bias(token, hidden, feed_forward.pp("fn.net.0"))?,
+        narrow: linear_bias(hidden, token, feed_forward.pp("fn.net.3"))?,
+    })
+}
+
+impl Transformer {
+    /// [N, tokens, C] to the same shape.
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let x = (x + self.attention(&self.norm1.forward(x, mode)?, mode)?)?;
+        let hidden = relu(&self.widen.forward(&self.norm2.forward(&x, mode)?, mode)?)?;
+        x + self.narrow.forward(&hidden, mode)?
+    }
+
+    /// softmax(Q Kᵀ / sqrt(d)) V in each of the heads.
+    fn attention(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let (n, tokens, _) = x.dims3()?;
+        let qkv = self
+            .to_qkv
+            .forward(x, mode)?
+            .reshape((n, tokens, 3, HEADS, HEAD))?
+            .permute((2, 0, 3, 1, 4))?
+            .reshape((3, n * HEADS, tokens, HEAD))?;
+        let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
+        let scores = (q.matmul(&k.t()?)? * (HEAD as f64).powf(-0.5))?;
+        let out = softmax(&scores)?
+            .matmul(&v)?
+            .reshape((n, HEADS, tokens, HEAD))?
+            .permute((0, 2, 1, 3))?
+            .reshape((n, tokens, HEADS * HEAD))?;
+        self.to_out.forward(&out, mode)
+    }
+}

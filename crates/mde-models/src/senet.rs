@@ -1,0 +1,215 @@
+//! SENet-154 (Hu et al. 2018, "Squeeze-and-Excitation Networks"), without the classifier: bottlenecks with grouped 3x3
+//! convolutions whose channels are weighed by what the whole map holds. Parameter names are those of MFF's `E.base`,
+//! which counts the layers from 0.
+//!
+//! ```text
+//! image ── 3 x (3x3) ── stem ── pool ── 1 ── 2 ── 3 ── 4        block:  x ── 1x1 ── 3x3 in 64 groups ── 1x1 ── SE ── + ── ReLU
+//!            1/2                1/4   1/4  1/8  1/16 1/32                └──────────────── (3x3) ─────────────────┘
+//! ```
+
+use candle_core::{Result, Tensor};
+use candle_nn::{VarBuilder, ops::sigmoid};
+use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d, relu};
+
+use crate::Mode;
+use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
+
+/// The shape of a SENet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeNetConfig {
+    /// Blocks per stage.
+    pub stages: [usize; 4],
+    /// A quarter of the first stage's output channels; every stage doubles it.
+    pub width: usize,
+    /// Groups of the 3x3 convolutions.
+    pub groups: usize,
+    /// By how much a squeeze narrows the channels.
+    pub reduction: usize,
+}
+
+impl SeNetConfig {
+    /// SENet-154.
+    pub fn senet154() -> Self {
+        Self {
+            stages: [3, 8, 36, 3],
+            width: 64,
+            groups: 64,
+            reduction: 16,
+        }
+    }
+
+    /// Channels of the stem's output.
+    pub fn stem(&self) -> usize {
+        2 * self.width
+    }
+
+    /// Channels of the four stages' outputs.
+    pub fn channels(&self) -> [usize; 4] {
+        [4, 8, 16, 32].map(|factor| self.width * factor)
+    }
+}
+
+/// A SENet up to its last stage.
+#[derive(Debug, Clone)]
+pub struct SeNet {
+    stem: Vec<(Conv2d, BatchNorm2d)>,
+    stages: Vec<Vec<Block>>,
+}
+
+/// A SENet from its parameters.
+///
+/// # Errors
+/// If the builder has no such parameter.
+pub fn senet(config: SeNetConfig, vb: VarBuilder) -> Result<SeNet> {
+    let widths = [3, config.width, config.width, config.stem()];
+    let stem = (1..4).map(|number| {
+        let vb = vb.pp("0");
+        let stride = if number == 1 { 2 } else { 1 };
+        let conv = ConvConfig { stride, ..same(3) };
+        let (input, out) = (widths[number - 1], widths[number]);
+        Ok((
+            conv2d(input, out, 3, conv, vb.pp(format!("conv{number}")))?,
+            batch_norm2d(out, vb.pp(format!("bn{number}")))?,
+        ))
+    });
+    let stem = stem.collect::<Result<_>>()?;
+    let mut channels = config.stem();
+    let mut stages = Vec::with_capacity(config.stages.len());
+    for (index, &blocks) in config.stages.iter().enumerate() {
+        let vb = vb.pp(index + 1);
+        let out = config.channels()[index];
+        let mut stage = Vec::with_capacity(blocks);
+        for number in 0..blocks {
+            let stride = if index > 0 && number == 0 { 2 } else { 1 };
+            stage.push(block(&config, channels, out, stride, vb.pp(number))?);
+            channels = out;
+        }
+        stages.push(stage);
+    }
+    Ok(SeNet { stem, stages })
+}
+
+impl SeNet {
+    /// The three convolutions of the stem: [B, 3, H, W] to [B, 2 width, H / 2, W / 2].
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut x = image.clone();
+        for (conv, bn) in &self.stem {
+            x = bn.forward_relu(&conv.forward(&x, mode)?, mode)?;
+        }
+        Ok(x)
+    }
+
+    /// One of the four stages, `index` from 0; the first begins with the max-pool.
+    ///
+    /// # Errors
+    /// If the input does not fit.
+    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        // As in the Caffe original: no padding, but a last window may reach beyond the map.
+        const POOL: PoolConfig = PoolConfig {
+            kernel: 3,
+            stride: 2,
+            padding: 0,
+            ceil_mode: true,
+        };
+        let mut x = if index == 0 {
+            max_pool2d(x, POOL)?
+        } else {
+            x.clone()
+        };
+        for block in &self.stages[index] {
+            x = block.forward(&x, mode)?;
+        }
+        Ok(x)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Block {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    conv2: Conv2d,
+    bn2: BatchNorm2d,
+    conv3: Conv2d,
+    bn3: BatchNorm2d,
+    excitation: Excitation,
+    downsample: Option<(Conv2d, BatchNorm2d)>,
+}
+
+fn block(
+    config: &SeNetConfig,
+    input: usize,
+    out: usize,
+    stride: usize,
+    vb: VarBuilder,
+) -> Result<Block> {
+    let grouped = ConvConfig {
+        stride,
+        groups: config.groups,
+        ..same(3)
+    };
+    let downsample = if stride != 1 || input != out {
+        // The first stage does not halve the size, and its shortcut is 1x1.
+        let kernel = if stride == 1 { 1 } else { 3 };
+        let conv = ConvConfig {
+            stride,
+            ..same(kernel)
+        };
+        let vb = vb.pp("downsample");
+        Some((
+            conv2d(input, out, kernel, conv, vb.pp("0"))?,
+            batch_norm2d(out, vb.pp("1"))?,
+        ))
+    } else {
+        None
+    };
+    Ok(Block {
+        conv1: conv2d(input, out / 2, 1, same(1), vb.pp("conv1"))?,
+        bn1: batch_norm2d(out / 2, vb.pp("bn1"))?,
+        conv2: conv2d(out / 2, out, 3, grouped, vb.pp("conv2"))?,
+        bn2: batch_norm2d(out, vb.pp("bn2"))?,
+        conv3: conv2d(out, out, 1, same(1), vb.pp("conv3"))?,
+        bn3: batch_norm2d(out, vb.pp("bn3"))?,
+        excitation: excitation(out, out / config.reduction, vb.pp("se_module"))?,
+        downsample,
+    })
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let shortcut = match &self.downsample {
+            Some((conv, bn)) => bn.forward(&conv.forward(x, mode)?, mode)?,
+            None => x.clone(),
+        };
+        let out = self.bn1.forward_relu(&self.conv1.forward(x, mode)?, mode)?;
+        let out = self
+            .bn2
+            .forward_relu(&self.conv2.forward(&out, mode)?, mode)?;
+        let out = self.bn3.forward(&self.conv3.forward(&out, mode)?, mode)?;
+        add_relu(&self.excitation.forward(&out, mode)?, &shortcut)
+    }
+}
+
+/// Squeeze and excitation: every channel times a weight in (0, 1) that two layers make of the channels' means.
+#[derive(Debug, Clone)]
+struct Excitation {
+    fc1: Conv2d,
+    fc2: Conv2d,
+}
+
+fn excitation(channels: usize, squeezed: usize, vb: VarBuilder) -> Result<Excitation> {
+    Ok(Excitation {
+        fc1: conv2d_bias(channels, squeezed, 1, same(1), vb.pp("fc1"))?,
+        fc2: conv2d_bias(squeezed, channels, 1, same(1), vb.pp("fc2"))?,
+    })
+}
+
+impl Excitation {
+    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let means = x.mean_keepdim((2, 3))?;
+        let squeezed = relu(&self.fc1.forward(&means, mode)?)?;
+        x.broadcast_mul(&sigmoid(&self.fc2.forward(&squeezed, mode)?)?)
+    }
+}

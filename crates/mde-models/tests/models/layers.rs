@@ -1,0 +1,88 @@
+//! Linear and layer norm.
+
+use candle_core::{DType, Device, Tensor, Var};
+use mde_models::layers::{layer_norm, linear, linear_bias};
+use mde_models::{Mode, Parameters};
+
+use crate::common::values;
+
+fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap()
+}
+
+fn close(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            (found - expected).abs() < 1e-5,
+            "{found}, expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn a_linear_layer_is_x_times_its_weight_transposed_plus_its_bias() {
+    let parameters = Parameters::new(1, &Device::Cpu);
+    let layer = linear_bias(2, 3, parameters.builder()).unwrap();
+    let plain = linear(2, 3, parameters.builder()).unwrap();
+    parameters.all()["weight"]
+        .set(&tensor(&[1., 2., 3., 4., 5., 6.], &[3, 2]))
+        .unwrap();
+    parameters.all()["bias"]
+        .set(&tensor(&[0.5, 0., -1.], &[3]))
+        .unwrap();
+    // Stored as [C, N]: not contiguous once transposed.
+    let x = tensor(&[1., -1., 10., 0.], &[2, 2])
+        .t()
+        .unwrap()
+        .unsqueeze(0)
+        .unwrap();
+    assert!(!x.is_contiguous());
+    for mode in [Mode::Train, Mode::Eval] {
+        let out = layer.forward(&x, mode).unwrap();
+        assert_eq!(out.dims(), [1, 2, 3]);
+        close(&values(&out), &[21.5, 43., 64., -0.5, -3., -6.]);
+        close(
+            &values(&plain.forward(&x, mode).unwrap()),
+            &[21., 43., 65., -1., -3., -5.],
+        );
+        assert_eq!(out.track_op(), mode == Mode::Train);
+    }
+}
+
+#[test]
+fn a_layer_norm_has_known_values() {
+    let parameters = Parameters::new(1, &Device::Cpu);
+    let norm = layer_norm(4, parameters.builder()).unwrap();
+    let x = tensor(&[1., 2., 3., 6., 0., 0., 0., 0.], &[1, 2, 4]);
+    // Mean 3, biased variance 3.5.
+    let std = (3.5f32 + 1e-5).sqrt();
+    let expected = [-2. / std, -1. / std, 0., 3. / std, 0., 0., 0., 0.];
+    for mode in [Mode::Train, Mode::Eval] {
+        let out = norm.forward(&x, mode).unwrap();
+        close(&values(&out), &expected);
+        assert_eq!(out.track_op(), mode == Mode::Train);
+    }
+    parameters.all()["weight"]
+        .set(&tensor(&[1., 2., 1., 1.], &[4]))
+        .unwrap();
+    parameters.all()["bias"]
+        .set(&tensor(&[0., 0., 7., 0.], &[4]))
+        .unwrap();
+    let out = values(&norm.forward(&x, Mode::Eval).unwrap());
+    close(&out[..3], &[expected[0], 2. * expected[1], 7.]);
+}
+
+/// What `LayerNorm` is written out for. A failure is good news: candle's own may serve now.
+#[test]
+fn candles_own_layer_norm_loses_the_gradient() {
+    let x = Var::from_tensor(&tensor(&[1., 2., 4.], &[1, 3])).unwrap();
+    let one = Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
+    let out = candle_nn::ops::layer_norm(&x, &one, &one.zeros_like().unwrap(), 1e-5).unwrap();
+    let gradients = out.sqr().unwrap().sum_all().unwrap().backward();
+    let arrives = gradients.is_ok_and(|gradients| gradients.get(&x).is_some());
+    assert!(
+        !arrives,
+        "candle differentiates its layer norm now: reconsider layers::LayerNorm"
+    );
+}

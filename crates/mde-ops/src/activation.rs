@@ -1,0 +1,84 @@
+//! ReLU and ELU with PyTorch's gradient at every point, 0 included, each in one pass.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu;
+use crate::exp::exp_m1;
+
+/// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
+///
+/// # Errors
+/// If the device fails.
+pub fn relu(x: &Tensor) -> Result<Tensor> {
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op1(Activation::Relu)
+    } else {
+        crate::plain::relu(x)
+    }
+}
+
+/// `x` where positive, else `exp(x) - 1`, of any shape (Clevert et al. 2016, α = 1).
+///
+/// # Errors
+/// If the device fails.
+pub fn elu(x: &Tensor) -> Result<Tensor> {
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op1(Activation::Elu)
+    } else {
+        crate::plain::elu(x)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Activation {
+    Relu,
+    Elu,
+}
+
+impl CustomOp1 for Activation {
+    fn name(&self) -> &'static str {
+        match self {
+            Activation::Relu => "mde-relu",
+            Activation::Elu => "mde-elu",
+        }
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(storage, layout)?;
+        let out = match self {
+            // Not `max`: a NaN must stay visible.
+            Activation::Relu => map([x], |[x]| if x < 0.0 { 0.0 } else { x }),
+            Activation::Elu => map([x], |[x]| if x > 0.0 { x } else { exp_m1(x) }),
+        };
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    /// The slope follows from the value: ELU's is exp(x) = value + 1 where x is not positive.
+    fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let grad_x = cpu::with_values([out, grad], |operands| {
+            let grad_x = match self {
+                Activation::Relu => map(operands, |[out, grad]| if out > 0.0 { grad } else { 0.0 }),
+                Activation::Elu => map(operands, |[out, grad]| {
+                    grad * if out > 0.0 { 1.0 } else { out + 1.0 }
+                }),
+            };
+            cpu::tensor(grad_x, x.shape())
+        })?;
+        Ok(Some(grad_x))
+    }
+}
+
+/// `f` of every N values at one place.
+fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
+    const RUN: usize = 1 << 14;
+    let mut out = vec![0.0; operands[0].len()];
+    out.par_chunks_mut(RUN).enumerate().for_each(|(run, out)| {
+        // Slices of one length, so that the loop needs no checks and vectorises.
+        let operands = operands.map(|values| &values[run * RUN..][..out.len()]);
+        for (index, out) in out.iter_mut().enumerate() {
+            *out = f(operands.map(|values| values[index]));
+        }
+    });
+    out
+}

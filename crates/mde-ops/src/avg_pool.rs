@@ -1,0 +1,78 @@
+//! The mean of 2x2 blocks, with its gradient on odd sizes too.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu;
+
+/// The mean of every 2x2 block of `x` [B, C, H, W]: [B, C, H / 2, W / 2], rounded down, as PyTorch's
+/// `avg_pool2d(x, 2)`. A last odd row or column is left out and gets no gradient.
+///
+/// # Errors
+/// If `x` has not four dimensions, or a side is shorter than 2.
+pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
+    check(x)?;
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op1(AvgPool)
+    } else {
+        crate::plain::avg_pool2x2(x)
+    }
+}
+
+/// The sizes of `x`.
+pub(crate) fn check(x: &Tensor) -> Result<(usize, usize, usize, usize)> {
+    let (b, c, h, w) = crate::map_dims("avg_pool2x2", x)?;
+    if h < 2 || w < 2 {
+        candle_core::bail!("avg_pool2x2: {h}x{w} holds no block of 2x2");
+    }
+    Ok((b, c, h, w))
+}
+
+struct AvgPool;
+
+impl CustomOp1 for AvgPool {
+    fn name(&self) -> &'static str {
+        "mde-avg-pool2x2"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(storage, layout)?;
+        let (b, c, h, w) = layout.shape().dims4()?;
+        let (out_h, out_w) = (h / 2, w / 2);
+        let mut out = vec![0.0; b * c * out_h * out_w];
+        out.par_chunks_mut(out_h * out_w)
+            .zip(x.par_chunks(h * w))
+            .for_each(|(out, plane)| {
+                let rows = out.chunks_exact_mut(out_w).zip(plane.chunks_exact(2 * w));
+                for (out, rows) in rows {
+                    let (top, bottom) = rows.split_at(w);
+                    let pairs = top.chunks_exact(2).zip(bottom.chunks_exact(2));
+                    for (out, (top, bottom)) in out.iter_mut().zip(pairs) {
+                        *out = 0.25 * (top[0] + top[1] + bottom[0] + bottom[1]);
+                    }
+                }
+            });
+        Ok((CpuStorage::F32(out), (b, c, out_h, out_w).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (_, _, h, w) = x.dims4()?;
+        let (out_h, out_w) = (h / 2, w / 2);
+        let grad_x = cpu::with_values([grad], |[grad]| {
+            let mut grad_x = vec![0.0; x.elem_count()];
+            grad_x
+                .par_chunks_mut(h * w)
+                .zip(grad.par_chunks(out_h * out_w))
+                .for_each(|(grad_x, grad)| {
+                    for (y, row) in grad_x.chunks_exact_mut(w).take(2 * out_h).enumerate() {
+                        let grad = &grad[y / 2 * out_w..][..out_w];
+                        for (pair, grad) in row.chunks_exact_mut(2).zip(grad) {
+                            pair.fill(0.25 * grad);
+                        }
+                    }
+                });
+            cpu::tensor(grad_x, x.shape())
+        })?;
+        Ok(Some(grad_x))
+    }
+}

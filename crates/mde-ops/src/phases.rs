@@ -1,0 +1,66 @@
+//! Convolutions that double the size, as four convolutions at the low resolution.
+//!
+//! A 3x3 kernel over a map of twice the size whose values come from a smaller map sees, for a given parity of its row and
+//! of its column, only 2x2 values of the small map. So every parity (a phase) is a 2x2 convolution of the
+//! small map with kernels that are sums of the taps, and the phases interleave to the output.
+
+use candle_core::{Result, Tensor};
+
+use crate::ConvConfig;
+use crate::pixel_shuffle::{PixelShuffle, shuffle};
+
+/// Along one axis, what each of the three taps of the kernel adds to the two taps of each phase. Rows: first and
+/// second tap of the even phase, first and second of the odd phase. The even phase's taps lie at the source positions
+/// p - 1 and p, the odd one's at p and p + 1, for the output positions 2 p and 2 p + 1.
+pub(crate) type TapSums = [[f32; 3]; 4];
+
+/// The output [B, O, 2h, 2w] of `x` [B, C, h, w] under `weight` [O, C, 3, 3], whose taps fall on the phases as `sums` says.
+pub(crate) fn conv_in_phases(x: &Tensor, weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
+    let (out, channels, _, _) = weight.dims4()?;
+    // (phase, tap) of the rows, then of the columns.
+    let by_axis: Vec<f32> = (0..9)
+        .flat_map(|tap| {
+            (0..16).map(move |target| sums[target / 4][tap / 3] * sums[target % 4][tap % 3])
+        })
+        .collect();
+    let by_axis = Tensor::from_vec(by_axis, (9, 16), x.device())?.to_dtype(weight.dtype())?;
+    let kernels = weight
+        .contiguous()?
+        .reshape((out * channels, 9))?
+        .matmul(&by_axis)?
+        .reshape((out, channels, 2, 2, 2, 2))?
+        .permute((0, 2, 4, 1, 3, 5))?
+        .reshape((4 * out, channels, 2, 2))?;
+    // One row and one column of zeros on each side serve all phases: the odd ones read one further.
+    let config = ConvConfig {
+        padding: 1,
+        ..ConvConfig::default()
+    };
+    let maps = crate::conv2d(x, &kernels, config)?;
+    shuffle(
+        &maps,
+        PixelShuffle {
+            ratio: 2,
+            overlap: 1,
+        },
+    )
+}
+
+/// Fails unless `weight` has the channels of `x` in its dimension `channels_at`, and 3x3 taps.
+pub(crate) fn check(
+    operation: &str,
+    x: &Tensor,
+    weight: &Tensor,
+    channels_at: usize,
+) -> Result<()> {
+    let (_, channels, _, _) = crate::map_dims(operation, x)?;
+    let (_, _, kh, kw) = crate::map_dims(operation, weight)?;
+    if weight.dim(channels_at)? != channels || (kh, kw) != (3, 3) {
+        candle_core::bail!(
+            "{operation}: weight {:?} on {:?}: channels must agree and the kernel be 3x3",
+            weight.dims(),
+            x.dims()
+        );
+    }
+    Ok(())
+}

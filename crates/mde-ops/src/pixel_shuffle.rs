@@ -1,0 +1,107 @@
+//! Channels that become pixels: the last step of every operation that works at low resolution and yields a
+//! larger map.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu;
+
+/// `x` [B, C r², h, w] to [B, C, h r, w r] with `out[c, y r + i, x r + j] = x[(c r + i) r + j, y, x]`, r = `ratio`,
+/// as PyTorch's `pixel_shuffle` (Shi et al. 2016).
+///
+/// # Errors
+/// If `x` has not four dimensions, or its channels are no multiple of r².
+pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
+    shuffle(x, PixelShuffle { ratio, overlap: 0 })
+}
+
+/// As [`pixel_shuffle`], where phase (i, j) reads its map from (i `overlap`, j `overlap`) on, so that the maps are
+/// (r - 1) `overlap` larger than what each contributes.
+pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
+    op.out_shape(x)?;
+    if crate::on_cpu_kernels(x) {
+        x.contiguous()?.apply_op1(op)
+    } else {
+        crate::plain::shuffle(x, op)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PixelShuffle {
+    pub(crate) ratio: usize,
+    pub(crate) overlap: usize,
+}
+
+impl PixelShuffle {
+    /// Channels of the output, and the height and width that each phase contributes.
+    pub(crate) fn out_shape(&self, x: &Tensor) -> Result<(usize, usize, usize)> {
+        let (_, channels, h, w) = crate::map_dims("pixel_shuffle", x)?;
+        let phases = self.ratio.checked_mul(self.ratio);
+        let Some(phases) = phases.filter(|&phases| phases > 0 && channels.is_multiple_of(phases))
+        else {
+            candle_core::bail!(
+                "pixel_shuffle: {channels} channels are no multiple of the square of the ratio {}",
+                self.ratio
+            );
+        };
+        let beyond = (self.ratio - 1) * self.overlap;
+        if h <= beyond || w <= beyond {
+            candle_core::bail!(
+                "pixel_shuffle: {h}x{w} leaves nothing beyond an overlap of {beyond}"
+            );
+        }
+        Ok((channels / phases, h - beyond, w - beyond))
+    }
+
+    /// Calls `visit(output pixel, input value)` for all of one output channel; input values count from the first of
+    /// the channel's maps, `[r, r, h', w']`.
+    fn pairs(&self, (h, w): (usize, usize), mut visit: impl FnMut(usize, usize)) {
+        let beyond = (self.ratio - 1) * self.overlap;
+        let (map_h, map_w) = (h + beyond, w + beyond);
+        for i in 0..self.ratio {
+            for y in 0..h {
+                let row = (y * self.ratio + i) * w * self.ratio;
+                for j in 0..self.ratio {
+                    let map = (i * self.ratio + j) * map_h + y + i * self.overlap;
+                    let start = map * map_w + j * self.overlap;
+                    for x in 0..w {
+                        visit(row + x * self.ratio + j, start + x);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl CustomOp1 for PixelShuffle {
+    fn name(&self) -> &'static str {
+        "mde-pixel-shuffle"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(storage, layout)?;
+        let (b, channels, map_h, map_w) = layout.shape().dims4()?;
+        let (ratio, beyond) = (self.ratio, (self.ratio - 1) * self.overlap);
+        let (c, h, w) = (channels / (ratio * ratio), map_h - beyond, map_w - beyond);
+        let mut out = vec![0.0; b * c * h * w * ratio * ratio];
+        out.par_chunks_mut(h * w * ratio * ratio)
+            .zip(x.par_chunks(ratio * ratio * map_h * map_w))
+            .for_each(|(out, maps)| self.pairs((h, w), |to, from| out[to] = maps[from]));
+        Ok((CpuStorage::F32(out), (b, c, h * ratio, w * ratio).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (_, h, w) = self.out_shape(x)?;
+        let (_, _, map_h, map_w) = x.dims4()?;
+        let phases = self.ratio * self.ratio;
+        let grad_x = cpu::with_values([grad], |[grad]| {
+            let mut grad_x = vec![0.0; x.elem_count()];
+            grad_x
+                .par_chunks_mut(phases * map_h * map_w)
+                .zip(grad.par_chunks(phases * h * w))
+                .for_each(|(maps, grad)| self.pairs((h, w), |from, to| maps[to] = grad[from]));
+            cpu::tensor(grad_x, x.shape())
+        })?;
+        Ok(Some(grad_x))
+    }
+}
