@@ -46,6 +46,8 @@ pub(crate) struct ConvAfterResize {
     kernel: usize,
     size: (usize, usize),
     target: (usize, usize),
+    /// Whether images may share a product: in training only, as in [`crate::conv2d`].
+    together: bool,
 }
 
 impl ConvAfterResize {
@@ -67,6 +69,7 @@ impl ConvAfterResize {
             kernel: k,
             size: (h, w),
             target,
+            together: x.track_op() || weight.track_op(),
         })
     }
 
@@ -90,6 +93,9 @@ impl ConvAfterResize {
     /// Images of one round: several, where their maps are small, so that each product is worth its packing.
     fn images_per_round(&self) -> usize {
         const FLOATS: usize = 4 * 1024 * 1024;
+        if !self.together {
+            return 1;
+        }
         (FLOATS / (self.tap_values() * self.pixels())).clamp(1, self.batch)
     }
 

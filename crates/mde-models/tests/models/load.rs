@@ -106,7 +106,7 @@ fn missing_unexpected_and_misshapen_are_listed() {
     assert_eq!(report.unexpected, ["fc.weight"]);
     let shapes = (
         "E.conv1.weight".to_owned(),
-        vec![32, 3, 7, 7],
+        vec![16, 3, 7, 7],
         vec![64, 3, 7, 7],
     );
     assert_eq!(report.shape_mismatch, [shapes]);
@@ -116,7 +116,7 @@ fn missing_unexpected_and_misshapen_are_listed() {
         "1 missing, 1 unexpected, 1 of another shape",
         "missing D.bn.running_var",
         "unexpected fc.weight",
-        "E.conv1.weight is [64, 3, 7, 7], the model has [32, 3, 7, 7]",
+        "E.conv1.weight is [64, 3, 7, 7], the model has [16, 3, 7, 7]",
     ] {
         assert!(message.contains(part), "{message}");
     }

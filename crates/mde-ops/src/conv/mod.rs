@@ -74,6 +74,9 @@ pub(crate) struct Dims {
     in_channels: usize,
     out_channels: usize,
     geometry: Geometry,
+    /// Whether images may share a product. Sums of another length may be rounded otherwise, so they do only in training,
+    /// where batch norm ties them together anyhow: a prediction must not depend on its neighbours in the batch.
+    together: bool,
 }
 
 impl Dims {
@@ -106,6 +109,7 @@ impl Dims {
             groups,
             in_channels,
             out_channels: out / groups,
+            together: x.track_op() || weight.track_op(),
             geometry: Geometry {
                 height,
                 width,
@@ -141,7 +145,7 @@ impl Dims {
         }
         match Tiles::choose(&self.geometry, self.in_channels.min(self.out_channels)) {
             Some(tiles) => Method::Winograd(tiles),
-            None if self.geometry.out_pixels() <= FEW_PIXELS => Method::Merged,
+            None if self.together && self.geometry.out_pixels() <= FEW_PIXELS => Method::Merged,
             None => Method::Strips,
         }
     }

@@ -96,6 +96,35 @@ fn convolution() {
     });
 }
 
+/// Without gradients: in training, images may share sums.
+#[test]
+fn a_prediction_does_not_depend_on_its_batch() {
+    let values = |t: Tensor| -> Vec<u32> {
+        let values = t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        values.into_iter().map(f32::to_bits).collect()
+    };
+    for (x, k) in [
+        ([3, 700, 4, 5], 3),
+        ([3, 300, 2, 3], 1),
+        ([3, 40, 29, 38], 5),
+    ] {
+        let (batch, weight) = (random(&x, 1), random(&[72, x[1], k, k], 2));
+        let config = ConvConfig {
+            padding: k / 2,
+            ..ConvConfig::default()
+        };
+        let functions: [&dyn Fn(&Tensor) -> Tensor; 2] =
+            [&|x| conv2d(x, &weight, config).unwrap(), &|x| {
+                conv_after_resize(x, &weight, 11, 17).unwrap()
+            }];
+        for function in functions {
+            let alone =
+                (0..x[0]).flat_map(|image| values(function(&batch.narrow(0, image, 1).unwrap())));
+            assert!(alone.eq(values(function(&batch))), "{x:?}, {k}x{k}");
+        }
+    }
+}
+
 #[test]
 fn convolution_after_resize() {
     for (x, k, [height, width]) in [

@@ -86,7 +86,7 @@ fn a_layer_has_at_most_as_many_bins_as_units() {
     let network = trainer_network();
     let config = |max_bins| AssignmentConfig {
         alpha: 0.1,
-        layers: vec!["D".to_owned(), "block2".to_owned()],
+        layers: vec!["D".to_owned(), "block4".to_owned()],
         max_bins,
     };
     let bins = |max_bins| -> Vec<usize> {
