@@ -111,7 +111,6 @@ fn an_encoder_that_rounds_down_asks_for_multiples_of_32() {
     }
 }
 
-/// A pixel further right or down only adds pixels: what is cropped away decides nothing.
 #[test]
 fn the_smallest_images_work() {
     let model = built("bts-tiny-nyu", 1);

@@ -140,7 +140,7 @@ impl Model {
             .unwrap()
     }
 
-    /// The depth's product with fixed weights, and that divided by its count.
+    /// The mean of the depth, weighed by noise.
     fn loss(&self) -> Tensor {
         let depth = self.depth();
         let weights = noise("loss", depth.elem_count());

@@ -15,6 +15,7 @@ fn check(name: &str, (height, width): (usize, usize), depth_size: (usize, usize)
         .forward(&input, Mode::Eval, &mut seen)
         .unwrap();
     assert_eq!(depth.dims(), [1, 1, depth_size.0, depth_size.1], "{name}");
+    assert!(!depth.track_op(), "{name} keeps its graph");
     let depth = values(&depth);
     assert!(depth.iter().all(|depth| depth.is_finite()), "{name}");
     assert!(depth.iter().any(|&value| value != depth[0]), "{name}");
