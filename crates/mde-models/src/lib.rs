@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod import;
+mod key_report;
 pub mod layers;
 pub mod mff;
 mod parameters;
@@ -9,7 +11,8 @@ mod probe;
 pub mod resnet;
 
 pub use error::ModelError;
-pub use parameters::{KeyReport, Parameters};
+pub use key_report::KeyReport;
+pub use parameters::Parameters;
 pub use presets::{Preset, build};
 pub use probe::{Capture, LayerInfo, NoProbe, Probe};
 
