@@ -116,6 +116,27 @@ fn a_server_that_ignores_ranges_is_begun_again_cleanly() {
 }
 
 #[test]
+fn a_server_that_sends_less_than_asked_for_is_asked_for_the_rest() {
+    let body = body(SIZE);
+    let plan = [Reply::Piece(60_000), Reply::Piece(60_000), Reply::File];
+    let server = Server::start(&body, &plan);
+    let place = Place::new(&Entry::url(&server.url()).sha256(&body));
+    place.fetch().assert_ok();
+    place.assert_holds(&body);
+    assert_eq!(server.ranges()[2].as_deref(), Some("bytes=120000-"));
+}
+
+#[test]
+fn a_server_that_sends_another_part_than_asked_for_is_not_believed() {
+    let body = body(SIZE);
+    let plan = [Reply::Break(50_000), Reply::Shifted(10), Reply::File];
+    let server = Server::start(&body, &plan);
+    let place = Place::new(&Entry::url(&server.url()).size(SIZE).sha256(&body));
+    place.fetch().assert_ok().assert_says(&["another part"]);
+    place.assert_holds(&body);
+}
+
+#[test]
 fn a_server_that_falls_silent_is_left() {
     let body = body(SIZE);
     let server = Server::start(&body, &[Reply::Stall(70_000), Reply::File]);

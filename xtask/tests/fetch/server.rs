@@ -20,6 +20,10 @@ pub(crate) enum Reply {
     WholeBreak(usize),
     /// As `File`, but after so many bytes nothing comes any more.
     Stall(usize),
+    /// At most so many bytes from the one that a Range asks for, as a part that says so.
+    Piece(usize),
+    /// A part that begins so many bytes behind the one that a Range asks for.
+    Shifted(usize),
     /// The whole file without its length; the connection's end is the file's end.
     Unsized,
     /// A status with these headers and no body.
@@ -199,16 +203,25 @@ impl Shared {
             headers.push(("Content-Length", "0".to_owned()));
             return head(stream, 416, &headers);
         }
-        let first = wanted.unwrap_or(0);
-        if wanted.is_some() {
-            let (last, size) = (body.len() - 1, body.len());
+        let first = wanted.unwrap_or(0)
+            + match reply {
+                Reply::Shifted(count) => *count,
+                _ => 0,
+            };
+        let end = match reply {
+            Reply::Piece(count) => body.len().min(first + count),
+            _ => body.len(),
+        };
+        let partial = wanted.is_some() || end < body.len();
+        if partial {
+            let (last, size) = (end - 1, body.len());
             headers.push(("Content-Range", format!("bytes {first}-{last}/{size}")));
         }
         if !matches!(reply, Reply::Unsized) {
-            headers.push(("Content-Length", (body.len() - first).to_string()));
+            headers.push(("Content-Length", (end - first).to_string()));
         }
-        head(stream, if wanted.is_some() { 206 } else { 200 }, &headers)?;
-        let part = &body[first..];
+        head(stream, if partial { 206 } else { 200 }, &headers)?;
+        let part = &body[first..end];
         match reply {
             Reply::Break(count) | Reply::WholeBreak(count) => {
                 stream.write_all(&part[..part.len().min(*count)])
