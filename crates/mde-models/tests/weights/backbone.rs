@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use candle_core::Tensor;
-use mde_models::{ModelError, Parameters};
+use candle_core::{Device, Tensor};
+use mde_models::{ModelError, Parameters, build};
 
 use crate::common::{assert_says, named, numbered, refusal, safetensors, values};
 
@@ -106,7 +106,7 @@ fn reference(list: &str) -> Parameters {
 /// `theirs` says, and all others are as they were.
 fn check(network: &Parameters, file: &[String], encoder: &str, theirs: impl Fn(&str) -> String) {
     let mut tensors = numbered(file);
-    let counter = Tensor::new(5i64, &candle_core::Device::Cpu).unwrap();
+    let counter = Tensor::new(5i64, &Device::Cpu).unwrap();
     tensors.insert("bn1.num_batches_tracked".to_owned(), counter);
     let report = network.load_backbone(&safetensors(&tensors).path).unwrap();
     // The last two are the classifier.
@@ -212,6 +212,35 @@ fn densenet161_fits_the_encoder_of_mff() {
     check(&named(&names), &densenet161(""), "E.features.", |bare| {
         format!("features.{bare}")
     });
+}
+
+#[test]
+fn a_networks_encoder_is_filled_and_its_decoder_is_not() {
+    let built = |seed| {
+        let parameters = Parameters::new(seed, &Device::Cpu);
+        build("mff-tiny", &parameters).unwrap();
+        parameters
+    };
+    let (network, untouched, classifier) = (built(1), built(1), built(2));
+    let mut file: HashMap<String, Tensor> = classifier
+        .snapshot()
+        .unwrap()
+        .into_iter()
+        .filter_map(|(name, tensor)| Some((name.strip_prefix("E.")?.to_owned(), tensor)))
+        .collect();
+    file.insert(
+        "fc.bias".to_owned(),
+        Tensor::new(&[0f32; 1000], &Device::Cpu).unwrap(),
+    );
+    network.load_backbone(&safetensors(&file).path).unwrap();
+    for name in network.all().keys() {
+        let expected = if name.starts_with("E.") {
+            &classifier
+        } else {
+            &untouched
+        };
+        assert_eq!(values(&network, name), values(expected, name), "{name}");
+    }
 }
 
 #[test]
