@@ -7,6 +7,7 @@
 mod backbone;
 mod format;
 mod pickle;
+mod tensor_entry;
 mod torch;
 mod weight_file;
 

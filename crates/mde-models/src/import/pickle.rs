@@ -10,6 +10,8 @@ use std::collections::HashMap;
 
 use candle_core::DType;
 
+use super::tensor_entry::{Element, Storage, TensorEntry};
+
 /// A value's place.
 pub(super) type Id = usize;
 
@@ -38,33 +40,6 @@ pub(super) enum Name {
     Storage(Element),
     /// Types that say something about a tensor, such as `torch.Size`.
     Plain,
-}
-
-/// The type of a storage's elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
-    Float(DType),
-    /// Integers and flags: no network here is made of them.
-    Integer,
-}
-
-/// One file of the archive that holds the numbers of one or more tensors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Storage {
-    /// Its name, a [`Value::Text`].
-    pub(super) key: Id,
-    pub(super) element: Element,
-    /// Number of elements.
-    pub(super) len: usize,
-}
-
-/// Where a tensor's numbers lie. All of them lie inside the storage.
-#[derive(Debug)]
-pub(super) struct TensorEntry {
-    pub(super) storage: Storage,
-    pub(super) offset: usize,
-    pub(super) dims: Vec<usize>,
-    pub(super) strides: Vec<usize>,
 }
 
 /// Why a pickle is not read.
@@ -463,49 +438,6 @@ impl<'a> Machine<'a> {
             Some(sizes) => Ok(sizes),
             None => broken("a tensor's shape in the pickle is not made of sizes"),
         }
-    }
-}
-
-impl TensorEntry {
-    /// Number of elements; none if it does not fit.
-    pub(super) fn elements(&self) -> Option<usize> {
-        self.dims
-            .iter()
-            .try_fold(1usize, |product, &dim| product.checked_mul(dim))
-    }
-
-    /// True if the elements lie one behind the other in row-major order.
-    pub(super) fn is_contiguous(&self) -> bool {
-        let mut expected = 1;
-        for (&dim, &stride) in self.dims.iter().zip(&self.strides).rev() {
-            // The stride of an axis of one element says nothing.
-            if dim != 1 && stride != expected {
-                return false;
-            }
-            expected *= dim;
-        }
-        true
-    }
-
-    /// A tensor may share a storage, but has no more elements than it: PyTorch can repeat elements, files of weights do not.
-    fn lies_in_storage(&self) -> bool {
-        if self.dims.len() != self.strides.len() {
-            return false;
-        }
-        let Some(elements) = self.elements() else {
-            return false;
-        };
-        if elements == 0 {
-            return true;
-        }
-        let last = self
-            .dims
-            .iter()
-            .zip(&self.strides)
-            .try_fold(self.offset, |last, (&dim, &stride)| {
-                (dim - 1).checked_mul(stride)?.checked_add(last)
-            });
-        elements <= self.storage.len && last.is_some_and(|last| last < self.storage.len)
     }
 }
 

@@ -10,7 +10,8 @@ use candle_core::{Device, Tensor};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::pickle::{Element, Id, PickleError, TensorEntry, Value, Values};
+use super::pickle::{Id, PickleError, Value, Values};
+use super::tensor_entry::{Element, TensorEntry};
 use super::weight_file::Problem;
 
 /// Longer pickles than any checkpoint has; a tensor takes about 200 bytes of one.
