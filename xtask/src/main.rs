@@ -1,5 +1,7 @@
-//! `cargo xtask`: pipelines over the program `mde`. Links no candle, so that it builds fast and starts at once.
+//! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it builds fast and starts at
+//! once.
 
+mod fetch;
 mod mde;
 mod reproduce;
 
@@ -7,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Pipelines of the workspace.
+/// Downloads and pipelines of the workspace.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -20,11 +22,14 @@ enum Task {
     /// Train a network plain and with depth ranges assigned, evaluate, dissect and report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
+    /// Download trained weights, with resume and check, into data/weights/NAME.
+    FetchWeights(fetch::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Reproduce(experiment) => reproduce::run(experiment),
+        Task::FetchWeights(args) => fetch::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

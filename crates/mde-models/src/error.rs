@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::parameters::KeyReport;
+use crate::KeyReport;
 
 /// An error of this crate. Forward passes return [`candle_core::Error`].
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +25,29 @@ pub enum ModelError {
         known: Vec<String>,
     },
     /// A file of weights cannot be read.
-    #[error("cannot read the weights {}: {source}; the file must be whole and in the safetensors format: copy it again or train again", path.display())]
+    #[error("cannot read the weights {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
         source: candle_core::Error,
+    },
+    /// A checkpoint of PyTorch names code, or a type that weights do not need. None of it was run.
+    #[error("the weights {} were not read: their pickle names {callable}, which is no part of a tensor (nothing was run); \
+        if you trust the file, save its weights alone with PyTorch: torch.save(model.state_dict(), 'weights.pth')", path.display())]
+    UnsafePickle {
+        /// The file.
+        path: PathBuf,
+        /// The first such name.
+        callable: String,
+    },
+    /// ImageNet weights are asked for by a network without an encoder that takes them.
+    #[error("the model has no encoder for the ImageNet weights {}: none of its parameters begins with {}", path.display(), known.join(" or "))]
+    NoBackbone {
+        /// The file.
+        path: PathBuf,
+        /// The beginnings of an encoder's names.
+        known: Vec<String>,
     },
     /// The weights are those of another network.
     #[error("the weights {} are not those of this model: {report}", path.display())]

@@ -4,6 +4,8 @@ pub mod bts;
 pub mod densenet;
 pub mod encoder;
 mod error;
+mod import;
+mod key_report;
 pub mod layers;
 pub mod meter;
 pub mod mff;
@@ -15,7 +17,8 @@ pub mod resnet;
 pub mod senet;
 
 pub use error::ModelError;
-pub use parameters::{KeyReport, Parameters};
+pub use key_report::KeyReport;
+pub use parameters::Parameters;
 pub use presets::{DataFamily, Normalisation, Preset, build};
 pub use probe::{Capture, LayerInfo, NoProbe, Probe};
 

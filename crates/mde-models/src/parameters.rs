@@ -1,16 +1,12 @@
-//! The named parameters of a network: made from a seed, loaded, saved, trained.
+//! The named parameters of a network: made from a seed, saved, trained. `import` loads them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-use crate::ModelError;
 
 /// All parameters and running statistics of one network, in the order of their names.
 ///
@@ -67,46 +63,6 @@ impl Parameters {
             .iter()
             .map(|(_, var)| var.elem_count())
             .sum()
-    }
-
-    /// Reads a `.safetensors` file into the parameters.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or its names and shapes are not exactly those of the network
-    /// (`num_batches_tracked` aside); nothing is changed then.
-    pub fn load(&self, path: &Path) -> std::result::Result<KeyReport, ModelError> {
-        let tensors = candle_core::safetensors::load(path, &Device::Cpu).map_err(|source| {
-            ModelError::Unreadable {
-                path: path.to_owned(),
-                source,
-            }
-        })?;
-        self.assign(&tensors, path)
-    }
-
-    /// As [`Parameters::load`], from tensors that `origin` names.
-    ///
-    /// # Errors
-    /// See [`Parameters::load`].
-    pub fn assign(
-        &self,
-        tensors: &HashMap<String, Tensor>,
-        origin: &Path,
-    ) -> std::result::Result<KeyReport, ModelError> {
-        let vars = self.store.lock();
-        let report = KeyReport::compare(&vars, tensors);
-        if !report.is_match() {
-            return Err(ModelError::Mismatch {
-                path: origin.to_owned(),
-                report: Box::new(report),
-            });
-        }
-        for (name, var) in vars.iter() {
-            if let Some(tensor) = tensors.get(name) {
-                var.set(&tensor.to_device(var.device())?.to_dtype(var.dtype())?)?;
-            }
-        }
-        Ok(report)
     }
 
     /// The current values, copied so that later training does not change them.
@@ -200,78 +156,4 @@ fn fnv1a(name: &str) -> u64 {
 
 fn is_running_statistic(name: &str) -> bool {
     name.ends_with("running_mean") || name.ends_with("running_var")
-}
-
-/// How a file's tensors meet a network's parameters.
-#[derive(Debug, Clone, Default)]
-pub struct KeyReport {
-    /// Names that agree in both, shapes included.
-    pub matched: usize,
-    /// Parameters that the file lacks.
-    pub missing: Vec<String>,
-    /// Tensors that the network has no use for.
-    pub unexpected: Vec<String>,
-    /// Name, the network's shape, the file's shape.
-    pub shape_mismatch: Vec<(String, Vec<usize>, Vec<usize>)>,
-}
-
-impl KeyReport {
-    fn compare(vars: &BTreeMap<String, Var>, tensors: &HashMap<String, Tensor>) -> Self {
-        let mut report = Self::default();
-        for (name, var) in vars {
-            match tensors.get(name) {
-                None => report.missing.push(name.clone()),
-                Some(tensor) if tensor.dims() == var.dims() => report.matched += 1,
-                Some(tensor) => report.shape_mismatch.push((
-                    name.clone(),
-                    var.dims().to_vec(),
-                    tensor.dims().to_vec(),
-                )),
-            }
-        }
-        let unexpected = tensors.keys().filter(|name| {
-            // PyTorch counts the batches of each batch norm; nothing here uses that.
-            !vars.contains_key(*name) && !name.ends_with("num_batches_tracked")
-        });
-        report.unexpected = unexpected.cloned().collect();
-        report.unexpected.sort();
-        report
-    }
-
-    /// True if every parameter was found in its shape and nothing was left over.
-    pub fn is_match(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.shape_mismatch.is_empty()
-    }
-}
-
-impl fmt::Display for KeyReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 10;
-        write!(
-            f,
-            "{} matched, {} missing, {} unexpected, {} of another shape",
-            self.matched,
-            self.missing.len(),
-            self.unexpected.len(),
-            self.shape_mismatch.len()
-        )?;
-        let missing = self.missing.iter().map(|name| format!("missing {name}"));
-        let unexpected = self
-            .unexpected
-            .iter()
-            .map(|name| format!("unexpected {name}"));
-        let shapes = self
-            .shape_mismatch
-            .iter()
-            .map(|(name, ours, theirs)| format!("{name} is {theirs:?}, the model has {ours:?}"));
-        for line in shapes.chain(missing).chain(unexpected).take(SHOWN) {
-            write!(f, "\n  {line}")?;
-        }
-        let rest = (self.missing.len() + self.unexpected.len() + self.shape_mismatch.len())
-            .saturating_sub(SHOWN);
-        if rest > 0 {
-            write!(f, "\n  and {rest} more")?;
-        }
-        Ok(())
-    }
 }

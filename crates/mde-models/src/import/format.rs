@@ -1,0 +1,76 @@
+//! What a file is, by its first bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The formats that weights are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Safetensors,
+    /// What `torch.save` writes since PyTorch 1.6.
+    TorchZip,
+}
+
+/// How to save an old checkpoint anew.
+const RESAVE: &str = "save it again with a newer PyTorch: python -c \"import torch; \
+    torch.save(torch.load('OLD', map_location='cpu', weights_only=True), 'NEW.pth')\"";
+
+/// `torch.save` before PyTorch 1.6 begins with a pickle of this number.
+const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+/// First bytes of other files that are met in place of weights, and what to say of them.
+const OTHERS: [(&[u8], &str); 7] = [
+    (
+        b"\x80",
+        "it is a bare Python pickle, not what torch.save writes",
+    ),
+    (b"\x89HDF", "it is an HDF5 file, perhaps of Keras"),
+    (b"\x1f\x8b", "it is compressed with gzip: unpack it first"),
+    (
+        b"<",
+        "it is a web page: the download gave a page in place of the file",
+    ),
+    (
+        b"version https://git-lfs",
+        "it is a Git LFS pointer: fetch the file itself with git lfs pull",
+    ),
+    (b"PK\x05\x06", "it is an empty zip archive"),
+    (b"\x93NUMPY", "it is a NumPy array"),
+];
+
+/// The file's format, or what it is instead.
+pub(super) fn detect(path: &Path) -> io::Result<Result<Format, String>> {
+    // Enough for every mark; a tar archive has its own at 257.
+    let mut start = Vec::with_capacity(512);
+    File::open(path)?.take(512).read_to_end(&mut start)?;
+    Ok(detect_bytes(&start))
+}
+
+fn detect_bytes(start: &[u8]) -> Result<Format, String> {
+    if start.starts_with(b"PK\x03\x04") {
+        return Ok(Format::TorchZip);
+    }
+    // A safetensors file begins with the length of its header, which is JSON.
+    if start.get(8) == Some(&b'{') {
+        return Ok(Format::Safetensors);
+    }
+    if start.len() <= 8 {
+        return Err(format!("it has {} bytes: it is cut short", start.len()));
+    }
+    if start.starts_with(LEGACY) {
+        return Err(format!(
+            "it is in PyTorch's legacy format, from before version 1.6: {RESAVE}"
+        ));
+    }
+    if start.get(257..262) == Some(b"ustar") {
+        return Err(format!(
+            "it is a tar archive; if a very old PyTorch wrote it, {RESAVE}"
+        ));
+    }
+    let known = OTHERS.iter().find(|(mark, _)| start.starts_with(mark));
+    Err(match known {
+        Some((_, what)) => (*what).to_owned(),
+        None => "it is neither in the safetensors nor in PyTorch's zip format".to_owned(),
+    })
+}

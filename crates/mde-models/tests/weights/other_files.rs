@@ -1,0 +1,62 @@
+//! Files that are no weights: the message says what they are and what to do.
+
+use crate::common::{assert_says, named, refused};
+
+#[test]
+fn the_legacy_format_is_refused_with_the_line_that_converts_it() {
+    let mut legacy =
+        b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x00".to_vec();
+    legacy.resize(2000, 0);
+    let message = refused(&named(&["w"]), &legacy);
+    assert_says(
+        &message,
+        &["legacy format", "python -c", "torch.save(torch.load("],
+    );
+}
+
+#[test]
+fn other_files_are_named() {
+    let mut tar = vec![0; 1024];
+    tar[257..262].copy_from_slice(b"ustar");
+    let html = b"<!DOCTYPE html><html><title>Google Drive - Virus scan warning</title></html>";
+    for (bytes, part) in [
+        (b"".as_slice(), "0 bytes"),
+        (b"PK", "2 bytes"),
+        (html, "web page"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+            "Git LFS",
+        ),
+        (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", "gzip"),
+        (b"\x89HDF\r\n\x1a\n\x00\x00", "HDF5"),
+        (
+            b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00",
+            "bare Python pickle",
+        ),
+        (b"\x93NUMPY\x01\x00v\x00", "NumPy"),
+        (b"PK\x05\x06\x00\x00\x00\x00\x00\x00", "empty zip"),
+        (tar.as_slice(), "tar archive"),
+        (b"epoch,loss\n1,0.5\n", "neither in the safetensors nor"),
+    ] {
+        assert_says(&refused(&named(&["w"]), bytes), &[part]);
+    }
+}
+
+#[test]
+fn a_folder_or_nothing_is_an_error_that_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for path in [dir.path().to_owned(), dir.path().join("absent.pth")] {
+        let message = named(&["w"]).load(&path).unwrap_err().to_string();
+        assert_says(&message, &[&path.display().to_string()]);
+    }
+}
+
+#[test]
+fn a_safetensors_header_that_claims_too_much_is_an_error() {
+    for length in [u64::MAX, 1 << 40, 1 << 20] {
+        let mut bytes = length.to_le_bytes().to_vec();
+        bytes
+            .extend_from_slice(b"{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}");
+        refused(&named(&["w"]), &bytes);
+    }
+}

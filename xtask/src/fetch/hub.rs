@@ -1,0 +1,63 @@
+//! The Hugging Face hub: addresses, the token and the local cache, all by hf-hub.
+//!
+//! hf-hub does not transfer the file: version 0.5 goes on with a partial file without looking whether the server did,
+//! checks no hash, retries what cannot succeed, and keeps files in a layout of its own. `download` does that, for the
+//! hub and for plain addresses alike.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use hf_hub::api::sync::{Api, ApiBuilder};
+use hf_hub::{Cache, Repo, RepoType};
+
+use super::manifest::HubFile;
+
+/// The hub, as the environment has it: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`.
+pub(crate) struct Hub {
+    api: Api,
+    cache: Cache,
+    token: Option<String>,
+}
+
+impl Hub {
+    pub(crate) fn from_env() -> anyhow::Result<Self> {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        // Without either, hf-hub's cache panics.
+        if std::env::var_os("HF_HOME").is_none() && std::env::home_dir().is_none() {
+            anyhow::bail!(
+                "there is no home folder: set HF_HOME to a folder for the Hugging Face cache"
+            );
+        }
+        let cache = Cache::from_env();
+        let token = set("HF_TOKEN").or_else(|| cache.token());
+        // Downloads do not go through this agent, so it gets no token.
+        let mut builder = ApiBuilder::from_cache(cache.clone()).with_token(None);
+        if let Some(endpoint) = set("HF_ENDPOINT") {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+        }
+        let api = builder
+            .build()
+            .context("cannot set up the Hugging Face hub")?;
+        Ok(Self { api, cache, token })
+    }
+
+    /// The address of a file.
+    pub(crate) fn url(&self, file: &HubFile) -> String {
+        self.api.repo(repo(file)).url(&file.path)
+    }
+
+    /// The file, if another program has already put it into the cache.
+    pub(crate) fn cached(&self, file: &HubFile) -> Option<PathBuf> {
+        self.cache.repo(repo(file)).get(&file.path)
+    }
+
+    /// The user's token: `HF_TOKEN`, or the one that `hf auth login` has kept.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+}
+
+fn repo(file: &HubFile) -> Repo {
+    let revision = file.revision.clone();
+    Repo::with_revision(file.repository.clone(), RepoType::Model, revision)
+}

@@ -1,0 +1,89 @@
+//! Disks that fill, folders that cannot be written.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use crate::place::{Entry, Place, body, done};
+use crate::server::Server;
+
+const SIZE: usize = 300_000;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_says_what_is_missing() {
+    let body = body(SIZE);
+    let server = Server::good(&body);
+    let place = Place::new(&Entry::url(&server.url()).of(&body));
+    // Every write to this device finds the disk full.
+    fs::create_dir_all(place.out().join("net")).unwrap();
+    symlink("/dev/full", place.incomplete()).unwrap();
+    place
+        .fetch()
+        .assert_fails(&["no room", "300000 more bytes are needed", "weights/net"]);
+    assert_eq!(server.received().len(), 1);
+    assert!(!place.target().exists());
+}
+
+#[test]
+fn what_came_before_the_disk_was_full_is_kept_and_gone_on_with() {
+    let body = body(SIZE);
+    let server = Server::good(&body);
+    let place = Place::new(&Entry::url(&server.url()).of(&body));
+    // A limit on the size of files, in blocks of 512 or 1024 bytes, fails like a full disk where its signal is ignored.
+    let inner = place.command(&["net"]);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\""])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    done(limited.output().unwrap()).assert_fails(&["no room", "more bytes are needed"]);
+    let kept = fs::read(place.incomplete()).unwrap();
+    assert!(
+        kept.len() >= 200 * 512 && kept.len() < SIZE,
+        "{}",
+        kept.len()
+    );
+    assert_eq!(kept, &body[..kept.len()]);
+    place.fetch().assert_ok();
+    place.assert_holds(&body);
+    assert_eq!(server.ranges()[1], Some(format!("bytes={}-", kept.len())));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
+    let body = body(100);
+    let server = Server::good(&body);
+    let place = Place::new(&Entry::url(&server.url()).of(&body));
+    fs::write(place.out(), b"a file where the folder should be").unwrap();
+    place
+        .fetch()
+        .assert_fails(&["cannot make the folder", "weights/net"]);
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn a_read_only_folder_is_an_error_that_names_it() {
+    let body = body(100);
+    let server = Server::good(&body);
+    let place = Place::new(&Entry::url(&server.url()).of(&body));
+    let folder = place.out();
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.join("probe"), b"").is_ok() {
+        println!("skipped: this user may write anywhere");
+        return;
+    }
+    place
+        .fetch()
+        .assert_fails(&["cannot make the folder", "weights/net"]);
+    assert!(server.received().is_empty());
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+}
