@@ -110,11 +110,10 @@ impl DepthMap {
 
     /// The given rows and columns, which must lie inside.
     pub(crate) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
-        let metres = rows
-            .clone()
-            .flat_map(|row| &self.metres[row * self.width..][columns.clone()])
-            .copied()
-            .collect();
+        let mut metres = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows.clone() {
+            metres.extend_from_slice(&self.metres[row * self.width..][columns.clone()]);
+        }
         Self {
             height: rows.len(),
             width: columns.len(),

@@ -27,21 +27,24 @@ impl Rotation {
         }
     }
 
-    /// Input position (x, y) that output pixel (x, y) shows, or None outside the frame. Pixel i
-    /// covers [i - 0.5, i + 0.5).
-    fn source(&self, x: usize, y: usize) -> Option<(f32, f32)> {
-        let (cx, cy) = (
-            (self.width as f32 - 1.0) / 2.0,
-            (self.height as f32 - 1.0) / 2.0,
-        );
-        let (dx, dy) = (x as f32 - cx, y as f32 - cy);
-        let sx = self.cos * dx - self.sin * dy + cx;
-        let sy = self.sin * dx + self.cos * dy + cy;
-        let inside = sx >= -0.5
-            && sy >= -0.5
-            && sx < self.width as f32 - 0.5
-            && sy < self.height as f32 - 0.5;
-        inside.then_some((sx, sy))
+    /// Input positions (x, y) that the output pixels of row `y` show, or None outside the frame. Pixel i covers
+    /// [i - 0.5, i + 0.5).
+    #[inline(always)]
+    fn sources(
+        &self,
+        y: usize,
+        columns: &Range<usize>,
+    ) -> impl Iterator<Item = Option<(f32, f32)>> + use<> {
+        let (width, height) = (self.width as f32, self.height as f32);
+        let (cx, cy) = ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+        let (sin, cos, dy) = (self.sin, self.cos, y as f32 - cy);
+        columns.clone().map(move |x| {
+            let dx = x as f32 - cx;
+            let sx = cos * dx - sin * dy + cx;
+            let sy = sin * dx + cos * dy + cy;
+            let inside = sx >= -0.5 && sy >= -0.5 && sx < width - 0.5 && sy < height - 0.5;
+            inside.then_some((sx, sy))
+        })
     }
 
     /// The given rows and columns of the rotated picture: bilinear, between the four nearest pixels; beyond the
@@ -56,8 +59,8 @@ impl Rotation {
         let mut to = RgbImage::new(columns.len() as u32, rows.len() as u32);
         let mut out = to.chunks_exact_mut(3);
         for y in rows.clone() {
-            for (x, pixel) in columns.clone().zip(&mut out) {
-                if let Some((sx, sy)) = self.source(x, y) {
+            for (source, pixel) in self.sources(y, columns).zip(&mut out) {
+                if let Some((sx, sy)) = source {
                     self.bilinear(pixels, sx, sy, pixel);
                 }
             }
@@ -74,8 +77,8 @@ impl Rotation {
     ) -> DepthMap {
         let mut metres = Vec::with_capacity(rows.len() * columns.len());
         for y in rows.clone() {
-            metres.extend(columns.clone().map(|x| match self.source(x, y) {
-                // The cast floors: sx + 0.5 >= 0.
+            metres.extend(self.sources(y, columns).map(|source| match source {
+                // The casts floor, for sx + 0.5 >= 0, and only rounding can reach the frame's far side.
                 Some((sx, sy)) => {
                     let column = ((sx + 0.5) as usize).min(self.width - 1);
                     let row = ((sy + 0.5) as usize).min(self.height - 1);
@@ -91,20 +94,29 @@ impl Rotation {
         }
     }
 
+    #[inline(always)]
     fn bilinear(&self, pixels: &[u8], x: f32, y: f32, to: &mut [u8]) {
+        /// Weights are whole numbers of 1 / ONE: two of them and a level fit 32 bits.
+        const ONE: u32 = 2048;
         let (x, y) = (x.max(0.0), y.max(0.0));
-        let (left, top) = (x as usize, y as usize);
-        let right = (left + 1).min(self.width - 1);
-        let bottom = (top + 1).min(self.height - 1);
-        let (wx, wy) = (x - left as f32, y - top as f32);
-        let corner = |x: usize, y: usize| &pixels[(y * self.width + x) * 3..][..3];
-        let (a, b) = (corner(left, top), corner(right, top));
-        let (c, d) = (corner(left, bottom), corner(right, bottom));
+        let (left, top) = (x as u32, y as u32);
+        let wx = ((x - left as f32) * ONE as f32) as u32;
+        let wy = ((y - top as f32) * ONE as f32) as u32;
+        let (left, top) = (left as usize, top as usize);
+        let right = if left + 1 < self.width { 3 } else { 0 };
+        let down = if top + 1 < self.height {
+            3 * self.width
+        } else {
+            0
+        };
+        let at = (top * self.width + left) * 3;
+        let upper = &pixels[at..at + right + 3];
+        let lower = &pixels[at + down..at + down + right + 3];
+        let between =
+            |row: &[u8], i: usize| u32::from(row[i]) * (ONE - wx) + u32::from(row[i + right]) * wx;
         for (i, value) in to.iter_mut().enumerate() {
-            let [a, b, c, d] = [a[i], b[i], c[i], d[i]].map(f32::from);
-            let upper = a + (b - a) * wx;
-            let lower = c + (d - c) * wx;
-            *value = (upper + (lower - upper) * wy + 0.5) as u8;
+            let sum = between(upper, i) * (ONE - wy) + between(lower, i) * wy;
+            *value = ((sum + ONE * ONE / 2) / (ONE * ONE)) as u8;
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
 //! | `meter` | METER: which pixels targets are, colours |
 //! | `loader` | order, resume, errors, stopping |
+//! | `rendered` | what `mde-scenes` writes, read and transformed |
 //! | `real_data` | real NYUv2 frames; skipped where there are none |
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -18,4 +19,5 @@ mod lists;
 mod loader;
 mod meter;
 mod real_data;
+mod rendered;
 mod transforms;
