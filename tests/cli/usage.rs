@@ -12,8 +12,8 @@ fn wrong_usage_ends_with_status_2() {
         ("train --data rooms:rooms", &["--out"]),
         ("train --data rooms --out run", &["nyu:DIR", "rooms:DIR"]),
         (
-            "train --data kitti:rooms --out run",
-            &["nyu:DIR", "rooms:DIR"],
+            "train --data kitchens:rooms --out run",
+            &["nyu:DIR", "rooms:DIR", "kitti:DIR", "streets:DIR"],
         ),
         ("train --data rooms: --out run", &["nyu:DIR", "rooms:DIR"]),
         (
@@ -50,6 +50,7 @@ fn help_and_version_go_to_stdout() {
     for command in [
         "",
         "render rooms ",
+        "render streets ",
         "train ",
         "evaluate ",
         "dissect ",

@@ -10,7 +10,8 @@ use mde_models::Preset;
 /// The data set of a command.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataArgs {
-    /// The data set: nyu:DIR (NYU Depth V2 in the paper's layout) or rooms:DIR (rendered by `mde render rooms`).
+    /// The data set: nyu:DIR (NYU Depth V2 in the paper's layout), rooms:DIR (rendered by `mde render rooms`),
+    /// kitti:DIR (KITTI with the paper's lists) or streets:DIR (rendered by `mde render streets`).
     #[arg(long, value_name = "KIND:DIR")]
     pub(crate) data: DataSpec,
     /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm or u16/256.

@@ -17,8 +17,8 @@ pub struct ExampleBatch {
     pub depths: Vec<f32>,
     /// (h, w).
     pub depth_size: (usize, usize),
-    /// Focal lengths in pixels, B of them.
-    pub focals: Vec<Option<f32>>,
+    /// Focal lengths in pixels, B of them, if the examples have any.
+    pub focals: Option<Vec<f32>>,
     /// Pictures `[h, w, 3]` beside the targets: B of them from an evaluation transform; empty if
     /// any example has none.
     pub rgb: Vec<Vec<u8>>,
@@ -38,11 +38,12 @@ impl ExampleBatch {
     /// Puts examples one after another.
     ///
     /// # Errors
-    /// Examples of different sizes.
+    /// Examples of different sizes, or of which only some have a focal length.
     pub fn collate(examples: Vec<Example>) -> Result<Self, DatasetError> {
         let (image_size, depth_size) = examples.first().map_or(((0, 0), (0, 0)), |first| {
             (first.image_size, first.depth.size())
         });
+        let first_has_focal = examples.first().is_some_and(|first| first.focal.is_some());
         let count = examples.len();
         let mut batch = Self {
             ids: Vec::with_capacity(count),
@@ -50,17 +51,26 @@ impl ExampleBatch {
             image_size,
             depths: Vec::with_capacity(count * depth_size.0 * depth_size.1),
             depth_size,
-            focals: Vec::with_capacity(count),
+            focals: first_has_focal.then(|| Vec::with_capacity(count)),
             rgb: Vec::new(),
         };
         for example in examples {
+            let found = example.focal.is_some();
+            if found != first_has_focal {
+                return Err(DatasetError::MixedFocals {
+                    id: example.id,
+                    found,
+                });
+            }
             same_size(&example.id, "image", image_size, example.image_size)?;
             same_size(&example.id, "depth", depth_size, example.depth.size())?;
             batch.ids.push(example.id);
             batch.images.extend(example.image);
             batch.depths.extend(example.depth.metres);
-            batch.focals.push(example.focal);
             batch.rgb.extend(example.rgb);
+            if let (Some(focals), Some(focal)) = (&mut batch.focals, example.focal) {
+                focals.push(focal);
+            }
         }
         if batch.rgb.len() < count {
             batch.rgb.clear();
@@ -78,6 +88,17 @@ impl ExampleBatch {
         let (height, width) = self.depth_size;
         let depths = Tensor::from_slice(&self.depths, (self.len(), 1, height, width), device)?;
         Ok((images, depths))
+    }
+
+    /// Focal lengths `[B]` in pixels, f32, for networks that need them; None if the data set gives none.
+    ///
+    /// # Errors
+    /// Whatever the device answers.
+    pub fn focal_tensor(&self, device: &Device) -> candle_core::Result<Option<Tensor>> {
+        let focals = self.focals.as_deref();
+        focals
+            .map(|f| Tensor::from_slice(f, f.len(), device))
+            .transpose()
     }
 }
 

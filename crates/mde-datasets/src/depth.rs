@@ -41,13 +41,79 @@ impl DepthMap {
         }
     }
 
-    /// The given rows and columns, which must lie inside.
-    pub(crate) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+    /// Resizes a sparse map without losing what a plain nearest neighbour would skip: each output pixel takes, of
+    /// the measured depths in the box of input pixels that it covers, the one nearest to the pixel that
+    /// [`resize_nearest`](Self::resize_nearest) takes (of equally near ones the first by row, then by column); 0
+    /// where the box holds none. Where everything was measured the two are equal. Depths are never mixed.
+    ///
+    /// Output row i covers the input rows from floor(i * scale) to below ceil((i + 1) * scale), columns likewise.
+    ///
+    /// # Panics
+    /// If the map has no pixels but the result should have some.
+    pub fn resize_nearest_valid(&self, height: usize, width: usize) -> Self {
+        if (height, width) == self.size() {
+            return self.clone();
+        }
+        let columns: Vec<Reach> = reaches(self.width, width);
+        let mut metres = Vec::with_capacity(height * width);
+        for rows in reaches(self.height, height) {
+            metres.extend(
+                columns
+                    .iter()
+                    .map(|columns| self.nearest_valid(&rows, columns)),
+            );
+        }
+        Self {
+            height,
+            width,
+            metres,
+        }
+    }
+
+    /// The measured depth nearest to the middle of a box, or 0.
+    fn nearest_valid(&self, rows: &Reach, columns: &Reach) -> f32 {
+        let middle = self.metres[rows.middle * self.width + columns.middle];
+        if middle > 0.0 {
+            return middle;
+        }
+        let (mut best, mut nearest) = (0.0, usize::MAX);
+        for row in rows.covered.clone() {
+            let down = row.abs_diff(rows.middle).pow(2);
+            for column in columns.covered.clone() {
+                let metres = self.metres[row * self.width + column];
+                let distance = down + column.abs_diff(columns.middle).pow(2);
+                if metres > 0.0 && distance < nearest {
+                    (best, nearest) = (metres, distance);
+                }
+            }
+        }
+        best
+    }
+
+    /// Every second row and column, from the first on: half the size, rounded up.
+    pub fn every_second(&self) -> Self {
+        let rows = (0..self.height).step_by(2);
         let metres = rows
-            .clone()
-            .flat_map(|row| &self.metres[row * self.width..][columns.clone()])
+            .flat_map(|row| {
+                self.metres[row * self.width..][..self.width]
+                    .iter()
+                    .step_by(2)
+            })
             .copied()
             .collect();
+        Self {
+            height: self.height.div_ceil(2),
+            width: self.width.div_ceil(2),
+            metres,
+        }
+    }
+
+    /// The given rows and columns, which must lie inside.
+    pub(crate) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let mut metres = Vec::with_capacity(rows.len() * columns.len());
+        for row in rows.clone() {
+            metres.extend_from_slice(&self.metres[row * self.width..][columns.clone()]);
+        }
         Self {
             height: rows.len(),
             width: columns.len(),
@@ -63,6 +129,24 @@ impl DepthMap {
                 .for_each(<[f32]>::reverse);
         }
     }
+}
+
+/// What an output row or column covers of the input's.
+struct Reach {
+    covered: Range<usize>,
+    /// The one that nearest neighbour takes.
+    middle: usize,
+}
+
+fn reaches(from: usize, to: usize) -> Vec<Reach> {
+    nearest_indices(from, to)
+        .into_iter()
+        .enumerate()
+        .map(|(i, middle)| Reach {
+            covered: i * from / to..((i + 1) * from).div_ceil(to),
+            middle,
+        })
+        .collect()
 }
 
 /// Input index of each of `to` output indices, floor((i + 0.5) * from / to), in exact integers.
@@ -98,7 +182,57 @@ mod tests {
         assert_eq!(map.crop(1..2, 1..3).metres, [5.0, 6.0]);
     }
 
+    #[test]
+    fn a_sparse_map_keeps_the_measurement_nearest_to_the_middle() {
+        let mut map = DepthMap {
+            height: 4,
+            width: 8,
+            metres: vec![0.0; 32],
+        };
+        assert_eq!(map.resize_nearest_valid(1, 2).metres, [0.0, 0.0]);
+        // Pixel (2, 2) is the middle of the left box: (3, 1) is nearer to it than (0, 2), and (1, 2) nearer still.
+        for (row, column, expected) in [(0, 2, 1.0), (3, 1, 2.0), (1, 2, 3.0), (2, 2, 4.0)] {
+            map.metres[row * 8 + column] = expected;
+            assert_eq!(map.resize_nearest_valid(1, 2).metres, [expected, 0.0]);
+        }
+        // Of (2, 5) and (1, 6), as far from (2, 6), the upper one.
+        (map.metres[2 * 8 + 5], map.metres[8 + 6]) = (5.0, 6.0);
+        assert_eq!(map.resize_nearest_valid(1, 2).metres, [4.0, 6.0]);
+        assert_eq!(map.resize_nearest(1, 2).metres, [4.0, 0.0]);
+    }
+
+    #[test]
+    fn every_second_pixel_starts_with_the_first() {
+        let map = DepthMap {
+            height: 3,
+            width: 4,
+            metres: (0..12).map(|i| i as f32).collect(),
+        };
+        let half = map.every_second();
+        assert_eq!(half.size(), (2, 2));
+        assert_eq!(half.metres, [0.0, 2.0, 8.0, 10.0]);
+    }
+
     proptest! {
+        #[test]
+        fn a_full_map_is_resized_as_by_nearest_neighbour(
+            h in 1usize..13, w in 1usize..13, to_h in 1usize..20, to_w in 1usize..20,
+        ) {
+            let map = DepthMap { height: h, width: w, metres: (0..h * w).map(|i| i as f32 + 1.0).collect() };
+            prop_assert_eq!(map.resize_nearest_valid(to_h, to_w), map.resize_nearest(to_h, to_w));
+        }
+
+        #[test]
+        fn shrinking_a_sparse_map_loses_no_region(h in 4usize..30, w in 4usize..30, at in 0usize..900) {
+            let mut map = DepthMap { height: h, width: w, metres: vec![0.0; h * w] };
+            let at = at % (h * w);
+            map.metres[at] = 7.0;
+            let (to_h, to_w) = (h.div_ceil(4), w.div_ceil(3));
+            let small = map.resize_nearest_valid(to_h, to_w);
+            let (row, column) = ((at / w) * to_h / h, (at % w) * to_w / w);
+            prop_assert_eq!(small.metres[row * to_w + column], 7.0);
+        }
+
         #[test]
         fn nearest_invents_no_depth(h in 1usize..9, w in 1usize..9, to_h in 1usize..20, to_w in 1usize..20) {
             let metres: Vec<f32> = (0..h * w).map(|i| if i % 3 == 0 { 0.0 } else { i as f32 }).collect();

@@ -20,19 +20,31 @@ pub enum DatasetError {
         lists: Vec<String>,
     },
     /// The list file does not exist.
-    #[error("no list of samples: {} does not exist; expected a CSV file with lines `rgb,depth[,focal]`", join_or(.tried))]
+    #[error("no list of samples: {} does not exist; expected a file with lines {expected}", join_or(.tried))]
     MissingList {
         /// Every file that would have done.
         tried: Vec<PathBuf>,
+        /// What its lines should be.
+        expected: &'static str,
     },
     /// The list file has no lines.
-    #[error("{}: the list is empty; expected lines `rgb,depth[,focal]`", .list.display())]
+    #[error("{}: the list is empty; expected lines {expected}", .list.display())]
     EmptyList {
         /// The list file.
         list: PathBuf,
+        /// What its lines should be.
+        expected: &'static str,
     },
-    /// A line of the list is not `rgb,depth[,focal]`.
-    #[error("{}, line {line}: {reason}; expected `rgb,depth[,focal]` with paths relative to the data folder", .list.display())]
+    /// Every line of a KITTI list has `None` for its depth.
+    #[error("{}: all {images} images are listed without depth (`None`); use a list with ground truth", .list.display())]
+    NoDepthListed {
+        /// The list file.
+        list: PathBuf,
+        /// How many lines there are.
+        images: usize,
+    },
+    /// A line of the list does not have the list's form.
+    #[error("{}, line {line}: {reason}; expected {expected}", .list.display())]
     MalformedLine {
         /// The list file.
         list: PathBuf,
@@ -40,17 +52,22 @@ pub enum DatasetError {
         line: u64,
         /// What is wrong with it.
         reason: String,
+        /// What it should be.
+        expected: &'static str,
     },
     /// Files that the list names are not there.
     #[error(
-        "{}: {count} of the listed files are missing under {}: {}{}; check the folder, or remove the lines",
-        .list.display(), .root.display(), .first.join(", "), if *.count > .first.len() { ", ..." } else { "" }
+        "{}: {count} of the listed files are missing under {}{}: {}{}; check the folder, or remove the lines",
+        .list.display(), .root.display(), and_below(.also_in), .first.join(", "),
+        if *.count > .first.len() { ", ..." } else { "" }
     )]
     MissingFiles {
         /// The list file.
         list: PathBuf,
         /// The folder that the list's paths are relative to.
         root: PathBuf,
+        /// Folders in it in which the files were looked for as well.
+        also_in: Vec<&'static str>,
         /// The first ten missing files, in the list's order, as the list writes them.
         first: Vec<String>,
         /// How many are missing in all.
@@ -130,21 +147,36 @@ pub enum DatasetError {
     #[error("unknown depth encoding `{0}`; expected u8/25.5, u16-mm or u16/256")]
     UnknownEncoding(String),
     /// A data specification has an unknown form.
-    #[error("`{0}` does not name a data set; expected nyu:DIR or rooms:DIR")]
+    #[error(
+        "`{0}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR"
+    )]
     UnknownData(String),
     /// An image is too small in one direction for the transform's crop.
-    #[error("{id}: a crop of {} does not fit into the image, which is {} after its shorter side was resized (height x width)", by(.crop), by(.resized))]
+    #[error("{id}: a crop of {} does not fit into the image, which is {} where it is to be cropped (height x width)", by(.crop), by(.found))]
     CropDoesNotFit {
         /// The sample.
         id: String,
-        /// Its size after resizing.
-        resized: (usize, usize),
+        /// Its size where the crop is taken: for MFF after its shorter side was resized.
+        found: (usize, usize),
         /// The crop.
         crop: (usize, usize),
     },
-    /// A transform was given a geometry with a side of 0.
-    #[error("a transform's sides must be at least 1, got {0:?}")]
-    EmptyGeometry(crate::MffGeometry),
+    /// The image does not have the shape of an NYUv2 frame, from which BTS cuts a border.
+    #[error("{id}: the image is {}, expected a 4:3 frame such as 480x640 (height x width): this is BTS's recipe for NYU Depth V2", by(.found))]
+    NotAnNyuFrame {
+        /// The sample.
+        id: String,
+        /// Its size.
+        found: (usize, usize),
+    },
+    /// A transform's sizes have a side of 0 or do not fit into each other.
+    #[error("{reason}, got {geometry}")]
+    BadGeometry {
+        /// What is wrong with the sizes.
+        reason: &'static str,
+        /// The sizes.
+        geometry: String,
+    },
     /// An option of the loader is out of range.
     #[error("loader: {option} = {value}: {reason}")]
     LoaderOption {
@@ -167,6 +199,14 @@ pub enum DatasetError {
         /// This example's size.
         found: (usize, usize),
     },
+    /// A transform gave focal lengths to some examples of a batch and none to others.
+    #[error("{id}: {} focal length, unlike the first of its batch; a transform must give it always or never", if *.found { "has a" } else { "has no" })]
+    MixedFocals {
+        /// The sample.
+        id: String,
+        /// Whether it has one.
+        found: bool,
+    },
     /// A loader thread could not be started.
     #[error("loader: cannot start a worker thread: {source}; use fewer workers")]
     SpawnWorker {
@@ -185,6 +225,13 @@ pub enum DatasetError {
 
 fn by(size: &(usize, usize)) -> String {
     format!("{}x{}", size.0, size.1)
+}
+
+fn and_below(folders: &[&str]) -> String {
+    if folders.is_empty() {
+        return String::new();
+    }
+    format!(" (and its {})", folders.join(", "))
 }
 
 fn join_or(paths: &[PathBuf]) -> String {

@@ -1,12 +1,13 @@
-//! A list of RGB-D pairs on disk: parsing, checking, loading, fingerprint, mean depth.
+//! A list of RGB-D pairs on disk: opening, checking, loading, fingerprint, mean depth.
 
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::{DatasetError, DepthEncoding, DepthMap, decode};
+use crate::lines::{self, Entry, ListFormat};
+use crate::{DatasetError, DepthEncoding, DepthMap, decode, kitti};
 
 /// How many missing files an error names.
 const MISSING_NAMED: usize = 10;
@@ -27,28 +28,32 @@ pub struct Sample {
 
 /// A list of RGB-D pairs whose files were all present when it was opened.
 ///
-/// The list is CSV without a header: `rgb,depth` or `rgb,depth,focal`, paths relative to the data
-/// folder. Absolute paths and `..` are refused: ids, and with them all results, would depend on the
-/// machine, and the folder with its fingerprint would no longer be the whole data set. Link a
-/// foreign folder into the data folder instead. A line may occur twice (oversampling).
+/// Paths are relative to the data folder. Absolute paths and `..` are refused: ids, and with them all results, would
+/// depend on the machine, and the folder with its fingerprint would no longer be the whole data set. Link a foreign
+/// folder into the data folder instead. A line may occur twice (oversampling). Focal lengths are given on all lines or
+/// on none.
 #[derive(Debug, Clone)]
 pub struct RgbdList {
     root: PathBuf,
     list: PathBuf,
     encoding: DepthEncoding,
-    entries: Vec<Entry>,
+    max_depth: f32,
+    pairs: Vec<Pair>,
+    without_depth: usize,
 }
 
+/// A line of the list, with its files found.
 #[derive(Debug, Clone)]
-struct Entry {
+struct Pair {
     id: String,
-    rgb: String,
-    depth: String,
+    rgb: PathBuf,
+    depth: PathBuf,
     focal: Option<f32>,
 }
 
 impl RgbdList {
-    /// Reads a list and looks for every file that it names.
+    /// Reads a list of indoor pairs and looks for every file that it names: CSV without a header, `rgb,depth` or
+    /// `rgb,depth,focal`. Depths beyond 10 m do not count in [`mean_depth`].
     ///
     /// `list` is the list's own path, not relative to `root`.
     ///
@@ -56,24 +61,59 @@ impl RgbdList {
     /// A list that is missing, unreadable, empty or malformed (with the line), or files that are
     /// missing (how many, and the first ten).
     pub fn open(root: &Path, list: &Path, encoding: DepthEncoding) -> Result<Self, DatasetError> {
+        Self::read_list(root, list, ListFormat::Csv, encoding, MAX_INDOOR_DEPTH)
+    }
+
+    /// Reads a KITTI list and looks for every file that it names: lines `rgb depth focal`, separated by blanks. Lines
+    /// with `None` for their depth, as BTS's lists have, are left out and counted. Depths beyond 80 m do not count in
+    /// [`mean_depth`].
+    ///
+    /// Colour images are looked for under `root` and `root/raw_data`; depth maps under `root`,
+    /// `root/data_depth_annotated` and the `train` and `val` in that, with or without the date that the listed path
+    /// begins with.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); a list whose every line has `None` for its depth.
+    pub fn open_kitti(
+        root: &Path,
+        list: &Path,
+        encoding: DepthEncoding,
+    ) -> Result<Self, DatasetError> {
+        Self::read_list(root, list, ListFormat::Kitti, encoding, MAX_KITTI_DEPTH)
+    }
+
+    fn read_list(
+        root: &Path,
+        list: &Path,
+        format: ListFormat,
+        encoding: DepthEncoding,
+        max_depth: f32,
+    ) -> Result<Self, DatasetError> {
         if !list.exists() {
             return Err(DatasetError::MissingList {
                 tried: vec![list.to_owned()],
+                expected: format.expected(),
             });
         }
-        let entries = parse(list, &read(list)?)?;
-        if entries.is_empty() {
-            return Err(DatasetError::EmptyList {
-                list: list.to_owned(),
+        let parsed = lines::parse(list, &read(list)?, format)?;
+        if parsed.entries.is_empty() {
+            let list = list.to_owned();
+            return Err(match parsed.without_depth {
+                0 => DatasetError::EmptyList {
+                    list,
+                    expected: format.expected(),
+                },
+                images => DatasetError::NoDepthListed { list, images },
             });
         }
         let opened = Self {
             root: root.to_owned(),
             list: list.to_owned(),
             encoding,
-            entries,
+            max_depth,
+            pairs: find_files(root, list, parsed.entries, format)?,
+            without_depth: parsed.without_depth,
         };
-        opened.check_files()?;
         tracing::debug!(list = %list.display(), pairs = opened.len(), %encoding, "opened");
         Ok(opened)
     }
@@ -81,7 +121,7 @@ impl RgbdList {
     /// Number of pairs; at least 1.
     #[allow(clippy::len_without_is_empty)] // an empty list does not open
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.pairs.len()
     }
 
     /// The folder that the list's paths are relative to.
@@ -94,6 +134,16 @@ impl RgbdList {
         &self.list
     }
 
+    /// Lines that were left out, since they have `None` for their depth.
+    pub fn without_depth(&self) -> usize {
+        self.without_depth
+    }
+
+    /// The largest depth that counts in [`mean_depth`], in metres.
+    pub fn max_depth(&self) -> f32 {
+        self.max_depth
+    }
+
     /// How the depth files write metres.
     pub fn encoding(&self) -> DepthEncoding {
         self.encoding
@@ -104,7 +154,7 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn id(&self, index: usize) -> &str {
-        &self.entries[index].id
+        &self.pairs[index].id
     }
 
     /// Reads pair `index`.
@@ -116,17 +166,17 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load(&self, index: usize) -> Result<Sample, DatasetError> {
-        let entry = &self.entries[index];
-        let path = self.root.join(&entry.rgb);
+        let pair = &self.pairs[index];
+        let path = self.root.join(&pair.rgb);
         let rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        same_size(path, rgb_size, self.root.join(&entry.depth), depth.size())?;
+        same_size(path, rgb_size, self.root.join(&pair.depth), depth.size())?;
         Ok(Sample {
-            id: entry.id.clone(),
+            id: pair.id.clone(),
             rgb,
             depth,
-            focal: entry.focal,
+            focal: pair.focal,
         })
     }
 
@@ -137,10 +187,10 @@ impl RgbdList {
     /// As [`load`](Self::load), for the first pair in the list's order that is at fault.
     pub fn check(&self) -> Result<(), DatasetError> {
         let faults: Vec<Result<(), DatasetError>> = self
-            .entries
+            .pairs
             .par_iter()
-            .map(|entry| {
-                let (rgb, depth) = (self.root.join(&entry.rgb), self.root.join(&entry.depth));
+            .map(|pair| {
+                let (rgb, depth) = (self.root.join(&pair.rgb), self.root.join(&pair.depth));
                 let rgb_size = decode::rgb_size(&rgb)?;
                 let depth_size = decode::depth_size(&depth, self.encoding)?;
                 same_size(rgb, rgb_size, depth, depth_size)
@@ -157,7 +207,7 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
-        decode::read_depth(&self.root.join(&self.entries[index].depth), self.encoding)
+        decode::read_depth(&self.root.join(&self.pairs[index].depth), self.encoding)
     }
 
     /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list and
@@ -166,7 +216,11 @@ impl RgbdList {
     /// # Errors
     /// A file that cannot be read.
     pub fn fingerprint(&self) -> Result<String, DatasetError> {
-        let files: Vec<&str> = self.files().collect();
+        let files: Vec<&Path> = self
+            .pairs
+            .iter()
+            .flat_map(|pair| [pair.rgb.as_path(), pair.depth.as_path()])
+            .collect();
         let hashes: Vec<blake3::Hash> = files
             .par_iter()
             .map(|file| Ok(blake3::hash(&read(&self.root.join(file))?)))
@@ -180,40 +234,61 @@ impl RgbdList {
         }
         Ok(hasher.finalize().to_hex().to_string())
     }
-
-    /// Every file of the list, as the list writes it.
-    fn files(&self) -> impl Iterator<Item = &str> {
-        self.entries
-            .iter()
-            .flat_map(|entry| [entry.rgb.as_str(), entry.depth.as_str()])
-    }
-
-    fn check_files(&self) -> Result<(), DatasetError> {
-        let files: Vec<&str> = self.files().collect();
-        let missing: Vec<&str> = files
-            .into_par_iter()
-            .filter(|file| !self.root.join(file).is_file())
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        Err(DatasetError::MissingFiles {
-            list: self.list.clone(),
-            root: self.root.clone(),
-            first: missing
-                .iter()
-                .take(MISSING_NAMED)
-                .map(|&file| file.to_owned())
-                .collect(),
-            count: missing.len(),
-        })
-    }
 }
 
-/// Depths beyond this are left out of [`mean_depth`], in metres: the range of indoor data.
-pub const MAX_MEAN_DEPTH: f32 = 10.0;
+/// Looks for both files of every line.
+fn find_files(
+    root: &Path,
+    list: &Path,
+    entries: Vec<Entry>,
+    format: ListFormat,
+) -> Result<Vec<Pair>, DatasetError> {
+    let as_listed = |path: &str| root.join(path).is_file().then(|| PathBuf::from(path));
+    let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
+        .par_iter()
+        .map(|Entry { rgb, depth, .. }| match format {
+            ListFormat::Csv => (as_listed(rgb), as_listed(depth)),
+            ListFormat::Kitti => (kitti::find_rgb(root, rgb), kitti::find_depth(root, depth)),
+        })
+        .collect();
+    let (mut pairs, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
+    for (entry, files) in entries.into_iter().zip(found) {
+        match files {
+            (Some(rgb), Some(depth)) => pairs.push(Pair {
+                id: entry.id,
+                rgb,
+                depth,
+                focal: entry.focal,
+            }),
+            (rgb, depth) => {
+                missing.extend(rgb.is_none().then_some(entry.rgb));
+                missing.extend(depth.is_none().then_some(entry.depth));
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(pairs);
+    }
+    let count = missing.len();
+    missing.truncate(MISSING_NAMED);
+    Err(DatasetError::MissingFiles {
+        list: list.to_owned(),
+        root: root.to_owned(),
+        also_in: match format {
+            ListFormat::Csv => Vec::new(),
+            ListFormat::Kitti => [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat(),
+        },
+        first: missing,
+        count,
+    })
+}
 
-/// Mean over all valid depths (0 < d <= 10 m) of all images of a list, in metres: every pixel
+/// The range of indoor data, in metres.
+const MAX_INDOOR_DEPTH: f32 = 10.0;
+/// The range in which KITTI is evaluated, in metres.
+const MAX_KITTI_DEPTH: f32 = 80.0;
+
+/// Mean over all valid depths (0 < d <= [`RgbdList::max_depth`]) of all images of a list, in metres: every pixel
 /// counts once. The answer of the constant predictor that a network has to beat.
 ///
 /// Sums are f64 per image and added in the list's order: the same on any number of threads.
@@ -228,7 +303,7 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
             let valid = depth
                 .metres
                 .iter()
-                .filter(|&&d| d > 0.0 && d <= MAX_MEAN_DEPTH);
+                .filter(|&&d| d > 0.0 && d <= list.max_depth);
             Ok(valid.fold((0.0, 0), |(sum, count), &d| (sum + f64::from(d), count + 1)))
         })
         .collect::<Result<_, DatasetError>>()?;
@@ -239,7 +314,7 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         return Err(DatasetError::NoValidDepth {
             list: list.list.clone(),
             images: list.len(),
-            max: MAX_MEAN_DEPTH,
+            max: list.max_depth,
         });
     }
     Ok(sum / count as f64)
@@ -267,83 +342,4 @@ fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
         path: path.to_owned(),
         source,
     })
-}
-
-fn parse(list: &Path, text: &[u8]) -> Result<Vec<Entry>, DatasetError> {
-    let malformed = |line: u64, reason: String| DatasetError::MalformedLine {
-        list: list.to_owned(),
-        line,
-        reason,
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true) // wrong field counts are reported below, with what was expected
-        .trim(csv::Trim::All)
-        .from_reader(text);
-    let mut entries = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| {
-            malformed(
-                error.position().map_or(0, csv::Position::line),
-                "not UTF-8 text".to_owned(),
-            )
-        })?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let entry = parse_line(&record).map_err(|reason| malformed(line, reason))?;
-        entries.push(entry);
-    }
-    Ok(entries)
-}
-
-fn parse_line(record: &csv::StringRecord) -> Result<Entry, String> {
-    if !(2..=3).contains(&record.len()) {
-        return Err(match record.len() {
-            1 => format!("1 field (`{}`)", &record[0]),
-            n => format!("{n} fields"),
-        });
-    }
-    let rgb = inside(&record[0])?;
-    let depth = inside(&record[1])?;
-    let focal = match record.get(2) {
-        None => None,
-        Some(text) => match text.parse::<f32>() {
-            Ok(focal) if focal.is_finite() && focal > 0.0 => Some(focal),
-            _ => {
-                return Err(format!(
-                    "the focal length `{text}` is not a positive number"
-                ));
-            }
-        },
-    };
-    Ok(Entry {
-        id: id_of(rgb),
-        rgb: rgb.to_owned(),
-        depth: depth.to_owned(),
-        focal,
-    })
-}
-
-/// A path that stays inside the data folder.
-fn inside(path: &str) -> Result<&str, String> {
-    if path.is_empty() {
-        return Err("an empty path".to_owned());
-    }
-    let stays = Path::new(path)
-        .components()
-        .all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-    if stays {
-        Ok(path)
-    } else {
-        Err(format!("`{path}` leads out of the data folder"))
-    }
-}
-
-fn id_of(rgb: &str) -> String {
-    let stem = Path::new(rgb).with_extension("");
-    let parts: Vec<_> = stem
-        .components()
-        .filter(|part| *part != Component::CurDir)
-        .map(|part| part.as_os_str().to_string_lossy())
-        .collect();
-    parts.join("/")
 }

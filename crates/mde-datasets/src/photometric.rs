@@ -1,18 +1,103 @@
-//! Colours of the MFF recipe: PCA lighting, jitter and ImageNet's normalisation.
+//! Colours: normalisation, and what the recipes do to them in training.
 //!
-//! All functions work on planar `[3, H, W]` values; before normalisation, 0 to 1 is the range of
-//! the file. Lighting and jitter may leave that range and are not clamped, as in MFF's own
+//! Values are planar `[3, H, W]`; before normalisation, 0 to 1 is the range of the file. What treats each channel of
+//! each pixel alone ([`Levels`]) is worked out for the 256 levels of a channel and looked up. MFF's lighting and jitter
+//! look at whole pixels or images and work on planes; they may leave the range and are not clamped, as in MFF's own
 //! transform; the paper's code uses torchvision's `ColorJitter`, which clamps.
 
 use image::RgbImage;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// Mean of ImageNet's RGB values in [0, 1].
 pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's RGB values in [0, 1].
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// What a network takes for colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// (x - mean) / std with [`IMAGENET_MEAN`] and [`IMAGENET_STD`], x in [0, 1].
+    #[serde(rename = "imagenet")]
+    ImageNet,
+    /// x in [0, 1], as it is.
+    UnitRange,
+}
+
+impl Normalisation {
+    fn apply(self, channel: usize, value: f32) -> f32 {
+        match self {
+            Self::ImageNet => (value - IMAGENET_MEAN[channel]) / IMAGENET_STD[channel],
+            Self::UnitRange => value,
+        }
+    }
+}
+
+/// The network's input for each 8-bit level of each channel.
+pub(crate) struct Levels([[f32; 256]; 3]);
+
+impl Levels {
+    /// Normalisation alone.
+    pub(crate) fn new(normalisation: Normalisation) -> Self {
+        Self::mapped(normalisation, |_, value| value)
+    }
+
+    /// BTS's augmentation, then normalisation: x^gamma times a brightness, times a factor for each channel, clamped to
+    /// [0, 1]. Gamma and the channels' factors are uniform in [0.9, 1.1], the brightness in 1 ± `brightness`.
+    pub(crate) fn augmented(
+        normalisation: Normalisation,
+        brightness: f32,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        let gamma = rng.random_range(0.9f32..=1.1);
+        let brightness = rng.random_range(1.0 - brightness..=1.0 + brightness);
+        let colours: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.9..=1.1));
+        Self::mapped(normalisation, |channel, value| {
+            (value.powf(gamma) * brightness * colours[channel]).clamp(0.0, 1.0)
+        })
+    }
+
+    /// `change` is given the channel and the value in [0, 1].
+    fn mapped(normalisation: Normalisation, change: impl Fn(usize, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|channel| {
+            std::array::from_fn(|level| {
+                normalisation.apply(channel, change(channel, level as f32 / 255.0))
+            })
+        }))
+    }
+
+    /// `[H, W, 3]` u8 to planar `[3, H, W]`, left and right exchanged if `flip`.
+    pub(crate) fn planes(&self, rgb: &RgbImage, flip: bool) -> Vec<f32> {
+        let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+        let mut planes = vec![0.0; 3 * height * width];
+        if planes.is_empty() {
+            return planes;
+        }
+        for (channel, plane) in planes.chunks_exact_mut(height * width).enumerate() {
+            let levels = &self.0[channel];
+            let rows = plane.chunks_exact_mut(width);
+            for (to, from) in rows.zip(rgb.as_raw().chunks_exact(3 * width)) {
+                let values = from
+                    .chunks_exact(3)
+                    .map(|pixel| levels[pixel[channel] as usize]);
+                if flip {
+                    to.iter_mut()
+                        .rev()
+                        .zip(values)
+                        .for_each(|(to, value)| *to = value);
+                } else {
+                    to.iter_mut()
+                        .zip(values)
+                        .for_each(|(to, value)| *to = value);
+                }
+            }
+        }
+        planes
+    }
+}
 
 /// Principal components of ImageNet's RGB values: the eigenvalues of their covariance and the
 /// eigenvectors, one a column (Krizhevsky et al., 2012, section 4.1).
@@ -42,10 +127,12 @@ pub(crate) fn to_planes(rgb: &RgbImage) -> Vec<f32> {
     planes
 }
 
-/// (x - mean) / std for each channel.
+/// ImageNet's normalisation.
 pub(crate) fn normalise(planes: &mut [f32]) {
-    for ((plane, mean), std) in channels(planes).zip(IMAGENET_MEAN).zip(IMAGENET_STD) {
-        plane.iter_mut().for_each(|v| *v = (*v - mean) / std);
+    for (channel, plane) in channels(planes).enumerate() {
+        plane
+            .iter_mut()
+            .for_each(|v| *v = Normalisation::ImageNet.apply(channel, *v));
     }
 }
 
@@ -157,6 +244,41 @@ mod tests {
             &planes,
             &[0.0, 0.515 / 0.229, 0.0, 0.544 / 0.224, 0.0, 0.594 / 0.225],
         );
+    }
+
+    #[test]
+    fn levels_are_the_planes_of_the_picture_normalised_and_perhaps_flipped() {
+        let image = RgbImage::from_fn(5, 3, |x, y| image::Rgb([(50 * x) as u8, (90 * y) as u8, 7]));
+        let mut expected = to_planes(&image);
+        close(
+            &Levels::new(Normalisation::UnitRange).planes(&image, false),
+            &expected,
+        );
+        normalise(&mut expected);
+        let levels = Levels::new(Normalisation::ImageNet);
+        assert_eq!(levels.planes(&image, false), expected);
+        for row in expected.chunks_exact_mut(5) {
+            row.reverse();
+        }
+        assert_eq!(levels.planes(&image, true), expected);
+        assert!(levels.planes(&RgbImage::new(0, 4), true).is_empty());
+    }
+
+    #[test]
+    fn augmented_levels_follow_their_formula() {
+        // The same draws in the same order.
+        let mut rng = sample_rng(4, 5, 6);
+        let gamma = rng.random_range(0.9f32..=1.1);
+        let brightness = rng.random_range(0.75f32..=1.25);
+        let colours: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.9..=1.1));
+        let rng = &mut sample_rng(4, 5, 6);
+        let Levels(levels) = Levels::augmented(Normalisation::UnitRange, 0.25, rng);
+        for (channel, colour) in colours.into_iter().enumerate() {
+            for level in [0, 1, 100, 254, 255] {
+                let value = (level as f32 / 255.0).powf(gamma) * brightness * colour;
+                close(&levels[channel][level..=level], &[value.min(1.0)]);
+            }
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Data sets by name: `nyu:DIR`, `rooms:DIR`, with their lists and depth encodings.
+//! Data sets by name, such as `nyu:DIR`, with their lists and depth encodings.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lines::ListFormat;
 use crate::{DatasetError, DepthEncoding, RgbdList};
 
 /// The part of a data set that a network learns from, or is judged on.
@@ -43,17 +44,23 @@ pub enum DataKind {
     Nyu,
     /// Rendered rooms: 16-bit mm throughout.
     Rooms,
+    /// KITTI with the lists of Eigen's split: sparse depth, 16-bit / 256, and focal lengths.
+    Kitti,
+    /// Rendered streets, in KITTI's layout.
+    Streets,
 }
 
 impl DataKind {
     /// All kinds.
-    pub const ALL: [Self; 2] = [Self::Nyu, Self::Rooms];
+    pub const ALL: [Self; 4] = [Self::Nyu, Self::Rooms, Self::Kitti, Self::Streets];
 
-    /// `nyu` or `rooms`.
+    /// `nyu`, `rooms`, `kitti` or `streets`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nyu => "nyu",
             Self::Rooms => "rooms",
+            Self::Kitti => "kitti",
+            Self::Streets => "streets",
         }
     }
 
@@ -65,6 +72,14 @@ impl DataKind {
             (Self::Nyu, Split::Test) => &["nyuv2_test.csv"],
             (Self::Rooms, Split::Train) => &["rooms_train.csv"],
             (Self::Rooms, Split::Test) => &["rooms_test.csv"],
+            (Self::Kitti, Split::Train) => &["eigen_train_files_with_gt.txt"],
+            // The 652 images with ground truth if they are listed, else BTS's 697, of which 45 have none.
+            (Self::Kitti, Split::Test) => &[
+                "eigen_test_files_with_gt_652.txt",
+                "eigen_test_files_with_gt.txt",
+            ],
+            (Self::Streets, Split::Train) => &["streets_train.txt"],
+            (Self::Streets, Split::Test) => &["streets_test.txt"],
         }
     }
 
@@ -73,11 +88,19 @@ impl DataKind {
         match (self, split) {
             (Self::Nyu, Split::Train) => DepthEncoding::U8Over25_5,
             (Self::Nyu, Split::Test) | (Self::Rooms, _) => DepthEncoding::U16Millimetres,
+            (Self::Kitti | Self::Streets, _) => DepthEncoding::U16Over256,
+        }
+    }
+
+    fn format(self) -> ListFormat {
+        match self {
+            Self::Nyu | Self::Rooms => ListFormat::Csv,
+            Self::Kitti | Self::Streets => ListFormat::Kitti,
         }
     }
 }
 
-/// A data set on disk: its kind and its folder. Written `nyu:DIR` or `rooms:DIR`.
+/// A data set on disk: its kind and its folder. Written `nyu:DIR`, `rooms:DIR`, `kitti:DIR` or `streets:DIR`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSpec {
     /// The layout.
@@ -95,7 +118,7 @@ impl DataSpec {
     /// Opens a split. `encoding` overrides the kind's own, for files that were converted.
     ///
     /// # Errors
-    /// A folder or list that does not exist, and whatever [`RgbdList::open`] finds.
+    /// A folder or list that does not exist, and whatever [`RgbdList::open`] or [`RgbdList::open_kitti`] finds.
     pub fn open(
         &self,
         split: Split,
@@ -111,8 +134,14 @@ impl DataSpec {
         let tried: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
         let encoding = encoding.unwrap_or_else(|| self.kind.encoding(split));
         match tried.iter().find(|path| path.exists()) {
-            Some(list) => RgbdList::open(&self.root, list, encoding),
-            None => Err(DatasetError::MissingList { tried }),
+            Some(list) => match self.kind.format() {
+                ListFormat::Csv => RgbdList::open(&self.root, list, encoding),
+                ListFormat::Kitti => RgbdList::open_kitti(&self.root, list, encoding),
+            },
+            None => Err(DatasetError::MissingList {
+                tried,
+                expected: self.kind.format().expected(),
+            }),
         }
     }
 }

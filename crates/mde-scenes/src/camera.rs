@@ -1,6 +1,6 @@
-//! The camera: Kinect intrinsics, and a pose from which there is something to see.
+//! The camera: Kinect's or KITTI's intrinsics, and a pose in a room from which there is something to see.
 
-use glam::{Mat3, Vec3, vec3};
+use glam::{Mat3, Vec2, Vec3, vec2, vec3};
 
 use crate::plan::Plan;
 use crate::random::Dice;
@@ -10,25 +10,61 @@ use crate::solid::Ray;
 /// Focal length of NYU Depth V2's colour camera in pixels, at 640 pixels of width.
 pub const FOCAL_AT_640: f32 = 518.86;
 
-/// A pinhole camera without skew; its principal point is the middle of the image.
+/// Focal length of KITTI's left colour camera in pixels, at [`KITTI_SIZE`] (calibration of 2011-09-26, `P_rect_02`).
+pub const KITTI_FOCAL: f32 = 721.5377;
+/// Width and height of the images that belong to [`KITTI_FOCAL`].
+pub const KITTI_SIZE: (u32, u32) = (1242, 375);
+/// Principal point of the same camera; there a pixel's middle has whole coordinates.
+const KITTI_CENTRE: Vec2 = vec2(609.5593, 172.854);
+
+/// What a camera is, without where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lens {
+    /// In pixels, the same along both axes.
+    pub(crate) focal: f32,
+    /// Principal point in pixels, a pixel's middle being at + 0.5.
+    pub(crate) centre: Vec2,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl Lens {
+    /// NYU Depth V2's colour camera, scaled with the width; principal point in the middle.
+    pub(crate) fn kinect(width: u32, height: u32) -> Self {
+        Self {
+            focal: FOCAL_AT_640 * width as f32 / 640.0,
+            centre: vec2(width as f32, height as f32) / 2.0,
+            width,
+            height,
+        }
+    }
+
+    /// KITTI's left colour camera. The focal length is scaled with the width, the principal point with each side, so
+    /// that the horizon stays at KITTI's share of the height in pictures of other proportions.
+    pub(crate) fn kitti(width: u32, height: u32) -> Self {
+        let size = vec2(width as f32, height as f32);
+        let scale = size / vec2(KITTI_SIZE.0 as f32, KITTI_SIZE.1 as f32);
+        Self {
+            focal: KITTI_FOCAL * scale.x,
+            centre: (KITTI_CENTRE + 0.5) * scale,
+            width,
+            height,
+        }
+    }
+}
+
+/// A pinhole camera without skew.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Camera {
     pub(crate) position: Vec3,
     /// Columns: right, up, forwards, in the world.
     pub(crate) axes: Mat3,
-    pub(crate) focal: f32,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+    pub(crate) lens: Lens,
 }
 
 impl Camera {
     /// Looks along `yaw` (0 is +z, growing to the right), `pitch` radians up, rolled by `roll`.
-    pub(crate) fn new(
-        position: Vec3,
-        [yaw, pitch, roll]: [f32; 3],
-        width: u32,
-        height: u32,
-    ) -> Self {
+    pub(crate) fn new(position: Vec3, [yaw, pitch, roll]: [f32; 3], lens: Lens) -> Self {
         let forwards = vec3(
             -yaw.sin() * pitch.cos(),
             pitch.sin(),
@@ -38,13 +74,10 @@ impl Camera {
         let upright = level.cross(forwards);
         let right = level * roll.cos() + upright * roll.sin();
         let up = upright * roll.cos() - level * roll.sin();
-        let focal = FOCAL_AT_640 * width as f32 / 640.0;
         Self {
             position,
             axes: Mat3::from_cols(right, up, forwards),
-            focal,
-            width,
-            height,
+            lens,
         }
     }
 
@@ -52,8 +85,8 @@ impl Camera {
     ///
     /// Its direction has length 1 along the optical axis: distances along it are z-depths.
     pub(crate) fn ray(&self, x: f32, y: f32) -> Ray {
-        let right = (x - self.width as f32 / 2.0) / self.focal;
-        let down = (y - self.height as f32 / 2.0) / self.focal;
+        let right = (x - self.lens.centre.x) / self.lens.focal;
+        let down = (y - self.lens.centre.y) / self.lens.focal;
         Ray {
             origin: self.position,
             direction: self.axes * vec3(right, -down, 1.0),
@@ -68,8 +101,8 @@ impl Camera {
         let (mut floor, mut glowing) = (0, 0);
         for j in 0..rows {
             for i in 0..columns {
-                let x = (i as f32 + 0.5) / columns as f32 * self.width as f32;
-                let y = (j as f32 + 0.5) / rows as f32 * self.height as f32;
+                let x = (i as f32 + 0.5) / columns as f32 * self.lens.width as f32;
+                let y = (j as f32 + 0.5) / rows as f32 * self.lens.height as f32;
                 let ray = self.ray(x, y);
                 if let Some((z, solid)) = scene.bvh.closest(&ray, f32::INFINITY) {
                     depths.push(z);
@@ -107,13 +140,7 @@ struct Glance {
 
 /// Tries poses in the room's free parts and keeps the one that best matches a mean depth drawn beforehand, so that
 /// close views and long ones both occur, and that has things in view; whatever comes nearer than 0.6 m counts heavily against a pose.
-pub(crate) fn choose(
-    dice: &mut Dice,
-    scene: &Scene,
-    plan: &Plan,
-    width: u32,
-    height: u32,
-) -> Camera {
+pub(crate) fn choose(dice: &mut Dice, scene: &Scene, plan: &Plan, lens: Lens) -> Camera {
     let longest = plan.size.x.hypot(plan.size.z).clamp(1.8, 12.0);
     let wanted = (1.4f32.ln() + (0.85 * longest / 1.4).ln() * dice.range(0.0, 1.0)).exp();
     let mut best = None;
@@ -127,7 +154,7 @@ pub(crate) fn choose(
         let yaw = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
         let pitch = -0.19 + 0.28 * (dice.range(-1.0, 1.0) + dice.range(-1.0, 1.0)) / 2.0;
         let roll = 0.035 * (dice.range(-1.0, 1.0) + dice.range(-1.0, 1.0));
-        let camera = Camera::new(position, [yaw, pitch.max(-0.55), roll], width, height);
+        let camera = Camera::new(position, [yaw, pitch.max(-0.55), roll], lens);
         if !plan.is_free(position, 0.22) && attempt < 45 {
             continue;
         }
@@ -144,7 +171,7 @@ pub(crate) fn choose(
     }
     best.unwrap_or_else(|| {
         let middle = vec3(plan.size.x / 2.0, 1.4, plan.size.z / 2.0);
-        Camera::new(middle, [0.0; 3], width, height)
+        Camera::new(middle, [0.0; 3], lens)
     })
 }
 
@@ -154,7 +181,7 @@ mod tests {
 
     #[test]
     fn axes_are_a_right_handed_view() {
-        let camera = Camera::new(Vec3::Y, [0.0; 3], 320, 240);
+        let camera = Camera::new(Vec3::Y, [0.0; 3], Lens::kinect(320, 240));
         let middle = camera.ray(160.0, 120.0).direction;
         assert!((middle - Vec3::Z).length() < 1e-6);
         let (right, up) = (
@@ -163,16 +190,29 @@ mod tests {
         );
         // Looking along +z with y up, x grows to the left.
         assert!(right.x < 0.0 && up.y > 0.0);
-        assert!((right.length() * camera.focal - 1.0).abs() < 1e-4);
-        assert!((camera.focal - 259.43).abs() < 1e-3);
+        assert!((right.length() * camera.lens.focal - 1.0).abs() < 1e-4);
+        assert!((camera.lens.focal - 259.43).abs() < 1e-3);
     }
 
     #[test]
     fn positive_pitch_looks_up_and_yaw_turns_right() {
-        let up = Camera::new(Vec3::Y, [0.0, 0.3, 0.0], 64, 48);
+        let lens = Lens::kinect(64, 48);
+        let up = Camera::new(Vec3::Y, [0.0, 0.3, 0.0], lens);
         assert!(up.axes.z_axis.y > 0.29);
-        let right = Camera::new(Vec3::Y, [0.2, 0.0, 0.0], 64, 48);
-        let straight = Camera::new(Vec3::Y, [0.0; 3], 64, 48);
+        let right = Camera::new(Vec3::Y, [0.2, 0.0, 0.0], lens);
+        let straight = Camera::new(Vec3::Y, [0.0; 3], lens);
         assert!(right.axes.z_axis.dot(straight.axes.x_axis) > 0.19);
+    }
+
+    #[test]
+    fn kittis_principal_point_looks_straight_ahead_at_every_size() {
+        // Pixel (609.5593, 172.854) in coordinates where a pixel's middle is whole.
+        let full = Camera::new(Vec3::Y, [0.0; 3], Lens::kitti(1242, 375));
+        assert!((full.ray(610.0593, 173.354).direction - Vec3::Z).length() < 1e-6);
+        assert_eq!(full.lens.focal, KITTI_FOCAL);
+        let half = Camera::new(Vec3::Y, [0.0; 3], Lens::kitti(621, 188));
+        assert!((half.lens.focal * 2.0 - KITTI_FOCAL).abs() < 1e-3);
+        let ahead = half.ray(610.0593 / 2.0, 173.354 * 188.0 / 375.0).direction;
+        assert!((ahead - Vec3::Z).length() < 1e-6);
     }
 }

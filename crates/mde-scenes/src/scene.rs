@@ -1,8 +1,9 @@
-//! A furnished, lit room, ready to be looked at.
+//! A furnished, lit room or street, ready to be looked at.
 
 use glam::{Mat3, Vec3};
 
 use crate::bvh::Bvh;
+use crate::sky::Sky;
 use crate::solid::Solid;
 
 /// A rectangular lamp or window, or a bulb that shines every way.
@@ -73,6 +74,8 @@ pub(crate) struct Scene {
     pub(crate) lights: Vec<Light>,
     /// Irradiance after many bounces, the same everywhere.
     pub(crate) ambient: Vec3,
+    /// What rays meet that meet nothing else; None indoors.
+    pub(crate) sky: Option<Sky>,
 }
 
 impl Scene {
@@ -86,14 +89,28 @@ impl Scene {
             bvh: Bvh::new(solids),
             lights,
             ambient: power / area * bounces + 0.01,
+            sky: None,
+        }
+    }
+
+    /// A scene under the open sky.
+    pub(crate) fn outdoors(solids: Vec<Solid>, sky: Sky) -> Self {
+        Self {
+            bvh: Bvh::new(solids),
+            lights: Vec::new(),
+            // What reaches a surface that is itself lit only through others: most of it sees no sky.
+            ambient: sky.skylight() * 0.3,
+            sky: Some(sky),
         }
     }
 
     /// Irradiance without shadows, for surfaces seen only indirectly.
     pub(crate) fn rough_irradiance(&self, point: Vec3, normal: Vec3) -> Vec3 {
-        self.lights
+        let lamps: Vec3 = self
+            .lights
             .iter()
             .map(|light| light.irradiance(light.centre, point, normal))
-            .sum()
+            .sum();
+        self.sky.map_or(lamps, |sky| lamps + sky.sunlight(normal))
     }
 }

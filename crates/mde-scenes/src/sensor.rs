@@ -5,7 +5,7 @@ use image::{ImageBuffer, Luma, RgbImage};
 
 use crate::camera::Camera;
 use crate::random::{Dice, noise, normal, unit};
-use crate::view::Fragment;
+use crate::view::{Fragment, on_edge};
 
 /// Distance between the depth sensor's projector and its camera in metres (Kinect).
 const BASELINE: f32 = 0.075;
@@ -14,17 +14,42 @@ pub const MAX_DEPTH: f32 = 10.0;
 /// Nearer than this it gives nothing either.
 pub const MIN_DEPTH: f32 = 0.5;
 
+/// How a photograph is exposed: `grey` is the brightness that the mean of the darkest `share` of its pixels gets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Metering {
+    pub(crate) share: f32,
+    pub(crate) grey: f32,
+}
+
+impl Metering {
+    /// Lamps and windows may burn out.
+    pub(crate) const INDOORS: Self = Self {
+        share: 0.9,
+        grey: 0.24,
+    };
+    /// The sky may.
+    pub(crate) const OUTDOORS: Self = Self {
+        share: 0.65,
+        grey: 0.15,
+    };
+}
+
 /// Develops linear radiance into an 8-bit photograph: exposure, white balance, vignette, tone curve, blur, noise.
-pub(crate) fn photograph(dice: &mut Dice, radiance: &[Vec3], camera: &Camera) -> RgbImage {
-    let (width, height) = (camera.width as usize, camera.height as usize);
-    let exposure = exposure(radiance) * dice.range(0.75, 1.3);
+pub(crate) fn photograph(
+    dice: &mut Dice,
+    radiance: &[Vec3],
+    camera: &Camera,
+    metering: Metering,
+) -> RgbImage {
+    let (width, height) = (camera.lens.width as usize, camera.lens.height as usize);
+    let exposure = exposure(radiance, metering) * dice.range(0.75, 1.3);
     let white = vec3(dice.range(0.93, 1.07), 1.0, dice.range(0.93, 1.07));
     let vignette = dice.range(0.05, 0.3);
     let (shot, read) = (dice.range(0.0006, 0.003), dice.range(0.002, 0.008));
     let seed = dice.bits();
     let sharp = dice.range(0.6, 0.9);
     let blurred = blur(radiance, width, height, sharp);
-    let mut image = RgbImage::new(camera.width, camera.height);
+    let mut image = RgbImage::new(camera.lens.width, camera.lens.height);
     for (i, pixel) in image.pixels_mut().enumerate() {
         let (x, y) = (i % width, i / width);
         let (u, v) = (
@@ -43,13 +68,13 @@ pub(crate) fn photograph(dice: &mut Dice, radiance: &[Vec3], camera: &Camera) ->
     image
 }
 
-/// Brings the mean of the darker nine tenths of the pixels to a middle grey: lamps and windows may burn out.
-fn exposure(radiance: &[Vec3]) -> f32 {
+/// Factor on the radiance.
+fn exposure(radiance: &[Vec3], metering: Metering) -> f32 {
     let mut brightness: Vec<f32> = radiance
         .iter()
         .map(|c| c.dot(vec3(0.25, 0.6, 0.15)))
         .collect();
-    let most = brightness.len() * 9 / 10;
+    let most = (brightness.len() as f32 * metering.share) as usize;
     if most == 0 {
         return 1.0;
     }
@@ -59,7 +84,7 @@ fn exposure(radiance: &[Vec3]) -> f32 {
         .map(|&b| f64::from(b))
         .sum::<f64>()
         / most as f64;
-    0.24 / (mean as f32).max(1e-4)
+    metering.grey / (mean as f32).max(1e-4)
 }
 
 /// A soft shoulder for highlights, then sRGB's gamma.
@@ -105,12 +130,12 @@ pub(crate) fn measure(
     fragments: &[Fragment],
     camera: &Camera,
 ) -> ImageBuffer<Luma<u16>, Vec<u16>> {
-    let width = camera.width as usize;
-    let scale = camera.width as f32 / 640.0;
+    let width = camera.lens.width as usize;
+    let scale = camera.lens.width as f32 / 640.0;
     let seed = dice.bits();
     let weakness = dice.range(0.6, 1.4);
-    let shadow = shadowed(fragments, width, camera.focal);
-    let mut image = ImageBuffer::<Luma<u16>, Vec<u16>>::new(camera.width, camera.height);
+    let shadow = shadowed(fragments, width, camera.lens.focal);
+    let mut image = ImageBuffer::<Luma<u16>, Vec<u16>>::new(camera.lens.width, camera.lens.height);
     for (i, pixel) in image.pixels_mut().enumerate() {
         let (x, y) = (i % width, i / width);
         let f = &fragments[i];
@@ -171,25 +196,10 @@ fn shadowed(fragments: &[Fragment], width: usize, focal: f32) -> Vec<bool> {
     out
 }
 
-/// Whether a neighbour's depth differs by more than a twentieth.
-fn on_edge(fragments: &[Fragment], width: usize, i: usize) -> bool {
-    let z = fragments[i].z;
-    let x = i % width;
-    let neighbours = [
-        (x > 0).then(|| i - 1),
-        (x + 1 < width).then_some(i + 1),
-        i.checked_sub(width),
-        (i + width < fragments.len()).then_some(i + width),
-    ];
-    neighbours
-        .into_iter()
-        .flatten()
-        .any(|j| (fragments[j].z - z).abs() > 0.05 * z)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::Lens;
     use crate::material::Material;
     use crate::scene::Scene;
     use crate::solid::Solid;
@@ -199,7 +209,7 @@ mod tests {
         let wall = Solid::block(vec3(-90.0, -90.0, z), vec3(90.0, 90.0, z + 1.0), material);
         let solids = std::iter::once(wall).chain(extra).collect();
         let scene = Scene::new(solids, Vec::new(), 1.0, Vec3::ZERO);
-        let camera = Camera::new(Vec3::ZERO, [0.0; 3], 160, 120);
+        let camera = Camera::new(Vec3::ZERO, [0.0; 3], Lens::kinect(160, 120));
         (view::fragments(&scene, &camera), camera)
     }
 
@@ -247,7 +257,7 @@ mod tests {
             Material::default(),
         );
         let (fragments, camera) = wall_at(3.0, Some(object), Material::default());
-        let hidden = shadowed(&fragments, 160, camera.focal);
+        let hidden = shadowed(&fragments, 160, camera.lens.focal);
         let row = 60 * 160;
         let near: Vec<usize> = (0..160).filter(|&x| fragments[row + x].z < 2.0).collect();
         let dark: Vec<usize> = (0..160).filter(|&x| hidden[row + x]).collect();

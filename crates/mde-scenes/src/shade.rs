@@ -2,7 +2,8 @@
 //!
 //! Direct light is sampled over each lamp's area and tested for shadows; one bounce of indirect light is traced over
 //! the hemisphere. Every other pixel, as on a chessboard, takes one of 8 strata by its place in a 4x4 block, and a 5x5
-//! filter that stays on the surface joins them: soft shadows and corners that darken, for a few rays a pixel.
+//! filter that stays on the surface joins them: soft shadows and corners that darken, for a few rays a pixel. Outdoors
+//! the sun is one more light, rays that meet nothing see the sky, and haze lies over what is far.
 
 use glam::Vec3;
 
@@ -21,7 +22,7 @@ struct Arriving {
 
 /// Linear radiance of every pixel.
 pub(crate) fn radiance(scene: &Scene, camera: &Camera, fragments: &[Fragment]) -> Vec<Vec3> {
-    let width = camera.width as usize;
+    let width = camera.lens.width as usize;
     let light = |i: usize| arriving(scene, camera, &fragments[i], stratum(i % width, i / width));
     let sampled: Vec<Arriving> = (0..fragments.len())
         .map(|i| {
@@ -33,10 +34,11 @@ pub(crate) fn radiance(scene: &Scene, camera: &Camera, fragments: &[Fragment]) -
         })
         .collect();
     let smooth = join_strata(fragments, &sampled, width, light);
-    let mut out: Vec<Vec3> = fragments
-        .iter()
-        .zip(&smooth)
-        .map(|(f, light)| leaving(f, light))
+    let mut out: Vec<Vec3> = (0..fragments.len())
+        .map(|i| {
+            let middle = ((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+            reaching(scene, camera, middle, &fragments[i], &smooth[i])
+        })
         .collect();
     soften_edges(scene, camera, fragments, &smooth, &mut out);
     out
@@ -86,6 +88,17 @@ fn arriving(scene: &Scene, camera: &Camera, f: &Fragment, stratum: usize) -> Arr
             }
         }
     }
+    if let Some(sky) = &scene.sky {
+        let direct = sky.sunlight(f.normal);
+        let (s, t) = lattice(stratum);
+        let ray = Ray {
+            origin: start,
+            direction: sky.sun(2.0 * s - 1.0, 2.0 * t - 1.0),
+        };
+        if direct != Vec3::ZERO && !scene.bvh.blocked(&ray, f32::INFINITY) {
+            irradiance += direct;
+        }
+    }
     irradiance += indirect(scene, start, f.normal, stratum);
     let mirrored = if f.gloss == 0.0 {
         Vec3::ZERO
@@ -123,7 +136,10 @@ fn indirect(scene: &Scene, start: Vec3, normal: Vec3, stratum: usize) -> Vec3 {
         },
         f32::INFINITY,
     ) else {
-        return scene.ambient;
+        return match &scene.sky {
+            Some(sky) => sky.radiance(direction) * std::f32::consts::PI,
+            None => scene.ambient,
+        };
     };
     let solid = scene.bvh.solid(index);
     let point = start + direction * t;
@@ -141,7 +157,9 @@ fn indirect(scene: &Scene, start: Vec3, normal: Vec3, stratum: usize) -> Vec3 {
 /// Radiance of whatever a mirror shows, without its shadows.
 fn seen_from(scene: &Scene, ray: &Ray) -> Vec3 {
     let Some((t, index)) = scene.bvh.closest(ray, f32::INFINITY) else {
-        return Vec3::ZERO;
+        return scene
+            .sky
+            .map_or(Vec3::ZERO, |sky| sky.radiance(ray.direction));
     };
     let solid = scene.bvh.solid(index);
     let point = ray.at(t);
@@ -193,6 +211,21 @@ fn join_strata(
     out
 }
 
+/// Radiance that reaches the camera at an image position.
+fn reaching(
+    scene: &Scene,
+    camera: &Camera,
+    (x, y): (f32, f32),
+    f: &Fragment,
+    light: &Arriving,
+) -> Vec3 {
+    match &scene.sky {
+        None => leaving(f, light),
+        Some(sky) if f.z.is_infinite() => sky.radiance(camera.ray(x, y).direction),
+        Some(sky) => sky.through_haze(leaving(f, light), f.z),
+    }
+}
+
 fn leaving(f: &Fragment, light: &Arriving) -> Vec3 {
     let diffuse = f.albedo * (light.irradiance / std::f32::consts::PI + f.emission);
     if f.gloss == 0.0 {
@@ -210,7 +243,7 @@ fn soften_edges(
     light: &[Arriving],
     out: &mut [Vec3],
 ) {
-    let (width, height) = (camera.width as usize, camera.height as usize);
+    let (width, height) = (camera.lens.width as usize, camera.lens.height as usize);
     for i in 0..fragments.len() {
         let (x, y) = (i % width, i / width);
         let near = [
@@ -228,7 +261,8 @@ fn soften_edges(
         }
         let mut sum = out[i];
         for (dx, dy) in [(0.17, 0.33), (0.83, 0.17), (0.5, 0.83)] {
-            let f = fragment(scene, camera, x as f32 + dx, y as f32 + dy);
+            let at = (x as f32 + dx, y as f32 + dy);
+            let f = fragment(scene, camera, at.0, at.1);
             let lit = near
                 .iter()
                 .flatten()
@@ -239,7 +273,7 @@ fn soften_edges(
             } else {
                 lit.unwrap_or(i)
             };
-            sum += leaving(&f, &light[source]);
+            sum += reaching(scene, camera, at, &f, &light[source]);
         }
         out[i] = sum / 4.0;
     }
@@ -248,6 +282,7 @@ fn soften_edges(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::Lens;
     use crate::material::Material;
     use crate::scene::Light;
     use crate::solid::Solid;
@@ -261,7 +296,10 @@ mod tests {
         let wall = Solid::block(vec3(-50.0, -1.0, 3.0), vec3(50.0, 50.0, 4.0), material);
         let light = Light::bulb(vec3(0.0, 2.5, 1.0), 0.1, Vec3::splat(3.0));
         let scene = Scene::new(vec![floor, wall], vec![light], 100.0, Vec3::splat(0.5));
-        (scene, Camera::new(vec3(0.0, 1.2, 0.0), [0.0; 3], 81, 61))
+        (
+            scene,
+            Camera::new(vec3(0.0, 1.2, 0.0), [0.0; 3], Lens::kinect(81, 61)),
+        )
     }
 
     #[test]
@@ -270,7 +308,7 @@ mod tests {
         let fragments = fragments(&scene, &camera);
         let (mut on_wall, mut on_floor) = (0, 0);
         for (i, f) in fragments.iter().enumerate() {
-            let down = ((i / 81) as f32 + 0.5 - 30.5) / camera.focal;
+            let down = ((i / 81) as f32 + 0.5 - 30.5) / camera.lens.focal;
             let expected = if down * 3.0 < 1.2 { 3.0 } else { 1.2 / down };
             assert!(
                 (f.z - expected).abs() < 1e-4,
@@ -306,6 +344,7 @@ mod tests {
             bvh: crate::bvh::Bvh::new(solids),
             lights: scene.lights.clone(),
             ambient: scene.ambient,
+            sky: None,
         };
         let shaded = radiance(&dark, &camera, &fragments(&dark, &camera));
         let foot = 58 * 81 + 40;

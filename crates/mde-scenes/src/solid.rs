@@ -1,4 +1,4 @@
-//! The three convex shapes that everything is built of, and where a ray meets them.
+//! The four convex shapes that everything is built of, and where a ray meets them.
 
 use glam::{Mat3, Mat3A, Vec2, Vec3, Vec3A, vec2, vec3};
 
@@ -29,6 +29,12 @@ pub(crate) enum Shape {
         top: f32,
     },
     Ball,
+    /// A block that narrows upwards: at its top it spans [-x, x] by [-z, z]. With one of them 0 it is a gabled roof,
+    /// with both a pyramid.
+    Tapered {
+        x: f32,
+        z: f32,
+    },
 }
 
 /// A shape scaled by `half`, rotated by `axes`, moved to `centre` (metres, world frame, y up).
@@ -71,6 +77,7 @@ impl Form {
             Shape::Block => hit_block(o, d),
             Shape::Cylinder { top } => hit_cylinder(o, d, top),
             Shape::Ball => hit_ball(o, d),
+            Shape::Tapered { x, z } => hit_tapered(o, d, x, z),
         };
         t.filter(|&t| t > NEAREST)
     }
@@ -149,6 +156,7 @@ impl Solid {
                 let (_, uv, size) = self.face(p);
                 (p, uv, size)
             }
+            Shape::Tapered { x, z } => self.tapered_face(p, x, z),
         };
         let normal = (self.to_local.transpose() * gradient).normalize_or(Vec3::Y);
         Surface { normal, uv, size }
@@ -179,6 +187,28 @@ impl Solid {
         }
     }
 
+    /// The face that the point is nearest to; texture coordinates as on a block's.
+    fn tapered_face(&self, p: Vec3, x: f32, z: f32) -> (Vec3, Vec2, Vec2) {
+        let off = |value: f32, top: f32, half: f32| {
+            let (middle, slope) = taper(top);
+            (middle + slope * p.y - value.abs()) * half
+        };
+        let (off_x, off_z) = (off(p.x, x, self.half.x), off(p.z, z, self.half.z));
+        let off_cap = (1.0 - p.y.abs()) * self.half.y;
+        if off_cap < off_x.min(off_z) {
+            return self.face(vec3(0.0, p.y.signum(), 0.0) + p * vec3(0.5, 0.0, 0.5));
+        }
+        let metres = (p + 1.0) * self.half;
+        let size = self.half * 2.0;
+        if off_x < off_z {
+            let normal = vec3(p.x.signum(), -taper(x).1, 0.0);
+            (normal, vec2(metres.z, metres.y), vec2(size.z, size.y))
+        } else {
+            let normal = vec3(0.0, -taper(z).1, p.z.signum());
+            (normal, vec2(metres.x, metres.y), vec2(size.x, size.y))
+        }
+    }
+
     fn round(&self, p: Vec3, top: f32) -> (Vec3, Vec2, Vec2) {
         let (middle, slope) = taper(top);
         let radius = middle + slope * p.y;
@@ -200,7 +230,7 @@ impl Solid {
     }
 }
 
-/// Radius of a tapered cylinder = first + second * y.
+/// Radius of a tapered shape = first + second * y.
 fn taper(top: f32) -> (f32, f32) {
     ((1.0 + top) / 2.0, (top - 1.0) / 2.0)
 }
@@ -212,6 +242,31 @@ fn hit_block(o: Vec3A, d: Vec3A) -> Option<f32> {
     let two = (Vec3A::ONE - o) * inverse;
     let near = one.min(two).max_element();
     let far = one.max(two).min_element();
+    (near <= far).then_some(near)
+}
+
+/// Cuts the ray with the six half-spaces n . p <= c.
+fn hit_tapered(o: Vec3A, d: Vec3A, x: f32, z: f32) -> Option<f32> {
+    let ((middle_x, slope_x), (middle_z, slope_z)) = (taper(x), taper(z));
+    let planes = [
+        (Vec3A::new(1.0, -slope_x, 0.0), middle_x),
+        (Vec3A::new(-1.0, -slope_x, 0.0), middle_x),
+        (Vec3A::new(0.0, -slope_z, 1.0), middle_z),
+        (Vec3A::new(0.0, -slope_z, -1.0), middle_z),
+        (Vec3A::Y, 1.0),
+        (Vec3A::NEG_Y, 1.0),
+    ];
+    let (mut near, mut far) = (f32::NEG_INFINITY, f32::INFINITY);
+    for (normal, limit) in planes {
+        let (inside, towards) = (limit - normal.dot(o), normal.dot(d));
+        if towards < 0.0 {
+            near = near.max(inside / towards);
+        } else if towards > 0.0 {
+            far = far.min(inside / towards);
+        } else if inside < 0.0 {
+            return None;
+        }
+    }
     (near <= far).then_some(near)
 }
 
@@ -291,6 +346,39 @@ mod tests {
     }
 
     #[test]
+    fn a_tapered_block_narrows_to_its_top() {
+        let place = |x, z| {
+            let (shape, half) = (Shape::Tapered { x, z }, vec3(2.0, 1.0, 3.0));
+            Solid::new(shape, Vec3::ZERO, half, Mat3::IDENTITY, Material::default())
+        };
+        let ray = |x: f32, y: f32| Ray {
+            origin: vec3(x, y, -9.0),
+            direction: Vec3::Z,
+        };
+        // A gable along x: at height y the slope lies at z = -3 (1 - y) / 2.
+        let roof = place(1.0, 0.0);
+        for (y, z) in [(-1.0 + 1e-4, -3.0), (0.0, -1.5), (0.5, -0.75)] {
+            let t = roof.hit(&ray(1.9, y)).expect("on the slope");
+            assert!((t - 9.0 - z).abs() < 1e-3, "{t} at {y}");
+            let normal = roof.surface(ray(1.9, y).at(t)).normal;
+            assert!(
+                (normal - vec3(0.0, 3.0, -2.0).normalize()).length() < 1e-3,
+                "{normal}"
+            );
+        }
+        assert!(roof.hit(&ray(2.1, 0.0)).is_none() && roof.hit(&ray(0.0, 1.1)).is_none());
+        // A cabin whose top is half as wide and as long.
+        let cabin = place(0.5, 0.5);
+        assert!(cabin.hit(&ray(1.4, 0.0)).is_some() && cabin.hit(&ray(1.6, 0.0)).is_none());
+        let above = Ray {
+            origin: vec3(0.9, 5.0, 1.4),
+            direction: vec3(0.0, -1.0, 0.0),
+        };
+        assert_eq!(cabin.hit(&above), Some(4.0));
+        assert_eq!(cabin.surface(above.at(4.0)).normal, Vec3::Y);
+    }
+
+    #[test]
     fn from_above_the_cap_is_hit() {
         let ray = Ray {
             origin: vec3(1.2, 9.0, 3.1),
@@ -306,7 +394,12 @@ mod tests {
 
     #[test]
     fn normals_face_the_ray_and_hits_lie_on_the_bounds() {
-        for shape in [Shape::Block, Shape::Cylinder { top: 0.6 }, Shape::Ball] {
+        for shape in [
+            Shape::Block,
+            Shape::Cylinder { top: 0.6 },
+            Shape::Ball,
+            Shape::Tapered { x: 0.8, z: 0.3 },
+        ] {
             let solid = solid(shape);
             let mut hits = 0;
             for i in 0..400 {

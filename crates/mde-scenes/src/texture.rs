@@ -3,6 +3,7 @@
 use glam::{Vec2, Vec3, vec2};
 
 use crate::material::Material;
+use crate::outdoors;
 use crate::pattern::{band, centred, fade, grain, line, mix, motif, pile, plaster, weave};
 use crate::pictures::{abstract_art, books, landscape, outside};
 use crate::random::{fbm, unit};
@@ -56,6 +57,29 @@ pub(crate) enum Texture {
     },
     /// A computer's screen with text.
     Desktop,
+    /// Asphalt with as many lanes across as given, lines between them (and at the sides, with `edges`) in the accent
+    /// colour. The face's second axis runs along the road and begins `phase` metres into the pattern.
+    Road {
+        lanes: u8,
+        edges: bool,
+        phase: f32,
+    },
+    /// Painted bars of half the period.
+    Bars {
+        period: f32,
+    },
+    Grass,
+    Foliage,
+    RoofTiles,
+    /// A house's front with windows in a grid; accent is the glass.
+    Facade {
+        bay: f32,
+        floor: f32,
+    },
+    /// A traffic sign, on the face of a disc.
+    Sign {
+        kind: u8,
+    },
 }
 
 impl Material {
@@ -126,6 +150,33 @@ impl Material {
                 let text = centred(v / 0.022 + 0.5) < 0.3 && u / size.x > 0.06 && u / size.x < ends;
                 if text { self.accent } else { self.base }
             }
+            Texture::Road {
+                lanes,
+                edges,
+                phase,
+            } => {
+                let lines = outdoors::road_lines(uv, size, lanes, edges, phase, px);
+                let worn = 0.45 + 0.55 * fbm(u * 3.0, (v + phase) * 3.0, s ^ 3);
+                let asphalt = self.base * outdoors::asphalt(vec2(u, v + phase), s, px);
+                mix(asphalt, self.accent, lines * worn)
+            }
+            Texture::Bars { period } => {
+                let bar = band(u / period, 0.5, px / period);
+                let worn = 0.6 + 0.4 * fbm(u * 4.0, v * 4.0, s ^ 3);
+                mix(
+                    self.base * outdoors::asphalt(uv, s, px),
+                    self.accent,
+                    bar * worn,
+                )
+            }
+            Texture::Grass => self.base * outdoors::grass(uv, s, px),
+            Texture::Foliage => self.base * outdoors::foliage(uv, s, px),
+            Texture::RoofTiles => self.base * outdoors::roof_tiles(uv, s, px),
+            Texture::Facade { bay, floor } => {
+                let glass = outdoors::windows(uv, size, vec2(bay, floor), px);
+                mix(self.base * plaster(uv, s, px), self.accent, glass)
+            }
+            Texture::Sign { kind } => outdoors::sign(uv / size, kind),
         }
     }
 
@@ -238,6 +289,20 @@ mod tests {
             Texture::Abstract,
             Texture::Rug,
             Texture::Wainscot { height: 0.9 },
+            Texture::Road {
+                lanes: 2,
+                edges: true,
+                phase: 4.0,
+            },
+            Texture::Bars { period: 1.0 },
+            Texture::Grass,
+            Texture::Foliage,
+            Texture::RoofTiles,
+            Texture::Facade {
+                bay: 1.4,
+                floor: 1.7,
+            },
+            Texture::Sign { kind: 3 },
         ];
         for texture in textures {
             let material = Material {

@@ -50,7 +50,7 @@ impl Fragment {
 
 /// First hits of all pixels, row by row.
 pub(crate) fn fragments(scene: &Scene, camera: &Camera) -> Vec<Fragment> {
-    let (width, height) = (camera.width, camera.height);
+    let (width, height) = (camera.lens.width, camera.lens.height);
     let mut out = Vec::with_capacity(width as usize * height as usize);
     for y in 0..height {
         for x in 0..width {
@@ -70,7 +70,7 @@ pub(crate) fn fragment(scene: &Scene, camera: &Camera, x: f32, y: f32) -> Fragme
     let surface = solid.surface(point);
     let facing = -surface.normal.dot(ray.direction.normalize());
     // A pixel's footprint, between its short and its long side on a slanted surface.
-    let px = z / camera.focal / facing.clamp(0.08, 1.0).sqrt();
+    let px = z / camera.lens.focal / facing.clamp(0.08, 1.0).sqrt();
     let material = &solid.material;
     let albedo = material.albedo(surface.uv, surface.size, px);
     let brightness = albedo.dot(vec3(0.3, 0.5, 0.2));
@@ -85,4 +85,20 @@ pub(crate) fn fragment(scene: &Scene, camera: &Camera, x: f32, y: f32) -> Fragme
         emission: material.emission,
         infrared: (material.infrared * (0.12 + 0.88 * brightness)).min(1.0),
     }
+}
+
+/// Whether a neighbour's depth differs by more than a twentieth.
+pub(crate) fn on_edge(fragments: &[Fragment], width: usize, i: usize) -> bool {
+    let z = fragments[i].z;
+    let x = i % width;
+    let neighbours = [
+        (x > 0).then(|| i - 1),
+        (x + 1 < width).then_some(i + 1),
+        i.checked_sub(width),
+        (i + width < fragments.len()).then_some(i + width),
+    ];
+    neighbours
+        .into_iter()
+        .flatten()
+        .any(|j| (fragments[j].z - z).abs() > 0.05 * z)
 }

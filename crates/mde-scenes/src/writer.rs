@@ -1,35 +1,29 @@
-//! Writes rooms to disk in NYU Depth V2's layout, resumable at any moment.
+//! Writes rooms and streets to disk in the layouts of NYU Depth V2 and KITTI, resumable at any moment.
 
 use std::fs;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{RgbdFrame, render_room};
+use crate::camera::KITTI_SIZE;
+use crate::layout::{Layout, Names};
 
-/// Changes whenever the same seed gives another picture, so that one folder never mixes two generations of rooms.
-const GENERATION: u32 = 1;
-/// JPEG quality of the photographs.
-const QUALITY: u8 = 92;
-/// Test rooms are numbered from here: more training rooms never change a test room.
+/// Test pictures are numbered from here: more training pictures never change a test picture.
 const FIRST_TEST_INDEX: u64 = 1 << 32;
 /// Sides beyond this do not fit a JPEG.
 const MAX_SIDE: u32 = 16_384;
 
-/// Which rooms to write, and how large the pictures are.
+/// Which rooms or streets to write, and how large the pictures are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RoomsConfig {
-    /// The world; each seed has its own rooms.
+pub struct RenderConfig {
+    /// The world; each seed has its own rooms and streets.
     pub seed: u64,
-    /// Number of training rooms.
+    /// Number of training pictures.
     pub train: usize,
-    /// Number of test rooms.
+    /// Number of test pictures.
     pub test: usize,
     /// Width of the pictures in pixels.
     pub width: u32,
@@ -37,8 +31,9 @@ pub struct RoomsConfig {
     pub height: u32,
 }
 
-impl Default for RoomsConfig {
-    fn default() -> Self {
+impl RenderConfig {
+    /// 800 and 200 rooms at 320x240.
+    pub const fn rooms() -> Self {
         Self {
             seed: 0,
             train: 800,
@@ -47,16 +42,27 @@ impl Default for RoomsConfig {
             height: 240,
         }
     }
+
+    /// 400 and 100 streets at KITTI's 1242x375.
+    pub const fn streets() -> Self {
+        Self {
+            seed: 0,
+            train: 400,
+            test: 100,
+            width: KITTI_SIZE.0,
+            height: KITTI_SIZE.1,
+        }
+    }
 }
 
-/// What `rooms.json` holds.
+/// What `rooms.json` or `streets.json` holds.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Manifest {
     generation: u32,
-    config: RoomsConfig,
+    config: RenderConfig,
 }
 
-/// Why rooms could not be written.
+/// Why rooms or streets could not be written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SceneError {
@@ -76,24 +82,26 @@ pub enum SceneError {
          use the same settings, choose another folder, or delete this one"
     )]
     OtherConfig {
-        /// The folder's `rooms.json`.
+        /// The folder's `rooms.json` or `streets.json`.
         path: PathBuf,
         /// The settings that differ, as found.
         found: String,
         /// The settings that differ, as asked for.
         expected: String,
     },
-    /// The folder holds data, but no `rooms.json`: it was not made here.
+    /// The folder holds data, but no `rooms.json` or `streets.json`: it was not made here.
     #[error(
-        "{path} exists, but there is no rooms.json beside it: this folder holds other data, choose another one"
+        "{path} exists, but there is no {manifest} beside it: this folder holds other data, choose another one"
     )]
     ForeignFolder {
         /// The file or folder in the way.
         path: PathBuf,
+        /// The file that would have said what the folder holds.
+        manifest: String,
     },
-    /// `rooms.json` cannot be understood.
+    /// `rooms.json` or `streets.json` cannot be understood.
     #[error(
-        "{path} is not a description of rooms ({message}): choose another folder, or delete this one"
+        "{path} does not say how the folder was made ({message}): choose another folder, or delete this one"
     )]
     Manifest {
         /// The file.
@@ -123,89 +131,117 @@ pub enum SceneError {
     },
 }
 
-/// News of [`write_rooms`], sent from any of its threads.
+/// News of [`write_rooms`] and [`write_streets`], sent from any of their threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RenderEvent {
-    /// A room is on disk.
-    Room {
-        /// Rooms on disk by now, counting this one.
+    /// A room or street is on disk.
+    Written {
+        /// Rooms or streets on disk by now, counting this one.
         done: usize,
-        /// Rooms asked for.
+        /// Rooms or streets asked for.
         total: usize,
         /// Whether it was there already.
         kept: bool,
     },
 }
 
-/// What [`write_rooms`] did.
+/// What [`write_rooms`] or [`write_streets`] did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct RoomsSummary {
-    /// Rooms rendered now.
+pub struct RenderSummary {
+    /// Rooms or streets rendered now.
     pub rendered: usize,
-    /// Rooms that were there already.
+    /// Rooms or streets that were there already.
     pub kept: usize,
-    /// The list of training rooms, one `rgb,depth` a line, relative to the folder.
+    /// The list of training pairs, paths relative to the folder.
     pub train_list: PathBuf,
-    /// The list of test rooms.
+    /// The list of test pairs.
     pub test_list: PathBuf,
 }
 
-/// One room to write.
+/// One pair to write.
 struct Job {
     index: u64,
-    /// File name without its extension, relative to the folder.
-    stem: String,
+    names: Names,
 }
 
 /// Renders the rooms of `config` into `dir` (made if need be), in parallel on rayon's current pool.
 ///
 /// Layout: `rooms.json`, `train/room_00000.jpg` with `train/room_00000.png` (16-bit millimetres, 0 = no measurement),
-/// the same under `test/`, and last `rooms_train.csv` and `rooms_test.csv`. Each file is written aside and renamed. A
-/// second call with the same configuration keeps the files that are there and writes the others: after a kill at any
-/// moment it ends in the same bytes as an undisturbed run.
+/// the same under `test/`, and last `rooms_train.csv` and `rooms_test.csv`, one `rgb,depth` a line. Each file is
+/// written aside and renamed. A second call with the same configuration keeps the files that are there and writes the
+/// others: after a kill at any moment it ends in the same bytes as an undisturbed run.
 ///
 /// # Errors
 /// A count or a side of 0; a folder made with another configuration or holding other data; a folder that cannot be
 /// written to; a full disk. Files under their final names are complete even then.
 pub fn write_rooms(
     dir: &Path,
-    config: &RoomsConfig,
+    config: &RenderConfig,
     observer: &(dyn Fn(RenderEvent) + Sync),
-) -> Result<RoomsSummary, SceneError> {
+) -> Result<RenderSummary, SceneError> {
+    write(Layout::Rooms, dir, config, observer)
+}
+
+/// Renders the streets of `config` into `dir`, as [`write_rooms`] does with rooms.
+///
+/// Layout: `streets.json`, `train/image_02/data/0000000000.png` with
+/// `train/proj_depth/groundtruth/image_02/0000000000.png` (16-bit, 1/256 m, 0 = no measurement), the same under `test/`,
+/// and last `streets_train.txt` and `streets_test.txt`, one `rgb depth focal` a line: what lies in one of KITTI's
+/// drives, and what its lists say.
+///
+/// # Errors
+/// As [`write_rooms`].
+pub fn write_streets(
+    dir: &Path,
+    config: &RenderConfig,
+    observer: &(dyn Fn(RenderEvent) + Sync),
+) -> Result<RenderSummary, SceneError> {
+    write(Layout::Streets, dir, config, observer)
+}
+
+fn write(
+    layout: Layout,
+    dir: &Path,
+    config: &RenderConfig,
+    observer: &(dyn Fn(RenderEvent) + Sync),
+) -> Result<RenderSummary, SceneError> {
     check(config)?;
-    claim(dir, config)?;
-    for split in ["train", "test"] {
-        create_dir(&dir.join(split))?;
+    claim(layout, dir, config)?;
+    for folder in ["train", "test"]
+        .into_iter()
+        .flat_map(|split| layout.folders(split))
+    {
+        create_dir(&dir.join(folder))?;
     }
-    let train = jobs("train", config.train, 0);
-    let test = jobs("test", config.test, FIRST_TEST_INDEX);
+    let train = jobs(layout, "train", config.train, 0);
+    let test = jobs(layout, "test", config.test, FIRST_TEST_INDEX);
     let total = train.len() + test.len();
     let (done, kept) = (AtomicUsize::new(0), AtomicUsize::new(0));
     train.par_iter().chain(&test).try_for_each(|job| {
-        let was_there = write_room(dir, config, job)?;
+        let was_there = write_pair(layout, dir, config, job)?;
         if was_there {
             kept.fetch_add(1, Ordering::Relaxed);
         }
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        observer(RenderEvent::Room {
+        observer(RenderEvent::Written {
             done,
             total,
             kept: was_there,
         });
         Ok(())
     })?;
-    let (train_list, test_list) = (dir.join("rooms_train.csv"), dir.join("rooms_test.csv"));
+    let [train_list, test_list] = layout.lists().map(|name| dir.join(name));
     for (path, jobs) in [(&train_list, &train), (&test_list, &test)] {
         let lines: String = jobs
             .iter()
-            .map(|job| format!("{0}.jpg,{0}.png\n", job.stem))
+            .map(|job| layout.line(&job.names, config.width))
             .collect();
         write_file(path, lines.as_bytes())?;
     }
     let kept = kept.into_inner();
-    Ok(RoomsSummary {
+    Ok(RenderSummary {
         rendered: total - kept,
         kept,
         train_list,
@@ -213,13 +249,13 @@ pub fn write_rooms(
     })
 }
 
-fn check(config: &RoomsConfig) -> Result<(), SceneError> {
+fn check(config: &RenderConfig) -> Result<(), SceneError> {
     for (field, found) in [("train", config.train), ("test", config.test)] {
         if found == 0 {
             return Err(SceneError::Config {
                 field,
                 found,
-                expected: "at least 1 room".into(),
+                expected: "at least 1".into(),
             });
         }
     }
@@ -236,13 +272,13 @@ fn check(config: &RoomsConfig) -> Result<(), SceneError> {
     Ok(())
 }
 
-/// Makes sure that the folder is new or was made with the same configuration, and says so in `rooms.json`.
-fn claim(dir: &Path, config: &RoomsConfig) -> Result<(), SceneError> {
+/// Makes sure that the folder is new or was made with the same configuration, and says so in the manifest.
+fn claim(layout: Layout, dir: &Path, config: &RenderConfig) -> Result<(), SceneError> {
     let wanted = Manifest {
-        generation: GENERATION,
+        generation: layout.generation(),
         config: config.clone(),
     };
-    let path = dir.join("rooms.json");
+    let path = dir.join(layout.manifest());
     if path.exists() {
         let text = fs::read_to_string(&path).map_err(io("read", &path))?;
         let found: Manifest =
@@ -260,10 +296,14 @@ fn claim(dir: &Path, config: &RoomsConfig) -> Result<(), SceneError> {
         }
         return Ok(());
     }
-    for name in ["train", "test", "rooms_train.csv", "rooms_test.csv"] {
+    let [train_list, test_list] = layout.lists();
+    for name in ["train", "test", train_list, test_list] {
         let path = dir.join(name);
         if path.exists() {
-            return Err(SceneError::ForeignFolder { path });
+            return Err(SceneError::ForeignFolder {
+                path,
+                manifest: layout.manifest().to_owned(),
+            });
         }
     }
     create_dir(dir)?;
@@ -299,62 +339,41 @@ fn differences(found: &Manifest, wanted: &Manifest) -> (String, String) {
     (list(&one), list(&two))
 }
 
-fn jobs(split: &str, count: usize, first: u64) -> Vec<Job> {
+fn jobs(layout: Layout, split: &str, count: usize, first: u64) -> Vec<Job> {
     (0..count)
         .map(|i| Job {
             index: first + i as u64,
-            stem: format!("{split}/room_{i:05}"),
+            names: layout.names(split, i),
         })
         .collect()
 }
 
-/// Writes what is missing of one room; answers whether nothing was.
-fn write_room(dir: &Path, config: &RoomsConfig, job: &Job) -> Result<bool, SceneError> {
-    let jpg = dir.join(format!("{}.jpg", job.stem));
-    let png = dir.join(format!("{}.png", job.stem));
-    if jpg.exists() && png.exists() {
+/// Writes what is missing of one pair; answers whether nothing was.
+fn write_pair(
+    layout: Layout,
+    dir: &Path,
+    config: &RenderConfig,
+    job: &Job,
+) -> Result<bool, SceneError> {
+    let (rgb, depth) = (dir.join(&job.names.rgb), dir.join(&job.names.depth));
+    if rgb.exists() && depth.exists() {
         return Ok(true);
     }
-    let frame = render_room(config.seed, job.index, config.width, config.height);
-    if !jpg.exists() {
-        write_file(
-            &jpg,
-            &encode_jpeg(&frame).map_err(|source| SceneError::Encode {
-                path: jpg.clone(),
-                source,
-            })?,
-        )?;
+    let pair = layout.render(config.seed, job.index, config.width, config.height);
+    let encoding = |path: &PathBuf| {
+        let path = path.clone();
+        |source| SceneError::Encode { path, source }
+    };
+    if !rgb.exists() {
+        write_file(&rgb, &layout.encode_rgb(&pair).map_err(encoding(&rgb))?)?;
     }
-    if !png.exists() {
+    if !depth.exists() {
         write_file(
-            &png,
-            &encode_png(&frame).map_err(|source| SceneError::Encode {
-                path: png.clone(),
-                source,
-            })?,
+            &depth,
+            &layout.encode_depth(&pair).map_err(encoding(&depth))?,
         )?;
     }
     Ok(false)
-}
-
-fn encode_jpeg(frame: &RgbdFrame) -> Result<Vec<u8>, image::ImageError> {
-    let mut bytes = Vec::new();
-    let (width, height) = frame.rgb.dimensions();
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY).write_image(
-        frame.rgb.as_raw(),
-        width,
-        height,
-        ExtendedColorType::Rgb8,
-    )?;
-    Ok(bytes)
-}
-
-fn encode_png(frame: &RgbdFrame) -> Result<Vec<u8>, image::ImageError> {
-    let mut bytes = Cursor::new(Vec::new());
-    frame
-        .depth_mm
-        .write_to(&mut bytes, image::ImageFormat::Png)?;
-    Ok(bytes.into_inner())
 }
 
 fn create_dir(path: &Path) -> Result<(), SceneError> {

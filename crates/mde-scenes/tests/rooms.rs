@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use mde_scenes::{
-    MAX_DEPTH, RenderEvent, RoomsConfig, SceneError, contact_sheet, render_room, write_rooms,
+    MAX_DEPTH, RenderConfig, RenderEvent, SceneError, contact_sheet, render_room, write_rooms,
 };
 
-fn small() -> RoomsConfig {
-    RoomsConfig {
+fn small() -> RenderConfig {
+    RenderConfig {
         seed: 11,
         train: 4,
         test: 2,
@@ -20,7 +20,7 @@ fn small() -> RoomsConfig {
     }
 }
 
-fn write(dir: &Path, config: &RoomsConfig) -> Result<mde_scenes::RoomsSummary, SceneError> {
+fn write(dir: &Path, config: &RenderConfig) -> Result<mde_scenes::RenderSummary, SceneError> {
     write_rooms(dir, config, &|_| ())
 }
 
@@ -139,7 +139,7 @@ fn the_layout_is_readable() {
     assert_eq!((summary.rendered, summary.kept), (6, 0));
     let mut done = Vec::new();
     for event in events.into_inner().unwrap() {
-        let RenderEvent::Room {
+        let RenderEvent::Written {
             done: now,
             total: 6,
             kept: false,
@@ -230,7 +230,7 @@ fn test_rooms_do_not_depend_on_the_number_of_training_rooms() {
     write(one.path(), &small()).unwrap();
     write(
         two.path(),
-        &RoomsConfig {
+        &RenderConfig {
             train: 1,
             ..small()
         },
@@ -251,29 +251,29 @@ fn counts_and_sides_of_zero_are_refused_before_anything_is_written() {
     let bad = [
         (
             "train",
-            RoomsConfig {
+            RenderConfig {
                 train: 0,
                 ..small()
             },
         ),
-        ("test", RoomsConfig { test: 0, ..small() }),
+        ("test", RenderConfig { test: 0, ..small() }),
         (
             "width",
-            RoomsConfig {
+            RenderConfig {
                 width: 0,
                 ..small()
             },
         ),
         (
             "height",
-            RoomsConfig {
+            RenderConfig {
                 height: 0,
                 ..small()
             },
         ),
         (
             "height",
-            RoomsConfig {
+            RenderConfig {
                 height: 100_000,
                 ..small()
             },
@@ -296,7 +296,7 @@ fn another_configurations_folder_is_refused_and_left_alone() {
     let before = contents(folder.path());
     let error = write(
         folder.path(),
-        &RoomsConfig {
+        &RenderConfig {
             seed: 12,
             width: 64,
             ..small()

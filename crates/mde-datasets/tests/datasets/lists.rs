@@ -20,7 +20,7 @@ fn a_pair_loads_with_its_id_focal_and_holes() {
     let folder = Folder::new(2);
     folder.write(
         "list.csv",
-        "\u{feff}train/00001.png, train/00001_depth.png , 518.86\r\n\r\n./train/00000.png,train/00000_depth.png\r\n",
+        "\u{feff}train/00001.png, train/00001_depth.png , 518.86\r\n\r\n./train/00000.png,train/00000_depth.png,500\r\n",
     );
     let list = folder.open().unwrap();
     assert_eq!(list.len(), 2);
@@ -34,7 +34,7 @@ fn a_pair_loads_with_its_id_focal_and_holes() {
         assert_eq!(*metres, f32::from(stored.0[0]) / 1000.0);
     }
     assert!(sample.depth.metres.contains(&0.0));
-    assert_eq!(list.load(1).unwrap().focal, None);
+    assert_eq!(list.load(1).unwrap().focal, Some(500.0));
 }
 
 #[test]
@@ -114,6 +114,14 @@ fn a_malformed_line_is_named_by_its_number() {
         );
         says(&error.to_string(), parts);
     }
+    folder.write("list.csv", format!("{good}\n\n{good},500\n"));
+    says(
+        &folder.open().unwrap_err().to_string(),
+        &[
+            "line 3: line 3 gives a focal length and line 1 does not",
+            "on all lines or on none",
+        ],
+    );
     folder.write("list.csv", [good.as_bytes(), b"\n\xff,\xfe\n"].concat());
     says(
         &folder.open().unwrap_err().to_string(),
@@ -376,7 +384,16 @@ fn data_sets_are_named_by_kind_and_folder() {
     assert_eq!(spec.to_string(), "rooms:some/where:else");
     for wrong in ["rooms", "kitchens:x", "nyu:", ""] {
         let error = wrong.parse::<DataSpec>().unwrap_err().to_string();
-        says(&error, &[&format!("`{wrong}`"), "nyu:DIR", "rooms:DIR"]);
+        says(
+            &error,
+            &[
+                &format!("`{wrong}`"),
+                "nyu:DIR",
+                "rooms:DIR",
+                "kitti:DIR",
+                "streets:DIR",
+            ],
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::Folder;
 use candle_core::{DType, Device};
 use mde_datasets::{
-    ChaCha8Rng, DatasetError, Example, ExampleBatch, Loader, LoaderConfig, MffEval, MffGeometry,
-    MffTrain, Sample, Transform,
+    ChaCha8Rng, DatasetError, DepthMap, Example, ExampleBatch, Loader, LoaderConfig, MffEval,
+    MffGeometry, MffTrain, Sample, Transform,
 };
 
 const SMALL: MffGeometry = MffGeometry {
@@ -355,10 +355,7 @@ fn tensors_hold_the_batch_in_its_order() {
     let list = Arc::new(folder.open().unwrap());
     let loader = Loader::new(list, Arc::new(transform), CONFIG).unwrap();
     let batch = loader.epoch(0, 0).next().unwrap().unwrap();
-    assert_eq!(
-        (batch.rgb.len(), batch.rgb[0].len(), batch.focals.len()),
-        (3, 9 * 13 * 3, 3)
-    );
+    assert_eq!((batch.rgb.len(), batch.rgb[0].len()), (3, 9 * 13 * 3));
     let (images, depths) = batch.to_tensors(&Device::Cpu).unwrap();
     assert_eq!(
         (images.dims(), depths.dims()),
@@ -374,4 +371,56 @@ fn tensors_hold_the_batch_in_its_order() {
         batch.depths
     );
     assert!(batch.depths.contains(&0.0) && batch.depths.iter().any(|&d| d > 1.0));
+}
+
+#[test]
+fn focal_lengths_reach_the_batch_if_the_list_gives_them() {
+    let folder = Folder::new(2);
+    let transform = MffEval {
+        input: SMALL,
+        gt: SMALL,
+    };
+    let first = |folder: &Folder| {
+        let config = LoaderConfig {
+            batch: 2,
+            shuffle: false,
+            ..CONFIG
+        };
+        let list = Arc::new(folder.open().unwrap());
+        let loader = Loader::new(list, Arc::new(transform), config).unwrap();
+        loader.epoch(0, 0).next().unwrap().unwrap()
+    };
+    let batch = first(&folder);
+    assert_eq!(batch.focals, None);
+    assert!(batch.focal_tensor(&Device::Cpu).unwrap().is_none());
+    folder.write(
+        "list.csv",
+        "train/00000.png,train/00000_depth.png,718.5\ntrain/00001.png,train/00001_depth.png,707\n",
+    );
+    let batch = first(&folder);
+    assert_eq!(batch.focals, Some(vec![718.5, 707.0]));
+    let tensor = batch.focal_tensor(&Device::Cpu).unwrap().unwrap();
+    assert_eq!(tensor.dims(), [2]);
+    assert_eq!(tensor.to_vec1::<f32>().unwrap(), [718.5, 707.0]);
+}
+
+#[test]
+fn a_batch_of_which_only_some_have_focal_lengths_is_an_error() {
+    let example = |id: &str, focal| Example {
+        id: id.to_owned(),
+        image: vec![0.0; 3],
+        image_size: (1, 1),
+        depth: DepthMap {
+            height: 1,
+            width: 1,
+            metres: vec![1.0],
+        },
+        focal,
+        rgb: None,
+    };
+    let mixed = vec![example("a", None), example("b", Some(700.0))];
+    let error = ExampleBatch::collate(mixed).unwrap_err();
+    assert!(matches!(error, DatasetError::MixedFocals { .. }));
+    let message = error.to_string();
+    assert!(message.contains("b: has a focal length"), "{message}");
 }

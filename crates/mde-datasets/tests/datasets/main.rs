@@ -3,13 +3,21 @@
 //! | module | about |
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
-//! | `transforms` | sizes, holes, randomness, fields of view |
+//! | `kitti` | KITTI's lists and folders, real pairs; the latter skipped where there are none |
+//! | `transforms` | MFF: sizes, holes, randomness, fields of view |
+//! | `bts` | BTS: windows, crops, augmentation, sparse targets |
+//! | `meter` | METER: which pixels targets are, colours |
 //! | `loader` | order, resume, errors, stopping |
+//! | `rendered` | what `mde-scenes` writes, read and transformed |
 //! | `real_data` | real NYUv2 frames; skipped where there are none |
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bts;
 mod common;
+mod kitti;
 mod lists;
 mod loader;
+mod meter;
 mod real_data;
+mod rendered;
 mod transforms;

@@ -137,7 +137,7 @@ fn a_frame_too_narrow_for_the_crop_is_an_error() {
     let error = MffTrain { geometry: empty }
         .apply(sample(), rng)
         .unwrap_err();
-    assert!(matches!(error, DatasetError::EmptyGeometry(_)));
+    assert!(matches!(error, DatasetError::BadGeometry { .. }));
 }
 
 #[test]

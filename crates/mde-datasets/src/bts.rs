@@ -1,0 +1,299 @@
+//! The recipe of BTS (Lee et al. 2019) on NYUv2 and on KITTI, at its own sizes and scaled down.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::photometric::{Levels, Normalisation};
+use crate::rotation::Rotation;
+use crate::{DatasetError, DepthMap, Example, Sample, Transform, geometry};
+
+/// Size of an NYUv2 frame, and of the ground truth that BTS is judged on there.
+const NYU_FRAME: (usize, usize) = (480, 640);
+/// Rows and columns of such a frame that training uses: what lies outside is blank in many frames, where the colour
+/// image was aligned with the depth.
+const NYU_ROWS: Range<usize> = 45..472;
+const NYU_COLUMNS: Range<usize> = 43..608;
+/// The KITTI benchmark crop: bottom rows, middle columns.
+const KITTI_CROP: (usize, usize) = (352, 1216);
+
+/// Which part of a file BTS looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BtsView {
+    /// NYU Depth V2, or another 4:3 frame. Evaluation: all of it, ground truth at 480x640. Training: rows 45..472 and
+    /// columns 43..608 of 480x640, or those in proportion.
+    Nyu,
+    /// KITTI, or streets in its layout: a window at the bottom, centred from left to right (left margin rounded down),
+    /// such as the benchmark crop. Ground truth is the window at the file's own resolution.
+    ///
+    /// Focal lengths are multiplied by 1216 / width of the window: files rendered at half of KITTI's size, seen
+    /// through half of the benchmark crop, then have the focal length of the full frame, as BTS's depth scale expects.
+    Kitti {
+        /// Rows and columns of the window.
+        window: (usize, usize),
+    },
+}
+
+/// The sizes of the BTS recipe. Pairs are (height, width).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BtsGeometry {
+    /// The part of the file that is looked at.
+    pub view: BtsView,
+    /// Size to which the view is resized (RGB bilinear with antialiasing): the network's input in evaluation.
+    pub input: (usize, usize),
+    /// Random crop of the resized view: the network's input, and the target's size, in training.
+    pub crop: (usize, usize),
+}
+
+impl BtsGeometry {
+    /// BTS on NYUv2: 480x640, training crop 416x544.
+    pub const fn nyu() -> Self {
+        Self {
+            view: BtsView::Nyu,
+            input: NYU_FRAME,
+            crop: (416, 544),
+        }
+    }
+
+    /// BTS on KITTI: benchmark crop 352x1216, training crop 352x704.
+    pub const fn kitti() -> Self {
+        Self {
+            view: BtsView::Kitti { window: KITTI_CROP },
+            input: KITTI_CROP,
+            crop: (352, 704),
+        }
+    }
+
+    /// The benchmark crop at a quarter of the resolution: input 88x304, training crop 88x176.
+    pub const fn kitti_quarter() -> Self {
+        Self {
+            input: (88, 304),
+            crop: (88, 176),
+            ..Self::kitti()
+        }
+    }
+
+    /// The same input for files of half of KITTI's size, such as streets rendered at 621x188: window 176x608.
+    pub const fn half_size_kitti_quarter() -> Self {
+        Self {
+            view: BtsView::Kitti { window: (176, 608) },
+            ..Self::kitti_quarter()
+        }
+    }
+
+    /// (height, width) of the ground truth in evaluation.
+    pub fn gt(self) -> (usize, usize) {
+        match self.view {
+            BtsView::Nyu => NYU_FRAME,
+            BtsView::Kitti { window } => window,
+        }
+    }
+
+    /// Half the range of the random rotation, in degrees.
+    fn rotation(self) -> f32 {
+        match self.view {
+            BtsView::Nyu => 2.5,
+            BtsView::Kitti { .. } => 1.0,
+        }
+    }
+
+    /// Half the range of the brightness factor around 1.
+    fn brightness(self) -> f32 {
+        match self.view {
+            BtsView::Nyu => 0.25,
+            BtsView::Kitti { .. } => 0.1,
+        }
+    }
+
+    fn check(self) -> Result<(), DatasetError> {
+        let (gt, input, crop) = (self.gt(), self.input, self.crop);
+        if [gt.0, gt.1, input.0, input.1, crop.0, crop.1].contains(&0) {
+            return Err(geometry::empty(self));
+        }
+        let (rows, columns) = self.trained();
+        if crop.0 > rows.len() || crop.1 > columns.len() {
+            let reason = "the training crop must fit into the part of the input that training uses";
+            return Err(geometry::bad(reason, self));
+        }
+        Ok(())
+    }
+
+    /// Rows and columns of the resized view that training uses.
+    fn trained(self) -> (Range<usize>, Range<usize>) {
+        let (height, width) = self.input;
+        let part = |range: Range<usize>, to: usize, from: usize| {
+            range.start * to / from..range.end * to / from
+        };
+        match self.view {
+            BtsView::Nyu => (
+                part(NYU_ROWS, height, NYU_FRAME.0),
+                part(NYU_COLUMNS, width, NYU_FRAME.1),
+            ),
+            BtsView::Kitti { .. } => (0..height, 0..width),
+        }
+    }
+
+    /// The part of the file that is looked at, at the file's resolution.
+    fn view(self, mut sample: Sample) -> Result<Sample, DatasetError> {
+        let found = sample.depth.size();
+        match self.view {
+            BtsView::Nyu => {
+                if found.0 * NYU_FRAME.1 != found.1 * NYU_FRAME.0 {
+                    return Err(DatasetError::NotAnNyuFrame {
+                        id: sample.id,
+                        found,
+                    });
+                }
+            }
+            BtsView::Kitti { window } => {
+                let (rows, columns) = bottom_crop(&sample.id, found, window)?;
+                if window != found {
+                    sample.rgb = geometry::crop_rgb(&sample.rgb, &rows, &columns);
+                    sample.depth = sample.depth.crop(rows, columns);
+                }
+                let scale = KITTI_CROP.1 as f32 / window.1 as f32;
+                sample.focal = sample.focal.map(|focal| focal * scale);
+            }
+        }
+        Ok(sample)
+    }
+
+    /// Depth of the view at the size of the input: of what a pixel of the input covers, a depth that was measured.
+    fn resized_depth(self, depth: DepthMap) -> DepthMap {
+        if depth.size() == self.input {
+            return depth;
+        }
+        depth.resize_nearest_valid(self.input.0, self.input.1)
+    }
+}
+
+/// The training recipe of BTS.
+///
+/// In this order: the view is cut and resized; rotation about its centre, uniform in ±2.5 degrees on NYUv2 and ±1 on
+/// KITTI (RGB bilinear, depth nearest); random crop; horizontal flip with probability 1/2; with probability 1/2 gamma,
+/// brightness and colour factors (gamma and colours 0.9 to 1.1, brightness 0.75 to 1.25 on NYUv2 and 0.9 to 1.1 on
+/// KITTI), clamped to [0, 1]; ImageNet's normalisation.
+///
+/// Where the input is smaller than the view, depth is reduced by
+/// [`DepthMap::resize_nearest_valid`], so that sparse LiDAR depth keeps a measurement wherever a pixel of the input
+/// covers one. Depths are never mixed; 0 stays "not measured", and so do corners that a rotation uncovers, which are
+/// black in RGB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BtsTrain {
+    /// Sizes.
+    pub geometry: BtsGeometry,
+}
+
+impl Transform for BtsTrain {
+    fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
+        let sizes = self.geometry;
+        sizes.check()?;
+        let view = sizes.view(sample)?;
+        let rgb = geometry::resize_rgb(&view.rgb, sizes.input);
+        let depth = sizes.resized_depth(view.depth);
+
+        let (rows, columns) = sizes.trained();
+        let angle = rng.random_range(-sizes.rotation()..=sizes.rotation());
+        let top = rng.random_range(0..=rows.len() - sizes.crop.0);
+        let left = rng.random_range(0..=columns.len() - sizes.crop.1);
+        let (flip, augment) = (rng.random_bool(0.5), rng.random_bool(0.5));
+
+        let (rgb, depth) = if (rows.len(), columns.len()) == sizes.input {
+            (rgb, depth)
+        } else {
+            (
+                Cow::Owned(geometry::crop_rgb(&rgb, &rows, &columns)),
+                depth.crop(rows, columns),
+            )
+        };
+        let rotation = Rotation::new(depth.size(), angle);
+        let (rows, columns) = (top..top + sizes.crop.0, left..left + sizes.crop.1);
+        let levels = if augment {
+            Levels::augmented(Normalisation::ImageNet, sizes.brightness(), rng)
+        } else {
+            Levels::new(Normalisation::ImageNet)
+        };
+        let image = levels.planes(&rotation.rgb(&rgb, &rows, &columns), flip);
+        let mut depth = rotation.depth(&depth, &rows, &columns);
+        if flip {
+            depth.flip_horizontal();
+        }
+        Ok(Example {
+            id: view.id,
+            image,
+            image_size: sizes.crop,
+            depth,
+            focal: view.focal,
+            rgb: None,
+        })
+    }
+
+    fn input_size(&self) -> (usize, usize) {
+        self.geometry.crop
+    }
+
+    fn target_size(&self) -> (usize, usize) {
+        self.geometry.crop
+    }
+}
+
+/// The evaluation view of BTS, nothing random: the whole view, ground truth at the size [`BtsGeometry::gt`] whatever
+/// the input's resolution.
+///
+/// Ground truth is the file's, cut; only where an NYUv2 frame is not 480x640 is it brought to that by nearest
+/// neighbour. 0 stays 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BtsEval {
+    /// Sizes; `crop` is not used.
+    pub geometry: BtsGeometry,
+}
+
+impl Transform for BtsEval {
+    fn apply(&self, sample: Sample, _rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
+        self.geometry.check()?;
+        let view = self.geometry.view(sample)?;
+        let input = geometry::resize_rgb(&view.rgb, self.geometry.input);
+        let gt = self.geometry.gt();
+        Ok(Example {
+            id: view.id,
+            image: Levels::new(Normalisation::ImageNet).planes(&input, false),
+            image_size: self.geometry.input,
+            depth: if view.depth.size() == gt {
+                view.depth
+            } else {
+                view.depth.resize_nearest(gt.0, gt.1)
+            },
+            focal: view.focal,
+            rgb: Some(geometry::resize_rgb(&view.rgb, gt).into_owned().into_raw()),
+        })
+    }
+
+    fn input_size(&self) -> (usize, usize) {
+        self.geometry.input
+    }
+
+    fn target_size(&self) -> (usize, usize) {
+        self.geometry.gt()
+    }
+}
+
+/// Rows and columns of a window at the bottom, centred from left to right.
+fn bottom_crop(
+    id: &str,
+    found: (usize, usize),
+    window: (usize, usize),
+) -> Result<(Range<usize>, Range<usize>), DatasetError> {
+    if window.0 > found.0 || window.1 > found.1 {
+        return Err(DatasetError::CropDoesNotFit {
+            id: id.to_owned(),
+            found,
+            crop: window,
+        });
+    }
+    let left = (found.1 - window.1) / 2;
+    Ok((found.0 - window.0..found.0, left..left + window.1))
+}

@@ -1,0 +1,64 @@
+//! What a recipe does with a sample, as a value that a run's configuration can hold.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BtsEval, BtsGeometry, BtsTrain, MeterEval, MeterGt, MeterInput, MeterTrain, MffEval,
+    MffGeometry, MffTrain, Transform,
+};
+
+/// A recipe's preprocessing: everything between a sample on disk and what the network is given, in training, in
+/// evaluation and in dissection.
+///
+/// Written as `{"mff": {...}}`, `{"bts": {...}}` or `{"meter": {...}}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Preprocessing {
+    /// MFF: shorter side resized, centre crop.
+    Mff(MffGeometry),
+    /// BTS: NYUv2's frame or KITTI's benchmark crop, random crop in training.
+    Bts(BtsGeometry),
+    /// METER: the whole image at a small size.
+    Meter(MeterInput),
+}
+
+impl Preprocessing {
+    /// The training transform, augmentation included.
+    pub fn training(self) -> Arc<dyn Transform> {
+        match self {
+            Self::Mff(geometry) => Arc::new(MffTrain { geometry }),
+            Self::Bts(geometry) => Arc::new(BtsTrain { geometry }),
+            Self::Meter(input) => Arc::new(MeterTrain { input }),
+        }
+    }
+
+    /// The transform for depth errors. MFF's ground truth has the size 228x304 whatever the input's.
+    pub fn evaluation(self) -> Arc<dyn Transform> {
+        match self {
+            Self::Mff(input) => Arc::new(MffEval {
+                input,
+                gt: MffGeometry::full(),
+            }),
+            Self::Bts(geometry) => Arc::new(BtsEval { geometry }),
+            Self::Meter(input) => Arc::new(MeterEval {
+                input,
+                gt: MeterGt::Input,
+            }),
+        }
+    }
+
+    /// The transform for dissection: that of evaluation, but for METER, whose ground truth then has the size of the
+    /// network's output.
+    pub fn dissection(self) -> Arc<dyn Transform> {
+        match self {
+            Self::Meter(input) => Arc::new(MeterEval {
+                input,
+                gt: MeterGt::Output,
+            }),
+            Self::Mff(_) | Self::Bts(_) => self.evaluation(),
+        }
+    }
+}
