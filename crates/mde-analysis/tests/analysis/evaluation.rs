@@ -267,6 +267,7 @@ fn the_observer_counts_images_and_a_loaders_error_ends_the_evaluation() {
     let mut seen = 0;
     let lost = mde_datasets::DatasetError::EmptyList {
         list: "lost.csv".into(),
+        expected: "rgb,depth",
     };
     let broken = batches(&images, 3)
         .take(1)

@@ -48,7 +48,11 @@ fn streets_at_half_of_kittis_size_are_read_and_fit_the_scaled_down_recipe() {
         assert!((focal - 721.5377).abs() < 1e-3, "{focal}");
     }
     let measured = batch.depths.iter().filter(|&&d| d > 0.0).count();
-    assert!(measured > batch.depths.len() / 4, "{measured} of {}", batch.depths.len());
+    assert!(
+        measured > batch.depths.len() / 4,
+        "{measured} of {}",
+        batch.depths.len()
+    );
 }
 
 #[test]
