@@ -38,7 +38,7 @@ pub enum Mode {
 pub struct DepthInput {
     /// Normalised images, [B, 3, H, W].
     pub image: Tensor,
-    /// The cameras' focal lengths, [B], in pixels of the data set's own resolution, whatever the image was resized to. BTS
+    /// The cameras' focal lengths, `[B]`, in pixels of the data set's own resolution, whatever the image was resized to. BTS
     /// for KITTI needs them; other networks do not look.
     pub focal: Option<Tensor>,
 }
@@ -49,7 +49,7 @@ impl DepthInput {
         Self { image, focal: None }
     }
 
-    /// With the focal length of every image's camera, [B].
+    /// With the focal length of every image's camera, `[B]`.
     pub fn with_focal(self, focal: Tensor) -> Self {
         Self {
             focal: Some(focal),
