@@ -164,7 +164,10 @@ fn a_folder_of_other_rooms_is_kept() {
         &["rooms/rooms.json", "train 12", "train 13", "another folder"],
     );
     place.write("rooms/rooms.json", "rooms");
-    place.refuses(line, &["rooms/rooms.json", "not a description of rooms"]);
+    place.refuses(
+        line,
+        &["rooms/rooms.json", "does not say how the folder was made"],
+    );
     fs::remove_file(place.path("rooms/rooms.json")).unwrap();
     place.refuses(line, &["rooms/train", "no rooms.json", "choose another"]);
 }

@@ -8,7 +8,8 @@
 //! two to three times what PyTorch's own variants show; the first loss, before any flip matters, is held to 1e-5.
 
 use candle_core::{DType, Device, Tensor};
-use mde_models::Parameters;
+use mde_metrics::Discretisation;
+use mde_models::{DepthInput, Parameters};
 use mde_tests::{Golden, assert_relative};
 use mde_train::{AdamConfig, AssignmentConfig, DepthLoss, StepAt, StepRecord, Trainer};
 
@@ -97,6 +98,7 @@ fn parity_train_mff_resnet50() {
     let assignment = AssignmentConfig {
         alpha: 0.1,
         layers: vec!["D".into(), "MFF".into()],
+        discretisation: Discretisation::NYU,
         max_bins: 64,
     };
     let mut trainer = Trainer::new(
@@ -116,7 +118,9 @@ fn parity_train_mff_resnet50() {
             epoch: 1,
             learning_rate: 1e-4,
         };
-        let (record, gradients) = trainer.step(&images, &depths, &[], at).unwrap();
+        let (record, gradients) = trainer
+            .step(&DepthInput::new(images), &depths, &[], at)
+            .unwrap();
         check_losses(&golden, step, &record);
         if step == 0 {
             check_gradients(&golden, &parameters, &gradients);

@@ -3,11 +3,11 @@
 use candle_core::{Device, Tensor};
 use mde_datasets::{DatasetError, ExampleBatch};
 use mde_metrics::{DepthBins, ImageSize};
-use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+use mde_models::{DepthNet, LayerInfo, Mode, Probe};
 use rayon::prelude::*;
 
-use crate::AnalysisError;
 use crate::tallies::{ImageTally, LayerTallies};
+use crate::{AnalysisError, depth_input};
 
 /// A layer to dissect, and its bins.
 #[derive(Debug, Clone)]
@@ -47,14 +47,14 @@ pub fn dissect(
     }
     for batch in batches {
         let batch = batch?;
-        let (image, _) = batch.to_tensors(device)?;
+        let input = depth_input(&batch, device)?;
         let mut probe = TallyProbe {
             batch: &batch,
             layers,
             tallies: &mut tallies,
             failure: None,
         };
-        let passed = network.forward(&DepthInput::new(image), Mode::Eval, &mut probe);
+        let passed = network.forward(&input, Mode::Eval, &mut probe);
         if let Some(failure) = probe.failure {
             return Err(failure);
         }

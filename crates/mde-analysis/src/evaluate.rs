@@ -1,6 +1,6 @@
 //! Accuracy of a network over a data set, under a protocol.
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use mde_datasets::{DatasetError, ExampleBatch};
 use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
@@ -9,9 +9,9 @@ use mde_metrics::{
     DepthBins, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, depth_errors,
     valid_pairs,
 };
-use mde_models::{DepthInput, DepthNet, Mode, NoProbe};
+use mde_models::{DepthNet, Mode, NoProbe};
 
-use crate::{AnalysisError, Examples};
+use crate::{AnalysisError, Examples, depth_input};
 
 /// How to evaluate.
 #[derive(Debug, Clone)]
@@ -80,8 +80,7 @@ fn predict(
     batch: &ExampleBatch,
     device: &Device,
 ) -> candle_core::Result<Vec<f32>> {
-    let (image, _): (Tensor, Tensor) = batch.to_tensors(device)?;
-    let pred = network.forward(&DepthInput::new(image), Mode::Eval, &mut NoProbe)?;
+    let pred = network.forward(&depth_input(batch, device)?, Mode::Eval, &mut NoProbe)?;
     let (height, width) = batch.depth_size;
     mde_ops::resize_bilinear(&pred, height, width)?
         .flatten_all()?

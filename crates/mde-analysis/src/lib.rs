@@ -11,3 +11,19 @@ pub use error::AnalysisError;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use examples::Examples;
 pub use tallies::LayerTallies;
+
+use candle_core::Device;
+use mde_datasets::ExampleBatch;
+use mde_models::DepthInput;
+
+/// A batch as a network takes it: its images and, if its data set knows them, the cameras' focal lengths.
+///
+/// # Errors
+/// Whatever the device answers.
+pub fn depth_input(batch: &ExampleBatch, device: &Device) -> candle_core::Result<DepthInput> {
+    let input = DepthInput::new(batch.image_tensor(device)?);
+    Ok(match batch.focal_tensor(device)? {
+        Some(focal) => input.with_focal(focal),
+        None => input,
+    })
+}

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use mde_datasets::{
-    DataSpec, DepthEncoding, Loader, LoaderConfig, MffEval, MffGeometry, RgbdList, Split,
-};
+use mde_datasets::{DataSpec, DepthEncoding, Loader, LoaderConfig, RgbdList, Split, Transform};
 use mde_models::Preset;
 
 /// The data set of a command.
@@ -27,22 +25,35 @@ fn default_workers() -> usize {
 }
 
 impl DataArgs {
-    /// Opens one split; every file of its list must be there.
-    pub(crate) fn open(&self, split: Split) -> anyhow::Result<Arc<RgbdList>> {
-        Ok(Arc::new(self.data.open(split, self.depth_encoding)?))
+    /// Opens one split for a network; every file of its list must be there.
+    ///
+    /// A network for rooms answers in another range than one for streets, and prepares images in another way: on the
+    /// other's data its numbers would mean nothing.
+    pub(crate) fn open(&self, split: Split, preset: &Preset) -> anyhow::Result<Arc<RgbdList>> {
+        let list = self.data.open(split, self.depth_encoding)?;
+        let reach = f64::from(list.max_depth());
+        if reach != preset.data.max_depth() {
+            let all = Preset::all();
+            let fitting = all.iter().filter(|other| other.data.max_depth() == reach);
+            let names: Vec<_> = fitting.map(|other| other.name).collect();
+            anyhow::bail!(
+                "{}: depth to {reach} m, and {} is made for {} m; the networks for this data: {}",
+                self.data,
+                preset.name,
+                preset.data.max_depth(),
+                names.join(", ")
+            );
+        }
+        Ok(Arc::new(list))
     }
 
-    /// The images of a list in its order, as the network sees them in evaluation, ground truth in MFF's full crop.
-    pub(crate) fn eval_loader(
+    /// The images of a list in its order, once.
+    pub(crate) fn loader(
         &self,
         list: Arc<RgbdList>,
-        preset: Preset,
+        transform: Arc<dyn Transform>,
         batch: usize,
     ) -> anyhow::Result<Loader> {
-        let transform = MffEval {
-            input: geometry(preset),
-            gt: MffGeometry::full(),
-        };
         let config = LoaderConfig {
             batch,
             seed: 0,
@@ -51,15 +62,6 @@ impl DataArgs {
             shuffle: false,
             drop_last: false,
         };
-        Ok(Loader::new(list, Arc::new(transform), config)?)
+        Ok(Loader::new(list, transform, config)?)
     }
-}
-
-/// The transform's sizes for a network: MFF's, or the fraction of them that has the network's input.
-pub(crate) fn geometry(preset: Preset) -> MffGeometry {
-    let fractions = [MffGeometry::half(), MffGeometry::quarter()];
-    fractions
-        .into_iter()
-        .find(|geometry| geometry.crop == preset.input)
-        .unwrap_or(MffGeometry::full())
 }

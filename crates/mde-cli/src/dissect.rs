@@ -2,29 +2,28 @@
 
 use candle_core::Device;
 use mde_analysis::{DissectLayer, dissect};
-use mde_datasets::Split;
-use mde_metrics::DepthBins;
+use mde_datasets::{Preprocessing, Split};
 use mde_metrics::results::{Dissection, FORMAT, LayerDissection, Provenance};
 use mde_train::Assignment;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::output::{Output, shown};
+use crate::output::Output;
 use crate::progress::bar;
 use crate::stage::{self, Stage};
-use crate::subject::{RunArgs, Subject};
+use crate::subject::{Subject, SubjectArgs};
 
 /// What to dissect.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DissectArgs {
     #[command(flatten)]
-    run: RunArgs,
+    subject: SubjectArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// The layers.
-    #[arg(long, value_delimiter = ',', default_value = "D,MFF")]
-    layers: Vec<String>,
+    /// The layers, by `mde models`' names [default: the network's].
+    #[arg(long, value_delimiter = ',')]
+    layers: Option<Vec<String>>,
     /// At most so many depth bins; a layer has min(its units, this many).
     #[arg(long, default_value_t = 64)]
     bins: usize,
@@ -36,34 +35,47 @@ pub(crate) struct DissectArgs {
 #[derive(Serialize)]
 struct Inputs<'a> {
     provenance: &'a Provenance,
+    preprocessing: Preprocessing,
     layers: &'a [String],
     bins: usize,
 }
 
+/// The stage's result.
+const FILE: &str = "dissect.json";
+
 /// Dissects, unless that has been done.
 pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> {
-    let subject = args.run.load(device)?;
-    let mut layers = Vec::with_capacity(args.layers.len());
-    for name in &args.layers {
+    let subject = args.subject.load(device)?;
+    let names = args.layers.unwrap_or_else(|| {
+        subject
+            .recipe
+            .layers
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    });
+    let mut layers = Vec::with_capacity(names.len());
+    for name in &names {
         let units = subject.network.layer(name)?.units;
         layers.push(DissectLayer {
             name: name.clone(),
-            bins: DepthBins::nyu(units.min(args.bins))?,
+            bins: subject.recipe.discretisation.bins(units.min(args.bins))?,
         });
     }
-    let list = args.data.open(Split::Test)?;
-    let loader = args
-        .data
-        .eval_loader(list.clone(), subject.preset, args.batch)?;
+    let list = args.data.open(Split::Test, &subject.preset)?;
+    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
+    let transform = preprocessing.dissection();
+    let loader = args.data.loader(list.clone(), transform, args.batch)?;
     let provenance = subject.provenance(&args.data, &list, Split::Test)?;
     let inputs = Inputs {
         provenance: &provenance,
-        layers: &args.layers,
+        preprocessing,
+        layers: &names,
         bins: args.bins,
     };
-    let stage = Stage::new(&args.run.run, "dissect", inputs)?;
+    let stage = Stage::new(subject.folder.as_deref(), "dissect", inputs)?;
     if stage.is_done() {
-        return finished(&args, true);
+        return described(&subject, &subject.read(FILE)?, true);
     }
     let progress = bar(list.len() as u64, "dissect");
     let tallies = dissect(
@@ -97,26 +109,25 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
             .push(tallies.summary(&layer.name, info.stride, owner, file.clone())?);
         outputs.push((file, tallies.to_safetensors()?));
     }
-    outputs.push(("dissect.json".to_owned(), stage::json(&dissection)?));
+    outputs.push((FILE.to_owned(), stage::json(&dissection)?));
     stage.finish(&outputs)?;
-    finished(&args, false)
+    described(&subject, &dissection, false)
 }
 
 /// The depth ranges that the network's units were trained to.
 fn assignments(subject: &Subject) -> anyhow::Result<Vec<Assignment>> {
-    match &subject.config.assignment {
+    let trained = subject.config.as_ref();
+    match trained.and_then(|config| config.assignment.as_ref()) {
         Some(config) => Ok(config.assignments(subject.network.as_ref())?),
         None => Ok(Vec::new()),
     }
 }
 
-fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
-    let path = args.run.run.join("dissect.json");
-    let dissection: Dissection = serde_json::from_slice(&std::fs::read(&path)?)?;
+fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyhow::Result<Output> {
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
         "{}: mean selectivity {}",
-        path.display(),
+        subject.place(FILE),
         layers.collect::<Vec<_>>().join("; ")
     );
     let layers: Vec<_> = dissection
@@ -131,7 +142,8 @@ fn finished(args: &DissectArgs, skipped: bool) -> anyhow::Result<Output> {
         })
         .collect();
     let document = json!({
-        "file": shown(&path), "skipped": skipped, "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
+        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
     });
     Output::new(words, document)
 }

@@ -2,28 +2,28 @@
 
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, evaluate};
-use mde_datasets::Split;
+use mde_datasets::{Preprocessing, Split};
 use mde_metrics::EvalProtocol;
 use mde_metrics::results::Evaluation;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::output::{Output, shown};
+use crate::output::Output;
 use crate::progress::bar;
 use crate::stage::{self, Stage};
-use crate::subject::RunArgs;
+use crate::subject::{Subject, SubjectArgs};
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
-    run: RunArgs,
+    subject: SubjectArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// Which pixels count: see docs/protocols.md.
-    #[arg(long, default_value = "nyu-mff")]
-    protocol: String,
+    /// Which pixels count, see docs/protocols.md [default: the network's].
+    #[arg(long)]
+    protocol: Option<String>,
     /// Images at a time; does not change the result.
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -35,41 +35,46 @@ pub(crate) struct EvaluateArgs {
 #[derive(Serialize)]
 struct Inputs<'a> {
     provenance: &'a mde_metrics::results::Provenance,
+    preprocessing: Preprocessing,
     protocol: &'a EvalProtocol,
     examples: usize,
-    constant: f64,
+    constant: Option<f64>,
 }
+
+/// The stage's result.
+const FILE: &str = "evaluate.json";
 
 /// Evaluates, unless that has been done.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
-    let protocol = EvalProtocol::preset(&args.protocol)?;
-    let subject = args.run.load(device)?;
-    let list = args.data.open(Split::Test)?;
-    let loader = args
-        .data
-        .eval_loader(list.clone(), subject.preset, args.batch)?;
+    let subject = args.subject.load(device)?;
+    let list = args.data.open(Split::Test, &subject.preset)?;
+    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
+    let name = args.protocol.as_deref();
+    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
+    let transform = preprocessing.evaluation();
+    let loader = args.data.loader(list.clone(), transform, args.batch)?;
     let provenance = subject.provenance(&args.data, &list, Split::Test)?;
-    let constant = subject.config.data.mean_depth;
+    let constant = subject.config.as_ref().map(|config| config.data.mean_depth);
     let inputs = Inputs {
         provenance: &provenance,
+        preprocessing,
         protocol: &protocol,
         examples: args.examples,
         constant,
     };
-    let stage = Stage::new(&args.run.run, "evaluate", inputs)?;
+    let stage = Stage::new(subject.folder.as_deref(), "evaluate", inputs)?;
     if stage.is_done() {
-        return finished(&args, true);
+        return described(&subject, &subject.read(FILE)?, true);
     }
     let options = EvaluateOptions {
         protocol,
-        constant: Some(constant),
+        constant,
         images: list.len(),
         examples: args.examples,
     };
     let progress = bar(list.len() as u64, "evaluate");
-    let network = subject.network.as_ref();
     let evaluated = evaluate(
-        network,
+        subject.network.as_ref(),
         loader.epoch(1, 0),
         device,
         &options,
@@ -84,26 +89,17 @@ pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output>
             "examples.safetensors".to_owned(),
             evaluated.examples.to_safetensors()?,
         ),
-        (
-            "evaluate.json".to_owned(),
-            stage::json(&evaluated.evaluation)?,
-        ),
+        (FILE.to_owned(), stage::json(&evaluated.evaluation)?),
     ])?;
-    finished(&args, false)
+    described(&subject, &evaluated.evaluation, false)
 }
 
-fn finished(args: &EvaluateArgs, skipped: bool) -> anyhow::Result<Output> {
-    let path = args.run.run.join("evaluate.json");
-    let evaluation: Evaluation = serde_json::from_slice(&std::fs::read(&path)?)?;
+fn described(subject: &Subject, evaluation: &Evaluation, skipped: bool) -> anyhow::Result<Output> {
     let mean = &evaluation.summary.mean;
+    let place = subject.place(FILE);
     let mut words = format!(
-        "{}: AbsRel {:.4}, RMSE {:.4} m, δ<1.25 {:.4} over {} images ({})",
-        path.display(),
-        mean.abs_rel,
-        mean.rmse,
-        mean.delta_1,
-        evaluation.summary.images,
-        evaluation.protocol.name,
+        "{place}: AbsRel {:.4}, RMSE {:.4} m, δ<1.25 {:.4} over {} images ({})",
+        mean.abs_rel, mean.rmse, mean.delta_1, evaluation.summary.images, evaluation.protocol.name,
     );
     if let Some(constant) = &evaluation.constant_baseline {
         let abs_rel = constant.summary.mean.abs_rel;
@@ -116,7 +112,8 @@ fn finished(args: &EvaluateArgs, skipped: bool) -> anyhow::Result<Output> {
         );
     }
     let document = json!({
-        "file": shown(&path), "skipped": skipped, "provenance": evaluation.provenance, "protocol": evaluation.protocol,
+        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "provenance": evaluation.provenance, "protocol": evaluation.protocol,
         "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
         "images_without_valid_depth": evaluation.skipped,
     });

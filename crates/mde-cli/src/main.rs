@@ -7,6 +7,7 @@ mod data;
 mod device;
 mod dissect;
 mod evaluate;
+mod models;
 mod output;
 mod progress;
 mod render;
@@ -48,6 +49,8 @@ enum Command {
     Render(render::Scene),
     /// Train a network, plain or with a depth range assigned to every unit. Resumes what it finds.
     Train(train::TrainArgs),
+    /// List the networks, their layers, and the weights there are for them.
+    Models(models::ModelsArgs),
     /// Measure a trained network's depth errors under a protocol.
     Evaluate(evaluate::EvaluateArgs),
     /// Measure how selectively each hidden unit answers to depth.
@@ -105,6 +108,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
         Command::Train(args) => train::run(args, &device)?,
+        Command::Models(args) => models::run(args)?,
         Command::Evaluate(args) => evaluate::run(args, &device)?,
         Command::Dissect(args) => dissect::run(args, &device)?,
         Command::Report(args) => report::run(args)?,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use mde_train::hash_file;
 use serde::{Deserialize, Serialize};
 
 /// A stage's record, `stages/NAME.json`: what it was computed from, and what came out.
@@ -18,22 +19,23 @@ struct Record {
     outputs: BTreeMap<String, String>,
 }
 
-/// One stage of a run folder.
+/// One stage of a run folder, or one whose results are not kept.
 pub(crate) struct Stage {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     name: &'static str,
     inputs: serde_json::Value,
 }
 
 impl Stage {
-    /// A stage computed from `inputs`, which must determine its outputs.
+    /// A stage computed from `inputs`, which must determine its outputs. Without a folder it is never done and keeps
+    /// nothing.
     pub(crate) fn new(
-        folder: &Path,
+        folder: Option<&Path>,
         name: &'static str,
         inputs: impl Serialize,
     ) -> anyhow::Result<Self> {
         Ok(Self {
-            folder: folder.to_owned(),
+            folder: folder.map(Path::to_owned),
             name,
             inputs: serde_json::to_value(inputs)?,
         })
@@ -41,23 +43,30 @@ impl Stage {
 
     /// True if the outputs are there, unchanged, and from these inputs.
     pub(crate) fn is_done(&self) -> bool {
-        let Ok(bytes) = fs::read(self.path()) else {
+        let Some(folder) = &self.folder else {
+            return false;
+        };
+        let Ok(bytes) = fs::read(self.record(folder)) else {
             return false;
         };
         let Ok(record) = serde_json::from_slice::<Record>(&bytes) else {
             return false;
         };
         record.hash == self.hash()
-            && record.outputs.iter().all(|(file, hash)| {
-                hash_file(&self.folder.join(file)).is_ok_and(|found| found == *hash)
-            })
+            && record
+                .outputs
+                .iter()
+                .all(|(file, hash)| hash_file(&folder.join(file)).is_ok_and(|found| found == *hash))
     }
 
     /// Writes the outputs, each whole or not at all, then the record.
     pub(crate) fn finish(&self, outputs: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
         let mut hashes = BTreeMap::new();
         for (file, content) in outputs {
-            write(&self.folder.join(file), content)?;
+            write(&folder.join(file), content)?;
             hashes.insert(file.clone(), blake3::hash(content).to_string());
         }
         let record = Record {
@@ -66,17 +75,15 @@ impl Stage {
             inputs: self.inputs.clone(),
             outputs: hashes,
         };
-        write(&self.path(), &json(&record)?)
+        write(&self.record(folder), &json(&record)?)
     }
 
     fn hash(&self) -> String {
         blake3::hash(self.inputs.to_string().as_bytes()).to_string()
     }
 
-    fn path(&self) -> PathBuf {
-        self.folder
-            .join("stages")
-            .join(format!("{}.json", self.name))
+    fn record(&self, folder: &Path) -> PathBuf {
+        folder.join("stages").join(format!("{}.json", self.name))
     }
 }
 
@@ -85,16 +92,6 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');
     Ok(json)
-}
-
-/// blake3 of a file's content.
-pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    let file = fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    hasher
-        .update_reader(file)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hasher.finalize().to_string())
 }
 
 fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {

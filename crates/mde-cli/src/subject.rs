@@ -1,49 +1,105 @@
-//! The trained network that a command is about.
+//! The trained network that a command is about: a run's, or one from a file of weights.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use candle_core::Device;
-use mde_datasets::{RgbdList, Split};
+use mde_datasets::{Preprocessing, RgbdList, Split};
 use mde_metrics::results::Provenance;
-use mde_models::{DepthNet, Parameters, Preset};
-use mde_train::{RunConfig, RunFolder};
+use mde_models::{DepthNet, KeyReport, Parameters, Preset};
+use mde_train::{Recipe, RunConfig, RunFolder, hash_file};
+use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::stage::hash_file;
+use crate::output::shown;
 
-/// The run whose network is meant.
+/// The network that is meant.
 #[derive(Debug, clap::Args)]
-pub(crate) struct RunArgs {
-    /// The run folder that `mde train --out` made.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) run: PathBuf,
+#[group(id = "subject", required = true, multiple = true)]
+pub(crate) struct SubjectArgs {
+    /// The run folder that `mde train --out` made; results go there.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "weights", "out"])]
+    run: Option<PathBuf>,
+    /// The network of --weights; `mde models` lists them.
+    #[arg(long, requires = "weights")]
+    model: Option<String>,
+    /// Trained weights in place of a run: safetensors, or PyTorch's .pth.
+    #[arg(long, value_name = "FILE", requires = "model")]
+    weights: Option<PathBuf>,
+    /// Where results about --weights go; without it they are printed only.
+    #[arg(long, value_name = "DIR", requires = "weights")]
+    out: Option<PathBuf>,
 }
 
 /// A trained network and where it comes from.
 pub(crate) struct Subject {
     pub(crate) network: Box<dyn DepthNet>,
     pub(crate) preset: Preset,
-    pub(crate) config: RunConfig,
-    checkpoint: String,
+    pub(crate) recipe: Recipe,
+    /// What is done to images; a run's own.
+    pub(crate) preprocessing: Preprocessing,
+    /// How it was trained, if it was here.
+    pub(crate) config: Option<RunConfig>,
+    /// Where results go.
+    pub(crate) folder: Option<PathBuf>,
+    /// How the file of weights and the network met.
+    pub(crate) keys: KeyReport,
+    weights: String,
 }
 
-impl RunArgs {
-    /// Loads the newest checkpoint.
+impl SubjectArgs {
+    /// Loads the network: a run's newest checkpoint, or the weights given.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
-        let folder = RunFolder::new(&self.run);
+        match (&self.run, &self.model, &self.weights) {
+            (Some(run), ..) => Self::load_run(run, device),
+            (None, Some(model), Some(weights)) => self.load_weights(model, weights, device),
+            // What clap's rules leave.
+            _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
+        }
+    }
+
+    fn load_run(run: &Path, device: &Device) -> anyhow::Result<Subject> {
+        let folder = RunFolder::new(run);
         let config = folder.config()?;
         let newest = folder.checkpoint()?;
+        let preset = Preset::named(&config.model)?;
         let parameters = Parameters::new(config.seed, device);
-        let network = mde_models::build(&config.model, &parameters)?;
-        newest.load(&parameters)?;
-        let checkpoint = hash_file(&newest.weights())?;
+        let network = preset.build(&parameters)?;
         Ok(Subject {
+            keys: newest.load(&parameters)?,
+            weights: hash(&newest.weights())?,
             network,
-            preset: Preset::named(&config.model)?,
-            config,
-            checkpoint,
+            recipe: Recipe::of(&preset),
+            preset,
+            preprocessing: config.preprocessing,
+            config: Some(config),
+            folder: Some(run.to_owned()),
         })
     }
+
+    fn load_weights(&self, model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
+        let preset = Preset::named(model)?;
+        // Every value is replaced: the seed does not matter.
+        let parameters = Parameters::new(0, device);
+        let network = preset.build(&parameters)?;
+        let keys = parameters.load(file)?;
+        eprintln!("{}: {keys}", file.display());
+        let recipe = Recipe::of(&preset);
+        Ok(Subject {
+            keys,
+            weights: hash(file)?,
+            network,
+            preprocessing: recipe.preprocessing,
+            recipe,
+            preset,
+            config: None,
+            folder: self.out.clone(),
+        })
+    }
+}
+
+fn hash(file: &Path) -> anyhow::Result<String> {
+    hash_file(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 impl Subject {
@@ -56,12 +112,45 @@ impl Subject {
     ) -> anyhow::Result<Provenance> {
         Ok(Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            model: self.config.model.clone(),
-            checkpoint: self.checkpoint.clone(),
+            model: self.preset.name.to_owned(),
+            checkpoint: self.weights.clone(),
             data: data.data.name().to_owned(),
             split: split.name().to_owned(),
             data_hash: list.fingerprint()?,
-            seed: Some(self.config.seed),
+            seed: self.config.as_ref().map(|config| config.seed),
         })
+    }
+
+    /// A file of the folder of results, as a person reads it; the network's name where nothing is kept.
+    pub(crate) fn place(&self, file: &str) -> String {
+        match &self.folder {
+            Some(folder) => folder.join(file).display().to_string(),
+            None => self.preset.name.to_owned(),
+        }
+    }
+
+    /// The same for a document: the file, if it is kept.
+    pub(crate) fn kept(&self, file: &str) -> Option<String> {
+        let folder = self.folder.as_ref()?;
+        Some(shown(&folder.join(file)))
+    }
+
+    /// The key report for a document.
+    pub(crate) fn keys_document(&self) -> serde_json::Value {
+        let keys = &self.keys;
+        json!({
+            "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
+            "shape_mismatch": keys.shape_mismatch, "dropped": keys.dropped, "converted": keys.converted,
+        })
+    }
+
+    /// Reads a result that an earlier call has left in the folder.
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, file: &str) -> anyhow::Result<T> {
+        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
+        let path = folder.join(file);
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is not what this program wrote", path.display()))
     }
 }

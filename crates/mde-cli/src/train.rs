@@ -4,19 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::Device;
-use mde_datasets::{Loader, LoaderConfig, MffTrain, Split, mean_depth};
+use mde_datasets::{Loader, LoaderConfig, Preprocessing, RgbdList, Split, mean_depth};
 use mde_models::Preset;
 use mde_train::{
-    AdamConfig, AssignmentConfig, DataConfig, DepthLoss, RunConfig, RunFolder, Schedule,
-    StepRecord, TrainOptions, train,
+    AssignmentConfig, DataConfig, DepthLoss, InitialPart, InitialWeights, Recipe, RunConfig,
+    RunFolder, Schedule, TrainEvent, TrainOptions, train,
 };
 use serde_json::json;
 
-use crate::data::{DataArgs, geometry};
+use crate::data::DataArgs;
 use crate::output::{Output, shown};
 use crate::progress::bar;
 
-/// The defaults are MFF's recipe.
+/// What to train, and how. The defaults are the network's recipe, see docs/method.md.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
@@ -30,30 +30,36 @@ pub(crate) struct TrainArgs {
     /// Seed of weights, order and augmentation.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Images a step.
-    #[arg(long, default_value_t = 16)]
-    batch: usize,
-    /// Passes over the training images.
-    #[arg(long, default_value_t = 20, conflicts_with = "steps")]
-    epochs: u64,
+    /// Trained weights of this network to begin with, for fine-tuning: safetensors, or PyTorch's .pth.
+    #[arg(long, value_name = "FILE", conflicts_with = "backbone")]
+    init: Option<PathBuf>,
+    /// ImageNet weights for the encoder, under torchvision's or timm's names.
+    #[arg(long, value_name = "FILE")]
+    backbone: Option<PathBuf>,
+    /// Images a step [default: the recipe's].
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Passes over the training images [default: the recipe's].
+    #[arg(long, conflicts_with = "steps")]
+    epochs: Option<u64>,
     /// Steps in all, instead of epochs.
     #[arg(long)]
     steps: Option<u64>,
-    /// Base learning rate.
-    #[arg(long, default_value_t = 1e-4)]
-    learning_rate: f64,
-    /// How the rate falls.
-    #[arg(long, value_enum, default_value_t = ScheduleChoice::Step)]
-    schedule: ScheduleChoice,
-    /// The loss of depth alone.
-    #[arg(long, value_enum, default_value_t = LossChoice::Mff)]
-    loss: LossChoice,
+    /// Base learning rate [default: the recipe's].
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// How the rate falls [default: the recipe's].
+    #[arg(long, value_enum)]
+    schedule: Option<ScheduleChoice>,
+    /// The loss of depth alone [default: the recipe's].
+    #[arg(long, value_enum)]
+    loss: Option<LossChoice>,
     /// Weight of the assigned selectivity in the loss; 0 trains the plain network, 0.1 is the paper's.
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     alpha: f64,
-    /// The layers whose units are assigned depth ranges, if alpha is not 0.
-    #[arg(long, value_delimiter = ',', default_value = "D,MFF")]
-    layers: Vec<String>,
+    /// The layers whose units are assigned depth ranges, if alpha is not 0, by `mde models`' names [default: the recipe's].
+    #[arg(long, value_delimiter = ',')]
+    layers: Option<Vec<String>>,
     /// At most so many depth bins; a layer has min(its units, this many).
     #[arg(long, default_value_t = 64)]
     bins: usize,
@@ -71,6 +77,21 @@ enum ScheduleChoice {
     Polynomial,
 }
 
+impl ScheduleChoice {
+    fn schedule(self) -> Schedule {
+        match self {
+            Self::Step => Schedule::Step {
+                epochs: 5,
+                factor: 0.1,
+            },
+            Self::Polynomial => Schedule::Polynomial {
+                power: 0.9,
+                end_factor: 0.01,
+            },
+        }
+    }
+}
+
 /// Depth losses by name.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum LossChoice {
@@ -78,20 +99,43 @@ enum LossChoice {
     Mff,
     /// The mean absolute error: for networks that begin at random.
     L1,
+    /// The mean of ln(|e| + 0.5): MFF's first term alone.
+    Log,
+    /// The scale-invariant error of logarithms: BTS's.
+    Silog,
+}
+
+impl LossChoice {
+    fn loss(self, preset: &Preset) -> DepthLoss {
+        match self {
+            Self::Mff => DepthLoss::Mff,
+            Self::L1 => DepthLoss::L1,
+            Self::Log => DepthLoss::Log,
+            Self::Silog => DepthLoss::silog(preset.data),
+        }
+    }
 }
 
 /// Trains, or resumes.
 pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let preset = Preset::named(&args.model)?;
+    let recipe = Recipe::of(&preset);
+    let batch = args.batch.unwrap_or(recipe.batch);
     let assignment = AssignmentConfig {
         alpha: args.alpha,
-        layers: args.layers.clone(),
+        layers: args
+            .layers
+            .clone()
+            .unwrap_or_else(|| recipe.layers.iter().map(ToString::to_string).collect()),
+        discretisation: recipe.discretisation,
         max_bins: args.bins,
     };
     // In a plain run too: a slip should not wait for the assigned one.
     assignment.check()?;
-    let list = args.data.open(Split::Train)?;
-    let loader = loader(&args, preset, list.clone())?;
+    let init = initial_weights(&args)?;
+    let list = args.data.open(Split::Train, &preset)?;
+    let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
+    let loader = loader(&args, list.clone(), preprocessing, batch)?;
     // Before the run folder is made: else the first bad picture would leave a run behind that cannot be resumed.
     list.check()?;
     let config = RunConfig {
@@ -105,35 +149,34 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             images: list.len(),
             mean_depth: mean_depth(&list)?,
         },
-        geometry: geometry(preset),
-        batch: args.batch,
-        steps: args
-            .steps
-            .unwrap_or(args.epochs * loader.batches_per_epoch() as u64),
-        learning_rate: args.learning_rate,
-        schedule: match args.schedule {
-            ScheduleChoice::Step => Schedule::Step {
-                epochs: 5,
-                factor: 0.1,
-            },
-            ScheduleChoice::Polynomial => Schedule::Polynomial {
-                power: 0.9,
-                end: args.learning_rate / 100.0,
-            },
-        },
-        loss: match args.loss {
-            LossChoice::Mff => DepthLoss::Mff,
-            LossChoice::L1 => DepthLoss::L1,
-        },
-        adam: AdamConfig::default(),
+        preprocessing,
+        init,
+        batch,
+        steps: args.steps.unwrap_or_else(|| {
+            args.epochs.unwrap_or(recipe.epochs) * loader.batches_per_epoch() as u64
+        }),
+        learning_rate: args.learning_rate.unwrap_or(recipe.learning_rate),
+        schedule: args
+            .schedule
+            .map_or(recipe.schedule, ScheduleChoice::schedule),
+        loss: args.loss.map_or(recipe.loss, |loss| loss.loss(&preset)),
+        adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
     let progress = bar(config.steps, "training");
     let mut last = None;
-    let mut observer = |record: &StepRecord| {
-        progress.set_position(record.step);
-        progress.set_prefix(format!("loss {:.3}", record.loss));
-        last = Some(record.clone());
+    let mut observer = |event: TrainEvent<'_>| match event {
+        TrainEvent::Initialised(keys) => {
+            if let Some(init) = &config.init {
+                progress.suspend(|| eprintln!("{}: {keys}", init.file.display()));
+            }
+        }
+        TrainEvent::Step(record) => {
+            progress.set_position(record.step);
+            progress.set_prefix(format!("loss {:.3}", record.loss));
+            last = Some(record.clone());
+        }
+        _ => {}
     };
     let folder = RunFolder::new(&args.out);
     let options = TrainOptions {
@@ -163,21 +206,29 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
+/// The weights that the run begins with, if any are given.
+fn initial_weights(args: &TrainArgs) -> anyhow::Result<Option<InitialWeights>> {
+    let (file, part) = match (&args.init, &args.backbone) {
+        (Some(file), _) => (file, InitialPart::Network),
+        (None, Some(file)) => (file, InitialPart::Encoder),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(InitialWeights::new(file, part)?))
+}
+
 fn loader(
     args: &TrainArgs,
-    preset: Preset,
-    list: Arc<mde_datasets::RgbdList>,
+    list: Arc<RgbdList>,
+    preprocessing: Preprocessing,
+    batch: usize,
 ) -> anyhow::Result<Loader> {
-    let transform = MffTrain {
-        geometry: geometry(preset),
-    };
     let config = LoaderConfig {
-        batch: args.batch,
+        batch,
         seed: args.seed,
         workers: args.data.workers,
         prefetch: 4,
         shuffle: true,
         drop_last: true,
     };
-    Ok(Loader::new(list, Arc::new(transform), config)?)
+    Ok(Loader::new(list, preprocessing.training(), config)?)
 }

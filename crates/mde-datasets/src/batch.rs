@@ -78,16 +78,22 @@ impl ExampleBatch {
         Ok(batch)
     }
 
-    /// Inputs `[B, 3, H, W]` and targets `[B, 1, h, w]` (metres, 0 = no measurement), both f32.
+    /// Inputs `[B, 3, H, W]`, f32.
     ///
     /// # Errors
     /// Whatever the device answers, and vectors that do not have the sizes given beside them.
-    pub fn to_tensors(&self, device: &Device) -> candle_core::Result<(Tensor, Tensor)> {
+    pub fn image_tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
         let (height, width) = self.image_size;
-        let images = Tensor::from_slice(&self.images, (self.len(), 3, height, width), device)?;
+        Tensor::from_slice(&self.images, (self.len(), 3, height, width), device)
+    }
+
+    /// Targets `[B, 1, h, w]`, f32, metres, 0 = no measurement.
+    ///
+    /// # Errors
+    /// As [`ExampleBatch::image_tensor`].
+    pub fn depth_tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
         let (height, width) = self.depth_size;
-        let depths = Tensor::from_slice(&self.depths, (self.len(), 1, height, width), device)?;
-        Ok((images, depths))
+        Tensor::from_slice(&self.depths, (self.len(), 1, height, width), device)
     }
 
     /// Focal lengths `[B]` in pixels, f32, for networks that need them; None if the data set gives none.

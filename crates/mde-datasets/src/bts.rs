@@ -20,6 +20,9 @@ const NYU_COLUMNS: Range<usize> = 43..608;
 /// The KITTI benchmark crop: bottom rows, middle columns.
 const KITTI_CROP: (usize, usize) = (352, 1216);
 
+/// Columns of a KITTI frame.
+const KITTI_WIDTH: usize = 1242;
+
 /// Which part of a file BTS looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,6 +62,15 @@ impl BtsGeometry {
         }
     }
 
+    /// NYUv2 at a quarter of the resolution: input 120x160, training crop 104x136.
+    pub const fn nyu_quarter() -> Self {
+        Self {
+            view: BtsView::Nyu,
+            input: (120, 160),
+            crop: (104, 136),
+        }
+    }
+
     /// BTS on KITTI: benchmark crop 352x1216, training crop 352x704.
     pub const fn kitti() -> Self {
         Self {
@@ -77,12 +89,18 @@ impl BtsGeometry {
         }
     }
 
-    /// The same input for files of half of KITTI's size, such as streets rendered at 621x188: window 176x608.
-    pub const fn half_size_kitti_quarter() -> Self {
-        Self {
-            view: BtsView::Kitti { window: (176, 608) },
-            ..Self::kitti_quarter()
+    /// The same for frames of size (height, width): on KITTI the benchmark crop, or, where a frame is smaller than that,
+    /// as much less as the frame is narrower than KITTI's 1242 columns (176x608 for streets rendered at 621x188).
+    #[must_use]
+    pub fn for_frames(mut self, (height, width): (usize, usize)) -> Self {
+        if let BtsView::Kitti { window } = &mut self.view {
+            *window = KITTI_CROP;
+            if height < window.0 || width < window.1 {
+                let scaled = |side: usize| (side * width + KITTI_WIDTH / 2) / KITTI_WIDTH;
+                *window = (scaled(window.0), scaled(window.1));
+            }
         }
+        self
     }
 
     /// (height, width) of the ground truth in evaluation.

@@ -16,7 +16,7 @@
 //! - **Errors come early and name the file.** All files of a list are looked for when it is opened;
 //!   a file that does not decode whole is an error, not a grey rectangle.
 //!
-//! candle appears in one module only ([`ExampleBatch::to_tensors`]); all else is plain vectors.
+//! candle appears in one module only ([`ExampleBatch`]'s tensors); all else is plain vectors.
 
 mod batch;
 mod bts;

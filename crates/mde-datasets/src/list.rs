@@ -199,6 +199,15 @@ impl RgbdList {
         faults.into_iter().collect()
     }
 
+    /// (height, width) of the first pair's colour image; others of the list may differ.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
+        // A list is never empty.
+        decode::rgb_size(&self.root.join(&self.pairs[0].rgb))
+    }
+
     /// Reads the depth of pair `index` alone.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::{DatasetError, Example, Sample, Transform, geometry};
 /// What METER takes: the size to which whole images are resized, and how their colours are normalised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeterInput {
-    /// (height, width) of the network's input; its output is half of that.
+    /// (height, width) of the network's input.
     pub size: (usize, usize),
     /// Colours.
     pub normalisation: Normalisation,
@@ -33,8 +33,8 @@ impl MeterInput {
         }
     }
 
-    /// The network's output: every second row and column of the input, from the first on.
-    const fn output(self) -> (usize, usize) {
+    /// The training target: every second row and column of the input, from the first on.
+    const fn target(self) -> (usize, usize) {
         (self.size.0.div_ceil(2), self.size.1.div_ceil(2))
     }
 
@@ -81,7 +81,7 @@ impl Transform for MeterTrain {
     }
 
     fn target_size(&self) -> (usize, usize) {
-        self.input.output()
+        self.input.target()
     }
 }
 
@@ -90,8 +90,8 @@ impl Transform for MeterTrain {
 pub enum MeterGt {
     /// Depth at the size of the input, by nearest neighbour: for depth errors.
     Input,
-    /// Every second row and column of that, the size of the network's output: for dissection.
-    Output,
+    /// Every second row and column of that, the size of the training target: for dissection.
+    Target,
 }
 
 /// The evaluation view of METER: as in training, nothing random.
@@ -112,8 +112,8 @@ impl Transform for MeterEval {
         let depth = sample.depth.resize_nearest(height, width);
         let (depth, picture) = match self.gt {
             MeterGt::Input => (depth, rgb.into_owned()),
-            MeterGt::Output => {
-                let size = self.input.output();
+            MeterGt::Target => {
+                let size = self.input.target();
                 let picture = geometry::resize_rgb(&rgb, size).into_owned();
                 (depth.every_second(), picture)
             }
@@ -135,7 +135,7 @@ impl Transform for MeterEval {
     fn target_size(&self) -> (usize, usize) {
         match self.gt {
             MeterGt::Input => self.input.size,
-            MeterGt::Output => self.input.output(),
+            MeterGt::Target => self.input.target(),
         }
     }
 }

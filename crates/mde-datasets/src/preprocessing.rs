@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BtsEval, BtsGeometry, BtsTrain, MeterEval, MeterGt, MeterInput, MeterTrain, MffEval,
+    BtsEval, BtsGeometry, BtsTrain, BtsView, MeterEval, MeterGt, MeterInput, MeterTrain, MffEval,
     MffGeometry, MffTrain, Transform,
 };
 
@@ -26,6 +26,31 @@ pub enum Preprocessing {
 }
 
 impl Preprocessing {
+    /// The same for frames of this size (height, width): see [`BtsGeometry::for_frames`].
+    #[must_use]
+    pub fn for_frames(self, frame: (usize, usize)) -> Self {
+        match self {
+            Self::Bts(geometry) => Self::Bts(geometry.for_frames(frame)),
+            Self::Mff(_) | Self::Meter(_) => self,
+        }
+    }
+
+    /// Name of the evaluation protocol that fits the ground truth of [`Preprocessing::evaluation`] (docs/protocols.md).
+    ///
+    /// A window smaller than the KITTI benchmark crop is scored in its Garg crop, the same part of the view.
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::Mff(_) => "nyu-mff",
+            Self::Bts(geometry) => match geometry.view {
+                BtsView::Nyu => "nyu-eigen",
+                view if view == BtsGeometry::kitti().view => "kitti-bts",
+                BtsView::Kitti { .. } => "kitti-garg",
+            },
+            Self::Meter(input) if input == MeterInput::nyu() => "nyu-meter",
+            Self::Meter(_) => "kitti-garg",
+        }
+    }
+
     /// The training transform, augmentation included.
     pub fn training(self) -> Arc<dyn Transform> {
         match self {
@@ -51,12 +76,12 @@ impl Preprocessing {
     }
 
     /// The transform for dissection: that of evaluation, but for METER, whose ground truth then has the size of the
-    /// network's output.
+    /// training target.
     pub fn dissection(self) -> Arc<dyn Transform> {
         match self {
             Self::Meter(input) => Arc::new(MeterEval {
                 input,
-                gt: MeterGt::Output,
+                gt: MeterGt::Target,
             }),
             Self::Mff(_) | Self::Bts(_) => self.evaluation(),
         }

@@ -9,7 +9,7 @@ mod silog;
 pub use assignment::assigned_selectivity;
 pub use error::LossError;
 pub use l1::l1_loss;
-pub use mff::mff_loss;
+pub use mff::{log_loss, mff_loss};
 pub use silog::{VARIANCE_FOCUS, silog_loss};
 
 use candle_core::{DType, Tensor};

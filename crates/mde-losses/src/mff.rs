@@ -15,8 +15,7 @@ use crate::{LossError, masked_mean, valid_mask};
 /// If the shapes differ or no pixel is measured.
 pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     let (valid, count) = valid_mask(pred, gt, 0.0)?;
-    let error = ((pred - gt)? * &valid)?;
-    let depth_term = masked_mean(&log_term(&error)?, &valid, count)?;
+    let depth_term = depth_term(pred, gt, &valid, count)?;
 
     let complete = complete_neighbourhoods(&valid)?;
     let complete_count = complete
@@ -41,6 +40,28 @@ pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
         / (squared_length(&pred_slope)? * squared_length(&gt_slope)?)?.sqrt()?)?;
     let normal_term = masked_mean(&(1.0 - cosine)?.abs()?, &complete, complete_count)?;
     Ok(((depth_term + gradient_term)? + normal_term)?)
+}
+
+/// `mean ln(|pred - gt| + 0.5)` over the pixels with gt > 0, in metres: the first term of [`mff_loss`] alone (Hu et al. 2019,
+/// equation 3). A scalar.
+///
+/// `pred`, `gt` [B, 1, H, W].
+///
+/// # Errors
+/// If the shapes differ or no pixel is measured.
+pub fn log_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
+    let (valid, count) = valid_mask(pred, gt, 0.0)?;
+    Ok(depth_term(pred, gt, &valid, count)?)
+}
+
+fn depth_term(
+    pred: &Tensor,
+    gt: &Tensor,
+    valid: &Tensor,
+    count: f64,
+) -> candle_core::Result<Tensor> {
+    let error = ((pred - gt)? * valid)?;
+    masked_mean(&log_term(&error)?, valid, count)
 }
 
 /// ln(|e| + 0.5).

@@ -16,6 +16,52 @@ pub enum BinKind {
     Custom,
 }
 
+/// A rule that cuts a depth range into any number of bins: what the layers of one network share, whatever their units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+#[non_exhaustive]
+pub enum Discretisation {
+    /// [`DepthBins::sid`].
+    Sid {
+        /// The first edge above 0, metres.
+        alpha: f64,
+        /// The last edge, metres.
+        beta: f64,
+    },
+    /// [`DepthBins::uniform`].
+    Uniform {
+        /// The first edge, metres.
+        min: f64,
+        /// The last edge, metres.
+        max: f64,
+    },
+}
+
+impl Discretisation {
+    /// The paper's for NYU Depth V2.
+    pub const NYU: Self = Self::Sid {
+        alpha: 0.75,
+        beta: 10.0,
+    };
+
+    /// The paper's for KITTI.
+    pub const KITTI: Self = Self::Sid {
+        alpha: 3.0,
+        beta: 80.0,
+    };
+
+    /// Its `k` bins.
+    ///
+    /// # Errors
+    /// As [`DepthBins::sid`] and [`DepthBins::uniform`].
+    pub fn bins(self, k: usize) -> Result<DepthBins, MetricsError> {
+        match self {
+            Self::Sid { alpha, beta } => DepthBins::sid(alpha, beta, k),
+            Self::Uniform { min, max } => DepthBins::uniform(min, max, k),
+        }
+    }
+}
+
 /// K depth ranges; bin i holds the depths e_i < d <= e_{i+1}, metres.
 ///
 /// Depth maps are `f32`, so an edge is rounded to `f32` before it is compared with a depth, as the reference
@@ -71,7 +117,7 @@ impl DepthBins {
     /// # Errors
     /// As [`DepthBins::sid`].
     pub fn nyu(k: usize) -> Result<Self, MetricsError> {
-        Self::sid(0.75, 10.0, k)
+        Discretisation::NYU.bins(k)
     }
 
     /// The paper's bins for KITTI: [`DepthBins::sid`] from 3 to 80 m.
@@ -79,7 +125,7 @@ impl DepthBins {
     /// # Errors
     /// As [`DepthBins::sid`].
     pub fn kitti(k: usize) -> Result<Self, MetricsError> {
-        Self::sid(3.0, 80.0, k)
+        Discretisation::KITTI.bins(k)
     }
 
     /// `k` bins of equal width from `min` to `max` metres.

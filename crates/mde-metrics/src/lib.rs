@@ -7,7 +7,7 @@
 //! | `protocol` | which pixels count: [`EvalProtocol`], [`Crop`] |
 //! | `depth_errors` | errors of one image: [`depth_errors`], [`DepthErrors`] |
 //! | `error_tally` | errors of many images: [`ErrorTally`], [`ErrorSummary`] |
-//! | `bins` | depth ranges: [`DepthBins`] |
+//! | `bins` | depth ranges: [`DepthBins`], and the rules that cut them, [`Discretisation`] |
 //! | `bin_weights` | pooling a feature map by depth without upsampling it: [`BinWeights`] |
 //! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
 //! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
@@ -28,7 +28,7 @@ mod selectivity;
 mod size;
 
 pub use bin_weights::BinWeights;
-pub use bins::{BinKind, DepthBins};
+pub use bins::{BinKind, DepthBins, Discretisation};
 pub use depth_errors::{DepthErrors, DepthPair, depth_errors, valid_pairs};
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};

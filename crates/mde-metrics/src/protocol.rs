@@ -153,6 +153,7 @@ impl EvalProtocol {
             "nyu-mff",
             "nyu-eigen",
             "nyu-full",
+            "nyu-meter",
             "kitti-garg",
             "kitti-eigen",
             "kitti-bts",
@@ -166,6 +167,7 @@ impl EvalProtocol {
     /// | `nyu-mff` | 0.001 to 10 m | all of the map; the resize and the centre crop to 228x304 are the data transform's |
     /// | `nyu-eigen` | 0.001 to 10 m | rows 45..471, columns 41..601 of 480x640 |
     /// | `nyu-full` | 0.001 to 10 m | all of the map |
+    /// | `nyu-meter` | 0.001 to 10 m | all of the map; the resize to 192x256 is the data transform's |
     /// | `kitti-garg` | 0.001 to 80 m | the Garg crop |
     /// | `kitti-eigen` | 0.001 to 80 m | the Eigen crop |
     /// | `kitti-bts` | 0.001 to 80 m | the benchmark crop (352x1216, bottom centre), then the Garg crop of that |
@@ -174,7 +176,7 @@ impl EvalProtocol {
     /// [`MetricsError::UnknownProtocol`], which lists the names.
     pub fn preset(name: &str) -> Result<Self, MetricsError> {
         let (max_depth, crop) = match name {
-            "nyu-mff" | "nyu-full" => (10.0, Crop::None),
+            "nyu-mff" | "nyu-full" | "nyu-meter" => (10.0, Crop::None),
             "nyu-eigen" => (
                 10.0,
                 Crop::Pixels {

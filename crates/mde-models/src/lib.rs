@@ -18,8 +18,8 @@ pub mod senet;
 
 pub use error::ModelError;
 pub use key_report::KeyReport;
-pub use parameters::Parameters;
-pub use presets::{DataFamily, Normalisation, Preset, build};
+pub use parameters::{Parameters, is_encoder_parameter};
+pub use presets::{Architecture, DataFamily, Normalisation, Preset, build};
 pub use probe::{Capture, LayerInfo, NoProbe, Probe};
 
 use candle_core::Tensor;

@@ -154,6 +154,11 @@ fn fnv1a(name: &str) -> u64 {
     })
 }
 
+/// True for the parameters of a network's encoder, by their name: `E.` in MFF, `encoder.` in the others.
+pub fn is_encoder_parameter(name: &str) -> bool {
+    name.starts_with("E.") || name.starts_with("encoder.")
+}
+
 fn is_running_statistic(name: &str) -> bool {
     name.ends_with("running_mean") || name.ends_with("running_var")
 }

@@ -46,6 +46,17 @@ impl DataFamily {
     }
 }
 
+/// The networks' families: what their recipes and their images' preparation depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// See [`crate::mff`].
+    Mff,
+    /// See [`crate::bts`].
+    Bts,
+    /// See [`crate::meter`].
+    Meter,
+}
+
 /// How an image's values, from 0 to 1, become a network's input: less a mean, by a standard deviation, per channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Normalisation {
@@ -109,6 +120,15 @@ impl Preset {
                 name: name.to_owned(),
                 known: all.iter().map(|preset| preset.name.to_owned()).collect(),
             })
+    }
+
+    /// The network's family.
+    pub fn architecture(&self) -> Architecture {
+        match self.network {
+            NetworkConfig::Mff(_) => Architecture::Mff,
+            NetworkConfig::Bts(_) => Architecture::Bts,
+            NetworkConfig::Meter(_) => Architecture::Meter,
+        }
     }
 
     /// Builds the network, its parameters filling `parameters`.

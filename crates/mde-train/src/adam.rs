@@ -1,10 +1,11 @@
-//! Adam with an L2 penalty added to the gradient, as PyTorch's `Adam(weight_decay=…)`: not AdamW.
+//! Adam, with an L2 penalty added to the gradient (PyTorch's `Adam(weight_decay=…)`) or decoupled from it (AdamW).
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, DType, InplaceOp3, Layout, Result, Tensor, Var};
+use mde_models::is_encoder_parameter;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,34 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// Added to the root of the mean square.
     pub eps: f64,
-    /// Times the parameter, added to its gradient.
-    pub l2: f64,
+    /// What pulls the parameters to 0.
+    pub decay: WeightDecay,
+}
+
+/// How parameters are pulled to 0.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightDecay {
+    /// So many times the parameter, added to its gradient: an L2 penalty, scaled by the moments as all gradients are.
+    L2(f64),
+    /// AdamW's (Loshchilov and Hutter 2019): before each step, a parameter loses rate times this part of itself.
+    Decoupled {
+        /// In the encoder, see [`mde_models::is_encoder_parameter`].
+        encoder: f64,
+        /// Everywhere else.
+        decoder: f64,
+    },
+}
+
+impl WeightDecay {
+    /// (added to the gradient, decoupled from it) for the parameter of this name.
+    fn of(self, name: &str) -> (f64, f64) {
+        match self {
+            Self::L2(l2) => (l2, 0.0),
+            Self::Decoupled { encoder, .. } if is_encoder_parameter(name) => (0.0, encoder),
+            Self::Decoupled { decoder, .. } => (0.0, decoder),
+        }
+    }
 }
 
 impl Default for AdamConfig {
@@ -30,13 +57,13 @@ impl Default for AdamConfig {
             beta1: 0.9,
             beta2: 0.999,
             eps: 1e-8,
-            l2: 1e-4,
+            decay: WeightDecay::L2(1e-4),
         }
     }
 }
 
 /// Kingma and Ba 2015, algorithm 1, on named parameters:
-/// `g += l2 p; m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; p -= rate (m / (1 - β1^t)) / (sqrt(v / (1 - β2^t)) + eps)`.
+/// `p -= rate decoupled p; g += l2 p; m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; p -= rate (m / (1 - β1^t)) / (sqrt(v / (1 - β2^t)) + eps)`.
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -44,10 +71,13 @@ pub struct Adam {
     moments: Vec<Moments>,
 }
 
-/// The numbers of one step.
+/// The numbers of one parameter's step.
 #[derive(Debug, Clone, Copy)]
 struct Update {
     config: AdamConfig,
+    l2: f64,
+    /// What is left of the parameter before the step: 1 - rate * decoupled decay.
+    kept: f64,
     /// `rate / (1 - β1^t)`.
     rate: f64,
     /// `1 / (1 - β2^t)`.
@@ -55,10 +85,13 @@ struct Update {
 }
 
 impl Update {
-    fn new(config: AdamConfig, steps: u64, learning_rate: f64) -> Self {
+    fn new(config: AdamConfig, name: &str, steps: u64, learning_rate: f64) -> Self {
         let steps = steps as f64;
+        let (l2, decoupled) = config.decay.of(name);
         Self {
             config,
+            l2,
+            kept: 1.0 - learning_rate * decoupled,
             rate: learning_rate / (1.0 - config.beta1.powf(steps)),
             square_scale: 1.0 / (1.0 - config.beta2.powf(steps)),
         }
@@ -102,8 +135,8 @@ impl Adam {
     /// If a tensor operation fails.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
         self.steps += 1;
-        let update = Update::new(self.config, self.steps, learning_rate);
         for moments in &self.moments {
+            let update = Update::new(self.config, &moments.name, self.steps, learning_rate);
             let Some(gradient) = gradients.get(&moments.parameter) else {
                 continue;
             };
@@ -181,17 +214,14 @@ impl Moments {
     /// The formula in candle's operations: any device and type.
     fn update(&self, update: Update, gradient: &Tensor) -> Result<()> {
         let AdamConfig {
-            beta1,
-            beta2,
-            eps,
-            l2,
+            beta1, beta2, eps, ..
         } = update.config;
-        let value = self.parameter.as_detached_tensor();
+        let value = (self.parameter.as_detached_tensor() * update.kept)?;
         let (mean, square) = (
             self.mean.as_detached_tensor(),
             self.square.as_detached_tensor(),
         );
-        let gradient = (gradient + (&value * l2)?)?;
+        let gradient = (gradient + (&value * update.l2)?)?;
         let mean = ((mean * beta1)? + (&gradient * (1.0 - beta1))?)?;
         let square = ((square * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
         let denominator = ((&square * update.square_scale)?.sqrt()? + eps)?;
@@ -205,12 +235,10 @@ impl Moments {
     /// and making fourteen new ones for each took longer than the arithmetic.
     fn update_in_place(&self, update: Update, gradient: &Tensor) -> Result<()> {
         let AdamConfig {
-            beta1,
-            beta2,
-            eps,
-            l2,
+            beta1, beta2, eps, ..
         } = update.config;
-        let (beta1, beta2, eps, l2) = (beta1 as f32, beta2 as f32, eps as f32, l2 as f32);
+        let (beta1, beta2, eps) = (beta1 as f32, beta2 as f32, eps as f32);
+        let (l2, kept) = (update.l2 as f32, update.kept as f32);
         let (rate, square_scale) = (update.rate as f32, update.square_scale as f32);
         let parameter = self.parameter.as_detached_tensor();
         let (mean, square) = (
@@ -236,7 +264,7 @@ impl Moments {
             &mean,
             &square,
             &Zip(move |value: f32, mean: f32, square: f32| {
-                value - rate * mean / ((square * square_scale).sqrt() + eps)
+                kept * value - rate * mean / ((square * square_scale).sqrt() + eps)
             }),
         )
     }
@@ -292,6 +320,20 @@ mod tests {
 
     #[test]
     fn in_place_equals_the_formula_in_tensor_operations() {
+        let decoupled = WeightDecay::Decoupled {
+            encoder: 0.0,
+            decoder: 0.5,
+        };
+        for decay in [WeightDecay::L2(1e-1), decoupled] {
+            let config = AdamConfig {
+                decay,
+                ..AdamConfig::default()
+            };
+            in_place_equals_the_formula(config);
+        }
+    }
+
+    fn in_place_equals_the_formula(config: AdamConfig) {
         let moments = || {
             let parameter =
                 Var::from_tensor(&Tensor::arange(-3f32, 4., &Device::Cpu).unwrap()).unwrap();
@@ -308,7 +350,7 @@ mod tests {
             let gradient =
                 Tensor::new(&[0.3f32, -1., 0., 2., 1e-6, -0.2, 5.], &Device::Cpu).unwrap();
             let gradient = (gradient * f64::from(step as u32)).unwrap();
-            let update = Update::new(AdamConfig::default(), step, 1e-2);
+            let update = Update::new(config, "w", step, 1e-2);
             plain.update(update, &gradient).unwrap();
             fast.update_in_place(update, &gradient).unwrap();
             for (plain, fast) in values(&plain.parameter)

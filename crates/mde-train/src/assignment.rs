@@ -1,6 +1,6 @@
 //! Which layers are assigned depth ranges in training, and how strongly.
 
-use mde_metrics::{DepthBins, UnitAssignment};
+use mde_metrics::{DepthBins, Discretisation, UnitAssignment};
 use mde_models::DepthNet;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ pub struct AssignmentConfig {
     pub alpha: f64,
     /// The layers whose units are assigned.
     pub layers: Vec<String>,
+    /// How depth is cut into bins.
+    pub discretisation: Discretisation,
     /// At most so many depth bins; a layer has min(its units, this many).
     pub max_bins: usize,
 }
@@ -61,7 +63,7 @@ impl AssignmentConfig {
         Ok(())
     }
 
-    /// The layers' assignments over NYU Depth V2's bins.
+    /// The layers' assignments.
     ///
     /// # Errors
     /// As [`AssignmentConfig::check`], or if a layer does not exist or is named twice.
@@ -80,7 +82,7 @@ impl AssignmentConfig {
             let k = layer.units.min(self.max_bins);
             assignments.push(Assignment {
                 layer: name.clone(),
-                bins: DepthBins::nyu(k)?,
+                bins: self.discretisation.bins(k)?,
                 owner: UnitAssignment::new(layer.units, k)?,
             });
         }

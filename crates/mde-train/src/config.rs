@@ -1,12 +1,13 @@
 //! Everything that decides the numbers of a run: saved beside them as `config.json`.
 
 use candle_core::Tensor;
-use mde_datasets::MffGeometry;
-use mde_losses::{LossError, l1_loss, mff_loss};
+use mde_datasets::Preprocessing;
+use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
+use mde_models::DataFamily;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AdamConfig, AssignmentConfig, Schedule};
+use crate::{AdamConfig, AssignmentConfig, InitialWeights, Schedule};
 
 /// The configuration of a training run. Two runs with equal configurations on one machine end in equal numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +22,10 @@ pub struct RunConfig {
     pub seed: u64,
     /// The training data.
     pub data: DataConfig,
-    /// Sizes of the training transform.
-    pub geometry: MffGeometry,
+    /// What is done to samples on their way into the network.
+    pub preprocessing: Preprocessing,
+    /// Weights that training begins with; `None` begins at random.
+    pub init: Option<InitialWeights>,
     /// Images a step.
     pub batch: usize,
     /// Steps in all.
@@ -40,16 +43,33 @@ pub struct RunConfig {
 }
 
 /// The loss of depth alone, before any assignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DepthLoss {
     /// MFF's: [`mff_loss`].
     Mff,
     /// The mean absolute error: [`l1_loss`].
     L1,
+    /// The mean of ln(|e| + 0.5), MFF's first term: [`log_loss`].
+    Log,
+    /// BTS's: [`silog_loss`].
+    Silog {
+        /// Ground truth at or below this is left out, metres: 0.1 for NYU Depth V2, 1 for KITTI.
+        min_depth: f64,
+    },
 }
 
 impl DepthLoss {
+    /// BTS's, with its least depth for such data.
+    pub fn silog(data: DataFamily) -> Self {
+        Self::Silog {
+            min_depth: match data {
+                DataFamily::Nyu => 0.1,
+                DataFamily::Kitti => 1.0,
+            },
+        }
+    }
+
     /// Its value, a scalar. `pred` and `gt` [B, 1, H, W] in metres, gt 0 where nothing was measured.
     ///
     /// # Errors
@@ -58,6 +78,8 @@ impl DepthLoss {
         match self {
             Self::Mff => mff_loss(pred, gt),
             Self::L1 => l1_loss(pred, gt),
+            Self::Log => log_loss(pred, gt),
+            Self::Silog { min_depth } => silog_loss(pred, gt, min_depth, VARIANCE_FOCUS),
         }
     }
 }
@@ -78,9 +100,14 @@ pub struct DataConfig {
 impl RunConfig {
     /// The first setting in which another configuration differs: name, its value there, the value here.
     ///
-    /// A newer program version alone is no difference.
+    /// A newer program version alone is no difference, nor is another path to the same initial weights.
     pub(crate) fn difference(&self, there: &Value) -> Option<(String, String, String)> {
-        let here = serde_json::to_value(self).ok()?;
+        let mut here = serde_json::to_value(self).ok()?;
+        if let Some(file) = there.pointer("/init/file")
+            && let Some(ours) = here.pointer_mut("/init/file")
+        {
+            *ours = file.clone();
+        }
         let mut keys: Vec<_> = here
             .as_object()?
             .keys()

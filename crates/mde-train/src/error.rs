@@ -52,6 +52,12 @@ pub enum TrainError {
         /// The value asked for.
         asked: String,
     },
+    /// The initial weights are not those that the run was begun with.
+    #[error("{}: this file's content is not what the run began with; give it back, or begin another run in another folder", path.display())]
+    InitialWeightsChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder holds no run.
     #[error("{}: no run here, {} does not exist; train first (`mde train --out {}`) or correct the path", folder.display(), config.display(), folder.display())]
     NoRun {

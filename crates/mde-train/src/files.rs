@@ -49,3 +49,13 @@ pub(crate) fn aside(path: &Path) -> PathBuf {
     name.push(".incomplete");
     PathBuf::from(name)
 }
+
+/// blake3 of a file's content, in hexadecimal.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn hash_file(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path)?)?;
+    Ok(hasher.finalize().to_string())
+}

@@ -5,8 +5,9 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use mde_analysis::depth_input;
 use mde_datasets::{Loader, LoaderConfig};
-use mde_models::Parameters;
+use mde_models::{KeyReport, Parameters};
 
 use crate::files::{write_aside, write_json};
 use crate::{Checkpoint, RunConfig, StepAt, StepRecord, TrainError, Trainer};
@@ -122,21 +123,32 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
 }
 
+/// What a training run tells while it runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrainEvent<'a> {
+    /// The initial weights were read, and met the network so. Not told of a run that goes on from a checkpoint.
+    Initialised(&'a KeyReport),
+    /// A step was taken.
+    Step(&'a StepRecord),
+}
+
 /// Trains from the newest checkpoint of the folder, or from the beginning, to the last step.
 ///
-/// `observer` sees every step. Interrupted at any moment and called again with the same configuration, the run
+/// Interrupted at any moment and called again with the same configuration, the run
 /// ends in the same weights and records as an undisturbed one.
 ///
 /// # Errors
 /// If a setting cannot be used or the loader does not follow it, the folder holds another run or cannot be written, a
-/// sample cannot be loaded, or the loss is not finite. Nothing is written before a first batch could be loaded.
+/// sample cannot be loaded, the initial weights do not fit, or the loss is not finite. Nothing is written before the
+/// initial weights and a first batch could be loaded.
 pub fn train(
     config: &RunConfig,
     loader: &Loader,
     folder: &RunFolder,
     device: &Device,
     options: TrainOptions,
-    observer: &mut dyn FnMut(&StepRecord),
+    observer: &mut dyn FnMut(TrainEvent<'_>),
 ) -> Result<(), TrainError> {
     check(config, loader, options)?;
     let parameters = Parameters::new(config.seed, device);
@@ -147,16 +159,20 @@ pub fn train(
         config.loss,
         config.assignment.as_ref(),
     )?;
-    if !folder.is_claimed(config)? {
-        loader.epoch(1, 0).next().transpose()?;
-        folder.claim(config)?;
-    }
+    let claimed = folder.is_claimed(config)?;
     let mut done = 0;
     if let Some(checkpoint) = Checkpoint::newest(folder.path())? {
         let (parameters, adam) = trainer.optimiser();
         checkpoint.restore(parameters, adam)?;
         done = checkpoint.step;
         tracing::info!(step = done, "going on from the checkpoint");
+    } else if let Some(init) = &config.init {
+        let report = init.fill(trainer.parameters())?;
+        observer(TrainEvent::Initialised(&report));
+    }
+    if !claimed {
+        loader.epoch(1, 0).next().transpose()?;
+        folder.claim(config)?;
     }
     folder.truncate_records(done)?;
     let path = folder.records_path();
@@ -175,7 +191,8 @@ pub fn train(
         let epoch = done / per_epoch + 1;
         for batch in loader.epoch(epoch, (done % per_epoch) as usize) {
             let batch = batch?;
-            let (images, depths) = batch.to_tensors(device)?;
+            let input = depth_input(&batch, device)?;
+            let depths = batch.depth_tensor(device)?;
             let rate = config
                 .schedule
                 .rate(config.learning_rate, epoch, done, config.steps);
@@ -184,7 +201,7 @@ pub fn train(
                 epoch,
                 learning_rate: rate,
             };
-            let (record, _) = trainer.step(&images, &depths, &batch.ids, at)?;
+            let (record, _) = trainer.step(&input, &depths, &batch.ids, at)?;
             if !record.loss.is_finite() {
                 return Err(TrainError::NonFiniteLoss {
                     loss: record.loss,
@@ -201,7 +218,7 @@ pub fn train(
             })?;
             line.push(b'\n');
             records.write_all(&line).map_err(failed)?;
-            observer(&record);
+            observer(TrainEvent::Step(&record));
             if done % options.checkpoint_every == 0 || done == config.steps {
                 // Records first: a checkpoint never knows more than they do.
                 records.sync_all().map_err(failed)?;

@@ -14,12 +14,13 @@ pub enum Schedule {
         /// What a drop multiplies the rate with.
         factor: f64,
     },
-    /// From the base rate to `end` by `(rate - end) (1 - step / steps)^power + end`. BTS's recipe is power 0.9.
+    /// From the base rate to `end = rate * end_factor` by `(rate - end) (1 - step / steps)^power + end`. BTS's recipe is
+    /// power 0.9 to a tenth.
     Polynomial {
         /// The exponent.
         power: f64,
-        /// The rate after the last step.
-        end: f64,
+        /// The rate after the last step, as a part of the base rate.
+        end_factor: f64,
     },
 }
 
@@ -31,7 +32,8 @@ impl Schedule {
                 let drops = epoch / epochs.max(1);
                 base * factor.powi(i32::try_from(drops).unwrap_or(i32::MAX))
             }
-            Schedule::Polynomial { power, end } => {
+            Schedule::Polynomial { power, end_factor } => {
+                let end = base * end_factor;
                 let done = step as f64 / steps.max(1) as f64;
                 (base - end) * (1.0 - done).max(0.0).powf(power) + end
             }
@@ -62,11 +64,11 @@ mod tests {
     fn polynomial_runs_from_the_base_rate_to_the_end() {
         let schedule = Schedule::Polynomial {
             power: 0.9,
-            end: 1e-5,
+            end_factor: 0.1,
         };
         assert_eq!(schedule.rate(1e-4, 1, 0, 100), 1e-4);
         let half = schedule.rate(1e-4, 1, 50, 100);
         assert!((half - (9e-5 * 0.5f64.powf(0.9) + 1e-5)).abs() < 1e-15);
-        assert_eq!(schedule.rate(1e-4, 1, 100, 100), 1e-5);
+        assert!((schedule.rate(1e-4, 1, 100, 100) - 1e-5).abs() < 1e-19);
     }
 }

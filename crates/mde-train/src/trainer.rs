@@ -79,7 +79,7 @@ impl Trainer {
         (&self.parameters, &mut self.adam)
     }
 
-    /// One step on `images` [B, 3, H, W] and `depths` [B, 1, h, w] in metres, 0 where nothing was measured.
+    /// One step on `input` and its `depths` [B, 1, h, w] in metres, 0 where nothing was measured.
     ///
     /// Returns the record and the gradients. If the loss is not finite, the parameters are left as they were and
     /// the record says so.
@@ -88,12 +88,12 @@ impl Trainer {
     /// If the batch has no measured pixel or does not fit the network; `ids` name it.
     pub fn step(
         &mut self,
-        images: &Tensor,
+        input: &DepthInput,
         depths: &Tensor,
         ids: &[String],
         at: StepAt,
     ) -> Result<(StepRecord, GradStore), TrainError> {
-        let losses = self.losses(images, depths, ids, at.step)?;
+        let losses = self.losses(input, depths, ids, at.step)?;
         let number = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_scalar::<f64>();
         let mut selectivity = BTreeMap::new();
         for (assignment, value) in self.assignments.iter().zip(&losses.selectivity) {
@@ -116,7 +116,7 @@ impl Trainer {
 
     fn losses(
         &self,
-        images: &Tensor,
+        input: &DepthInput,
         depths: &Tensor,
         ids: &[String],
         step: u64,
@@ -127,8 +127,7 @@ impl Trainer {
             source,
         };
         let mut capture = Capture::of(self.assignments.iter().map(|assignment| &assignment.layer));
-        let input = DepthInput::new(images.clone());
-        let pred = self.network.forward(&input, Mode::Train, &mut capture)?;
+        let pred = self.network.forward(input, Mode::Train, &mut capture)?;
         let (_, _, h, w) = depths.dims4()?;
         let pred = mde_ops::resize_bilinear(&pred, h, w)?;
         let base = self.loss.of(&pred, depths).map_err(failed)?;

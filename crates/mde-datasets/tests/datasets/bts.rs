@@ -321,7 +321,18 @@ fn a_sparse_map_at_a_quarter_keeps_what_each_pixel_covers() {
 
 #[test]
 fn half_size_files_have_the_full_frames_focal_length_and_their_own_ground_truth() {
-    let geometry = BtsGeometry::half_size_kitti_quarter();
+    let geometry = BtsGeometry::kitti_quarter().for_frames((188, 621));
+    let kitti = BtsGeometry::kitti_quarter();
+    // Drives differ by a few pixels, and all have room for the whole crop.
+    for frame in [(375, 1242), (370, 1224), (376, 1241)] {
+        assert_eq!(geometry.for_frames(frame), kitti);
+        assert_eq!(
+            Preprocessing::Bts(kitti).for_frames(frame).protocol(),
+            "kitti-bts"
+        );
+    }
+    assert_eq!(geometry.view, BtsView::Kitti { window: (176, 608) });
+    assert_eq!(Preprocessing::Bts(geometry).protocol(), "kitti-garg");
     let mut sample = frame(188, 621, |y, x| (y * 700 + x) as f32);
     sample.focal = Some(721.5377 / 2.0);
     let example = train(sample.clone(), geometry, 4);

@@ -356,7 +356,8 @@ fn tensors_hold_the_batch_in_its_order() {
     let loader = Loader::new(list, Arc::new(transform), CONFIG).unwrap();
     let batch = loader.epoch(0, 0).next().unwrap().unwrap();
     assert_eq!((batch.rgb.len(), batch.rgb[0].len()), (3, 9 * 13 * 3));
-    let (images, depths) = batch.to_tensors(&Device::Cpu).unwrap();
+    let images = batch.image_tensor(&Device::Cpu).unwrap();
+    let depths = batch.depth_tensor(&Device::Cpu).unwrap();
     assert_eq!(
         (images.dims(), depths.dims()),
         (&[3, 3, 11, 15][..], &[3, 1, 9, 13][..])

@@ -32,7 +32,7 @@ fn streets_at_half_of_kittis_size_are_read_and_fit_the_scaled_down_recipe() {
     for (metres, stored) in sample.depth.metres.iter().zip(frame.depth.pixels()) {
         assert_eq!(*metres, f32::from(stored[0]) / 256.0);
     }
-    let recipe = Preprocessing::Bts(BtsGeometry::half_size_kitti_quarter());
+    let recipe = Preprocessing::Bts(BtsGeometry::kitti_quarter().for_frames((188, 621)));
     let options = LoaderConfig {
         batch: 2,
         seed: 0,

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor, Var};
-use mde_train::{Adam, AdamConfig, TrainError};
+use mde_train::{Adam, AdamConfig, TrainError, WeightDecay};
 
 const CONFIG: AdamConfig = AdamConfig {
     beta1: 0.8,
     beta2: 0.95,
     eps: 1e-3,
-    l2: 0.1,
+    decay: WeightDecay::L2(0.1),
 };
 const START: [f64; 6] = [0.5, -1.5, 2.0, 0.0, -0.25, 3.0];
 
@@ -44,6 +44,47 @@ fn pull(number: usize) -> f64 {
 
 fn rate(number: usize) -> f64 {
     0.1 / (1.0 + number as f64)
+}
+
+#[test]
+fn decoupled_decay_shrinks_encoder_and_decoder_apart() {
+    let config = AdamConfig {
+        decay: WeightDecay::Decoupled {
+            encoder: 0.3,
+            decoder: 0.0,
+        },
+        ..CONFIG
+    };
+    for (name, decay) in [
+        ("encoder.conv1.weight", 0.3),
+        ("E.conv1.weight", 0.3),
+        ("decoder.conv1.weight", 0.0),
+        ("R.encoder.weight", 0.0),
+    ] {
+        let var = parameter();
+        let mut optimiser = Adam::new(vec![(name.to_owned(), var.clone())], config).unwrap();
+        let (mut p, mut m, mut v) = (START, [0.0; 6], [0.0; 6]);
+        for number in 0..3 {
+            step(&mut optimiser, &var, number);
+            let t = number as i32 + 1;
+            for i in 0..6 {
+                // The gradient is taken before the decay, and does not see it.
+                let g = p[i] * p[i] - pull(number);
+                m[i] = 0.8 * m[i] + 0.2 * g;
+                v[i] = 0.95 * v[i] + 0.05 * g * g;
+                let mean = m[i] / (1.0 - 0.8f64.powi(t));
+                let square = v[i] / (1.0 - 0.95f64.powi(t));
+                p[i] *= 1.0 - rate(number) * decay;
+                p[i] -= rate(number) * mean / (square.sqrt() + 1e-3);
+            }
+            for (found, expected) in values(&var).iter().zip(p) {
+                assert!(
+                    (found - expected).abs() < 1e-12,
+                    "{name}, step {t}: {found}, expected {expected}"
+                );
+            }
+        }
+    }
 }
 
 #[test]
@@ -161,7 +202,8 @@ fn the_default_is_pytorchs_with_mffs_penalty() {
         beta1,
         beta2,
         eps,
-        l2,
+        decay,
     } = AdamConfig::default();
-    assert_eq!((beta1, beta2, eps, l2), (0.9, 0.999, 1e-8, 1e-4));
+    assert_eq!((beta1, beta2, eps), (0.9, 0.999, 1e-8));
+    assert_eq!(decay, WeightDecay::L2(1e-4));
 }

@@ -8,10 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use candle_core::{Device, Tensor};
 use image::{ImageBuffer, Luma, Rgb, RgbImage};
-use mde_datasets::{DepthEncoding, Loader, LoaderConfig, MffGeometry, MffTrain, RgbdList};
+use mde_datasets::{
+    DepthEncoding, Loader, LoaderConfig, MffGeometry, MffTrain, Preprocessing, RgbdList,
+};
+use mde_metrics::Discretisation;
 use mde_train::{
     AdamConfig, AssignmentConfig, Checkpoint, DataConfig, DepthLoss, RunConfig, RunFolder,
-    Schedule, StepRecord, TrainError, TrainOptions, train,
+    Schedule, StepRecord, TrainError, TrainEvent, TrainOptions, train,
 };
 use tempfile::TempDir;
 
@@ -76,13 +79,25 @@ impl Data {
         &self,
         name: &str,
         config: &RunConfig,
-        observer: &mut dyn FnMut(&StepRecord),
+        watch: &mut dyn FnMut(&StepRecord),
     ) -> Result<(), TrainError> {
         let options = TrainOptions {
             checkpoint_every: 2,
         };
         let (loader, folder) = (self.loader(config.seed, config.batch), self.folder(name));
-        train(config, &loader, &folder, &Device::Cpu, options, observer)
+        let mut observer = |event: TrainEvent<'_>| {
+            if let TrainEvent::Step(record) = event {
+                watch(record);
+            }
+        };
+        train(
+            config,
+            &loader,
+            &folder,
+            &Device::Cpu,
+            options,
+            &mut observer,
+        )
     }
 
     /// Trains until `step` has been recorded and no further: what a kill between record and checkpoint leaves.
@@ -134,7 +149,8 @@ pub(crate) fn plain() -> RunConfig {
             images: PAIRS as usize,
             mean_depth: 2.5,
         },
-        geometry: GEOMETRY,
+        preprocessing: Preprocessing::Mff(GEOMETRY),
+        init: None,
         batch: BATCH,
         steps: STEPS,
         learning_rate: 1e-3,
@@ -154,6 +170,7 @@ pub(crate) fn assigned(alpha: f64) -> RunConfig {
         assignment: Some(AssignmentConfig {
             alpha,
             layers: vec!["D".to_owned(), "MFF".to_owned()],
+            discretisation: Discretisation::NYU,
             max_bins: 8,
         }),
         ..plain()

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::result_large_err, missing_docs)]
 
 mod common;
+mod init;
 
 mod adam;
 mod refusals;

@@ -3,7 +3,9 @@
 use std::fs;
 
 use candle_core::Device;
-use mde_train::{AssignmentConfig, RunConfig, Schedule, TrainError, TrainOptions, train};
+use mde_train::{
+    AssignmentConfig, RunConfig, Schedule, TrainError, TrainOptions, WeightDecay, train,
+};
 
 use crate::common::{Data, assigned, end, newest, path, plain, records, undisturbed, usual};
 
@@ -25,10 +27,10 @@ fn another_configuration_is_another_run() {
         ("schedule", |config| {
             config.schedule = Schedule::Polynomial {
                 power: 0.9,
-                end: 0.0,
+                end_factor: 0.0,
             }
         }),
-        ("adam", |config| config.adam.l2 = 0.0),
+        ("adam", |config| config.adam.decay = WeightDecay::L2(0.0)),
         ("assignment", |config| {
             config.assignment = assigned(0.1).assignment
         }),

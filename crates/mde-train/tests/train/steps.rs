@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use mde_losses::{assigned_selectivity, mff_loss};
+use mde_metrics::Discretisation;
 use mde_models::{Capture, DepthInput, Mode, Parameters, build};
 use mde_train::{AssignmentConfig, RunConfig, StepAt, StepRecord, TrainError, Trainer};
 
@@ -30,7 +31,8 @@ fn at(step: u64) -> StepAt {
 /// The first batch of the data: images, depths, ids.
 fn batch(data: &Data) -> (Tensor, Tensor, Vec<String>) {
     let batch = data.loader(7, 2).epoch(1, 0).next().unwrap().unwrap();
-    let (images, depths) = batch.to_tensors(&Device::Cpu).unwrap();
+    let images = batch.image_tensor(&Device::Cpu).unwrap();
+    let depths = batch.depth_tensor(&Device::Cpu).unwrap();
     (images, depths, batch.ids)
 }
 
@@ -42,7 +44,12 @@ fn ids(depths: &Tensor) -> Vec<String> {
 
 fn step(trainer: &mut Trainer, images: &Tensor, depths: &Tensor, number: u64) -> StepRecord {
     trainer
-        .step(images, depths, &ids(depths), at(number))
+        .step(
+            &DepthInput::new(images.clone()),
+            depths,
+            &ids(depths),
+            at(number),
+        )
         .unwrap()
         .0
 }
@@ -87,6 +94,7 @@ fn a_layer_has_at_most_as_many_bins_as_units() {
     let config = |max_bins| AssignmentConfig {
         alpha: 0.1,
         layers: vec!["D".to_owned(), "block4".to_owned()],
+        discretisation: Discretisation::NYU,
         max_bins,
     };
     let bins = |max_bins| -> Vec<usize> {
@@ -152,7 +160,7 @@ fn a_batch_without_depth_is_an_error_that_names_the_images() {
     let before: Vec<_> = before.iter().map(|(_, var)| bits(var)).collect();
     let none = depths.zeros_like().unwrap();
     let error = trainer
-        .step(&images, &none, &ids(&none), at(4))
+        .step(&DepthInput::new(images.clone()), &none, &ids(&none), at(4))
         .unwrap_err();
     assert!(matches!(error, TrainError::Loss { step: 4, .. }), "{error}");
     assert!(error.to_string().contains("image0, image1"), "{error}");

@@ -1,0 +1,139 @@
+//! `mde models`: the networks there are, with their layers.
+
+use std::collections::BTreeMap;
+
+use candle_core::Device;
+use mde_models::{LayerInfo, Parameters, Preset};
+use mde_train::Recipe;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::output::Output;
+
+/// Which networks to list.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsArgs {
+    /// Only these, with their layers; all without their layers if none is named.
+    names: Vec<String>,
+}
+
+/// What `cargo xtask fetch-weights` can bring: the part of its list that says for which network.
+const MANIFEST: &str = include_str!("../../../data/manifest.toml");
+
+#[derive(Deserialize)]
+struct Manifest {
+    weights: BTreeMap<String, Weights>,
+}
+
+#[derive(Deserialize)]
+struct Weights {
+    models: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Described {
+    name: &'static str,
+    summary: &'static str,
+    /// Height and width.
+    input: (usize, usize),
+    max_depth: f64,
+    parameters: usize,
+    layers: Vec<Layer>,
+    /// The layers that are assigned and dissected unless others are named.
+    default_layers: &'static [&'static str],
+    /// Names for `cargo xtask fetch-weights`.
+    weights: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    name: String,
+    units: usize,
+    stride: usize,
+}
+
+/// Lists them.
+pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Output> {
+    let presets = if args.names.is_empty() {
+        Preset::all()
+    } else {
+        let named: Result<_, _> = args.names.iter().map(|name| Preset::named(name)).collect();
+        named?
+    };
+    let manifest: Manifest = toml::from_str(MANIFEST)?;
+    let described: anyhow::Result<Vec<_>> = presets
+        .iter()
+        .map(|preset| Described::new(preset, &manifest))
+        .collect();
+    let described = described?;
+    let words: Vec<_> = if args.names.is_empty() {
+        described.iter().map(Described::line).collect()
+    } else {
+        described.iter().map(Described::page).collect()
+    };
+    Output::new(words.join("\n"), json!({ "models": described }))
+}
+
+impl Described {
+    /// Counts and layers are those of the network itself, so it is built.
+    fn new(preset: &Preset, manifest: &Manifest) -> anyhow::Result<Self> {
+        let parameters = Parameters::new(0, &Device::Cpu);
+        let network = preset.build(&parameters)?;
+        let fitting = manifest
+            .weights
+            .iter()
+            .filter(|(_, weights)| weights.models.iter().any(|model| model == preset.name));
+        Ok(Self {
+            name: preset.name,
+            summary: preset.summary,
+            input: preset.input,
+            max_depth: preset.data.max_depth(),
+            parameters: parameters.count(),
+            layers: network.layers().iter().map(Layer::new).collect(),
+            default_layers: Recipe::of(preset).layers,
+            weights: fitting.map(|(name, _)| name.clone()).collect(),
+        })
+    }
+
+    fn line(&self) -> String {
+        let (height, width) = self.input;
+        format!(
+            "{:22} {:>6.2} M parameters, {height:>3}x{width:<4} to {:>2} m  {}",
+            self.name,
+            self.parameters as f64 / 1e6,
+            self.max_depth,
+            self.summary
+        )
+    }
+
+    fn page(&self) -> String {
+        let mut page = self.line();
+        for layer in &self.layers {
+            let chosen = if self.default_layers.contains(&layer.name.as_str()) {
+                "  (assigned and dissected by default)"
+            } else {
+                ""
+            };
+            page += &format!(
+                "\n  {:14} {:>4} units, stride {:>2}{chosen}",
+                layer.name, layer.units, layer.stride
+            );
+        }
+        let weights = if self.weights.is_empty() {
+            "none known".to_owned()
+        } else {
+            self.weights.join(", ")
+        };
+        page + &format!("\n  weights (cargo xtask fetch-weights): {weights}")
+    }
+}
+
+impl Layer {
+    fn new(info: &LayerInfo) -> Self {
+        Self {
+            name: info.name.clone(),
+            units: info.units,
+            stride: info.stride,
+        }
+    }
+}
