@@ -110,6 +110,28 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Brings one file as the command does by default, unless it is here, and says where it is.
+pub(crate) fn bring(name: &str) -> anyhow::Result<PathBuf> {
+    #[derive(clap::Parser)]
+    struct Defaults {
+        #[command(flatten)]
+        args: Args,
+    }
+    let args = <Defaults as clap::Parser>::try_parse_from(["fetch-weights", name])?.args;
+    let data = workspace().join("data");
+    let manifest = Manifest::read(&data.join("manifest.toml"))?;
+    let weights = manifest.named(name)?;
+    let place = Place {
+        name,
+        weights,
+        target: data.join("weights").join(name).join(&weights.file),
+    };
+    place
+        .fetch(&args)
+        .with_context(|| format!("the weights {name} are needed"))?;
+    Ok(place.target)
+}
+
 /// Weights and where they go.
 struct Place<'a> {
     name: &'a str,

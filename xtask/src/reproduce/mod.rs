@@ -1,0 +1,215 @@
+//! `cargo xtask reproduce`: the paper's experiment, end to end.
+//!
+//! Each stage is a command of `mde`, which skips what is done and resumes what was interrupted: running the same
+//! again after a kill ends in the same numbers.
+
+mod plan;
+
+use std::path::{Path, PathBuf};
+
+use self::plan::{Plan, Start};
+use crate::fetch;
+use crate::mde::{Mde, workspace};
+
+/// The experiments there are.
+#[derive(clap::Subcommand)]
+pub(crate) enum Experiment {
+    /// On procedural rooms, rendered here: nothing is downloaded.
+    Rooms {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// On procedural streets with sparse depth, rendered here: nothing is downloaded.
+    Streets {
+        #[command(flatten)]
+        options: Options,
+    },
+    /// On NYU Depth V2, from a folder in the paper's layout.
+    Nyu {
+        /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what they list [default:
+        /// data/nyu of the workspace].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// On KITTI, from a folder with the lists of the Eigen split.
+    Kitti {
+        /// The folder with eigen_train_files_with_gt.txt, eigen_test_files_with_gt.txt and what they list [default:
+        /// data/kitti of the workspace].
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// What all experiments share.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets]. METER is fine-tuned from its published weights; the
+    /// paper's full-size networks begin with ImageNet's and take a GPU.
+    #[arg(long)]
+    model: Option<String>,
+    /// The weights to begin with, for networks that do [default: fetched as `cargo xtask fetch-weights` does].
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
+    /// A small budget: shows that everything works, not the effect in full.
+    #[arg(long)]
+    quick: bool,
+    /// Where data, runs and the report go [default: data/runs/EXPERIMENT of the workspace, with the model, -quick and the
+    /// seed where they apply].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of the networks, their data order and augmentation.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Runs an experiment and says where the report lies.
+pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
+    let (kind, options, data) = match experiment {
+        Experiment::Rooms { options } => ("rooms", options, None),
+        Experiment::Streets { options } => ("streets", options, None),
+        Experiment::Nyu { data, options } => ("nyu", options, Some(data)),
+        Experiment::Kitti { data, options } => ("kitti", options, Some(data)),
+    };
+    let plan = Plan::of(kind, options.model.as_deref(), options.quick);
+    let out = options
+        .out
+        .clone()
+        .unwrap_or_else(|| default_out(kind, &options));
+    let weights = initial_weights(&plan, options.init)?;
+    let pipeline = Pipeline {
+        mde: Mde::build()?,
+        data: match &data {
+            Some(folder) => spec(kind, folder.as_deref().unwrap_or(&default_data(kind))),
+            None => spec(kind, &out.join("data")),
+        },
+        seed: options.seed.to_string(),
+        weights,
+        plan,
+        out,
+    };
+    pipeline.run(kind)
+}
+
+/// The stages of one experiment.
+struct Pipeline {
+    mde: Mde,
+    plan: Plan,
+    /// As `mde` takes it: KIND:DIR.
+    data: String,
+    out: PathBuf,
+    seed: String,
+    /// The weights that training begins with, if any.
+    weights: Option<PathBuf>,
+}
+
+impl Pipeline {
+    fn run(&self, kind: &str) -> anyhow::Result<()> {
+        if let Some(scenes) = self.plan.scenes {
+            stage(&format!("rendering {kind}"));
+            let folder = self.out.join("data").display().to_string();
+            let size = [scenes.train, scenes.test, scenes.width, scenes.height];
+            let [train, test, width, height] = size.map(|number| number.to_string());
+            let mut render = vec!["render", kind, "--out", &folder];
+            render.extend(["--train", &train, "--test", &test]);
+            render.extend(["--width", &width, "--height", &height]);
+            self.mde.run(render)?;
+        }
+        if let (Start::Network { .. }, Some(weights)) = (&self.plan.start, &self.weights) {
+            let (weights, out) = (weights.display().to_string(), self.folder("published"));
+            let model = ["--model", &self.plan.model];
+            self.measure(
+                "published",
+                &[&model[..], &["--weights", &weights, "--out", &out]].concat(),
+            )?;
+        }
+        for (name, alpha) in [("plain", "0"), ("assigned", self.plan.alpha)] {
+            self.train(name, alpha)?;
+            self.measure(name, &["--run", &self.folder(name)])?;
+        }
+        stage("report");
+        let title = format!("Depth-selective units: {} on {kind}", self.plan.model);
+        let (plain, assigned) = (self.folder("plain"), self.folder("assigned"));
+        let out = self.out.display().to_string();
+        self.mde.run([
+            "report", &plain, &assigned, "--out", &out, "--title", &title,
+        ])
+    }
+
+    fn train(&self, name: &str, alpha: &str) -> anyhow::Result<()> {
+        stage(&format!("training, {name}"));
+        let out = self.folder(name);
+        let mut train = vec!["train", "--data", &self.data, "--out", &out];
+        train.extend(["--model", &self.plan.model, "--seed", &self.seed]);
+        let file = self
+            .weights
+            .as_ref()
+            .map(|weights| weights.display().to_string());
+        if let (Some(option), Some(file)) = (self.plan.start.option(), &file) {
+            train.extend([option, file]);
+        }
+        train.extend(&self.plan.training);
+        train.extend(["--alpha", alpha, "--layers", self.plan.layers]);
+        self.mde.run(train)
+    }
+
+    /// Evaluates and dissects what `subject` names.
+    fn measure(&self, name: &str, subject: &[&str]) -> anyhow::Result<()> {
+        let data = ["--data", &self.data];
+        stage(&format!("evaluating, {name}"));
+        self.mde.run([&["evaluate"], subject, &data].concat())?;
+        stage(&format!("dissecting, {name}"));
+        let layers = ["--layers", self.plan.layers];
+        self.mde
+            .run([&["dissect"], subject, &data, &layers].concat())
+    }
+
+    fn folder(&self, name: &str) -> String {
+        self.out.join(name).display().to_string()
+    }
+}
+
+/// The weights that a plan begins with: those given, or fetched unless they are here.
+fn initial_weights(plan: &Plan, given: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    match (&plan.start, given) {
+        (Start::Random, None) => Ok(None),
+        (Start::Random, Some(_)) => anyhow::bail!(
+            "{} begins at random here, so --init has no use; to fine-tune it: mde train --init FILE",
+            plan.model
+        ),
+        (_, Some(file)) => Ok(Some(file)),
+        (Start::Network { weights } | Start::Encoder { weights }, None) => {
+            fetch::bring(weights).map(Some)
+        }
+    }
+}
+
+fn spec(kind: &str, folder: &Path) -> String {
+    format!("{kind}:{}", folder.display())
+}
+
+fn default_data(kind: &str) -> PathBuf {
+    workspace().join("data").join(kind)
+}
+
+fn default_out(kind: &str, options: &Options) -> PathBuf {
+    let mut folder = kind.to_owned();
+    if let Some(model) = &options.model {
+        folder += &format!("-{model}");
+    }
+    if options.quick {
+        folder += "-quick";
+    }
+    if options.seed != 0 {
+        folder += &format!("-seed{}", options.seed);
+    }
+    workspace().join("data").join("runs").join(folder)
+}
+
+/// Says on stderr what begins.
+fn stage(what: &str) {
+    eprintln!("== {what}");
+}
