@@ -13,7 +13,7 @@ use crate::output::Output;
 /// Which networks to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelsArgs {
-    /// Only these, with their layers; all without their layers if none is named.
+    /// Only these, a layer a line; all if none is named.
     names: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Output> {
         .collect();
     let described = described?;
     let words: Vec<_> = if args.names.is_empty() {
-        described.iter().map(Described::line).collect()
+        described.iter().map(Described::entry).collect()
     } else {
         described.iter().map(Described::page).collect()
     };
@@ -106,6 +106,21 @@ impl Described {
         )
     }
 
+    /// As an entry of the whole list.
+    fn entry(&self) -> String {
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| format!("{} {}/{}", layer.name, layer.units, layer.stride));
+        let layers: Vec<_> = layers.collect();
+        let mut entry = self.line();
+        entry += &format!("\n  layers (units/stride): {}", layers.join(", "));
+        if !self.weights.is_empty() {
+            entry += &format!("\n  weights: {}", self.weights.join(", "));
+        }
+        entry
+    }
+
     fn page(&self) -> String {
         let mut page = self.line();
         for layer in &self.layers {
@@ -134,6 +149,23 @@ impl Layer {
             name: info.name.clone(),
             units: info.units,
             stride: info.stride,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_manifest_names_networks_that_there_are() {
+        let manifest: Manifest = toml::from_str(MANIFEST).unwrap();
+        for (name, weights) in &manifest.weights {
+            assert!(!weights.models.is_empty(), "{name}");
+            for model in &weights.models {
+                assert!(Preset::named(model).is_ok(), "{name}: {model}");
+            }
         }
     }
 }

@@ -186,6 +186,7 @@ mod tests {
 
     #[test]
     fn networks_begin_where_their_weights_are() {
+        let manifest = include_str!("../../../data/manifest.toml");
         let weights = |model: &str| match Plan::of("nyu", Some(model), false).start {
             Start::Random => None,
             Start::Network { weights } | Start::Encoder { weights } => Some(weights),
@@ -200,6 +201,9 @@ mod tests {
             ("bts-densenet161-kitti", Some("densenet161-imagenet")),
         ] {
             assert_eq!(weights(model).as_deref(), expected, "{model}");
+            if let Some(name) = expected {
+                assert!(manifest.contains(&format!("[weights.{name}]")), "{name}");
+            }
         }
     }
 
