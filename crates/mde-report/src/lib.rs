@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 pub use compare::{Change, Comparison, LayerChange};
 pub use error::{Mismatch, ReportError};
 pub use examples::Example;
-pub use run::{AssignmentConfig, DataConfig, RunConfig, RunFolder, TrainStep};
+pub use run::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, RunFolder, TrainStep};
 
 /// What a report is made from.
 #[derive(Debug, Clone)]

@@ -30,9 +30,23 @@ pub struct RunConfig {
     pub assignment: Option<AssignmentConfig>,
     /// The training data.
     pub data: DataConfig,
+    /// The weights that training began with; `None` began at random.
+    #[serde(default)]
+    pub init: Option<InitialWeights>,
     /// The command line that trained the model, if it was recorded.
     #[serde(default)]
     pub command: Option<String>,
+}
+
+/// The weights that training began with.
+#[derive(Debug, Clone, Deserialize)]
+pub struct InitialWeights {
+    /// The file, as it was given.
+    pub file: PathBuf,
+    /// blake3 of its content.
+    pub hash: String,
+    /// "network", or "encoder" where the rest began at random.
+    pub part: String,
 }
 
 /// How depth ranges were assigned to units in training.

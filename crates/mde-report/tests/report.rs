@@ -313,6 +313,22 @@ fn differences_besides_the_assignment_are_said() {
 }
 
 #[test]
+fn initial_weights_are_named_and_compared() {
+    let folder = runs(&PLAIN, &ASSIGNED);
+    let config = |run: &str| folder.path().join(run).join("config.json");
+    let weights =
+        |hash: &str| json!({"file": "weights/meter.pth", "hash": hash, "part": "network"});
+    edit(&config("plain"), "/init", weights("aa"));
+    edit(&config("assigned"), "/init", weights("aa"));
+    let html = read(&report(folder.path(), "Rooms").html);
+    assert!(html.contains("(begun with the weights meter.pth)"));
+    assert!(!html.contains("differ in more"));
+    edit(&config("assigned"), "/init", json!(null));
+    let html = read(&report(folder.path(), "Rooms").html);
+    assert!(html.contains("initial weights (aa plain, none assigned)"));
+}
+
+#[test]
 fn undefined_scores_show_as_dashes() {
     let folder = runs(&PLAIN, &ASSIGNED);
     let path = folder.path().join("plain/dissect.json");

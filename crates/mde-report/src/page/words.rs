@@ -5,7 +5,7 @@ use mde_metrics::Estimator;
 use super::{KeyNumber, KeyValue, Model, Term, accuracy};
 use crate::compare::Comparison;
 use crate::format::{fixed, grouped, listed, metres};
-use crate::run::{RunConfig, RunFolder};
+use crate::run::{InitialWeights, RunConfig, RunFolder};
 
 /// What was run on what.
 pub(super) fn lede(models: &[Model<'_>]) -> String {
@@ -36,6 +36,7 @@ pub(super) fn lede(models: &[Model<'_>]) -> String {
             }
         }
     };
+    let begun = first.config.init.as_ref().map(begun).unwrap_or_default();
     let twice = if models.len() == 2 { " twice" } else { "" };
     let evaluation = &first.evaluation;
     let of_test = if (&evaluation.provenance.data, &evaluation.provenance.split)
@@ -51,7 +52,7 @@ pub(super) fn lede(models: &[Model<'_>]) -> String {
         )
     };
     format!(
-        "{model} was trained{twice} on {} images of {} (seed {seed}, {} steps of {batch} images), {training}; evaluated on {} \
+        "{model}{begun} was trained{twice} on {} images of {} (seed {seed}, {} steps of {batch} images), {training}; evaluated on {} \
          images of its {} split under the protocol {}{of_test}.",
         grouped(data.images),
         data.name,
@@ -60,6 +61,16 @@ pub(super) fn lede(models: &[Model<'_>]) -> String {
         evaluation.provenance.split,
         evaluation.protocol.name,
     )
+}
+
+/// Where training began, as an insertion after the network's name.
+fn begun(init: &InitialWeights) -> String {
+    let file = init.file.file_name().unwrap_or(init.file.as_os_str());
+    let file = file.to_string_lossy();
+    match init.part.as_str() {
+        "encoder" => format!(" (its encoder begun with the weights {file})"),
+        _ => format!(" (begun with the weights {file})"),
+    }
 }
 
 /// The headline of a run that stands alone.
@@ -114,6 +125,10 @@ fn layer_mean(run: &RunFolder) -> (Vec<String>, Option<f64>) {
     (names, mean)
 }
 
+fn initial_hash(config: &RunConfig) -> &str {
+    config.init.as_ref().map_or("none", |init| &init.hash)
+}
+
 /// What a reader has to know before relying on the numbers.
 pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
     let mut caveats = Vec::new();
@@ -128,6 +143,11 @@ pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
                 "learning rate",
                 p.learning_rate.to_string(),
                 a.learning_rate.to_string(),
+            ),
+            (
+                "hash of the initial weights",
+                initial_hash(p).to_owned(),
+                initial_hash(a).to_owned(),
             ),
             (
                 "hash of the training data",

@@ -216,7 +216,7 @@ pub fn config(spec: &Spec) -> Value {
         .then(|| json!({"alpha": 0.1, "layers": LAYERS, "max_bins": 64}));
     json!({
         "format": FORMAT, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
-        "learning_rate": 1e-4, "assignment": assignment,
+        "learning_rate": 1e-4, "assignment": assignment, "init": null,
         "data": {"name": "rooms", "root": "data/rooms", "fingerprint": "c".repeat(64), "images": 2000, "mean_depth": 3.21},
     })
 }
