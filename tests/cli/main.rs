@@ -1,10 +1,17 @@
 //! The program `mde` from the outside: built, started, killed and fed with bad input.
 //!
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
+//! - `streets`: the same on streets, and lists and files of streets that are not what they should be
+//! - `models`: what networks there are
+//! - `given_weights`: measuring a file of weights without a run
+//! - `fine_tuning`: training that begins with weights from elsewhere
+//! - `real_data`: trained weights on real images, where they are at hand
 //! - `interrupted`: killed at any moment and run again, all ends in the numbers of an undisturbed run; a full disk
 //! - `bad_data`: lists and files that are not what they should be
 //! - `bad_settings`: options that cannot be used
 //! - `bad_runs`: run folders, weights and output folders that cannot be used
+//! - `bad_weights`: files given as weights that are none, or another network's
+//! - `wrong_network`: networks on data that they are not made for
 //! - `usage`: what the command line itself refuses
 //! - `place`: a folder with a small data set in which all this happens
 //!
@@ -15,7 +22,14 @@
 mod bad_data;
 mod bad_runs;
 mod bad_settings;
+mod bad_weights;
+mod fine_tuning;
+mod given_weights;
 mod interrupted;
 mod main_job;
+mod models;
 mod place;
+mod real_data;
+mod streets;
 mod usage;
+mod wrong_network;

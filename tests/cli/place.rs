@@ -10,7 +10,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What every test renders: smaller than any crop needs, so that resizing is tested along.
-const RENDER: &str = "render rooms --train 12 --test 4 --width 160 --height 120 --out";
+const RENDER_ROOMS: &str = "render rooms --train 12 --test 4 --width 160 --height 120 --out";
+/// A quarter of KITTI's frames.
+const RENDER_STREETS: &str = "render streets --train 8 --test 4 --width 310 --height 94 --out";
 
 /// A temporary folder with the rooms in `rooms/`; commands run inside it.
 pub(crate) struct Place {
@@ -28,17 +30,22 @@ impl Place {
     /// With the rooms, which are rendered once and copied.
     pub(crate) fn new() -> Self {
         static ROOMS: OnceLock<PathBuf> = OnceLock::new();
-        let rooms = ROOMS.get_or_init(|| {
-            let rooms = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rooms");
-            let mut command = program(RENDER);
-            let said = Said::from(command.arg(&rooms).output().unwrap());
-            assert_eq!(said.status, Some(0), "{}", said.stderr);
-            rooms
-        });
         let place = Self::empty();
-        for (name, content) in files(rooms) {
-            place.write(&format!("rooms/{name}"), content);
-        }
+        place.copy(
+            ROOMS.get_or_init(|| rendered(RENDER_ROOMS, "rooms")),
+            "rooms",
+        );
+        place
+    }
+
+    /// With streets in `streets/`, which are rendered once and copied.
+    pub(crate) fn with_streets() -> Self {
+        static STREETS: OnceLock<PathBuf> = OnceLock::new();
+        let place = Self::empty();
+        place.copy(
+            STREETS.get_or_init(|| rendered(RENDER_STREETS, "streets")),
+            "streets",
+        );
         place
     }
 
@@ -54,6 +61,23 @@ impl Place {
         let place = Self::new();
         place.json("train --data rooms:rooms --out run --steps 1 --batch 2");
         place
+    }
+
+    /// With the rooms, and `run/`: METER XXS trained for a step.
+    pub(crate) fn with_meter() -> Self {
+        let place = Self::new();
+        place.json("train --model meter-xxs --data rooms:rooms --out run --steps 1 --batch 2");
+        place
+    }
+
+    /// Copies a file or a folder from elsewhere.
+    pub(crate) fn copy(&self, from: &Path, name: &str) {
+        if from.is_file() {
+            return self.write(name, fs::read(from).unwrap());
+        }
+        for (file, content) in files(from) {
+            self.write(&format!("{name}/{file}"), content);
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -110,11 +134,18 @@ impl Place {
 
     /// Runs `mde LINE --json`, which must succeed and print one document and nothing else.
     pub(crate) fn json(&self, line: &str) -> Value {
+        let (document, remarks) = self.json_and_remarks(line);
+        assert_eq!(remarks, "", "mde {line} is done without a remark");
+        document
+    }
+
+    /// The same of a command that remarks something on stderr: the document and the remarks.
+    pub(crate) fn json_and_remarks(&self, line: &str) -> (Value, String) {
         let said = self.mde(&format!("{line} --json"));
         assert_eq!(said.status, Some(0), "mde {line}: {}", said.stderr);
-        assert_eq!(said.stderr, "", "mde {line} is done without a remark");
-        serde_json::from_str(&said.stdout)
-            .unwrap_or_else(|error| panic!("mde {line}: {error} in {}", said.stdout))
+        let document = serde_json::from_str(&said.stdout)
+            .unwrap_or_else(|error| panic!("mde {line}: {error} in {}", said.stdout));
+        (document, said.stderr)
     }
 
     /// Runs `mde LINE`, which must fail with a message that holds all `parts`, and change no file.
@@ -157,6 +188,30 @@ impl From<Output> for Said {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or None with a note
+/// that the test was skipped.
+#[allow(clippy::print_stdout)]
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("MDE_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let path = root.join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: no data");
+    None
+}
+
+/// Renders scenes into a folder that stays.
+fn rendered(line: &str, name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let said = Said::from(program(line).arg(&folder).output().unwrap());
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    folder
 }
 
 fn program(line: &str) -> Command {

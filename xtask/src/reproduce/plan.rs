@@ -125,7 +125,7 @@ fn mff_tiny(kind: &str, quick: bool) -> Plan {
 
 /// BTS's recipe from random weights, in minutes: a larger rate and batch.
 fn bts_tiny(quick: bool) -> Plan {
-    let steps = if quick { "100" } else { "1200" };
+    let steps = if quick { "100" } else { "800" };
     let mut training = vec!["--steps", steps, "--batch", "8"];
     training.extend(["--learning-rate", "1e-3", "--schedule", "polynomial"]);
     Plan::at_random(training, PAPER_ALPHA, "upconv2,iconv1")
