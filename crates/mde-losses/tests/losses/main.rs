@@ -3,7 +3,7 @@
 
 mod gradient;
 
+mod absolute;
 mod assignment;
-mod l1;
 mod mff;
 mod silog;
