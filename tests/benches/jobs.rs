@@ -1,0 +1,278 @@
+//! The jobs whose speed is watched, one a process: `jobs NAME --runs N` prints one line of JSON. `cargo xtask bench` runs
+//! them all and, with `--peer`, the same jobs of `peer.py` in turn.
+
+#![allow(clippy::print_stdout)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail, ensure};
+use candle_core::{Device, Tensor, Var};
+use clap::Parser;
+use mde_datasets::{DataSpec, Loader, LoaderConfig, MffEval, MffGeometry, Split};
+use mde_metrics::{Discretisation, ImageSize, ResponseTally};
+use mde_models::{DepthInput, Mode, NoProbe, Parameters, Preset};
+use mde_ops::{ConvConfig, conv2d};
+use mde_train::{AssignmentConfig, DepthLoss, Recipe, StepAt, Trainer};
+use serde_json::json;
+
+/// As in `mde`: the system's allocator would be measured else.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+struct Cli {
+    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64.
+    job: Option<String>,
+    /// Print the names of the jobs, convolutions left out.
+    #[arg(long)]
+    list: bool,
+    /// Timed runs, after one that is not timed.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// A folder with nyuv2_test.csv, for the loader.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// One run of a job, and into how many parts the time is divided: images for what is stated per image.
+struct Job {
+    run: Box<dyn FnMut() -> anyhow::Result<()>>,
+    parts: usize,
+}
+
+type Make = fn(&Cli) -> anyhow::Result<Job>;
+
+const JOBS: [(&str, Make); 8] = [
+    ("mff-resnet50-forward", |_| {
+        forward("mff-resnet50", 1, (228, 304))
+    }),
+    ("mff-resnet50-step", |_| {
+        step(
+            "mff-resnet50",
+            2,
+            (228, 304),
+            (114, 152),
+            DepthLoss::Mff,
+            0.1,
+        )
+    }),
+    ("mff-senet154-forward", |_| {
+        forward("mff-senet154", 1, (228, 304))
+    }),
+    ("bts-densenet161-forward", |_| {
+        forward("bts-densenet161-nyu", 1, (480, 640))
+    }),
+    ("meter-xxs-forward", |_| forward("meter-xxs", 8, (192, 256))),
+    ("meter-xxs-step", |_| {
+        step("meter-xxs", 8, (192, 256), (96, 128), DepthLoss::Log, 0.0)
+    }),
+    ("dissect-tally", |_| tally()),
+    ("nyu-eval-loader", eval_loader),
+];
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    if cli.list {
+        for (name, _) in JOBS {
+            println!("{name}");
+        }
+        return Ok(());
+    }
+    let Some(name) = &cli.job else {
+        // `cargo bench` and `cargo test --benches` run every target without a name.
+        return Ok(());
+    };
+    // From a thread of the pool, as `mde` does.
+    rayon::scope(|_| measure(&cli, name))
+}
+
+fn measure(cli: &Cli, name: &str) -> anyhow::Result<()> {
+    ensure!(cli.runs > 0, "--runs must be at least 1");
+    let mut job = match JOBS.iter().find(|(known, _)| *known == name) {
+        Some((_, make)) => make(cli)?,
+        None if name.starts_with("conv-") => convolution(name)?,
+        None => bail!("there is no job {name}; --list shows them"),
+    };
+    (job.run)()?;
+    let mut runs = Vec::with_capacity(cli.runs);
+    for _ in 0..cli.runs {
+        let start = Instant::now();
+        (job.run)()?;
+        runs.push(start.elapsed().as_secs_f64() / job.parts as f64);
+    }
+    println!(
+        "{}",
+        json!({ "job": name, "runs": runs, "peak_bytes": peak_bytes() })
+    );
+    Ok(())
+}
+
+/// The most memory that the process has had in use, where the system tells.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+fn random(shape: &[usize]) -> anyhow::Result<Tensor> {
+    Ok(Tensor::rand(-1f32, 1., shape, &Device::Cpu)?)
+}
+
+fn forward(model: &str, batch: usize, (height, width): (usize, usize)) -> anyhow::Result<Job> {
+    let parameters = Parameters::new(0, &Device::Cpu);
+    let network = Preset::named(model)?.build(&parameters)?;
+    let input = DepthInput::new(random(&[batch, 3, height, width])?);
+    Ok(Job {
+        run: Box::new(move || {
+            network.forward(&input, Mode::Eval, &mut NoProbe)?;
+            Ok(())
+        }),
+        parts: 1,
+    })
+}
+
+fn step(
+    model: &str,
+    batch: usize,
+    (height, width): (usize, usize),
+    target: (usize, usize),
+    loss: DepthLoss,
+    alpha: f64,
+) -> anyhow::Result<Job> {
+    let recipe = Recipe::of(&Preset::named(model)?);
+    let assignment = (alpha != 0.0).then(|| AssignmentConfig {
+        alpha,
+        layers: recipe.layers.iter().map(ToString::to_string).collect(),
+        discretisation: recipe.discretisation,
+        max_bins: 64,
+    });
+    let parameters = Parameters::new(0, &Device::Cpu);
+    let mut trainer = Trainer::new(model, parameters, recipe.adam, loss, assignment.as_ref())?;
+    let input = DepthInput::new(random(&[batch, 3, height, width])?);
+    let depths = Tensor::rand(0.5f32, 9.5, (batch, 1, target.0, target.1), &Device::Cpu)?;
+    let at = StepAt {
+        step: 1,
+        epoch: 1,
+        learning_rate: 1e-4,
+    };
+    Ok(Job {
+        run: Box::new(move || {
+            trainer.step(&input, &depths, &[], at)?;
+            Ok(())
+        }),
+        parts: 1,
+    })
+}
+
+/// One image of D and MFF in MFF-ResNet-50: 64 units at 114x152 each, 64 bins, ground truth 228x304.
+fn tally() -> anyhow::Result<Job> {
+    const UNITS: usize = 64;
+    let (feature_size, gt_size) = (ImageSize::new(114, 152), ImageSize::new(228, 304));
+    let bins = Discretisation::NYU.bins(64)?;
+    let features = random(&[UNITS * feature_size.pixels()])?.to_vec1::<f32>()?;
+    let gt = Tensor::rand(0.5f32, 9.5, gt_size.pixels(), &Device::Cpu)?.to_vec1::<f32>()?;
+    let mut layers = [
+        ResponseTally::new(UNITS, &bins),
+        ResponseTally::new(UNITS, &bins),
+    ];
+    Ok(Job {
+        run: Box::new(move || {
+            for layer in &mut layers {
+                layer.update(&features, feature_size, &gt, gt_size)?;
+            }
+            Ok(())
+        }),
+        parts: 1,
+    })
+}
+
+/// The first 100 test images of NYU Depth V2, as MFF is given them, on two threads.
+fn eval_loader(cli: &Cli) -> anyhow::Result<Job> {
+    const IMAGES: usize = 100;
+    let root = cli.data.as_ref().context("this job needs --data DIR")?;
+    let data: DataSpec = format!("nyu:{}", root.display()).parse()?;
+    let list = Arc::new(data.open(Split::Test, None)?);
+    let transform = MffEval {
+        input: MffGeometry::full(),
+        gt: MffGeometry::full(),
+    };
+    let config = LoaderConfig {
+        batch: 1,
+        seed: 0,
+        workers: 2,
+        prefetch: 8,
+        shuffle: false,
+        drop_last: false,
+    };
+    let loader = Loader::new(list, Arc::new(transform), config)?;
+    Ok(Job {
+        run: Box::new(move || {
+            for batch in loader.epoch(1, 0).take(IMAGES) {
+                batch?;
+            }
+            Ok(())
+        }),
+        parts: IMAGES,
+    })
+}
+
+/// `conv-<in>x<out>-k<kernel>-s<stride>-d<dilation>-g<groups>-<height>x<width>-<forward or backward>`.
+fn convolution(name: &str) -> anyhow::Result<Job> {
+    let parsed = || {
+        let parts: Vec<&str> = name.split('-').collect();
+        let [_, channels, k, s, d, g, size, pass] = parts[..] else {
+            return None;
+        };
+        let pair = |text: &str| -> Option<(usize, usize)> {
+            let (first, second) = text.split_once('x')?;
+            Some((first.parse().ok()?, second.parse().ok()?))
+        };
+        let number = |text: &str| text.get(1..)?.parse::<usize>().ok();
+        let shape = (pair(channels)?, pair(size)?);
+        Some((shape, [k, s, d, g].map(number), pass))
+    };
+    let Some((
+        ((input, output), (height, width)),
+        [Some(kernel), Some(stride), Some(dilation), Some(groups)],
+        pass,
+    )) = parsed()
+    else {
+        bail!("{name} is not the name of a convolution");
+    };
+    let config = ConvConfig {
+        stride,
+        padding: dilation * (kernel - 1) / 2,
+        dilation,
+        groups,
+    };
+    let x = Var::from_tensor(&random(&[1, input, height, width])?)?;
+    let weight = Var::from_tensor(&random(&[output, input / groups, kernel, kernel])?)?;
+    let run: Box<dyn FnMut() -> anyhow::Result<()>> = match pass {
+        "forward" => Box::new(move || {
+            conv2d(
+                &x.as_detached_tensor(),
+                &weight.as_detached_tensor(),
+                config,
+            )?;
+            Ok(())
+        }),
+        // Both gradients; the forward pass that made the output is not timed again.
+        "backward" => {
+            let y = conv2d(&x, &weight, config)?;
+            Box::new(move || {
+                y.backward()?;
+                Ok(())
+            })
+        }
+        _ => bail!("{name}: the pass is forward or backward"),
+    };
+    Ok(Job { run, parts: 1 })
+}
