@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The jobs of `cargo xtask bench` in PyTorch: the same networks, losses and data preparation made of torch's own layers.
+"""The jobs of `cargo xtask bench` in PyTorch: the same networks, losses and loader made of torch's own layers.
 
     peer.py JOB [--runs N] [--threads N] [--data DIR]    times one job and prints one line of JSON
     peer.py --list                                       the jobs
     peer.py --check [--state-dicts DIR]                  holds names and shapes of parameters to the reference's lists
 
-The networks are written after the crate `mde-models` and take the reference's parameter names. Needs torch, numpy and, for
-the loader, Pillow. Layouts and kernels are torch's defaults, so that the times are what a user of the reference sees.
+The networks are written after the crate `mde-models`, with the reference's parameter names. Needs torch, numpy and, for the
+loader, Pillow. Layouts and kernels are torch's defaults, so that the times are what a user of the reference sees.
 """
 
 from __future__ import annotations
@@ -31,26 +31,22 @@ from torch import Tensor, nn
 # ---- layers ----
 
 
-def conv(cin: int, cout: int, k: int, stride: int = 1, groups: int = 1, dilation: int = 1, bias: bool = False) -> nn.Conv2d:
+def conv(cin: int, out: int, k: int, stride: int = 1, groups: int = 1, dilation: int = 1, bias: bool = False) -> nn.Conv2d:
     """A convolution with the padding that keeps an odd kernel's input size at stride 1."""
-    padding = dilation * (k - 1) // 2
-    return nn.Conv2d(cin, cout, k, stride, padding, dilation, groups, bias)
+    return nn.Conv2d(cin, out, k, stride, dilation * (k - 1) // 2, dilation, groups, bias)
 
 
 def relu() -> nn.ReLU:
     return nn.ReLU(inplace=True)
 
 
-def named(**modules: nn.Module) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(modules))
+class Named(nn.Sequential):
+    def __init__(self, **modules: nn.Module):
+        super().__init__(OrderedDict(modules))
 
 
-def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-
-
-def size_of(x: Tensor) -> tuple[int, int]:
-    return x.shape[2], x.shape[3]
+def resize_to(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def initialise(net: nn.Module) -> nn.Module:
@@ -63,7 +59,23 @@ def initialise(net: nn.Module) -> nn.Module:
     return net
 
 
-# ---- encoders: the maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image ----
+# ---- encoders ----
+
+
+class Pyramid(Named):
+    """A chain of layers that gives the maps behind the `kept` ones: 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
+
+    def __init__(self, *kept: str, **modules: nn.Module):
+        super().__init__(**modules)
+        self.kept = kept
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        maps = []
+        for name, module in self.named_children():
+            x = module(x)
+            if name in self.kept:
+                maps.append(x)
+        return maps
 
 
 class Excitation(nn.Module):
@@ -102,82 +114,55 @@ def stages(cin: int, blocks: tuple[int, ...], senet: bool) -> Iterator[nn.Sequen
     for index, count in enumerate(blocks):
         out = 256 << index
         narrow, wide = (out // 2, out) if senet else (out // 4, out // 4)
-        stage = []
-        for number in range(count):
-            stride = 2 if index > 0 and number == 0 else 1
-            stage.append(Bottleneck(cin, narrow, wide, out, stride, senet))
-            cin = out
-        yield nn.Sequential(*stage)
+        strides = [2 if index > 0 else 1] + [1] * (count - 1)
+        inputs = [cin] + [out] * (count - 1)
+        yield nn.Sequential(*(Bottleneck(c, narrow, wide, out, stride, senet) for c, stride in zip(inputs, strides)))
+        cin = out
 
 
-class ResNet50(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.bn1 = conv(3, 64, 7, stride=2), nn.BatchNorm2d(64)
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages(64, (3, 4, 6, 3), senet=False)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        maps = [F.relu(self.bn1(self.conv1(image)), inplace=True)]
-        x = F.max_pool2d(maps[0], 3, stride=2, padding=1)
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
-            maps.append(x)
-        return maps
+def resnet50() -> Pyramid:
+    names = ("layer1", "layer2", "layer3", "layer4")
+    stem = {"conv1": conv(3, 64, 7, stride=2), "bn1": nn.BatchNorm2d(64), "relu": relu()}
+    layers = dict(zip(names, stages(64, (3, 4, 6, 3), senet=False)))
+    return Pyramid("relu", *names, **stem, maxpool=nn.MaxPool2d(3, stride=2, padding=1), **layers)
 
 
-class SeNet154(nn.Module):
-    def __init__(self):
-        super().__init__()
-        stem = named(
-            conv1=conv(3, 64, 3, stride=2), bn1=nn.BatchNorm2d(64), relu1=relu(),
-            conv2=conv(64, 64, 3), bn2=nn.BatchNorm2d(64), relu2=relu(),
-            conv3=conv(64, 128, 3), bn3=nn.BatchNorm2d(128), relu3=relu(),
-        )  # fmt: skip
-        self.base = nn.Sequential(stem, *stages(128, (3, 8, 36, 3), senet=True))
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        maps = [self.base[0](image)]
-        x = F.max_pool2d(maps[0], 3, stride=2, ceil_mode=True)
-        for stage in self.base[1:]:
-            x = stage(x)
-            maps.append(x)
-        return maps
+def senet154() -> Named:
+    stem = Named(
+        conv1=conv(3, 64, 3, stride=2), bn1=nn.BatchNorm2d(64), relu1=relu(),
+        conv2=conv(64, 64, 3), bn2=nn.BatchNorm2d(64), relu2=relu(),
+        conv3=conv(64, 128, 3), bn3=nn.BatchNorm2d(128), relu3=relu(),
+    )  # fmt: skip
+    layers = dict(zip("1234", stages(128, (3, 8, 36, 3), senet=True)))
+    pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+    return Named(base=Pyramid("0", *layers, **{"0": stem}, maxpool=pool, **layers))
 
 
-class DenseLayer(nn.Sequential):
+class DenseLayer(Named):
     def __init__(self, cin: int, growth: int):
-        super().__init__(named(
+        super().__init__(
             norm1=nn.BatchNorm2d(cin), relu1=relu(), conv1=conv(cin, 4 * growth, 1),
             norm2=nn.BatchNorm2d(4 * growth), relu2=relu(), conv2=conv(4 * growth, growth, 3),
-        )._modules)  # fmt: skip
+        )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, super().forward(x)], 1)
 
 
-class DenseNet161(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv0, self.norm0 = conv(3, 96, 7, stride=2), nn.BatchNorm2d(96)
-        channels, growth = 96, 48
-        for number, count in enumerate((6, 12, 36, 24), start=1):
-            layers = {f"denselayer{i + 1}": DenseLayer(channels + i * growth, growth) for i in range(count)}
-            self.add_module(f"denseblock{number}", named(**layers))
-            channels += count * growth
-            if number < 4:
-                halved = conv(channels, channels // 2, 1)
-                transition = named(norm=nn.BatchNorm2d(channels), relu=relu(), conv=halved, pool=nn.AvgPool2d(2))
-                self.add_module(f"transition{number}", transition)
-                channels //= 2
-        self.norm5 = nn.BatchNorm2d(channels)
-
-    def forward(self, image: Tensor) -> list[Tensor]:
-        half = F.relu(self.norm0(self.conv0(image)), inplace=True)
-        quarter = F.max_pool2d(half, 3, stride=2, padding=1)
-        eighth = self.transition1(self.denseblock1(quarter))
-        sixteenth = self.transition2(self.denseblock2(eighth))
-        last = self.denseblock4(self.transition3(self.denseblock3(sixteenth)))
-        return [half, quarter, eighth, sixteenth, F.relu(self.norm5(last), inplace=True)]
+def densenet161() -> Pyramid:
+    channels, growth = 96, 48
+    modules: dict[str, nn.Module] = {"conv0": conv(3, channels, 7, stride=2), "norm0": nn.BatchNorm2d(channels)}
+    modules |= {"relu0": relu(), "pool0": nn.MaxPool2d(3, stride=2, padding=1)}
+    for number, count in enumerate((6, 12, 36, 24), start=1):
+        layers = {f"denselayer{i + 1}": DenseLayer(channels + i * growth, growth) for i in range(count)}
+        modules[f"denseblock{number}"] = Named(**layers)
+        channels += count * growth
+        if number < 4:
+            halve = {"conv": conv(channels, channels // 2, 1), "pool": nn.AvgPool2d(2)}
+            modules[f"transition{number}"] = Named(norm=nn.BatchNorm2d(channels), relu=relu(), **halve)
+            channels //= 2
+    modules |= {"norm5": nn.BatchNorm2d(channels), "relu5": relu()}
+    return Pyramid("relu0", "pool0", "transition1", "transition2", "relu5", **modules)
 
 
 # ---- MFF ----
@@ -190,8 +175,8 @@ class UpProjection(nn.Module):
         self.conv1_2, self.bn1_2 = conv(out, out, 3), nn.BatchNorm2d(out)
         self.conv2, self.bn2 = conv(cin, out, 5), nn.BatchNorm2d(out)
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        x = resize(x, size)
+    def forward(self, x: Tensor, like: Tensor) -> Tensor:
+        x = resize_to(x, like)
         first = self.bn1_2(self.conv1_2(F.relu(self.bn1(self.conv1(x)), inplace=True)))
         return F.relu(first + self.bn2(self.conv2(x)), inplace=True)
 
@@ -206,7 +191,7 @@ class Decoder(nn.Module):
     def forward(self, maps: list[Tensor]) -> Tensor:
         x = F.relu(self.bn(self.conv(maps[4])), inplace=True)
         for up, like in zip((self.up1, self.up2, self.up3, self.up4), reversed(maps[:4])):
-            x = up(x, size_of(like))
+            x = up(x, like)
         return x
 
 
@@ -218,7 +203,7 @@ class Fusion(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         ups = (self.up1, self.up2, self.up3, self.up4)
-        fused = torch.cat([up(block, size_of(maps[0])) for up, block in zip(ups, maps[1:])], 1)
+        fused = torch.cat([up(block, maps[0]) for up, block in zip(ups, maps[1:])], 1)
         return F.relu(self.bn(self.conv(fused)), inplace=True)
 
 
@@ -227,7 +212,7 @@ class Mff(nn.Module):
         super().__init__()
         units = channels // 32 + 64
         self.E, self.D, self.MFF = encoder, Decoder(channels), Fusion(channels)
-        self.R = named(
+        self.R = Named(
             conv0=conv(units, units, 5), bn0=nn.BatchNorm2d(units), relu0=relu(),
             conv1=conv(units, units, 5), bn1=nn.BatchNorm2d(units), relu1=relu(),
             conv2=conv(units, 1, 5, bias=True),
@@ -253,37 +238,32 @@ def conv_elu(cin: int, out: int, k: int = 3) -> nn.Sequential:
     return nn.Sequential(conv(cin, out, k), nn.ELU(inplace=True))
 
 
-class UpConv(nn.Module):
-    def __init__(self, cin: int, out: int):
-        super().__init__()
-        self.conv = conv(cin, out, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.elu(self.conv(F.interpolate(x, scale_factor=2, mode="nearest")), inplace=True)
+def up_conv(cin: int, out: int) -> Named:
+    return Named(up=nn.Upsample(scale_factor=2), conv=conv(cin, out, 3), elu=nn.ELU(inplace=True))
 
 
-def atrous(cin: int, out: int, dilation: int, norm: bool) -> nn.Sequential:
+def atrous(cin: int, out: int, dilation: int, norm: bool) -> Named:
     # The first ReLU may not write over its input: without a norm before it, that is a map which others read too.
     sequence = nn.Sequential(
         nn.ReLU(), conv(cin, 2 * out, 1), bts_norm(2 * out, 1e-5), relu(), conv(2 * out, out, 3, dilation=dilation)
     )
-    return named(atrous_conv=named(**({"first_bn": bts_norm(cin)} if norm else {}), aconv_sequence=sequence))
+    return Named(atrous_conv=Named(**({"first_bn": bts_norm(cin)} if norm else {}), aconv_sequence=sequence))
 
 
-def reduction(cin: int, first: int, **last: nn.Module) -> nn.Sequential:
+def reduction(cin: int, first: int, **last: nn.Module) -> Named:
     """1x1 convolutions that halve the channels down to 8, then the last one."""
     modules: dict[str, nn.Module] = {}
     while first >= 8:
         modules[f"inter_{cin}_{first}"] = conv_elu(cin, first, 1)
         cin, first = first, first // 2
-    return named(reduc=named(**modules, **last))
+    return Named(**modules, **last)
 
 
-class Planes(nn.Sequential):
+class Planes(Named):
     """A plane per pixel, and its depth at the ratio x ratio pixels that it covers (equation 2 of the paper)."""
 
     def __init__(self, cin: int, first: int, ratio: int):
-        super().__init__(reduction(cin, first, plane_params=conv(8, 3, 1))._modules)
+        super().__init__(reduc=reduction(cin, first, plane_params=conv(8, 3, 1)))
         self.ratio = ratio
 
     def forward(self, x: Tensor) -> Tensor:
@@ -302,20 +282,20 @@ class BtsDecoder(nn.Module):
     def __init__(self, channels: tuple[int, ...]):
         super().__init__()
         half, quarter, eighth, sixteenth, last = channels
-        self.upconv5, self.bn5, self.conv5 = UpConv(last, 512), bts_norm(512), conv_elu(512 + sixteenth, 512)
-        self.upconv4, self.bn4, self.conv4 = UpConv(512, 256), bts_norm(256), conv_elu(256 + eighth, 256)
+        self.upconv5, self.bn5, self.conv5 = up_conv(last, 512), bts_norm(512), conv_elu(512 + sixteenth, 512)
+        self.upconv4, self.bn4, self.conv4 = up_conv(512, 256), bts_norm(256), conv_elu(256 + eighth, 256)
         self.bn4_2 = bts_norm(256)
         for index, dilation in enumerate(self.dilations):
             seen = 256 + eighth + 128 * index if index else 256
             self.add_module(f"daspp_{dilation}", atrous(seen, 128, dilation, norm=index > 0))
         self.daspp_conv = conv_elu(256 + 5 * 128, 128)
         self.reduc8x8 = Planes(128, 128, 8)
-        self.upconv3, self.bn3, self.conv3 = UpConv(128, 128), bts_norm(128), conv_elu(128 + quarter + 1, 128)
+        self.upconv3, self.bn3, self.conv3 = up_conv(128, 128), bts_norm(128), conv_elu(128 + quarter + 1, 128)
         self.reduc4x4 = Planes(128, 64, 4)
-        self.upconv2, self.bn2, self.conv2 = UpConv(128, 64), bts_norm(64), conv_elu(64 + half + 1, 64)
+        self.upconv2, self.bn2, self.conv2 = up_conv(128, 64), bts_norm(64), conv_elu(64 + half + 1, 64)
         self.reduc2x2 = Planes(64, 32, 2)
-        self.upconv1 = UpConv(64, 32)
-        self.reduc1x1 = reduction(32, 16, final=nn.Sequential(conv(8, 1, 1), nn.Sigmoid()))
+        self.upconv1 = up_conv(64, 32)
+        self.reduc1x1 = Named(reduc=reduction(32, 16, final=nn.Sequential(conv(8, 1, 1), nn.Sigmoid())))
         self.conv1 = conv_elu(32 + 4, 32)
         self.get_depth = nn.Sequential(conv(32, 1, 3), nn.Sigmoid())
 
@@ -339,25 +319,19 @@ class BtsDecoder(nn.Module):
         depth2 = self.reduc2x2(x)
         x = self.upconv1(x)
         x = self.conv1(torch.cat([x, self.reduc1x1(x), depth2, depth4, depth8], 1))
-        return self.get_depth(x)
+        return 10.0 * self.get_depth(x)
 
 
-class Bts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = named(base_model=DenseNet161())
-        self.decoder = BtsDecoder((96, 96, 192, 384, 2208))
-
-    def forward(self, image: Tensor) -> Tensor:
-        return 10.0 * self.decoder(self.encoder(image))
+def bts() -> Named:
+    return Named(encoder=Named(base_model=densenet161()), decoder=BtsDecoder((96, 96, 192, 384, 2208)))
 
 
 # ---- METER XXS ----
 
 
-def double_conv(cin: int, out: int, stride: int = 1) -> nn.Sequential:
+def double_conv(cin: int, out: int, stride: int = 1) -> Named:
     """What METER calls separable; its 3x3 convolution has one group."""
-    return named(depthwise=conv(cin, out, 3, stride), pointwise=conv(out, out, 1))
+    return Named(depthwise=conv(cin, out, 3, stride), pointwise=conv(out, out, 1))
 
 
 def normed(module: nn.Module, channels: int) -> nn.Sequential:
@@ -391,14 +365,9 @@ class Attention(nn.Module):
         return self.to_out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
-class FeedForward(nn.Module):
-    def __init__(self, token: int, hidden: int):
-        super().__init__()
-        # The identities stand where the reference has a dropout of 0.
-        self.net = nn.Sequential(nn.Linear(token, hidden), relu(), nn.Identity(), nn.Linear(hidden, token))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.net(x)
+def feed_forward(token: int, hidden: int) -> Named:
+    # The identity stands where the reference has a dropout of 0.
+    return Named(net=nn.Sequential(nn.Linear(token, hidden), relu(), nn.Identity(), nn.Linear(hidden, token)))
 
 
 class Residual(nn.Module):
@@ -413,10 +382,10 @@ class Residual(nn.Module):
 class MobileVitBlock(nn.Module):
     def __init__(self, channels: int, token: int, hidden: int):
         super().__init__()
-        layer = nn.Sequential(Residual(token, Attention(token)), Residual(token, FeedForward(token, hidden)))
+        layer = nn.Sequential(Residual(token, Attention(token)), Residual(token, feed_forward(token, hidden)))
         self.conv1 = normed(double_conv(channels, channels), channels)
         self.conv2 = normed(conv(channels, token, 1), token)
-        self.transformer = named(layers=nn.Sequential(layer))
+        self.transformer = Named(layers=nn.Sequential(layer))
         self.conv3 = normed(conv(token, channels, 1), channels)
         self.conv4 = normed(double_conv(2 * channels, channels), channels)
 
@@ -466,7 +435,7 @@ class Meter(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = MobileVit()
-        self.decoder = named(
+        self.decoder = Named(
             conv2d_in=conv(160, 64, 1),
             ups_block_1=UpBlock(64, 32, 64), ups_block_2=UpBlock(32, 16, 48), ups_block_3=UpBlock(16, 8, 24),
             conv2d_out=conv(8, 1, 3),
@@ -503,7 +472,7 @@ def bin_sums(features: Tensor, depth: Tensor, edges: Tensor) -> tuple[Tensor, Te
 
 
 def assigned_selectivity(features: Tensor, gt: Tensor, edges: Tensor) -> Tensor:
-    resized = resize(features.abs(), size_of(gt))
+    resized = resize_to(features.abs(), gt)
     sums, counts = bin_sums(resized.transpose(0, 1), gt[:, 0], edges)
     response = sums / counts.clamp(min=1)
     units, k = response.shape
@@ -531,9 +500,9 @@ def mff_loss(pred: Tensor, gt: Tensor) -> Tensor:
 
 Run = Callable[[], Tensor]
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
-    "mff-resnet50": (lambda: Mff(ResNet50()), "mff_resnet50.txt"),
-    "mff-senet154": (lambda: Mff(SeNet154()), "mff_senet154.txt"),
-    "bts-densenet161": (Bts, "bts_densenet161.txt"),
+    "mff-resnet50": (lambda: Mff(resnet50()), "mff_resnet50.txt"),
+    "mff-senet154": (lambda: Mff(senet154()), "mff_senet154.txt"),
+    "bts-densenet161": (bts, "bts_densenet161.txt"),
     "meter-xxs": (Meter, "meter_xxs.txt"),
 }
 
@@ -567,7 +536,7 @@ def step_job(net: nn.Module, lr: float, loss_of: Callable[[], Tensor]) -> Run:
 
 def meter_step() -> Run:
     net, image, gt = build("meter-xxs"), torch.rand(8, 3, 192, 256), random_depth(8, 1, 96, 128)
-    return step_job(net, 3e-4, lambda: log_loss(resize(net(image), size_of(gt)) - gt))
+    return step_job(net, 3e-4, lambda: log_loss(resize_to(net(image), gt) - gt))
 
 
 def mff_step() -> Run:
@@ -589,7 +558,7 @@ def dissect_tally() -> Run:
     @torch.no_grad()
     def run() -> Tensor:
         for layer, features in enumerate(layers):
-            resized = resize(features[None], (228, 304))[0]
+            resized = resize_to(features[None], depth)[0]
             image_sums, image_counts = bin_sums(resized, depth, edges)
             sums[layer] += image_sums
             counts[layer] += image_counts

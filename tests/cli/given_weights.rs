@@ -32,7 +32,7 @@ fn the_weights_of_a_run_give_the_numbers_of_the_run() {
         assert_eq!(remark, REMARK);
         assert_eq!(of_weights["weights"]["matched"], 226);
         for document in [&mut of_run, &mut of_weights] {
-            for only_a_run in ["file", "constant_baseline"] {
+            for only_a_run in ["file", "constant_baseline", "peak_memory_bytes"] {
                 document.as_object_mut().unwrap().remove(only_a_run);
             }
         }
@@ -140,7 +140,7 @@ fn a_run_or_a_network_with_weights_but_not_both() {
     let before = place.files(".");
     for stage in ["evaluate", "dissect"] {
         for (options, parts) in [
-            ("", ["--run", "--model"]),
+            ("", ["--run", "--weights"]),
             ("--run run --model meter-xxs", ["--run", "--model"]),
             ("--run run --weights run/w", ["--run", "--weights"]),
             ("--run run --out kept", ["--run", "--out"]),
@@ -181,11 +181,24 @@ fn a_file_in_the_way_of_results_is_kept() {
     let place = Place::with_meter();
     place.write("file", "kept");
     for stage in ["evaluate", "dissect"] {
-        for out in ["file", "file/below"] {
-            place.refuses(
-                &format!("{} --out {out}", given(stage)),
-                &[&format!("cannot make the folder {out}")],
-            );
+        for (out, part) in [
+            ("file", "file: this is a file"),
+            ("file/below", "cannot make the folder file/below"),
+        ] {
+            place.refuses(&format!("{} --out {out}", given(stage)), &[part]);
         }
     }
+}
+
+#[test]
+fn a_runs_folder_takes_no_results_about_other_weights() {
+    let place = Place::with_meter();
+    let before = place.files("run");
+    for stage in ["evaluate", "dissect"] {
+        place.refuses(
+            &format!("{} --out run", given(stage)),
+            &["run: ", "the folder of a run", "--run"],
+        );
+    }
+    assert_same("refused", &place.files("run"), &before);
 }

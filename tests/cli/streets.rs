@@ -260,22 +260,14 @@ fn a_street_that_cannot_be_used_is_named() {
                 "16-bit grey",
             ],
         ),
+        (
+            |place, split| put(place, split, (300, 80), (300, 80)),
+            &["SPLIT/image_02/data/0000000002", "crop of 88x304", "80x300"],
+        ),
     ];
     let place = trained();
     for (spoil, parts) in cases {
         refused(&place, spoil, parts);
-    }
-}
-
-#[test]
-fn a_street_smaller_than_the_crop_is_named_when_it_is_measured() {
-    let place = trained();
-    put(&place, "test", (300, 80), (300, 80));
-    for stage in ["evaluate", "dissect"] {
-        place.refuses(
-            &measure(stage, "run"),
-            &["test/image_02/data/0000000002", "crop of 88x304", "80x300"],
-        );
     }
 }
 

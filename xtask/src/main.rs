@@ -1,6 +1,7 @@
 //! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it builds fast and starts at
 //! once.
 
+mod bench;
 mod fetch;
 mod mde;
 mod reproduce;
@@ -22,6 +23,8 @@ enum Task {
     /// Train a network plain and with depth ranges assigned, evaluate, dissect and report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
+    /// Time the jobs that matter, beside PyTorch if asked for.
+    Bench(bench::Args),
     /// Download trained weights, with resume and check, into data/weights/NAME.
     FetchWeights(fetch::Args),
 }
@@ -29,6 +32,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Reproduce(experiment) => reproduce::run(experiment),
+        Task::Bench(args) => bench::run(&args),
         Task::FetchWeights(args) => fetch::run(args),
     };
     match done {

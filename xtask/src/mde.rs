@@ -12,6 +12,31 @@ pub(crate) fn workspace() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
+/// Runs cargo with arguments that build one program, and says where that is.
+pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(workspace())
+        .args(arguments)
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(
+        output.status.success(),
+        "`cargo {}` failed: {}",
+        arguments.join(" "),
+        output.status
+    );
+    // Cargo alone knows where its target directory is.
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .next_back()
+        .context("cargo did not say where it put the program")
+}
+
 /// The built program.
 pub(crate) struct Mde {
     program: PathBuf,
@@ -20,28 +45,8 @@ pub(crate) struct Mde {
 impl Mde {
     /// Builds it in release, which takes minutes the first time.
     pub(crate) fn build() -> anyhow::Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .current_dir(workspace())
-            .args(["build", "--release", "--package", "mde-cli", "--bin", "mde"])
-            .args(["--message-format", "json-render-diagnostics"])
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .context("cannot run cargo")?;
-        ensure!(
-            output.status.success(),
-            "cargo could not build mde: {}",
-            output.status
-        );
-        // Cargo alone knows where its target directory is.
-        let executable = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-            .next_back();
-        Ok(Self {
-            program: executable.context("cargo did not say where it put mde")?,
-        })
+        let program = built(&["build", "--release", "--package", "mde-cli", "--bin", "mde"])?;
+        Ok(Self { program })
     }
 
     /// Runs one command, its output and progress bars going to the terminal.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::memory;
 use crate::output::Output;
 use crate::progress::bar;
 use crate::stage::{self, Stage};
@@ -126,9 +127,14 @@ fn assignments(subject: &Subject) -> anyhow::Result<Vec<Assignment>> {
 fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyhow::Result<Output> {
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
-        "{}: mean selectivity {}",
+        "{}: mean selectivity {}{}",
         subject.place(FILE),
-        layers.collect::<Vec<_>>().join("; ")
+        layers.collect::<Vec<_>>().join("; "),
+        if skipped {
+            String::new()
+        } else {
+            memory::peak_in_words()
+        }
     );
     let layers: Vec<_> = dissection
         .layers
@@ -144,6 +150,7 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
     let document = json!({
         "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
         "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
+        "peak_memory_bytes": memory::peak(),
     });
     Output::new(words, document)
 }

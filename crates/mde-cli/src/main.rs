@@ -7,6 +7,7 @@ mod data;
 mod device;
 mod dissect;
 mod evaluate;
+mod memory;
 mod models;
 mod output;
 mod progress;

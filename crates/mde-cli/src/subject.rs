@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use candle_core::Device;
 use mde_datasets::{Preprocessing, RgbdList, Split};
 use mde_metrics::results::Provenance;
@@ -15,10 +15,10 @@ use crate::output::shown;
 
 /// The network that is meant.
 #[derive(Debug, clap::Args)]
-#[group(id = "subject", required = true, multiple = true)]
+#[command(group(clap::ArgGroup::new("network").required(true).args(["run", "weights"])))]
 pub(crate) struct SubjectArgs {
     /// The run folder that `mde train --out` made; results go there.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "weights", "out"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "out"])]
     run: Option<PathBuf>,
     /// The network of --weights; `mde models` lists them.
     #[arg(long, requires = "weights")]
@@ -78,6 +78,18 @@ impl SubjectArgs {
     }
 
     fn load_weights(&self, model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
+        if let Some(out) = &self.out {
+            ensure!(
+                !RunFolder::new(out).is_begun(),
+                "{}: this is the folder of a run, whose results are its own; give --out another, or measure the run with --run",
+                out.display()
+            );
+            ensure!(
+                !out.exists() || out.is_dir(),
+                "{}: this is a file; --out takes a folder",
+                out.display()
+            );
+        }
         let preset = Preset::named(model)?;
         // Every value is replaced: the seed does not matter.
         let parameters = Parameters::new(0, device);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::Device;
-use mde_datasets::{Loader, LoaderConfig, Preprocessing, RgbdList, Split, mean_depth};
-use mde_models::Preset;
+use mde_datasets::{Loader, LoaderConfig, RgbdList, Split, Transform, mean_depth};
+use mde_models::{Parameters, Preset};
 use mde_train::{
     AssignmentConfig, DataConfig, DepthLoss, InitialPart, InitialWeights, Recipe, RunConfig,
     RunFolder, Schedule, TrainEvent, TrainOptions, train,
@@ -13,6 +13,7 @@ use mde_train::{
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::memory;
 use crate::output::{Output, shown};
 use crate::progress::bar;
 
@@ -132,12 +133,18 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     };
     // In a plain run too: a slip should not wait for the assigned one.
     assignment.check()?;
-    let init = initial_weights(&args)?;
+    if args.layers.is_some() {
+        let network = preset.build(&Parameters::new(args.seed, &Device::Cpu))?;
+        assignment.assignments(network.as_ref())?;
+    }
+    let folder = RunFolder::new(&args.out);
+    let init = initial_weights(&args, &folder)?;
     let list = args.data.open(Split::Train, &preset)?;
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
-    let loader = loader(&args, list.clone(), preprocessing, batch)?;
+    let transform = preprocessing.training();
     // Before the run folder is made: else the first bad picture would leave a run behind that cannot be resumed.
-    list.check()?;
+    list.check(transform.as_ref())?;
+    let loader = loader(&args, list.clone(), transform, batch)?;
     let config = RunConfig {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -178,7 +185,6 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         }
         _ => {}
     };
-    let folder = RunFolder::new(&args.out);
     let options = TrainOptions {
         checkpoint_every: args.checkpoint_every,
     };
@@ -188,10 +194,11 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let checkpoint = folder.checkpoint()?;
     let words = match &last {
         Some(record) => format!(
-            "{}: trained to step {}, loss {:.4}",
+            "{}: trained to step {}, loss {:.4}{}",
             args.out.display(),
             record.step,
-            record.loss
+            record.loss,
+            memory::peak_in_words()
         ),
         None => format!(
             "{}: up to date, {} steps",
@@ -201,25 +208,32 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     };
     let document = json!({
         "run": shown(&args.out), "step": checkpoint.step, "checkpoint": shown(&checkpoint.folder),
-        "skipped": last.is_none(), "last": last,
+        "skipped": last.is_none(), "last": last, "peak_memory_bytes": memory::peak(),
     });
     Output::new(words, document)
 }
 
-/// The weights that the run begins with, if any are given.
-fn initial_weights(args: &TrainArgs) -> anyhow::Result<Option<InitialWeights>> {
+/// The weights that the run begins with, if any are given. A run that has a checkpoint needs the file no more.
+fn initial_weights(args: &TrainArgs, run: &RunFolder) -> anyhow::Result<Option<InitialWeights>> {
     let (file, part) = match (&args.init, &args.backbone) {
         (Some(file), _) => (file, InitialPart::Network),
         (None, Some(file)) => (file, InitialPart::Encoder),
         (None, None) => return Ok(None),
     };
+    if !file.exists() && run.checkpoint().is_ok() {
+        let begun = run.config()?.init;
+        let same = |begun: &InitialWeights| begun.file == *file && begun.part == part;
+        if begun.as_ref().is_some_and(same) {
+            return Ok(begun);
+        }
+    }
     Ok(Some(InitialWeights::new(file, part)?))
 }
 
 fn loader(
     args: &TrainArgs,
     list: Arc<RgbdList>,
-    preprocessing: Preprocessing,
+    transform: Arc<dyn Transform>,
     batch: usize,
 ) -> anyhow::Result<Loader> {
     let config = LoaderConfig {
@@ -230,5 +244,5 @@ fn loader(
         shuffle: true,
         drop_last: true,
     };
-    Ok(Loader::new(list, preprocessing.training(), config)?)
+    Ok(Loader::new(list, transform, config)?)
 }

@@ -158,26 +158,39 @@ impl BtsGeometry {
     /// The part of the file that is looked at, at the file's resolution.
     fn view(self, mut sample: Sample) -> Result<Sample, DatasetError> {
         let found = sample.depth.size();
-        match self.view {
-            BtsView::Nyu => {
-                if found.0 * NYU_FRAME.1 != found.1 * NYU_FRAME.0 {
-                    return Err(DatasetError::NotAnNyuFrame {
-                        id: sample.id,
-                        found,
-                    });
-                }
-            }
-            BtsView::Kitti { window } => {
-                let (rows, columns) = bottom_crop(&sample.id, found, window)?;
-                if window != found {
-                    sample.rgb = geometry::crop_rgb(&sample.rgb, &rows, &columns);
-                    sample.depth = sample.depth.crop(rows, columns);
-                }
-                let scale = KITTI_CROP.1 as f32 / window.1 as f32;
-                sample.focal = sample.focal.map(|focal| focal * scale);
-            }
+        let (rows, columns) = self.viewed(&sample.id, found)?;
+        if (rows.len(), columns.len()) != found {
+            sample.rgb = geometry::crop_rgb(&sample.rgb, &rows, &columns);
+            sample.depth = sample.depth.crop(rows, columns);
+        }
+        if let BtsView::Kitti { window } = self.view {
+            let scale = KITTI_CROP.1 as f32 / window.1 as f32;
+            sample.focal = sample.focal.map(|focal| focal * scale);
         }
         Ok(sample)
+    }
+
+    /// Rows and columns of the view in a file of this size.
+    fn viewed(
+        self,
+        id: &str,
+        found: (usize, usize),
+    ) -> Result<(Range<usize>, Range<usize>), DatasetError> {
+        match self.view {
+            BtsView::Nyu if found.0 * NYU_FRAME.1 != found.1 * NYU_FRAME.0 => {
+                Err(DatasetError::NotAnNyuFrame {
+                    id: id.to_owned(),
+                    found,
+                })
+            }
+            BtsView::Nyu => Ok((0..found.0, 0..found.1)),
+            BtsView::Kitti { window } => bottom_crop(id, found, window),
+        }
+    }
+
+    fn check_size(self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.check()?;
+        self.viewed(id, size).map(|_| ())
     }
 
     /// Depth of the view at the size of the input: of what a pixel of the input covers, a depth that was measured.
@@ -250,6 +263,10 @@ impl Transform for BtsTrain {
         })
     }
 
+    fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.geometry.check_size(id, size)
+    }
+
     fn input_size(&self) -> (usize, usize) {
         self.geometry.crop
     }
@@ -288,6 +305,10 @@ impl Transform for BtsEval {
             focal: view.focal,
             rgb: Some(geometry::resize_rgb(&view.rgb, gt).into_owned().into_raw()),
         })
+    }
+
+    fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.geometry.check_size(id, size)
     }
 
     fn input_size(&self) -> (usize, usize) {

@@ -7,7 +7,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::lines::{self, Entry, ListFormat};
-use crate::{DatasetError, DepthEncoding, DepthMap, decode, kitti};
+use crate::{DatasetError, DepthEncoding, DepthMap, Transform, decode, kitti};
 
 /// How many missing files an error names.
 const MISSING_NAMED: usize = 10;
@@ -181,11 +181,12 @@ impl RgbdList {
     }
 
     /// Looks into the files of every pair, in parallel: whether they are whole, of the right pixel
-    /// type and of one size. Nothing is decoded, so damage inside a whole file goes unseen.
+    /// type and of one size, and whether `transform` takes that size. Nothing is decoded, so damage inside a whole file
+    /// goes unseen.
     ///
     /// # Errors
-    /// As [`load`](Self::load), for the first pair in the list's order that is at fault.
-    pub fn check(&self) -> Result<(), DatasetError> {
+    /// As [`load`](Self::load) and [`Transform::check_size`], for the first pair in the list's order that is at fault.
+    pub fn check(&self, transform: &dyn Transform) -> Result<(), DatasetError> {
         let faults: Vec<Result<(), DatasetError>> = self
             .pairs
             .par_iter()
@@ -193,7 +194,8 @@ impl RgbdList {
                 let (rgb, depth) = (self.root.join(&pair.rgb), self.root.join(&pair.depth));
                 let rgb_size = decode::rgb_size(&rgb)?;
                 let depth_size = decode::depth_size(&depth, self.encoding)?;
-                same_size(rgb, rgb_size, depth, depth_size)
+                same_size(rgb, rgb_size, depth, depth_size)?;
+                transform.check_size(&pair.id, rgb_size)
             })
             .collect();
         faults.into_iter().collect()

@@ -76,6 +76,11 @@ impl Transform for MeterTrain {
         })
     }
 
+    fn check_size(&self, _id: &str, _size: (usize, usize)) -> Result<(), DatasetError> {
+        // Any image is resized.
+        self.input.check()
+    }
+
     fn input_size(&self) -> (usize, usize) {
         self.input.size
     }
@@ -126,6 +131,11 @@ impl Transform for MeterEval {
             focal: sample.focal,
             rgb: Some(picture.into_raw()),
         })
+    }
+
+    fn check_size(&self, _id: &str, _size: (usize, usize)) -> Result<(), DatasetError> {
+        // Any image is resized.
+        self.input.check()
     }
 
     fn input_size(&self) -> (usize, usize) {

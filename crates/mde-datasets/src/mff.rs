@@ -72,6 +72,12 @@ impl MffGeometry {
         }
     }
 
+    /// Whether the crop fits into an image of this size.
+    fn check_size(self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.check()?;
+        geometry::centre_crop(id, self.resized(size), self.crop).map(|_| ())
+    }
+
     /// Size of an image of size `from` once its shorter side is resized; the longer side is rounded
     /// down, as in the reference.
     fn resized(self, (height, width): (usize, usize)) -> (usize, usize) {
@@ -132,6 +138,10 @@ impl Transform for MffTrain {
         })
     }
 
+    fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.geometry.check_size(id, size)
+    }
+
     fn input_size(&self) -> (usize, usize) {
         self.geometry.crop
     }
@@ -175,6 +185,11 @@ impl Transform for MffEval {
             focal: sample.focal,
             rgb: Some(picture.into_raw()),
         })
+    }
+
+    fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
+        self.input.check_size(id, size)?;
+        self.gt.check_size(id, size)
     }
 
     fn input_size(&self) -> (usize, usize) {

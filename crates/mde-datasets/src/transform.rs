@@ -31,6 +31,12 @@ pub trait Transform: Send + Sync {
     /// A sample that the transform cannot take, such as one too narrow for its crop.
     fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError>;
 
+    /// Whether a sample of this size (height, width) can be taken, which is known before it is decoded.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), as far as the size alone is at fault; `id` is named in it.
+    fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError>;
+
     /// (height, width) of every example's image.
     fn input_size(&self) -> (usize, usize);
 

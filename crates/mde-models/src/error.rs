@@ -25,7 +25,7 @@ pub enum ModelError {
         known: Vec<String>,
     },
     /// A file of weights cannot be read.
-    #[error("cannot read the weights {}: {source}", path.display())]
+    #[error("cannot read the weights {}: {source}; check the path, or bring the file again", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -73,6 +73,21 @@ pub enum ReportError {
         dissected: String,
     },
 
+    /// The results are of another network than the run's.
+    #[error(
+        "{}: evaluate.json is about {measured}, and the run trained {trained}; run `mde evaluate` and `mde dissect` with \
+         --run on this folder again",
+        path.display()
+    )]
+    OtherModel {
+        /// The run folder.
+        path: PathBuf,
+        /// The network in evaluate.json.
+        measured: String,
+        /// The network in config.json.
+        trained: String,
+    },
+
     /// Two runs differ in something that a comparison has to keep fixed.
     #[error(
         "the runs cannot be compared: {} is {} in {} but {} in {}; {}",

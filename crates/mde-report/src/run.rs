@@ -178,6 +178,14 @@ impl RunFolder {
 
     /// A stage that was run before the weights changed must not be reported beside one that was run after.
     fn check_stages(&self) -> Result<(), ReportError> {
+        let measured = &self.evaluation.provenance.model;
+        if *measured != self.config.model {
+            return Err(ReportError::OtherModel {
+                path: self.path.clone(),
+                measured: measured.clone(),
+                trained: self.config.model.clone(),
+            });
+        }
         let evaluated = &self.evaluation.provenance.checkpoint;
         let dissected = &self.dissection.provenance.checkpoint;
         if evaluated == dissected {

@@ -10,7 +10,7 @@ use crate::{TrainError, hash_file};
 /// Weights that a run begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitialWeights {
-    /// The file, as it was given. Needed until the first checkpoint.
+    /// The file, as it was given; [`train`](crate::train) reads it until there is a checkpoint.
     pub file: PathBuf,
     /// blake3 of its content: what the run's numbers depend on.
     pub hash: String,

@@ -125,7 +125,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mde_metrics::EvalProtocol;
-    use mde_models::Parameters;
+    use mde_models::{Normalisation, Parameters};
 
     #[test]
     fn recipes_fit_their_networks() {
@@ -133,6 +133,14 @@ mod tests {
             let recipe = Recipe::of(&preset);
             let evaluation = recipe.preprocessing.evaluation();
             assert_eq!(evaluation.input_size(), preset.input, "{}", preset.name);
+            let unit = matches!(
+                recipe.preprocessing,
+                Preprocessing::Meter(MeterInput {
+                    normalisation: mde_datasets::Normalisation::UnitRange,
+                    ..
+                })
+            );
+            assert_eq!(preset.normalisation == Normalisation::Unit, unit);
             let protocol = EvalProtocol::preset(recipe.preprocessing.protocol()).unwrap();
             assert_eq!(f64::from(protocol.max_depth), preset.data.max_depth());
             let (Discretisation::Sid { beta: last, .. }

@@ -50,6 +50,11 @@ impl RunFolder {
         serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
     }
 
+    /// Whether a run was begun here: whether it has a configuration, of whatever content.
+    pub fn is_begun(&self) -> bool {
+        self.config_path().exists()
+    }
+
     /// The newest checkpoint.
     ///
     /// # Errors

@@ -81,7 +81,8 @@ fn pairs_load_with_focal_lengths_and_lines_without_depth_are_counted() {
         12.25,
         "beyond 10 m, but within KITTI's range"
     );
-    list.check().unwrap();
+    let meter = Preprocessing::Meter(MeterInput::kitti()).training();
+    list.check(meter.as_ref()).unwrap();
 }
 
 #[test]
@@ -172,7 +173,15 @@ fn bts_s_lists_and_the_downloads_folders_are_read_as_well() {
     );
     let of_bts = open(root, format!("{} {undated} 721.5377\n", rgb(69))).unwrap();
     assert_eq!(of_bts.id(0), moved.id(0));
-    of_bts.check().unwrap();
+    let meter = Preprocessing::Meter(MeterInput::kitti()).training();
+    of_bts.check(meter.as_ref()).unwrap();
+    // The files are smaller than the benchmark crop.
+    let bts = Preprocessing::Bts(BtsGeometry::kitti()).training();
+    let error = of_bts.check(bts.as_ref()).unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::CropDoesNotFit { id, .. } if id == of_bts.id(0)),
+        "{error}"
+    );
 }
 
 #[test]

@@ -243,6 +243,10 @@ struct Counting {
 }
 
 impl Transform for Counting {
+    fn check_size(&self, _: &str, _: (usize, usize)) -> Result<(), DatasetError> {
+        Ok(())
+    }
+
     fn apply(&self, sample: Sample, _: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         assert!(self.panic_on != Some(&sample.id), "no such luck");

@@ -25,7 +25,6 @@ fn streets_at_half_of_kittis_size_are_read_and_fit_the_scaled_down_recipe() {
     let list = Arc::new(spec.open(Split::Train, None).unwrap());
     assert_eq!((list.len(), list.without_depth()), (2, 0));
     assert_eq!(list.id(1), "train/image_02/data/0000000001");
-    list.check().unwrap();
     let sample = list.load(0).unwrap();
     let frame = render_street(5, 0, 621, 188);
     assert_eq!(sample.rgb, frame.rgb);
@@ -33,6 +32,7 @@ fn streets_at_half_of_kittis_size_are_read_and_fit_the_scaled_down_recipe() {
         assert_eq!(*metres, f32::from(stored[0]) / 256.0);
     }
     let recipe = Preprocessing::Bts(BtsGeometry::kitti_quarter().for_frames((188, 621)));
+    list.check(recipe.training().as_ref()).unwrap();
     let options = LoaderConfig {
         batch: 2,
         seed: 0,

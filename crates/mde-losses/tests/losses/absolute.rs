@@ -7,10 +7,11 @@ use crate::gradient::{assert_gradient, flat, number, random, tensor};
 
 const DIMS: [usize; 4] = [2, 1, 5, 9];
 
+type Pointwise = fn(f64) -> f64;
 type Loss = fn(&Tensor, &Tensor) -> Result<Tensor, LossError>;
 
 /// A loss, and what it is the mean of: a function of |e|.
-const LOSSES: [(Loss, fn(f64) -> f64); 2] = [
+const LOSSES: [(Loss, Pointwise); 2] = [
     (l1_loss, |error| error),
     (log_loss, |error| (error + 0.5).ln()),
 ];
@@ -22,7 +23,7 @@ fn are_their_definitions_over_the_measured_pixels() {
     }
 }
 
-fn is_its_definition(loss: Loss, of_error: fn(f64) -> f64) {
+fn is_its_definition(loss: Loss, of_error: Pointwise) {
     let pred = random(&DIMS, -0.5, 4.0, 1);
     let mut gt = flat(&random(&DIMS, 0.2, 5.0, 2));
     gt.iter_mut().step_by(7).for_each(|depth| *depth = 0.0);

@@ -1,0 +1,288 @@
+//! `cargo xtask bench`: how long the jobs of `tests/benches/jobs.rs` take, and with `--peer` the same in PyTorch.
+//!
+//! Each job runs in a process of its own, ours and PyTorch's in turn, so that both see the machine in the same state and
+//! the peak memory of each is its own. What counts is the ratio of the medians.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::mde::{built, workspace};
+
+/// What to time.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Jobs by name, also convolutions such as conv-64x64-k3-s1-d1-g1-57x76-forward [default: all].
+    jobs: Vec<String>,
+    /// Time the same in PyTorch: needs a Python with torch, numpy and pillow.
+    #[arg(long)]
+    peer: bool,
+    /// The Python of --peer.
+    #[arg(long, value_name = "PROGRAM", default_value = "python3")]
+    python: PathBuf,
+    /// Processes per job and side, in turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Timed runs in each process, after one that is not timed.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// NYU Depth V2 in the paper's layout, for the loader; without it that job is left out.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where bench.json and bench.md go [default: data/bench of the workspace].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// What one process measured.
+#[derive(Debug, Deserialize)]
+struct Measured {
+    runs: Vec<f64>,
+    peak_bytes: Option<u64>,
+    torch: Option<String>,
+}
+
+/// One side of a job.
+#[derive(Debug, Default, Serialize)]
+struct Side {
+    /// Median of all runs.
+    seconds: f64,
+    fastest: f64,
+    slowest: f64,
+    peak_bytes: Option<u64>,
+    #[serde(skip)]
+    runs: Vec<f64>,
+}
+
+/// One job, measured.
+#[derive(Debug, Serialize)]
+struct Row {
+    job: String,
+    ours: Side,
+    pytorch: Option<Side>,
+    /// Their time by ours.
+    ratio: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Table {
+    machine: Machine,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Machine {
+    processor: String,
+    threads: usize,
+    commit: String,
+    rustc: String,
+    torch: Option<String>,
+}
+
+/// Convolutions of the networks, one of each kind.
+const CONVOLUTIONS: [&str; 10] = [
+    "conv-3x64-k7-s2-d1-g1-228x304",
+    "conv-64x64-k3-s1-d1-g1-57x76",
+    "conv-256x64-k1-s1-d1-g1-57x76",
+    "conv-128x128-k3-s2-d1-g1-57x76",
+    "conv-512x512-k3-s1-d1-g1-8x10",
+    "conv-1024x2048-k1-s2-d1-g1-15x19",
+    "conv-128x128-k5-s1-d1-g1-114x152",
+    "conv-64x64-k5-s1-d1-g1-114x152",
+    "conv-256x128-k3-s1-d6-g1-60x80",
+    "conv-512x512-k3-s1-d1-g64-15x19",
+];
+
+/// Times the jobs and writes the table.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let program = built(&[
+        "bench",
+        "--no-run",
+        "--package",
+        "mde-tests",
+        "--bench",
+        "jobs",
+    ])?;
+    let jobs = jobs(args, &program)?;
+    let peer = workspace().join("tests").join("benches").join("peer.py");
+    let mut table = Table {
+        machine: Machine::read(),
+        rows: Vec::with_capacity(jobs.len()),
+    };
+    for job in jobs {
+        let (mut ours, mut theirs) = (Side::default(), Side::default());
+        for round in 1..=args.rounds {
+            eprintln!("== {job}, round {round} of {}", args.rounds);
+            ours.add(measure(Command::new(&program), &job, args)?);
+            if args.peer {
+                let mut python = Command::new(&args.python);
+                python.arg(&peer);
+                let measured = measure(python, &job, args)?;
+                table.machine.torch.clone_from(&measured.torch);
+                theirs.add(measured);
+            }
+        }
+        ours.finish();
+        theirs.finish();
+        let pytorch = args.peer.then_some(theirs);
+        table.rows.push(Row {
+            ratio: pytorch.as_ref().map(|theirs| theirs.seconds / ours.seconds),
+            job,
+            ours,
+            pytorch,
+        });
+    }
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| workspace().join("data").join("bench"));
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let markdown = table.markdown();
+    write(&out.join("bench.md"), &markdown)?;
+    write(
+        &out.join("bench.json"),
+        &serde_json::to_string_pretty(&table)?,
+    )?;
+    print!("{markdown}");
+    eprintln!("written to {}", out.display());
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn jobs(args: &Args, program: &Path) -> anyhow::Result<Vec<String>> {
+    if !args.jobs.is_empty() {
+        return Ok(args.jobs.clone());
+    }
+    let listed = Command::new(program)
+        .arg("--list")
+        .output()
+        .context("cannot run the jobs")?;
+    let listed = String::from_utf8(listed.stdout)?;
+    let mut jobs: Vec<String> = listed.lines().map(str::to_owned).collect();
+    if args.data.is_none() {
+        eprintln!("nyu-eval-loader is left out: it needs --data DIR");
+        jobs.retain(|job| job != "nyu-eval-loader");
+    }
+    for shape in CONVOLUTIONS {
+        jobs.extend(["forward", "backward"].map(|pass| format!("{shape}-{pass}")));
+    }
+    Ok(jobs)
+}
+
+/// Runs one process and reads its line.
+fn measure(mut command: Command, job: &str, args: &Args) -> anyhow::Result<Measured> {
+    command.arg(job).args(["--runs", &args.runs.to_string()]);
+    if let Some(data) = &args.data {
+        command.arg("--data").arg(data);
+    }
+    // As `mde` sets it for itself: candle's own threads would take the cores from the kernels'.
+    command
+        .env("CANDLE_NUM_THREADS", "1")
+        .stderr(Stdio::inherit());
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program} failed on {job} ({})",
+        output.status
+    );
+    let text = String::from_utf8(output.stdout)?;
+    match text.lines().last() {
+        Some(line) => serde_json::from_str(line)
+            .with_context(|| format!("{program} did not answer as expected on {job}: {line}")),
+        None => bail!("{program} said nothing on {job}"),
+    }
+}
+
+impl Side {
+    fn add(&mut self, measured: Measured) {
+        self.runs.extend(measured.runs);
+        self.peak_bytes = self.peak_bytes.max(measured.peak_bytes);
+    }
+
+    fn finish(&mut self) {
+        self.runs.sort_by(f64::total_cmp);
+        if let [fastest, .., slowest] | [fastest @ slowest] = self.runs[..] {
+            (self.fastest, self.slowest) = (fastest, slowest);
+            self.seconds = self.runs[self.runs.len() / 2];
+        }
+    }
+}
+
+impl Machine {
+    fn read() -> Self {
+        let said = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program)
+                .args(arguments)
+                .current_dir(workspace())
+                .output()
+                .ok()?;
+            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let processor = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        });
+        Self {
+            processor: processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            commit: said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_default(),
+            rustc: said("rustc", &["--version"]).unwrap_or_default(),
+            torch: None,
+        }
+    }
+}
+
+impl Table {
+    fn markdown(&self) -> String {
+        let Machine {
+            processor,
+            threads,
+            commit,
+            rustc,
+            torch,
+        } = &self.machine;
+        let torch = torch
+            .as_ref()
+            .map(|version| format!(", PyTorch {version}"))
+            .unwrap_or_default();
+        let mut text =
+            format!("{processor}, {threads} threads; commit {commit}, {rustc}{torch}\n\n");
+        text += "| job | ours | peak | PyTorch | peak | PyTorch / ours |\n|---|---:|---:|---:|---:|---:|\n";
+        for row in &self.rows {
+            let cell =
+                |side: &Side| format!("{} | {}", seconds(side.seconds), megabytes(side.peak_bytes));
+            let theirs = row.pytorch.as_ref().map_or(" | ".to_owned(), cell);
+            let ratio = row
+                .ratio
+                .map(|ratio| format!("{ratio:.2}"))
+                .unwrap_or_default();
+            text += &format!(
+                "| {} | {} | {theirs} | {ratio} |\n",
+                row.job,
+                cell(&row.ours)
+            );
+        }
+        text
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 {
+        format!("{:.2} ms", 1e3 * seconds)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
+
+fn megabytes(bytes: Option<u64>) -> String {
+    bytes.map_or("?".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
+}
