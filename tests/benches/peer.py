@@ -1,12 +1,11 @@
-#!/usr/bin/env python3
 """The jobs of `cargo xtask bench` in PyTorch: the same networks, losses and loader made of torch's own layers.
 
     peer.py JOB [--runs N] [--threads N] [--data DIR]    times one job and prints one line of JSON
     peer.py --list                                       the jobs
     peer.py --check [--state-dicts DIR]                  holds names and shapes of parameters to the reference's lists
 
-The networks are written after the crate `mde-models`, with the reference's parameter names. Needs torch, numpy and, for the
-loader, Pillow. Layouts and kernels are torch's defaults, so that the times are what a user of the reference sees.
+The networks are written after the crate `mde-models`, with the reference's parameter names. Needs torch, numpy and, for
+the loader, Pillow. Layouts and kernels are torch's defaults, so that the times are what a user of the reference sees.
 """
 
 from __future__ import annotations
@@ -31,7 +30,9 @@ from torch import Tensor, nn
 # ---- layers ----
 
 
-def conv(cin: int, out: int, k: int, stride: int = 1, groups: int = 1, dilation: int = 1, bias: bool = False) -> nn.Conv2d:
+def conv(
+    cin: int, out: int, k: int, stride: int = 1, groups: int = 1, dilation: int = 1, bias: bool = False
+) -> nn.Conv2d:
     """A convolution with the padding that keeps an odd kernel's input size at stride 1."""
     return nn.Conv2d(cin, out, k, stride, dilation * (k - 1) // 2, dilation, groups, bias)
 
@@ -41,7 +42,7 @@ def relu() -> nn.ReLU:
 
 
 class Named(nn.Sequential):
-    def __init__(self, **modules: nn.Module):
+    def __init__(self, **modules: nn.Module) -> None:
         super().__init__(OrderedDict(modules))
 
 
@@ -50,7 +51,7 @@ def resize_to(x: Tensor, like: Tensor) -> Tensor:
 
 
 def initialise(net: nn.Module) -> nn.Module:
-    """As the Rust networks begin: uniform in ± sqrt(6 / fan-in), biases 0. Activations keep their scale at any depth."""
+    """As the Rust networks begin: uniform in ± sqrt(6 / fan-in), biases 0, so that activations keep their scale."""
     for module in net.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
@@ -63,9 +64,9 @@ def initialise(net: nn.Module) -> nn.Module:
 
 
 class Pyramid(Named):
-    """A chain of layers that gives the maps behind the `kept` ones: 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
+    """A chain of layers; gives the maps behind the `kept` ones, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size."""
 
-    def __init__(self, *kept: str, **modules: nn.Module):
+    def __init__(self, *kept: str, **modules: nn.Module) -> None:
         super().__init__(**modules)
         self.kept = kept
 
@@ -79,7 +80,7 @@ class Pyramid(Named):
 
 
 class Excitation(nn.Module):
-    def __init__(self, channels: int, reduction: int = 16):
+    def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         self.fc1 = conv(channels, channels // reduction, 1, bias=True)
         self.fc2 = conv(channels // reduction, channels, 1, bias=True)
@@ -92,7 +93,7 @@ class Excitation(nn.Module):
 class Bottleneck(nn.Module):
     """1x1, 3x3 (which takes the stride), 1x1: of ResNet, and with groups and excitation of SENet."""
 
-    def __init__(self, cin: int, narrow: int, wide: int, out: int, stride: int, senet: bool):
+    def __init__(self, cin: int, narrow: int, wide: int, out: int, stride: int, senet: bool) -> None:
         super().__init__()
         self.conv1, self.bn1 = conv(cin, narrow, 1), nn.BatchNorm2d(narrow)
         self.conv2, self.bn2 = conv(narrow, wide, 3, stride, groups=64 if senet else 1), nn.BatchNorm2d(wide)
@@ -139,7 +140,7 @@ def senet154() -> Named:
 
 
 class DenseLayer(Named):
-    def __init__(self, cin: int, growth: int):
+    def __init__(self, cin: int, growth: int) -> None:
         super().__init__(
             norm1=nn.BatchNorm2d(cin), relu1=relu(), conv1=conv(cin, 4 * growth, 1),
             norm2=nn.BatchNorm2d(4 * growth), relu2=relu(), conv2=conv(4 * growth, growth, 3),
@@ -169,7 +170,7 @@ def densenet161() -> Pyramid:
 
 
 class UpProjection(nn.Module):
-    def __init__(self, cin: int, out: int):
+    def __init__(self, cin: int, out: int) -> None:
         super().__init__()
         self.conv1, self.bn1 = conv(cin, out, 5), nn.BatchNorm2d(out)
         self.conv1_2, self.bn1_2 = conv(out, out, 3), nn.BatchNorm2d(out)
@@ -182,7 +183,7 @@ class UpProjection(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         widths = [channels >> shift for shift in range(1, 6)]
         self.conv, self.bn = conv(channels, widths[0], 1), nn.BatchNorm2d(widths[0])
@@ -196,7 +197,7 @@ class Decoder(nn.Module):
 
 
 class Fusion(nn.Module):
-    def __init__(self, channels: int):
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.up1, self.up2, self.up3, self.up4 = (UpProjection(channels >> shift, 16) for shift in (3, 2, 1, 0))
         self.conv, self.bn = conv(64, 64, 5), nn.BatchNorm2d(64)
@@ -208,7 +209,7 @@ class Fusion(nn.Module):
 
 
 class Mff(nn.Module):
-    def __init__(self, encoder: nn.Module, channels: int = 2048):
+    def __init__(self, encoder: nn.Module, channels: int = 2048) -> None:
         super().__init__()
         units = channels // 32 + 64
         self.E, self.D, self.MFF = encoder, Decoder(channels), Fusion(channels)
@@ -262,7 +263,7 @@ def reduction(cin: int, first: int, **last: nn.Module) -> Named:
 class Planes(Named):
     """A plane per pixel, and its depth at the ratio x ratio pixels that it covers (equation 2 of the paper)."""
 
-    def __init__(self, cin: int, first: int, ratio: int):
+    def __init__(self, cin: int, first: int, ratio: int) -> None:
         super().__init__(reduc=reduction(cin, first, plane_params=conv(8, 3, 1)))
         self.ratio = ratio
 
@@ -279,7 +280,7 @@ class Planes(Named):
 class BtsDecoder(nn.Module):
     dilations = (3, 6, 12, 18, 24)
 
-    def __init__(self, channels: tuple[int, ...]):
+    def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth, last = channels
         self.upconv5, self.bn5, self.conv5 = up_conv(last, 512), bts_norm(512), conv_elu(512 + sixteenth, 512)
@@ -339,7 +340,7 @@ def normed(module: nn.Module, channels: int) -> nn.Sequential:
 
 
 class InvertedResidual(nn.Module):
-    def __init__(self, cin: int, out: int, stride: int):
+    def __init__(self, cin: int, out: int, stride: int) -> None:
         super().__init__()
         wide = 2 * cin
         self.residual = stride == 1 and cin == out
@@ -355,7 +356,7 @@ class InvertedResidual(nn.Module):
 class Attention(nn.Module):
     heads, head = 4, 8
 
-    def __init__(self, token: int):
+    def __init__(self, token: int) -> None:
         super().__init__()
         self.to_qkv = nn.Linear(token, 3 * self.heads * self.head, bias=False)
         self.to_out = nn.Sequential(nn.Linear(self.heads * self.head, token))
@@ -371,7 +372,7 @@ def feed_forward(token: int, hidden: int) -> Named:
 
 
 class Residual(nn.Module):
-    def __init__(self, token: int, fn: nn.Module):
+    def __init__(self, token: int, fn: nn.Module) -> None:
         super().__init__()
         self.norm, self.fn = nn.LayerNorm(token), fn
 
@@ -380,7 +381,7 @@ class Residual(nn.Module):
 
 
 class MobileVitBlock(nn.Module):
-    def __init__(self, channels: int, token: int, hidden: int):
+    def __init__(self, channels: int, token: int, hidden: int) -> None:
         super().__init__()
         layer = nn.Sequential(Residual(token, Attention(token)), Residual(token, feed_forward(token, hidden)))
         self.conv1 = normed(double_conv(channels, channels), channels)
@@ -400,7 +401,7 @@ class MobileVitBlock(nn.Module):
 
 
 class MobileVit(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         plan = [(16, 16, 1), (16, 24, 2), (24, 24, 1), (24, 24, 1), (24, 48, 2), (48, 64, 2), (64, 80, 2)]
         self.conv1 = normed(double_conv(3, 16, stride=2), 16)
@@ -422,7 +423,7 @@ class MobileVit(nn.Module):
 
 
 class UpBlock(nn.Module):
-    def __init__(self, cin: int, out: int, skip: int):
+    def __init__(self, cin: int, out: int, skip: int) -> None:
         super().__init__()
         self.conv2d_transpose = nn.ConvTranspose2d(cin, out, 3, stride=2, padding=1, output_padding=1, bias=False)
         self.end_up_layer = nn.Sequential(double_conv(out + skip, out), relu())
@@ -432,7 +433,7 @@ class UpBlock(nn.Module):
 
 
 class Meter(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.encoder = MobileVit()
         self.decoder = Named(
@@ -464,6 +465,7 @@ def bin_sums(features: Tensor, depth: Tensor, edges: Tensor) -> tuple[Tensor, Te
     slot = torch.bucketize(depth, edges) - 1
     slot = torch.where(slot == k, 0, slot)  # as the reference: depth beyond the last edge counts in bin 0
     sums, counts = [], []
+    # Picking the pixels takes torch less time than multiplying all of them with each mask.
     for index in range(k):
         mask = slot == index
         sums.append(features[:, mask].sum(1))
@@ -496,7 +498,7 @@ def mff_loss(pred: Tensor, gt: Tensor) -> Tensor:
     return log_loss(pred - gt) + steps + (1 - F.cosine_similarity(normal, gt_normal, dim=1)).abs().mean()
 
 
-# ---- jobs: each builds what it needs and returns what is timed, and the images that one run of it takes ----
+# ---- jobs: each function builds what its job needs and returns what is timed ----
 
 Run = Callable[[], Tensor]
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
@@ -540,7 +542,8 @@ def meter_step() -> Run:
 
 
 def mff_step() -> Run:
-    net, image, gt = build("mff-resnet50"), torch.randn(2, 3, 228, 304), random_depth(2, 1, 114, 152)
+    net, image, gt = Mff(resnet50()), torch.randn(2, 3, 228, 304), random_depth(2, 1, 114, 152)
+    initialise(net)
     edges = sid_edges()
 
     def loss_of() -> Tensor:
@@ -696,8 +699,8 @@ def main() -> int:
         "job": job,
         "seconds": statistics.median(runs),
         "runs": runs,
-        # Linux counts kibibytes.
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        # Linux counts kibibytes, macOS bytes.
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
         "torch": torch.__version__,
         "threads": options.threads,
     }

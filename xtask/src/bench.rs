@@ -82,6 +82,9 @@ struct Machine {
     torch: Option<String>,
 }
 
+/// The job that needs images.
+const LOADER: &str = "nyu-eval-loader";
+
 /// Convolutions of the networks, one of each kind.
 const CONVOLUTIONS: [&str; 10] = [
     "conv-3x64-k7-s2-d1-g1-228x304",
@@ -107,9 +110,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "jobs",
     ])?;
     let jobs = jobs(args, &program)?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let peer = workspace().join("tests").join("benches").join("peer.py");
     let mut table = Table {
-        machine: Machine::read(),
+        machine: Machine::read(threads),
         rows: Vec::with_capacity(jobs.len()),
     };
     for job in jobs {
@@ -119,8 +123,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             ours.add(measure(Command::new(&program), &job, args)?);
             if args.peer {
                 let mut python = Command::new(&args.python);
-                python.arg(&peer);
-                let measured = measure(python, &job, args)?;
+                python.arg(&peer).args(["--threads", &threads.to_string()]);
+                let mut measured = measure(python, &job, args)?;
+                if job == LOADER {
+                    // The peer loads in one process; the comparison is with as many as we have threads.
+                    measured
+                        .runs
+                        .iter_mut()
+                        .for_each(|run| *run /= threads as f64);
+                }
                 table.machine.torch.clone_from(&measured.torch);
                 theirs.add(measured);
             }
@@ -166,8 +177,8 @@ fn jobs(args: &Args, program: &Path) -> anyhow::Result<Vec<String>> {
     let listed = String::from_utf8(listed.stdout)?;
     let mut jobs: Vec<String> = listed.lines().map(str::to_owned).collect();
     if args.data.is_none() {
-        eprintln!("nyu-eval-loader is left out: it needs --data DIR");
-        jobs.retain(|job| job != "nyu-eval-loader");
+        eprintln!("{LOADER} is left out: it needs --data DIR");
+        jobs.retain(|job| job != LOADER);
     }
     for shape in CONVOLUTIONS {
         jobs.extend(["forward", "backward"].map(|pass| format!("{shape}-{pass}")));
@@ -218,7 +229,7 @@ impl Side {
 }
 
 impl Machine {
-    fn read() -> Self {
+    fn read(threads: usize) -> Self {
         let said = |program: &str, arguments: &[&str]| {
             let output = Command::new(program)
                 .args(arguments)
@@ -233,7 +244,7 @@ impl Machine {
         });
         Self {
             processor: processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads,
             commit: said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_default(),
             rustc: said("rustc", &["--version"]).unwrap_or_default(),
             torch: None,
