@@ -41,6 +41,21 @@ pub enum AnalysisError {
         /// The layer.
         layer: String,
     },
+    /// A layer's dissection is not of this network, or not whole.
+    #[error(
+        "the dissection of layer {layer:?} is not of this network, whose layer has {units} units, or it is damaged (it says {found} units); dissect again"
+    )]
+    Dissection {
+        /// The layer.
+        layer: String,
+        /// Its units in the network.
+        units: usize,
+        /// Its units in the dissection.
+        found: usize,
+    },
+    /// An ablation without anything to compare with.
+    #[error("an ablation compares with units removed at random: ask for at least one random order")]
+    NoRandomOrder,
     /// Bins, tallies or an assignment do not fit.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),

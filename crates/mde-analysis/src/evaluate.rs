@@ -9,7 +9,7 @@ use mde_metrics::{
     DepthBins, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, depth_errors,
     valid_pairs,
 };
-use mde_models::{DepthNet, Mode, NoProbe};
+use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
 
 use crate::{AnalysisError, Examples, depth_input};
 
@@ -52,7 +52,8 @@ pub fn evaluate(
     let mut examples = Examples::new(options.images, options.examples);
     for batch in batches {
         let batch = batch?;
-        let pred = predict(network, &batch, device)?;
+        let input = depth_input(&batch, device)?;
+        let pred = predict(network, &input, batch.depth_size, &mut NoProbe)?;
         let (height, width) = batch.depth_size;
         let size = ImageSize { height, width };
         for (index, id) in batch.ids.iter().enumerate() {
@@ -75,16 +76,21 @@ pub fn evaluate(
 }
 
 /// The network's depth at the ground truth's size, `[B, h, w]` row-major, metres.
-fn predict(
+pub(crate) fn predict(
     network: &dyn DepthNet,
-    batch: &ExampleBatch,
-    device: &Device,
+    input: &DepthInput,
+    (height, width): (usize, usize),
+    probe: &mut dyn Probe,
 ) -> candle_core::Result<Vec<f32>> {
-    let pred = network.forward(&depth_input(batch, device)?, Mode::Eval, &mut NoProbe)?;
-    let (height, width) = batch.depth_size;
+    let pred = network.forward(input, Mode::Eval, probe)?;
     mde_ops::resize_bilinear(&pred, height, width)?
         .flatten_all()?
         .to_vec1()
+}
+
+/// The depth ranges by which errors are told apart: ten of equal width.
+pub(crate) fn depth_ranges(protocol: &EvalProtocol) -> Result<DepthBins, MetricsError> {
+    DepthBins::uniform(0.0, f64::from(protocol.max_depth), 10)
 }
 
 struct Tally<'a> {
@@ -106,13 +112,12 @@ struct RangeSums {
 
 impl<'a> Tally<'a> {
     fn new(options: &'a EvaluateOptions) -> Result<Self, MetricsError> {
-        const RANGES: usize = 10;
-        let ranges = DepthBins::uniform(0.0, f64::from(options.protocol.max_depth), RANGES)?;
+        let ranges = depth_ranges(&options.protocol)?;
         Ok(Self {
             options,
             errors: ErrorTally::default(),
             constant: ErrorTally::default(),
-            by_range: vec![RangeSums::default(); RANGES],
+            by_range: vec![RangeSums::default(); ranges.len()],
             ranges,
             per_image: Vec::new(),
             skipped: Vec::new(),

@@ -11,10 +11,41 @@ use crate::AnalysisError;
 /// Maps of images spread evenly over a data set.
 #[derive(Debug, Clone)]
 pub struct Examples {
+    spread: Spread,
+    kept: Vec<Example>,
+}
+
+/// Chooses images spread evenly over a data set.
+#[derive(Debug, Clone)]
+pub(crate) struct Spread {
     images: usize,
     wanted: usize,
     seen: usize,
-    kept: Vec<Example>,
+    taken: usize,
+}
+
+impl Spread {
+    /// Will take `wanted` of `images`.
+    pub(crate) fn new(images: usize, wanted: usize) -> Self {
+        Self {
+            images,
+            wanted: wanted.min(images),
+            seen: 0,
+            taken: 0,
+        }
+    }
+
+    /// Is offered the next image's picture, and gives it back if the image's turn has come. Images without a picture are
+    /// passed over.
+    pub(crate) fn take<'a>(&mut self, rgb: Option<&'a Vec<u8>>) -> Option<&'a Vec<u8>> {
+        let index = self.seen;
+        self.seen += 1;
+        // The middle of each of `wanted` equal parts.
+        let due = (2 * self.taken + 1) * self.images / (2 * self.wanted).max(1);
+        let taken = rgb.filter(|_| self.taken < self.wanted && index >= due);
+        self.taken += usize::from(taken.is_some());
+        taken
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -30,9 +61,7 @@ impl Examples {
     /// Will keep `wanted` of `images`.
     pub(crate) fn new(images: usize, wanted: usize) -> Self {
         Self {
-            images,
-            wanted: wanted.min(images),
-            seen: 0,
+            spread: Spread::new(images, wanted),
             kept: Vec::new(),
         }
     }
@@ -46,14 +75,7 @@ impl Examples {
         gt: &[f32],
         pred: &[f32],
     ) {
-        let index = self.seen;
-        self.seen += 1;
-        // The middle of each of `wanted` equal parts.
-        let due = (2 * self.kept.len() + 1) * self.images / (2 * self.wanted).max(1);
-        if self.kept.len() < self.wanted
-            && index >= due
-            && let Some(rgb) = rgb
-        {
+        if let Some(rgb) = self.spread.take(rgb) {
             self.kept.push(Example {
                 id: id.to_owned(),
                 size,
@@ -107,7 +129,7 @@ pub(crate) fn ids_metadata(ids: &[impl AsRef<str>]) -> HashMap<String, String> {
     HashMap::from([("ids".to_owned(), serde_json::json!(ids).to_string())])
 }
 
-fn le_bytes(values: &[f32]) -> Vec<u8> {
+pub(crate) fn le_bytes(values: &[f32]) -> Vec<u8> {
     values
         .iter()
         .flat_map(|value| value.to_le_bytes())

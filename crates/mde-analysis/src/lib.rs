@@ -1,11 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod ablate;
+mod correct;
+mod correction_maps;
 mod dissect;
 mod error;
 mod evaluate;
 mod examples;
+mod indicator;
+mod responses;
 mod tallies;
+mod variants;
 
+pub use ablate::{AblateLayer, AblateOptions, Ablated, ablate};
+pub use correct::{CorrectOptions, CorrectedLayers, correct};
 pub use dissect::{DissectLayer, dissect};
 pub use error::AnalysisError;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};

@@ -3,9 +3,12 @@
 //! One file a command. Results go to stdout (one JSON document with `--json`), logs and progress bars to stderr.
 //! Exit status: 0 done, 1 failed with a message, 2 wrong usage.
 
+mod ablate;
+mod correct;
 mod data;
 mod device;
 mod dissect;
+mod dissection;
 mod evaluate;
 mod memory;
 mod models;
@@ -56,6 +59,10 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure how selectively each hidden unit answers to depth.
     Dissect(dissect::DissectArgs),
+    /// Measure depth errors without some of a layer's units: most selective first, least selective first, at random.
+    Ablate(ablate::AblateArgs),
+    /// Measure depth errors with responses set to what the true depth implies: which units explain which error.
+    Correct(correct::CorrectArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
     Report(report::ReportArgs),
 }
@@ -112,6 +119,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args)?,
         Command::Evaluate(args) => evaluate::run(args, &device)?,
         Command::Dissect(args) => dissect::run(args, &device)?,
+        Command::Ablate(args) => ablate::run(args, &device)?,
+        Command::Correct(args) => correct::run(args, &device)?,
         Command::Report(args) => report::run(args)?,
     };
     output.print(cli.json)

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use mde_metrics::statistics::Estimate;
 use serde::Serialize;
 
 /// The result of a command.
@@ -33,6 +34,17 @@ impl Output {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
             result => result.context("cannot write to stdout"),
         }
+    }
+}
+
+/// A value with its interval, as a person reads it.
+pub(crate) fn estimate(estimate: &Estimate) -> String {
+    match estimate.interval {
+        Some(interval) => format!(
+            "{:.4} [{:.4}, {:.4}]",
+            estimate.value, interval.low, interval.high
+        ),
+        None => format!("{:.4}", estimate.value),
     }
 }
 

@@ -58,6 +58,29 @@ impl SubjectArgs {
         }
     }
 
+    /// The options that name the network, as they are typed.
+    pub(crate) fn in_words(&self) -> String {
+        let options = [
+            (
+                "--run",
+                self.run.as_ref().map(|path| path.display().to_string()),
+            ),
+            ("--model", self.model.clone()),
+            (
+                "--weights",
+                self.weights.as_ref().map(|path| path.display().to_string()),
+            ),
+            (
+                "--out",
+                self.out.as_ref().map(|path| path.display().to_string()),
+            ),
+        ];
+        let given = options
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+        given.collect::<Vec<_>>().join(" ")
+    }
+
     fn load_run(run: &Path, device: &Device) -> anyhow::Result<Subject> {
         let folder = RunFolder::new(run);
         let config = folder.config()?;
@@ -131,6 +154,11 @@ impl Subject {
             data_hash: list.fingerprint()?,
             seed: self.config.as_ref().map(|config| config.seed),
         })
+    }
+
+    /// True if a result is about these weights.
+    pub(crate) fn is_about(&self, provenance: &Provenance) -> bool {
+        provenance.checkpoint == self.weights
     }
 
     /// A file of the folder of results, as a person reads it; the network's name where nothing is kept.

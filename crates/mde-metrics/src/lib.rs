@@ -11,6 +11,8 @@
 //! | `bin_weights` | pooling a feature map by depth without upsampling it: [`BinWeights`] |
 //! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
 //! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
+//! | `key_errors` | the three errors that analyses follow: [`KeyErrors`], [`KeySums`] |
+//! | [`statistics`] | bootstrap intervals over images, rank correlation |
 //! | [`results`] | the JSON documents that programs exchange |
 //!
 //! **Invariants.** Slices are row-major, depths are metres, sums are `f64`. A value that is not defined is an
@@ -21,17 +23,20 @@ mod bins;
 mod depth_errors;
 mod error;
 mod error_tally;
+mod key_errors;
 mod protocol;
 mod response;
 pub mod results;
 mod selectivity;
 mod size;
+pub mod statistics;
 
 pub use bin_weights::BinWeights;
 pub use bins::{BinKind, DepthBins, Discretisation};
 pub use depth_errors::{DepthErrors, DepthPair, depth_errors, valid_pairs};
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};
+pub use key_errors::{KeyErrors, KeySums};
 pub use protocol::{Crop, EvalProtocol};
 pub use response::ResponseTally;
 pub use selectivity::{

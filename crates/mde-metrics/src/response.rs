@@ -145,6 +145,17 @@ impl ResponseTally {
         Ok(regrouped)
     }
 
+    /// The mean response of each unit over all measured pixels, whatever their depth; `None` without pixels.
+    pub fn overall_mean(&self) -> Option<Vec<f64>> {
+        let pixels: u64 = self.counts.iter().sum();
+        let slots = self.bins.len() + 1;
+        let rows = (0..self.units).map(|unit| &self.sums[unit * slots..(unit + 1) * slots]);
+        (pixels > 0).then(|| {
+            rows.map(|sums| sums.iter().sum::<f64>() / pixels as f64)
+                .collect()
+        })
+    }
+
     /// Number of units.
     pub fn units(&self) -> usize {
         self.units
@@ -200,6 +211,18 @@ mod tests {
         let other = ResponseTally::new(1, &DepthBins::nyu(2).unwrap());
         assert_eq!(tally.merge(&other), Err(MetricsError::DifferentBins));
         assert_eq!(tally, before);
+    }
+
+    #[test]
+    fn the_overall_mean_is_that_of_the_measured_pixels() {
+        let mut tally = ResponseTally::new(2, &bins());
+        assert_eq!(tally.overall_mean(), None);
+        let features = [1.0, 2.0, 6.0, 0.0, 0.0, 0.0];
+        // In bin 0, unmeasured, beyond the last edge.
+        tally
+            .update(&features, SIZE, &[0.5, 0.0, 9.0], SIZE)
+            .unwrap();
+        assert_eq!(tally.overall_mean(), Some(vec![3.5, 0.0]));
     }
 
     #[test]

@@ -1,10 +1,23 @@
-//! The JSON documents that cross program and crate borders: `evaluate.json` and `dissect.json` of a run folder.
+//! The JSON documents that cross program and crate borders: `evaluate.json`, `dissect.json`, `ablate.json` and
+//! `correct.json` of a run folder.
 //!
 //! Keys are snake_case, depths metres. A value that is not defined is `null`, never NaN: JSON has no NaN, and reading
 //! `null` where a number is required fails.
 
 use crate::{DepthBins, DepthErrors, ErrorSummary, Estimator, EvalProtocol, UnitSelectivity};
 use serde::{Deserialize, Serialize};
+
+mod ablation;
+mod correction;
+
+pub use ablation::{
+    Ablation, AblationArea, AblationCurve, AblationPoint, DepthRange, Fill, LayerAblation,
+    RemovalOrder, SingleRemovals,
+};
+pub use correction::{
+    BinGroup, Corrected, Correction, ImageCorrection, Indicator, LayerCorrection, ORACLE,
+    UnitDistance, UnitShare,
+};
 
 /// The version of these documents; raised when an old reader would misread a new document.
 pub const FORMAT: u32 = 1;

@@ -20,7 +20,7 @@ pub use error::ModelError;
 pub use key_report::KeyReport;
 pub use parameters::{Parameters, is_encoder_parameter};
 pub use presets::{Architecture, DataFamily, Normalisation, Preset, build};
-pub use probe::{Capture, LayerInfo, NoProbe, Probe};
+pub use probe::{Capture, LayerInfo, NoProbe, Prefix, Probe};
 
 use candle_core::Tensor;
 

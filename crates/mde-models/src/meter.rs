@@ -137,20 +137,24 @@ impl DepthNet for Meter {
 
     fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
         let mut taps = Taps::new(&self.layers, probe);
-        let (skip, mut x) = self.encoder.stem(&input.image, mode)?;
+        let [skip, mut x] =
+            taps.part("stem", || Ok(self.encoder.stem(&input.image, mode)?.into()))?;
         let mut skips = vec![skip];
         for index in 0..3 {
-            let (skip, out) = self.encoder.stage(index, &x, mode)?;
+            let layer = format!("mvit{index}");
+            let [skip, out] =
+                taps.part(&layer, || Ok(self.encoder.stage(index, &x, mode)?.into()))?;
             skips.push(skip);
-            x = taps.visit(&format!("mvit{index}"), out)?;
+            x = taps.visit(&layer, out)?;
         }
         // The smallest skip connection is not used.
         skips.pop();
-        let x = taps.visit("encoder", self.encoder.head(&x, mode)?)?;
-        let mut x = self.conv_in.forward(&x, mode)?;
+        let x = taps.layer("encoder", || self.encoder.head(&x, mode))?;
+        let [mut x] = taps.part("conv2d_in", || Ok([self.conv_in.forward(&x, mode)?]))?;
         for (index, (up, skip)) in self.ups.iter().zip(skips.iter().rev()).enumerate() {
-            x = up.forward(&x, skip, mode)?;
-            x = taps.visit(&format!("ups_block_{}", index + 1), x)?;
+            x = taps.layer(&format!("ups_block_{}", index + 1), || {
+                up.forward(&x, skip, mode)
+            })?;
         }
         self.conv_out.forward(&x, mode)? / self.unit.per_metre()
     }

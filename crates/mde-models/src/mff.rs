@@ -100,18 +100,23 @@ impl DepthNet for Mff {
 
     fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
         let mut taps = Taps::new(&self.layers, probe);
-        let mut x = self.encoder.stem(&input.image, mode)?;
+        let [mut x] = taps.part("stem", || Ok([self.encoder.stem(&input.image, mode)?]))?;
         // Half of the image, rounded up. The reference takes twice block1's size, which is the same for
         // sizes that are multiples of 4.
         let size = size(&x)?;
         let mut blocks = Vec::with_capacity(4);
         for index in 0..4 {
-            x = self.encoder.stage(index, &x, mode)?;
-            x = taps.visit(&format!("block{}", index + 1), x)?;
+            x = taps.layer(&format!("block{}", index + 1), || {
+                self.encoder.stage(index, &x, mode)
+            })?;
             blocks.push(x.clone());
         }
-        let decoded = taps.visit("D", self.decoder.forward(&blocks, size, mode)?)?;
-        let fused = taps.visit("MFF", self.fusion.forward(&blocks, size, mode)?)?;
+        // Both read the blocks alone: MFF is run before the probe sees D, so that it need not be run again for every
+        // change to D.
+        let [decoded] = taps.part("D", || Ok([self.decoder.forward(&blocks, size, mode)?]))?;
+        let [fused] = taps.part("MFF", || Ok([self.fusion.forward(&blocks, size, mode)?]))?;
+        let decoded = taps.visit("D", decoded)?;
+        let fused = taps.visit("MFF", fused)?;
         let both = Tensor::cat(&[decoded, fused], 1)?;
         self.refinement.forward(&both, mode, &mut taps)
     }
@@ -252,12 +257,12 @@ fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
 
 impl Refinement {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Result<Tensor> {
-        let x = self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)?;
-        let x = taps.visit("Rconv0", x)?;
-        let x = self
-            .bn1
-            .forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
-        let x = taps.visit("Rconv1", x)?;
+        let x = taps.layer("Rconv0", || {
+            self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)
+        })?;
+        let x = taps.layer("Rconv1", || {
+            self.bn1.forward_relu(&self.conv1.forward(&x, mode)?, mode)
+        })?;
         self.conv2.forward(&x, mode)
     }
 }

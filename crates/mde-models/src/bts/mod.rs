@@ -100,7 +100,7 @@ impl DepthNet for Bts {
             DataFamily::Kitti => Some(focal_scale(input)?),
         };
         let mut taps = Taps::new(&self.layers, probe);
-        let pyramid = self.encoder.pyramid(&input.image, mode)?;
+        let pyramid = taps.part("pyramid", || self.encoder.pyramid(&input.image, mode))?;
         let share = self
             .decoder
             .forward(&pyramid, size(&input.image)?, mode, &mut taps)?;
@@ -222,45 +222,50 @@ impl Decoder {
         taps: &mut Taps,
     ) -> Result<Tensor> {
         let [half, quarter, eighth, sixteenth, last] = pyramid;
-        let x = self.upconv5.forward(last, size(sixteenth)?, mode)?;
-        let x = taps.visit("upconv5", x)?;
-        let x = self.iconv5.forward(&[&x, sixteenth], mode)?;
-        let x = taps.visit("iconv5", x)?;
+        let x = taps.layer("upconv5", || {
+            self.upconv5.forward(last, size(sixteenth)?, mode)
+        })?;
+        let x = taps.layer("iconv5", || self.iconv5.forward(&[&x, sixteenth], mode))?;
 
-        let x = self.upconv4.forward(&x, size(eighth)?, mode)?;
-        let x = taps.visit("upconv4", x)?;
-        let concat4 = Tensor::cat(&[&x, eighth], 1)?;
-        let x = self.iconv4.forward(&[&concat4], mode)?;
-        let x = taps.visit("iconv4", self.bn4_2.forward(&x, mode)?)?;
-        let context = self.aspp.forward(&x, &concat4, mode)?;
-        let depth8 = self.planes8.forward(&context, mode)?;
+        let x = taps.layer("upconv4", || self.upconv4.forward(&x, size(eighth)?, mode))?;
+        let [concat4] = taps.part("concat4", || Ok([Tensor::cat(&[&x, eighth], 1)?]))?;
+        let x = taps.layer("iconv4", || {
+            let x = self.iconv4.forward(&[&concat4], mode)?;
+            self.bn4_2.forward(&x, mode)
+        })?;
+        let [context, depth8] = taps.part("planes8", || {
+            let context = self.aspp.forward(&x, &concat4, mode)?;
+            let depth8 = self.planes8.forward(&context, mode)?;
+            Ok([context, depth8])
+        })?;
 
-        let x = self.upconv3.forward(&context, size(quarter)?, mode)?;
-        let x = taps.visit("upconv3", x)?;
-        let guide = crop(&every(&depth8, 4)?, size(quarter)?)?;
-        let x = self.iconv3.forward(&[&x, quarter, &guide], mode)?;
-        let x = taps.visit("iconv3", x)?;
-        let depth4 = self.planes4.forward(&x, mode)?;
+        let x = taps.layer("upconv3", || {
+            self.upconv3.forward(&context, size(quarter)?, mode)
+        })?;
+        let x = taps.layer("iconv3", || {
+            let guide = crop(&every(&depth8, 4)?, size(quarter)?)?;
+            self.iconv3.forward(&[&x, quarter, &guide], mode)
+        })?;
+        let [depth4] = taps.part("planes4", || Ok([self.planes4.forward(&x, mode)?]))?;
 
-        let x = self.upconv2.forward(&x, size(half)?, mode)?;
-        let x = taps.visit("upconv2", x)?;
-        let guide = crop(&every(&depth4, 2)?, size(half)?)?;
-        let x = self.iconv2.forward(&[&x, half, &guide], mode)?;
-        let x = taps.visit("iconv2", x)?;
-        let depth2 = self.planes2.forward(&x, mode)?;
+        let x = taps.layer("upconv2", || self.upconv2.forward(&x, size(half)?, mode))?;
+        let x = taps.layer("iconv2", || {
+            let guide = crop(&every(&depth4, 2)?, size(half)?)?;
+            self.iconv2.forward(&[&x, half, &guide], mode)
+        })?;
+        let [depth2] = taps.part("planes2", || Ok([self.planes2.forward(&x, mode)?]))?;
 
-        let x = self.upconv1.forward(&x, full, mode)?;
-        let x = taps.visit("upconv1", x)?;
-        let depth1 = sigmoid(&self.reduc1.forward(&x, mode)?)?;
-        let [depth2, depth4, depth8] = [
-            crop(&depth2, full)?,
-            crop(&depth4, full)?,
-            crop(&depth8, full)?,
-        ];
-        let x = self
-            .iconv1
-            .forward(&[&x, &depth1, &depth2, &depth4, &depth8], mode)?;
-        let x = taps.visit("iconv1", x)?;
+        let x = taps.layer("upconv1", || self.upconv1.forward(&x, full, mode))?;
+        let [depth1] = taps.part("reduc1", || Ok([sigmoid(&self.reduc1.forward(&x, mode)?)?]))?;
+        let x = taps.layer("iconv1", || {
+            let [depth2, depth4, depth8] = [
+                crop(&depth2, full)?,
+                crop(&depth4, full)?,
+                crop(&depth8, full)?,
+            ];
+            self.iconv1
+                .forward(&[&x, &depth1, &depth2, &depth4, &depth8], mode)
+        })?;
         sigmoid(&self.get_depth.forward(&x, mode)?)
     }
 }

@@ -1,7 +1,7 @@
 //! Probes see, change and stop a forward pass.
 
 use candle_core::{Result, Tensor, bail};
-use mde_models::{Capture, LayerInfo, Mode, Probe};
+use mde_models::{Capture, DepthInput, LayerInfo, Mode, NoProbe, Prefix, Probe};
 
 use crate::common::{Built, bits, built, images, input, tiny};
 
@@ -152,4 +152,102 @@ fn gradients_reach_a_captured_activations_parameters() {
         let upstream = name.starts_with("E.") || name.starts_with("D.");
         assert_eq!(gradients.get(&var).is_some(), upstream, "{name}");
     }
+}
+
+/// The networks and sizes of the tests of resumed passes.
+fn all() -> impl Iterator<Item = (&'static str, usize, usize)> {
+    [("mff-tiny", 33, 51)].into_iter().chain(OTHERS)
+}
+
+/// An image of which nothing can be computed: what gives numbers after all has not read it.
+fn unreadable(input: &DepthInput) -> DepthInput {
+    DepthInput {
+        image: input.image.affine(0.0, f64::NAN).unwrap(),
+        focal: input.focal.clone(),
+    }
+}
+
+#[test]
+fn a_resumed_pass_gives_the_bits_of_a_whole_one_and_does_not_read_the_image() {
+    for (name, height, width) in all() {
+        let model = built(name, 1);
+        let input = input(images(2, height, width));
+        let run = |input: &DepthInput, probe: &mut dyn Probe| {
+            bits(&model.network.forward(input, Mode::Eval, probe).unwrap())
+        };
+        let plain = run(&input, &mut NoProbe);
+        let blind = unreadable(&input);
+        for layer in model.network.layers() {
+            let mut prefix = Prefix::of(&layer.name);
+            assert_eq!(run(&input, &mut prefix.probe(&mut NoProbe)), plain);
+            for factor in [0.0, 1.0, 0.5] {
+                let change = |x: Tensor| x * factor;
+                let whole = run(&input, &mut At::new(&layer.name, change));
+                let mut resumed = At::new(&layer.name, change);
+                let found = run(&blind, &mut prefix.probe(&mut resumed));
+                assert_eq!(found, whole, "{name} {} times {factor}", layer.name);
+                assert_eq!(resumed.2.len(), model.network.layers().len());
+            }
+        }
+    }
+}
+
+/// Names the parts that a pass runs.
+#[derive(Default)]
+struct Parts(Vec<String>);
+
+impl Probe for Parts {
+    fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor> {
+        self.0.push(format!("{}!", layer.name));
+        Ok(activation)
+    }
+
+    fn keep(&mut self, part: &str, _maps: &[Tensor]) {
+        self.0.push(part.to_owned());
+    }
+}
+
+#[test]
+fn every_layer_is_a_part_that_is_run_before_it_is_seen() {
+    for (name, height, width) in all() {
+        let model = built(name, 1);
+        let mut parts = Parts::default();
+        let input = input(images(1, height, width));
+        model
+            .network
+            .forward(&input, Mode::Eval, &mut parts)
+            .unwrap();
+        let at = |part: &str| parts.0.iter().position(|run| run == part).unwrap();
+        for layer in model.network.layers() {
+            let seen = format!("{}!", layer.name);
+            assert!(at(&layer.name) < at(&seen), "{name} {}", layer.name);
+        }
+        let mut once = parts.0.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), parts.0.len(), "{name}: a part is run twice");
+    }
+    // A change to D does not run the fusion again.
+    let mut parts = Parts::default();
+    probed(&tiny(), &mut parts, Mode::Eval).unwrap();
+    let order: Vec<&str> = parts.0.iter().map(String::as_str).collect();
+    assert_eq!(order[9..13], ["D", "MFF", "D!", "MFF!"]);
+}
+
+#[test]
+fn what_another_network_has_kept_is_an_error() {
+    let mut prefix = Prefix::of("mvit0");
+    let meter = built("meter-xxs", 1);
+    let input = input(images(1, 64, 96));
+    let run = |model: &Built, prefix: &mut Prefix| {
+        let mut probe = prefix.probe(&mut NoProbe);
+        model.network.forward(&input, Mode::Eval, &mut probe)
+    };
+    run(&meter, &mut prefix).unwrap();
+    // Both have a stem, of two maps and of one.
+    let error = run(&tiny(), &mut prefix).unwrap_err().to_string();
+    assert!(
+        error.contains("stem has 1 maps, and 2 were kept"),
+        "{error}"
+    );
 }

@@ -1,0 +1,391 @@
+//! Correction: how much of a network's error is in which units' responses. It uses ground truth.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use mde_datasets::{DatasetError, ExampleBatch};
+use mde_metrics::results::{
+    BinGroup, Corrected, Correction, FORMAT, ImageCorrection, LayerCorrection, LayerDissection,
+    ORACLE, Provenance, UnitShare,
+};
+use mde_metrics::statistics::Bootstrap;
+use mde_metrics::{EvalProtocol, UnitAssignment};
+use mde_models::{Capture, DepthNet, LayerInfo, Prefix, Probe};
+
+use crate::correction_maps::CorrectionMaps;
+use crate::evaluate::predict;
+use crate::indicator::Distances;
+use crate::responses::{Responses, bins_at};
+use crate::variants::{Scorer, VariantScores, check_layers};
+use crate::{AnalysisError, depth_input};
+
+/// How to correct.
+#[derive(Debug, Clone)]
+pub struct CorrectOptions {
+    /// Which pixels count, and how.
+    pub protocol: EvalProtocol,
+    /// How intervals are drawn.
+    pub bootstrap: Bootstrap,
+    /// The hash of the dissection, for the record.
+    pub dissection: String,
+    /// Images in all, so that the maps kept are spread over them.
+    pub images: usize,
+    /// Images whose maps are kept.
+    pub maps: usize,
+}
+
+/// What a correction yields.
+#[derive(Debug)]
+pub struct CorrectedLayers {
+    /// The numbers.
+    pub correction: Correction,
+    /// For each layer two files and their content. [`LayerCorrection::values`]: `abs_rel`, `rmse` and `delta_1` F64
+    /// [images, variants], `distance` F64 [images, units] (NaN where not defined); metadata `ids`, and `variants`, a JSON
+    /// list of the units corrected. [`LayerCorrection::maps`]: for image i `i/rgb` U8 [H, W, 3], in metres F32 [H, W] `i/gt`
+    /// (0 where nothing was measured), `i/pred`, `i/corrected` (all units) and `i/gain`, the most by which correcting a
+    /// single unit brings a pixel nearer to the truth, `i/unit` I32 [H, W], that unit, -1 where none does; metadata
+    /// `ids`.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Units whose shares are listed for every image.
+const LISTED_UNITS: usize = 5;
+
+/// Replaces the responses of all units, of each unit, and of the units of each bin by their mean response at the true
+/// depth, and measures the depth errors: see [`LayerCorrection`]. The true depth at a pixel of the feature map is that of the
+/// nearest pixel of the ground truth; where that was not measured, or the dissection has no mean response for its
+/// bin, responses are left as they are. What lies before a layer is run once per image. Images without a valid pixel are skipped.
+///
+/// # Errors
+/// If a layer's dissection does not fit the network, a sample cannot be loaded, a response or a prediction is not finite,
+/// or no image has a valid pixel.
+pub fn correct(
+    network: &dyn DepthNet,
+    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    device: &Device,
+    layers: &[LayerDissection],
+    options: &CorrectOptions,
+    provenance: Provenance,
+    observer: &mut dyn FnMut(usize),
+) -> Result<CorrectedLayers, AnalysisError> {
+    check_layers(network, layers.iter())?;
+    let mut corrections = layers
+        .iter()
+        .map(|layer| LayerState::new(layer, options))
+        .collect::<Result<Vec<_>, _>>()?;
+    for batch in batches {
+        let batch = batch?;
+        for correction in &mut corrections {
+            correction.push(network, &batch, device, &options.protocol)?;
+        }
+        observer(batch.len());
+    }
+    let mut files = Vec::with_capacity(2 * layers.len());
+    let mut found = Vec::with_capacity(layers.len());
+    for correction in &corrections {
+        let summary = correction.summary(&options.bootstrap);
+        let summary = summary.ok_or_else(|| correction.scores.nothing(&options.protocol))?;
+        files.push((summary.values.clone(), correction.values()?));
+        files.push((summary.maps.clone(), correction.maps.to_safetensors()?));
+        found.push(summary);
+    }
+    let scores = corrections.first().map(|correction| &correction.scores);
+    Ok(CorrectedLayers {
+        correction: Correction {
+            format: FORMAT,
+            note: ORACLE.to_owned(),
+            provenance,
+            dissection: options.dissection.clone(),
+            protocol: options.protocol.clone(),
+            images: scores.map_or(0, |scores| scores.ids.len()),
+            skipped: scores.map_or(Vec::new(), |scores| scores.skipped.clone()),
+            bootstrap: options.bootstrap,
+            layers: found,
+        },
+        files,
+    })
+}
+
+/// What is corrected in a layer: every set of units once.
+struct Plan {
+    /// Rising. The first is empty: nothing is corrected.
+    sets: Vec<Vec<usize>>,
+    all: usize,
+    single: Vec<usize>,
+    /// Per bin its units and their set.
+    groups: Vec<(Vec<usize>, Option<usize>)>,
+}
+
+impl Plan {
+    fn new(layer: &LayerDissection) -> Result<Self, AnalysisError> {
+        let mut sets = vec![Vec::new()];
+        let mut known = BTreeMap::from([(Vec::new(), 0)]);
+        let mut index = |units: Vec<usize>| {
+            *known.entry(units.clone()).or_insert_with(|| {
+                sets.push(units);
+                sets.len() - 1
+            })
+        };
+        let all = index((0..layer.units).collect());
+        let single = (0..layer.units).map(|unit| index(vec![unit])).collect();
+        let mut of_bin = vec![Vec::new(); layer.bins.len()];
+        for (unit, bin) in bins_of_units(layer)?.into_iter().enumerate() {
+            if let Some(bin) = bin {
+                of_bin[bin].push(unit);
+            }
+        }
+        let groups = of_bin.into_iter().map(|units| {
+            let set = (!units.is_empty()).then(|| index(units.clone()));
+            (units, set)
+        });
+        Ok(Self {
+            all,
+            single,
+            groups: groups.collect(),
+            sets,
+        })
+    }
+}
+
+/// The bin that each unit owns if the layer was trained with an assignment, else the one that it prefers.
+fn bins_of_units(layer: &LayerDissection) -> Result<Vec<Option<usize>>, AnalysisError> {
+    if layer.valid_bins.assigned.is_some() {
+        let owner = UnitAssignment::new(layer.units, layer.bins.len())?;
+        return Ok((0..layer.units)
+            .map(|unit| Some(owner.owner(unit)))
+            .collect());
+    }
+    let units = layer.valid_bins.units.iter();
+    Ok(units.map(|unit| unit.preferred_bin).collect())
+}
+
+/// One layer on its way through the images.
+struct LayerState<'a> {
+    layer: &'a LayerDissection,
+    plan: Plan,
+    scores: VariantScores,
+    distances: Distances,
+    maps: CorrectionMaps,
+    /// Pixels of the feature maps, and those at which responses were replaced.
+    pixels: (u64, u64),
+}
+
+impl<'a> LayerState<'a> {
+    fn new(layer: &'a LayerDissection, options: &CorrectOptions) -> Result<Self, AnalysisError> {
+        let plan = Plan::new(layer)?;
+        Ok(Self {
+            scores: VariantScores::new(plan.sets.len(), layer.bins.len()),
+            plan,
+            distances: Distances::default(),
+            maps: CorrectionMaps::new(options.images, options.maps),
+            pixels: (0, 0),
+            layer,
+        })
+    }
+
+    fn push(
+        &mut self,
+        network: &dyn DepthNet,
+        batch: &ExampleBatch,
+        device: &Device,
+        protocol: &EvalProtocol,
+    ) -> Result<(), AnalysisError> {
+        let name = &self.layer.layer;
+        let scorer = Scorer {
+            protocol,
+            ranges: &self.layer.bins,
+        };
+        let input = depth_input(batch, device)?;
+        let mut prefix = Prefix::of(name);
+        let mut capture = Capture::of([name]);
+        let before = {
+            let mut probe = prefix.probe(&mut capture);
+            predict(network, &input, batch.depth_size, &mut probe)?
+        };
+        let Some(activation) = capture.get(name) else {
+            // A network that does not visit a layer of its own list.
+            return Err(mde_models::ModelError::UnknownLayer {
+                name: name.clone(),
+                known: Vec::new(),
+            }
+            .into());
+        };
+        let responses = Responses::of(activation, batch, name)?;
+        let true_bins = bins_at(
+            &self.layer.bins,
+            &batch.depths,
+            batch.depth_size,
+            responses.size,
+        );
+        let (corrected, replaced) = responses.at_bins(&self.layer.mean_response, &true_bins);
+        self.pixels.0 += true_bins.len() as u64;
+        self.pixels.1 += replaced;
+        let corrected = Tensor::from_vec(corrected, activation.dims(), device)?;
+
+        // As the scores do: predictions are held to the protocol's range.
+        let clamped: Vec<f32> = before
+            .iter()
+            .map(|depth| depth.clamp(protocol.min_depth, protocol.max_depth))
+            .collect();
+        let implied = bins_at(&self.layer.bins, &clamped, batch.depth_size, responses.size);
+        let distances = responses.distances(&self.layer.mean_response, &implied);
+        let scores = scorer.batch(batch, &before, || format!("layer {name}"))?;
+        let depths = clamped.chunks(batch.depth_size.0 * batch.depth_size.1);
+        for ((distances, depth), score) in distances.into_iter().zip(depths).zip(&scores) {
+            if score.is_some() {
+                self.distances.push(distances, depth);
+            }
+        }
+        let kept = self.maps.begin(batch, &before);
+        let mut variants = vec![scores];
+        for (index, units) in self.plan.sets.iter().enumerate().skip(1) {
+            let mut replace = Replace::new(name, self.layer.units, units, &corrected)?;
+            let mut probe = prefix.probe(&mut replace);
+            let pred = predict(network, &input, batch.depth_size, &mut probe)?;
+            if index == self.plan.all {
+                self.maps.all_units(&kept, &pred);
+            }
+            if let &[unit] = units.as_slice() {
+                self.maps.single_unit(&kept, unit, &pred);
+            }
+            let in_words = || format!("layer {name} with units {units:?} corrected");
+            variants.push(scorer.batch(batch, &pred, in_words)?);
+        }
+        self.scores.push(&batch.ids, &variants);
+        Ok(())
+    }
+
+    /// `None` if no image was scored.
+    fn summary(&self, bootstrap: &Bootstrap) -> Option<LayerCorrection> {
+        let (layer, plan, scores) = (self.layer, &self.plan, &self.scores);
+        let before = scores.mean(0)?;
+        let corrected = |set: usize| -> Option<Corrected> {
+            let lowered = scores.per_image(|image| image[0].abs_rel - image[set].abs_rel);
+            let lowered = bootstrap.mean(&lowered)?;
+            Some(Corrected {
+                errors: scores.mean(set)?,
+                by_bin: scores.by_range(set),
+                explained: (before.abs_rel > 0.0).then(|| lowered.value / before.abs_rel),
+                lowered,
+            })
+        };
+        let single = plan.single.iter().map(|&set| corrected(set));
+        let single = single.collect::<Option<Vec<_>>>()?;
+        let groups = plan.groups.iter().map(|(units, set)| {
+            let units = units.clone();
+            Some(match set {
+                Some(set) => BinGroup {
+                    units,
+                    corrected: Some(corrected(*set)?),
+                },
+                None => BinGroup {
+                    units,
+                    corrected: None,
+                },
+            })
+        });
+        let name = &layer.layer;
+        let abs_rel = scores.per_image(|image| image[0].abs_rel);
+        Some(LayerCorrection {
+            layer: name.clone(),
+            units: layer.units,
+            bins: layer.bins.clone(),
+            pixels: scores.pixels(),
+            replaced: self.pixels.1 as f64 / self.pixels.0 as f64,
+            before,
+            before_by_bin: scores.by_range(0),
+            all: corrected(plan.all)?,
+            ranking: ranked(single.iter().map(|unit| unit.lowered.value)),
+            single,
+            groups: groups.collect::<Option<_>>()?,
+            per_image: self.per_image(),
+            indicator: self
+                .distances
+                .indicator(&layer.mean_response, &abs_rel, bootstrap),
+            values: format!("correct/{name}.safetensors"),
+            maps: format!("correct/{name}-maps.safetensors"),
+        })
+    }
+
+    fn per_image(&self) -> Vec<ImageCorrection> {
+        let image_scores = self.distances.scores();
+        let images = self.scores.ids.iter().enumerate();
+        let images = images.map(|(image, id)| {
+            let before = self.scores.of_image(image, 0);
+            let lowered: Vec<f64> = (self.plan.single.iter())
+                .map(|&set| before.abs_rel - self.scores.of_image(image, set).abs_rel)
+                .collect();
+            let first = ranked(lowered.iter().copied())
+                .into_iter()
+                .take(LISTED_UNITS);
+            ImageCorrection {
+                id: id.clone(),
+                before,
+                after: self.scores.of_image(image, self.plan.all),
+                units: first
+                    .map(|unit| UnitShare {
+                        unit,
+                        lowered: lowered[unit],
+                    })
+                    .collect(),
+                score: image_scores[image],
+            }
+        });
+        images.collect()
+    }
+
+    fn values(&self) -> Result<Vec<u8>, AnalysisError> {
+        let distance = self.distances.flat();
+        let shape = vec![self.scores.ids.len(), self.layer.units];
+        self.scores.to_safetensors(
+            &serde_json::json!(self.plan.sets),
+            &[("distance", shape, distance)],
+        )
+    }
+}
+
+/// Indices by falling value; equals in their order.
+fn ranked(values: impl Iterator<Item = f64>) -> Vec<usize> {
+    let values: Vec<f64> = values.collect();
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    order
+}
+
+/// Puts the corrected responses of some units in the place of theirs.
+struct Replace<'a> {
+    layer: &'a str,
+    /// 0 for units that are replaced and 1 for others, [1, units, 1, 1].
+    keep: Tensor,
+    /// The replaced units' corrected responses, 0 for others, [B, units, h, w].
+    corrected: Tensor,
+}
+
+impl<'a> Replace<'a> {
+    fn new(
+        layer: &'a str,
+        count: usize,
+        units: &[usize],
+        corrected: &Tensor,
+    ) -> candle_core::Result<Self> {
+        let mut keep = vec![1f32; count];
+        for &unit in units {
+            keep[unit] = 0.0;
+        }
+        let keep = Tensor::from_vec(keep, (1, count, 1, 1), corrected.device())?;
+        Ok(Self {
+            layer,
+            corrected: corrected.broadcast_mul(&(1.0 - &keep)?)?,
+            keep,
+        })
+    }
+}
+
+impl Probe for Replace<'_> {
+    fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
+        if layer.name != self.layer {
+            return Ok(activation);
+        }
+        activation.broadcast_mul(&self.keep)? + &self.corrected
+    }
+}

@@ -1,0 +1,224 @@
+//! Many variants of one forward pass, each scored against the ground truth.
+
+use std::collections::HashMap;
+
+use mde_datasets::ExampleBatch;
+use mde_metrics::results::LayerDissection;
+use mde_metrics::{
+    DepthBins, DepthPair, EvalProtocol, ImageSize, KeyErrors, KeySums, MetricsError, valid_pairs,
+};
+use mde_models::DepthNet;
+use rayon::prelude::*;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+
+use crate::AnalysisError;
+use crate::examples::ids_metadata;
+
+/// Checks that a layer of a dissection is this network's and whole, and that none comes twice.
+pub(crate) fn check_layers<'a>(
+    network: &dyn DepthNet,
+    layers: impl Iterator<Item = &'a LayerDissection>,
+) -> Result<(), AnalysisError> {
+    let mut seen: Vec<&str> = Vec::new();
+    for layer in layers {
+        let name = layer.layer.as_str();
+        if seen.contains(&name) {
+            return Err(AnalysisError::LayerTwice {
+                name: name.to_owned(),
+            });
+        }
+        seen.push(name);
+        let (units, bins) = (network.layer(name)?.units, layer.bins.len());
+        let valid = &layer.valid_bins.units;
+        let whole = layer.units == units
+            && valid.len() == units
+            && layer.mean_response.len() == units
+            && layer.mean_response.iter().all(|row| row.len() == bins)
+            && (valid.iter().filter_map(|unit| unit.preferred_bin)).all(|bin| bin < bins);
+        if !whole {
+            return Err(AnalysisError::Dissection {
+                layer: name.to_owned(),
+                units,
+                found: layer.units,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// How predictions are scored.
+#[derive(Clone, Copy)]
+pub(crate) struct Scorer<'a> {
+    pub(crate) protocol: &'a EvalProtocol,
+    /// The depth ranges that errors are told apart by.
+    pub(crate) ranges: &'a DepthBins,
+}
+
+/// One image's errors.
+pub(crate) struct Score {
+    errors: KeyErrors,
+    by_range: Vec<KeySums>,
+}
+
+impl Scorer<'_> {
+    /// The scores of a batch's predictions `[B, h, w]`; `None` for images without a valid pixel. `variant` says in words what
+    /// was done to the network.
+    pub(crate) fn batch(
+        &self,
+        batch: &ExampleBatch,
+        pred: &[f32],
+        variant: impl Fn() -> String + Sync,
+    ) -> Result<Vec<Option<Score>>, AnalysisError> {
+        let (height, width) = batch.depth_size;
+        let size = ImageSize { height, width };
+        pred.par_chunks(size.pixels())
+            .zip(batch.depths.par_chunks(size.pixels()))
+            .zip(&batch.ids)
+            .map(|((pred, gt), id)| {
+                self.image(DepthPair { pred, gt, size })
+                    .map_err(|source| AnalysisError::Image {
+                        id: format!("{id}, {}", variant()),
+                        source,
+                    })
+            })
+            .collect()
+    }
+
+    fn image(&self, pair: DepthPair<'_>) -> Result<Option<Score>, MetricsError> {
+        let pairs = match valid_pairs(pair, self.protocol) {
+            Ok(pairs) => pairs,
+            Err(MetricsError::NoValidPixel { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut sums = KeySums::default();
+        let mut by_range = vec![KeySums::default(); self.ranges.len()];
+        for (pred, gt) in pairs {
+            sums.push(pred, gt);
+            if let Some(range) = self.ranges.bin(gt) {
+                by_range[range].push(pred, gt);
+            }
+        }
+        Ok(sums.errors().map(|errors| Score { errors, by_range }))
+    }
+}
+
+/// The scores of all variants over all images.
+pub(crate) struct VariantScores {
+    pub(crate) ids: Vec<String>,
+    pub(crate) skipped: Vec<String>,
+    /// [images][variants].
+    per_image: Vec<Vec<KeyErrors>>,
+    /// [variants][ranges], pixels of all images.
+    pooled: Vec<Vec<KeySums>>,
+}
+
+impl VariantScores {
+    pub(crate) fn new(variants: usize, ranges: usize) -> Self {
+        Self {
+            ids: Vec::new(),
+            skipped: Vec::new(),
+            per_image: Vec::new(),
+            pooled: vec![vec![KeySums::default(); ranges]; variants],
+        }
+    }
+
+    /// Adds a batch: the scores of every variant, and in each of every image.
+    pub(crate) fn push(&mut self, ids: &[String], variants: &[Vec<Option<Score>>]) {
+        for (image, id) in ids.iter().enumerate() {
+            // Whether a pixel is valid depends on the ground truth alone, so an image is scored in all variants or in none.
+            let scores: Option<Vec<&Score>> = variants
+                .iter()
+                .map(|scores| scores[image].as_ref())
+                .collect();
+            let Some(scores) = scores else {
+                self.skipped.push(id.clone());
+                continue;
+            };
+            self.ids.push(id.clone());
+            self.per_image
+                .push(scores.iter().map(|score| score.errors).collect());
+            for (pooled, score) in self.pooled.iter_mut().zip(scores) {
+                for (sums, added) in pooled.iter_mut().zip(&score.by_range) {
+                    sums.merge(added);
+                }
+            }
+        }
+    }
+
+    /// The error if no image has been scored.
+    pub(crate) fn nothing(&self, protocol: &EvalProtocol) -> AnalysisError {
+        AnalysisError::NothingToEvaluate {
+            images: self.skipped.len(),
+            protocol: protocol.name.clone(),
+        }
+    }
+
+    /// One image's errors in a variant.
+    pub(crate) fn of_image(&self, image: usize, variant: usize) -> KeyErrors {
+        self.per_image[image][variant]
+    }
+
+    /// A variant's mean over images.
+    pub(crate) fn mean(&self, variant: usize) -> Option<KeyErrors> {
+        KeyErrors::mean(self.per_image.iter().map(|image| image[variant]))
+    }
+
+    /// A variant's errors by depth range.
+    pub(crate) fn by_range(&self, variant: usize) -> Vec<Option<KeyErrors>> {
+        self.pooled[variant].iter().map(KeySums::errors).collect()
+    }
+
+    /// Valid pixels by depth range.
+    pub(crate) fn pixels(&self) -> Vec<u64> {
+        let first = self.pooled.first();
+        first.map_or(Vec::new(), |sums| {
+            sums.iter().map(KeySums::pixels).collect()
+        })
+    }
+
+    /// One number for every image.
+    pub(crate) fn per_image(&self, value: impl Fn(&[KeyErrors]) -> f64) -> Vec<f64> {
+        self.per_image.iter().map(|image| value(image)).collect()
+    }
+
+    /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`; metadata `ids`, and
+    /// `variants`, both JSON lists.
+    pub(crate) fn to_safetensors(
+        &self,
+        variants: &serde_json::Value,
+        more: &[(&str, Vec<usize>, Vec<f64>)],
+    ) -> Result<Vec<u8>, AnalysisError> {
+        let shape = vec![self.ids.len(), self.pooled.len()];
+        let column = |value: fn(&KeyErrors) -> f64| -> Vec<u8> {
+            le_bytes(self.per_image.iter().flatten().map(value))
+        };
+        let (abs_rel, rmse, delta_1) = (
+            column(|errors| errors.abs_rel),
+            column(|errors| errors.rmse),
+            column(|errors| errors.delta_1),
+        );
+        let more: Vec<_> = more
+            .iter()
+            .map(|(name, shape, values)| (*name, shape, le_bytes(values.iter().copied())))
+            .collect();
+        let mut views = vec![
+            (
+                "abs_rel",
+                TensorView::new(Dtype::F64, shape.clone(), &abs_rel)?,
+            ),
+            ("rmse", TensorView::new(Dtype::F64, shape.clone(), &rmse)?),
+            ("delta_1", TensorView::new(Dtype::F64, shape, &delta_1)?),
+        ];
+        for (name, shape, bytes) in &more {
+            views.push((name, TensorView::new(Dtype::F64, (*shape).clone(), bytes)?));
+        }
+        let mut metadata: HashMap<_, _> = ids_metadata(&self.ids);
+        metadata.insert("variants".to_owned(), variants.to_string());
+        Ok(safetensors::serialize(views, Some(metadata))?)
+    }
+}
+
+fn le_bytes(values: impl Iterator<Item = f64>) -> Vec<u8> {
+    values.flat_map(f64::to_le_bytes).collect()
+}

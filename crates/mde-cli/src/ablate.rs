@@ -1,0 +1,161 @@
+//! `mde ablate`: depth errors without some of a layer's units.
+
+use candle_core::Device;
+use mde_analysis::{AblateLayer, AblateOptions, ablate};
+use mde_datasets::{Preprocessing, Split};
+use mde_metrics::EvalProtocol;
+use mde_metrics::results::{Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder};
+use mde_metrics::statistics::Bootstrap;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::data::DataArgs;
+use crate::dissection::Dissected;
+use crate::output::{Output, estimate};
+use crate::progress::bar;
+use crate::stage::{self, Stage};
+use crate::subject::{Subject, SubjectArgs};
+
+/// What to ablate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AblateArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// The layers, of those that were dissected [default: all of them].
+    #[arg(long, value_delimiter = ',')]
+    layers: Option<Vec<String>>,
+    /// Which pixels count, see docs/protocols.md [default: the network's].
+    #[arg(long)]
+    protocol: Option<String>,
+    /// Random orders of removal that the ordered ones are compared with.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    random_orders: u64,
+    /// Images at a time; does not change the result.
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+}
+
+#[derive(Serialize)]
+struct Inputs<'a> {
+    provenance: &'a Provenance,
+    preprocessing: Preprocessing,
+    protocol: &'a EvalProtocol,
+    dissection: &'a str,
+    /// blake3 of each layer's tallies.
+    tallies: &'a [(String, String)],
+    random_orders: u64,
+    bootstrap: Bootstrap,
+}
+
+/// The stage's result.
+const FILE: &str = "ablate.json";
+
+/// Ablates, unless that has been done.
+pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
+    let subject = args.subject.load(device)?;
+    let dissected = Dissected::read(&subject, &args.subject, &args.data, args.layers.as_deref())?;
+    let mut layers = Vec::with_capacity(dissected.layers.len());
+    let mut tallies = Vec::with_capacity(dissected.layers.len());
+    for layer in &dissected.layers {
+        let (tally, hash) = dissected.tallies(layer)?;
+        let mean_response = tally.total()?.overall_mean();
+        layers.push(AblateLayer {
+            dissection: layer.clone(),
+            mean_response: mean_response.unwrap_or(vec![0.0; layer.units]),
+        });
+        tallies.push((layer.layer.clone(), hash));
+    }
+    let list = args.data.open(Split::Test, &subject.preset)?;
+    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
+    let name = args.protocol.as_deref();
+    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
+    let transform = preprocessing.evaluation();
+    let loader = args.data.loader(list.clone(), transform, args.batch)?;
+    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let bootstrap = Bootstrap::default();
+    let inputs = Inputs {
+        provenance: &provenance,
+        preprocessing,
+        protocol: &protocol,
+        dissection: &dissected.hash,
+        tallies: &tallies,
+        random_orders: args.random_orders,
+        bootstrap,
+    };
+    let stage = Stage::new(subject.folder.as_deref(), "ablate", inputs)?;
+    if stage.is_done() {
+        return described(&subject, &subject.read(FILE)?, true);
+    }
+    let options = AblateOptions {
+        protocol,
+        random_orders: args.random_orders,
+        bootstrap,
+        dissection: dissected.hash,
+    };
+    let progress = bar(list.len() as u64, "ablate");
+    let mut ablated = ablate(
+        subject.network.as_ref(),
+        loader.epoch(1, 0),
+        device,
+        &layers,
+        &options,
+        provenance,
+        &mut |images| {
+            progress.inc(images as u64);
+        },
+    )?;
+    progress.finish_and_clear();
+    ablated
+        .files
+        .push((FILE.to_owned(), stage::json(&ablated.ablation)?));
+    stage.finish(&ablated.files)?;
+    described(&subject, &ablated.ablation, false)
+}
+
+fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::Result<Output> {
+    let mut words = format!(
+        "{}: {} images ({}). AbsRel with units removed, less the same at random, mean over the share removed:",
+        subject.place(FILE),
+        ablation.images,
+        ablation.protocol.name,
+    );
+    for layer in &ablation.layers {
+        words += &format!(
+            "\n{} (AbsRel {:.4} with all {} units)",
+            layer.layer, layer.whole.abs_rel, layer.units
+        );
+        for area in &layer.areas {
+            words += &format!("\n  {}: {}", removal(area), estimate(&area.abs_rel));
+        }
+    }
+    if !ablation.skipped.is_empty() {
+        words += &format!(
+            "\n{} images without valid depth were left out",
+            ablation.skipped.len()
+        );
+    }
+    let document = json!({
+        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "provenance": ablation.provenance, "protocol": ablation.protocol, "images": ablation.images,
+        "images_without_valid_depth": ablation.skipped,
+        "layers": ablation.layers.iter().map(document).collect::<Vec<_>>(),
+    });
+    Output::new(words, document)
+}
+
+fn document(layer: &LayerAblation) -> serde_json::Value {
+    json!({
+        "layer": layer.layer, "units": layer.units, "whole": layer.whole, "areas": layer.areas,
+    })
+}
+
+fn removal(area: &AblationArea) -> String {
+    let order = match area.order {
+        RemovalOrder::LeastSelectiveFirst => "least selective first",
+        _ => "most selective first",
+    };
+    let fill = serde_json::to_value(area.fill).unwrap_or_default();
+    format!("{order}, filled with {}", fill.as_str().unwrap_or_default())
+}

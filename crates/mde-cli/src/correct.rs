@@ -1,0 +1,166 @@
+//! `mde correct`: depth errors with responses set to what the true depth implies, an oracle analysis.
+
+use candle_core::Device;
+use mde_analysis::{CorrectOptions, correct};
+use mde_datasets::{Preprocessing, Split};
+use mde_metrics::EvalProtocol;
+use mde_metrics::results::{Correction, LayerCorrection, Provenance};
+use mde_metrics::statistics::Bootstrap;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::data::DataArgs;
+use crate::dissection::Dissected;
+use crate::output::{Output, estimate};
+use crate::progress::bar;
+use crate::stage::{self, Stage};
+use crate::subject::{Subject, SubjectArgs};
+
+/// What to correct.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CorrectArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// The layers, of those that were dissected [default: all of them].
+    #[arg(long, value_delimiter = ',')]
+    layers: Option<Vec<String>>,
+    /// Which pixels count, see docs/protocols.md [default: the network's].
+    #[arg(long)]
+    protocol: Option<String>,
+    /// Images at a time; does not change the result.
+    #[arg(long, default_value_t = 8)]
+    batch: usize,
+    /// Images whose maps before and after correction are kept for the report.
+    #[arg(long, default_value_t = 4)]
+    examples: usize,
+}
+
+#[derive(Serialize)]
+struct Inputs<'a> {
+    provenance: &'a Provenance,
+    preprocessing: Preprocessing,
+    protocol: &'a EvalProtocol,
+    dissection: &'a str,
+    layers: Vec<&'a str>,
+    examples: usize,
+    bootstrap: Bootstrap,
+}
+
+/// The stage's result.
+const FILE: &str = "correct.json";
+
+/// Corrects, unless that has been done.
+pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
+    let subject = args.subject.load(device)?;
+    let dissected = Dissected::read(&subject, &args.subject, &args.data, args.layers.as_deref())?;
+    let list = args.data.open(Split::Test, &subject.preset)?;
+    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
+    let name = args.protocol.as_deref();
+    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
+    let transform = preprocessing.evaluation();
+    let loader = args.data.loader(list.clone(), transform, args.batch)?;
+    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let bootstrap = Bootstrap::default();
+    let inputs = Inputs {
+        provenance: &provenance,
+        preprocessing,
+        protocol: &protocol,
+        dissection: &dissected.hash,
+        layers: (dissected.layers.iter())
+            .map(|layer| layer.layer.as_str())
+            .collect(),
+        examples: args.examples,
+        bootstrap,
+    };
+    let stage = Stage::new(subject.folder.as_deref(), "correct", inputs)?;
+    if stage.is_done() {
+        return described(&subject, &subject.read(FILE)?, true);
+    }
+    let options = CorrectOptions {
+        protocol,
+        bootstrap,
+        dissection: dissected.hash,
+        images: list.len(),
+        maps: args.examples,
+    };
+    let progress = bar(list.len() as u64, "correct");
+    let mut corrected = correct(
+        subject.network.as_ref(),
+        loader.epoch(1, 0),
+        device,
+        &dissected.layers,
+        &options,
+        provenance,
+        &mut |images| {
+            progress.inc(images as u64);
+        },
+    )?;
+    progress.finish_and_clear();
+    corrected
+        .files
+        .push((FILE.to_owned(), stage::json(&corrected.correction)?));
+    stage.finish(&corrected.files)?;
+    described(&subject, &corrected.correction, false)
+}
+
+fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyhow::Result<Output> {
+    let mut words = format!(
+        "{}: {} images ({}); {}",
+        subject.place(FILE),
+        correction.images,
+        correction.protocol.name,
+        correction.note,
+    );
+    for layer in &correction.layers {
+        words += &describe(layer);
+    }
+    if !correction.skipped.is_empty() {
+        words += &format!(
+            "\n{} images without valid depth were left out",
+            correction.skipped.len()
+        );
+    }
+    let layers: Vec<_> = correction
+        .layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "layer": layer.layer, "units": layer.units, "replaced": layer.replaced,
+                "before": layer.before, "all": layer.all.errors, "lowered": layer.all.lowered,
+                "explained": layer.all.explained, "ranking": layer.ranking, "indicator": layer.indicator,
+            })
+        })
+        .collect();
+    let document = json!({
+        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "note": correction.note, "provenance": correction.provenance, "protocol": correction.protocol,
+        "images": correction.images, "images_without_valid_depth": correction.skipped, "layers": layers,
+    });
+    Output::new(words, document)
+}
+
+fn describe(layer: &LayerCorrection) -> String {
+    let mut words = format!(
+        "\n{} ({:.0} % of its pixels corrected): AbsRel {:.4} before, {:.4} with all units corrected, lower by {}",
+        layer.layer,
+        100.0 * layer.replaced,
+        layer.before.abs_rel,
+        layer.all.errors.abs_rel,
+        estimate(&layer.all.lowered),
+    );
+    if let Some(&first) = layer.ranking.first() {
+        words += &format!(
+            "\n  the unit that lowers it most by itself is {first}, by {}",
+            estimate(&layer.single[first].lowered)
+        );
+    }
+    let correlation = |found: &Option<_>| found.as_ref().map_or("undefined".to_owned(), estimate);
+    words += &format!(
+        "\n  without ground truth: rank correlation with AbsRel {} of the responses' distance, {} of the mean predicted depth",
+        correlation(&layer.indicator.spearman),
+        correlation(&layer.indicator.spearman_of_depth),
+    );
+    words
+}

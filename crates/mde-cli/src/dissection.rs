@@ -1,0 +1,103 @@
+//! The dissection that an analysis starts from: a file that `mde dissect` has left in the folder of results.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use mde_analysis::LayerTallies;
+use mde_metrics::results::{Dissection, FORMAT, LayerDissection};
+
+use crate::data::DataArgs;
+use crate::subject::{Subject, SubjectArgs};
+
+/// A dissection of the network that is analysed.
+pub(crate) struct Dissected {
+    pub(crate) layers: Vec<LayerDissection>,
+    /// blake3 of `dissect.json`.
+    pub(crate) hash: String,
+    folder: PathBuf,
+    /// What to run where a file is not as it should be.
+    advice: String,
+}
+
+impl Dissected {
+    /// Reads the dissection of the chosen layers, or of all that were dissected.
+    pub(crate) fn read(
+        subject: &Subject,
+        args: &SubjectArgs,
+        data: &DataArgs,
+        layers: Option<&[String]>,
+    ) -> anyhow::Result<Self> {
+        let mut command = format!("mde dissect {} --data {}", args.in_words(), data.data);
+        let Some(folder) = subject.folder.clone() else {
+            anyhow::bail!(
+                "this analysis starts from a dissection: run `{command} --out DIR`, then give the same --out DIR here"
+            );
+        };
+        let path = folder.join("dissect.json");
+        let advice = format!("run `{command}` first");
+        let bytes = match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                anyhow::bail!("{} does not exist: {advice}", path.display())
+            }
+            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let dissection: Dissection = serde_json::from_slice(&bytes).with_context(|| {
+            format!(
+                "{} is not what this program wrote; {advice}",
+                path.display()
+            )
+        })?;
+        anyhow::ensure!(
+            dissection.format == FORMAT,
+            "{} has format {}, and this program reads format {FORMAT}; {advice}",
+            path.display(),
+            dissection.format
+        );
+        anyhow::ensure!(
+            subject.is_about(&dissection.provenance),
+            "{} is about other weights, those of blake3 {}; {advice}",
+            path.display(),
+            dissection.provenance.checkpoint
+        );
+        let known: Vec<&str> = (dissection.layers.iter())
+            .map(|layer| layer.layer.as_str())
+            .collect();
+        let wanted = layers.map_or(known.clone(), |names| {
+            names.iter().map(String::as_str).collect()
+        });
+        let mut chosen = Vec::with_capacity(wanted.len());
+        for name in wanted {
+            // A layer that does not exist is another mistake than one that was not dissected.
+            subject.network.layer(name)?;
+            let layer = dissection.layers.iter().find(|layer| layer.layer == name);
+            let Some(layer) = layer else {
+                command += &format!(" --layers {},{name}", known.join(","));
+                anyhow::bail!(
+                    "{} has the layers {}, not {name}: run `{command}` first",
+                    path.display(),
+                    known.join(", ")
+                );
+            };
+            chosen.push(layer.clone());
+        }
+        Ok(Self {
+            layers: chosen,
+            hash: blake3::hash(&bytes).to_string(),
+            folder,
+            advice,
+        })
+    }
+
+    /// The per-image tallies of a layer, and the hash of their file.
+    pub(crate) fn tallies(
+        &self,
+        layer: &LayerDissection,
+    ) -> anyhow::Result<(LayerTallies, String)> {
+        let path = self.folder.join(Path::new(&layer.tally));
+        let bytes = std::fs::read(&path)
+            .with_context(|| format!("cannot read {}; {}", path.display(), self.advice))?;
+        let tallies = LayerTallies::from_safetensors(&bytes, &path)?;
+        Ok((tallies, blake3::hash(&bytes).to_string()))
+    }
+}

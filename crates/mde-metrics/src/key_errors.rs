@@ -1,0 +1,148 @@
+//! The three depth errors that are followed through many variants of a network.
+
+use serde::{Deserialize, Serialize};
+
+/// AbsRel, RMSE and δ < 1.25, as in [`DepthErrors`](crate::DepthErrors).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyErrors {
+    /// mean |p - d| / d.
+    pub abs_rel: f64,
+    /// sqrt(mean (p - d)²), metres.
+    pub rmse: f64,
+    /// Fraction of pixels with max(p/d, d/p) < 1.25.
+    pub delta_1: f64,
+}
+
+impl KeyErrors {
+    /// The mean over images, each weighing the same; `None` without images.
+    pub fn mean(images: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut count = 0;
+        let (mut abs_rel, mut rmse, mut delta_1) = (0.0, 0.0, 0.0);
+        for image in images {
+            count += 1;
+            abs_rel += image.abs_rel;
+            rmse += image.rmse;
+            delta_1 += image.delta_1;
+        }
+        let mean = |sum: f64| sum / f64::from(count);
+        (count > 0).then(|| Self {
+            abs_rel: mean(abs_rel),
+            rmse: mean(rmse),
+            delta_1: mean(delta_1),
+        })
+    }
+}
+
+/// Running sums over pixels, which give [`KeyErrors`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct KeySums {
+    pixels: u64,
+    relative: f64,
+    squares: f64,
+    within: u64,
+}
+
+impl KeySums {
+    /// Adds a pixel, in metres, both positive: see [`valid_pairs`](crate::valid_pairs).
+    pub fn push(&mut self, pred: f32, gt: f32) {
+        // In f32, as `depth_errors` does.
+        self.within += u64::from((pred / gt).max(gt / pred) < 1.25);
+        let (pred, gt) = (f64::from(pred), f64::from(gt));
+        let difference = pred - gt;
+        self.pixels += 1;
+        self.relative += difference.abs() / gt;
+        self.squares += difference * difference;
+    }
+
+    /// Adds other pixels.
+    pub fn merge(&mut self, other: &Self) {
+        self.pixels += other.pixels;
+        self.relative += other.relative;
+        self.squares += other.squares;
+        self.within += other.within;
+    }
+
+    /// Pixels added.
+    pub fn pixels(&self) -> u64 {
+        self.pixels
+    }
+
+    /// The errors over the pixels; `None` without pixels.
+    pub fn errors(&self) -> Option<KeyErrors> {
+        let count = self.pixels as f64;
+        (self.pixels > 0).then(|| KeyErrors {
+            abs_rel: self.relative / count,
+            rmse: (self.squares / count).sqrt(),
+            delta_1: self.within as f64 / count,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{DepthPair, ErrorTally, EvalProtocol, ImageSize, depth_errors, valid_pairs};
+
+    /// Two images of which every error differs.
+    fn images() -> [([f32; 6], [f32; 6]); 2] {
+        [
+            (
+                [1.0, 2.5, 3.1, 0.2, 9.0, 1.0],
+                [1.1, 2.0, 3.0, 0.3, 5.0, 0.0],
+            ),
+            (
+                [4.0, 4.0, 1.0, 8.0, 2.0, 2.0],
+                [3.2, 5.0, 1.0, 7.7, 1.9, 6.0],
+            ),
+        ]
+    }
+
+    #[test]
+    fn they_are_those_of_depth_errors_to_the_bit() {
+        let protocol = EvalProtocol::preset("nyu-full").unwrap();
+        let mut tally = ErrorTally::default();
+        let mut all = Vec::new();
+        for (pred, gt) in &images() {
+            let size = ImageSize::new(2, 3);
+            let pair = DepthPair { pred, gt, size };
+            let expected = depth_errors(pair, &protocol).unwrap();
+            tally.push(&expected);
+            let mut sums = KeySums::default();
+            for (pred, gt) in valid_pairs(pair, &protocol).unwrap() {
+                sums.push(pred, gt);
+            }
+            let found = sums.errors().unwrap();
+            assert_eq!(sums.pixels(), expected.pixels);
+            assert_eq!(
+                (found.abs_rel, found.rmse, found.delta_1),
+                (expected.abs_rel, expected.rmse, expected.delta_1)
+            );
+            all.push(found);
+        }
+        let (found, expected) = (KeyErrors::mean(all).unwrap(), tally.summary().unwrap().mean);
+        assert_eq!(
+            (found.abs_rel, found.rmse, found.delta_1),
+            (expected.abs_rel, expected.rmse, expected.delta_1)
+        );
+    }
+
+    #[test]
+    fn sums_of_parts_add_up() {
+        let pairs = [(1.0, 1.5), (2.0, 2.0), (4.0, 3.0)];
+        let sums = |pairs: &[(f32, f32)]| {
+            let mut sums = KeySums::default();
+            pairs.iter().for_each(|&(pred, gt)| sums.push(pred, gt));
+            sums
+        };
+        let mut parts = sums(&pairs[..1]);
+        parts.merge(&sums(&pairs[1..]));
+        assert_eq!(parts, sums(&pairs));
+    }
+
+    #[test]
+    fn without_pixels_or_images_there_are_none() {
+        assert_eq!(KeySums::default().errors(), None);
+        assert_eq!(KeyErrors::mean([]), None);
+    }
+}
