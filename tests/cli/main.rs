@@ -1,6 +1,7 @@
 //! The program `mde` from the outside: built, started, killed and fed with bad input.
 //!
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
+//! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
 //! - `given_weights`: measuring a file of weights without a run
@@ -19,6 +20,7 @@
 //! setting and what was expected, nothing on stdout, and not one file changed.
 #![allow(clippy::unwrap_used)]
 
+mod analyses;
 mod bad_data;
 mod bad_runs;
 mod bad_settings;

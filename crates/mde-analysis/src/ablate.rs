@@ -10,7 +10,7 @@ use mde_metrics::results::{
 };
 use mde_metrics::statistics::{Bootstrap, Estimate, permutation};
 use mde_metrics::{DepthBins, EvalProtocol, KeyErrors};
-use mde_models::{DepthNet, LayerInfo, Mode, Prefix, Probe};
+use mde_models::{DepthNet, LayerInfo, Prefix, Probe};
 
 use crate::evaluate::{depth_ranges, predict};
 use crate::variants::{Scorer, VariantScores, check_layers};

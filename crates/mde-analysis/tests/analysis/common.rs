@@ -1,9 +1,14 @@
 //! Networks that compute what the test says, and batches made by hand.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{Device, Result, Tensor};
+use mde_analysis::{DissectLayer, dissect};
 use mde_datasets::{DatasetError, DepthMap, Example, ExampleBatch};
-use mde_metrics::results::Provenance;
+use mde_metrics::DepthBins;
+use mde_metrics::results::{LayerDissection, Provenance};
 use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+use safetensors::{Dtype, SafeTensors};
 
 /// What a [`Fake`] makes of one channel 0 of an image, [h, w]: an activation [units, h', w'].
 pub(crate) type Respond = Box<dyn Fn(&[f32], (usize, usize)) -> Map + Send + Sync>;
@@ -135,4 +140,154 @@ pub(crate) fn provenance() -> Provenance {
         data_hash: "ff".into(),
         seed: None,
     }
+}
+
+/// One layer, `L`, that responds as the test says; its depth is the sum of the layer's units.
+pub(crate) struct Adds {
+    layers: [LayerInfo; 1],
+    respond: Respond,
+    /// How often what lies before the layer has been run.
+    pub(crate) runs: AtomicUsize,
+}
+
+impl Adds {
+    pub(crate) fn new(
+        units: usize,
+        respond: impl Fn(&[f32], (usize, usize)) -> Map + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            layers: [LayerInfo {
+                name: "L".to_owned(),
+                units,
+                stride: 1,
+            }],
+            respond: Box::new(respond),
+            runs: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl DepthNet for Adds {
+    fn layers(&self) -> &[LayerInfo] {
+        &self.layers
+    }
+
+    fn forward(&self, input: &DepthInput, _mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
+        let layer = &self.layers[0];
+        let activation = match probe.recall("L") {
+            Some(kept) => kept[0].clone(),
+            None => {
+                self.runs.fetch_add(1, Ordering::Relaxed);
+                let (_, _, height, width) = input.image.dims4()?;
+                let images = input.image.narrow(1, 0, 1)?.flatten_from(1)?;
+                let maps: Result<Vec<Tensor>> = images
+                    .to_vec2::<f32>()?
+                    .iter()
+                    .map(|image| {
+                        let Map { size, values } = (self.respond)(image, (height, width));
+                        Tensor::from_vec(values, (1, layer.units, size.0, size.1), &Device::Cpu)
+                    })
+                    .collect();
+                let activation = Tensor::cat(&maps?, 0)?;
+                probe.keep("L", std::slice::from_ref(&activation));
+                activation
+            }
+        };
+        probe.visit(layer, activation)?.sum_keepdim(1)
+    }
+}
+
+/// A layer of three units on maps of 10x20. Where 1 m is seen they answer ½, ½ and 0, where 2 m are seen 0, 2 and 0, where
+/// anything else is seen ½, ½ and 1.
+pub(crate) fn three_units() -> Adds {
+    Adds::new(3, |seen, size| {
+        let answers = |unit: usize| {
+            seen.iter().map(move |&depth| match depth {
+                1.0 => [0.5, 0.5, 0.0][unit],
+                2.0 => [0.0, 2.0, 0.0][unit],
+                _ => [0.5, 0.5, 1.0][unit],
+            })
+        };
+        Map {
+            size,
+            values: (0..3).flat_map(answers).collect(),
+        }
+    })
+}
+
+/// 10x20 pixels of which the left half has one value and the right half another, in the picture and in the ground truth.
+pub(crate) fn halves(id: &str, seen: [f32; 2], gt: [f32; 2]) -> Image {
+    let map = |values: [f32; 2]| (0..200).map(|at| values[at % 20 / 10]).collect();
+    Image {
+        id: id.into(),
+        seen: map(seen),
+        size: (10, 20),
+        gt: map(gt),
+        gt_size: (10, 20),
+    }
+}
+
+/// The dissection of a network's layers over images.
+pub(crate) fn dissected(
+    network: &dyn DepthNet,
+    images: &[Image],
+    layers: &[(&str, DepthBins)],
+) -> Vec<(LayerDissection, Vec<f64>)> {
+    let wanted: Vec<_> = layers
+        .iter()
+        .map(|(name, bins)| DissectLayer {
+            name: (*name).to_owned(),
+            bins: bins.clone(),
+        })
+        .collect();
+    let batches = batches(images, 1);
+    let tallies = dissect(network, batches, &Device::Cpu, &wanted, &mut |_| {}).unwrap();
+    let layers = tallies.iter().zip(layers).map(|(tallies, (name, _))| {
+        let mean = tallies.total().unwrap().overall_mean().unwrap();
+        (tallies.summary(name, 1, None, String::new()).unwrap(), mean)
+    });
+    layers.collect()
+}
+
+/// Five images with holes and random pictures for mff-tiny.
+pub(crate) fn rooms() -> Vec<Image> {
+    (0..5u64)
+        .map(|index| {
+            let mut gt = random(23 * 31, 0.5, 9.0, index);
+            gt.iter_mut().step_by(5).for_each(|depth| *depth = 0.0);
+            Image {
+                id: format!("room/{index}"),
+                seen: random(33 * 51, -2.0, 2.0, 20 + index),
+                size: (33, 51),
+                gt,
+                gt_size: (23, 31),
+            }
+        })
+        .collect()
+}
+
+/// A row-major matrix of a safetensors file, and what the metadata says.
+pub(crate) fn matrix(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f64>) {
+    let tensors = SafeTensors::deserialize(bytes).unwrap();
+    let view = tensors.tensor(name).unwrap();
+    assert_eq!(view.dtype(), Dtype::F64);
+    let eights = view.data().as_chunks::<8>().0.iter();
+    (
+        view.shape().to_vec(),
+        eights.map(|bytes| f64::from_le_bytes(*bytes)).collect(),
+    )
+}
+
+/// An entry of a safetensors file's metadata, which is JSON.
+pub(crate) fn metadata(bytes: &[u8], entry: &str) -> serde_json::Value {
+    let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
+    serde_json::from_str(&header.metadata().as_ref().unwrap()[entry]).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn assert_near(found: f64, expected: f64) {
+    assert!(
+        (found - expected).abs() < 1e-6,
+        "found {found}, expected {expected}"
+    );
 }

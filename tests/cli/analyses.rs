@@ -1,0 +1,241 @@
+//! `mde ablate` and `mde correct`: what they leave, when they are skipped, and dissections that they cannot start from.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::place::{Place, assert_same};
+
+const ANALYSES: [&str; 2] = ["ablate", "correct"];
+
+fn line(stage: &str) -> String {
+    format!("{stage} --run run --data rooms:rooms")
+}
+
+/// A run whose MFF has been dissected into eight bins.
+fn dissected() -> Place {
+    let place = Place::with_run();
+    place.json(&format!("{} --layers MFF --bins 8", line("dissect")));
+    place
+}
+
+fn document(place: &Place, file: &str) -> Value {
+    serde_json::from_slice(&place.read(file)).unwrap()
+}
+
+#[test]
+fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
+    let place = dissected();
+    let evaluated = place.json(&line("evaluate"));
+    let mean = &evaluated["summary"]["mean"];
+
+    let ablated = place.json(&line("ablate"));
+    assert_eq!(
+        (&ablated["skipped"], &ablated["images"]),
+        (&json!(false), &json!(4))
+    );
+    assert_eq!(ablated["provenance"], evaluated["provenance"]);
+    let ablation = document(&place, "run/ablate.json");
+    let layer = &ablation["layers"][0];
+    assert_eq!(
+        (&layer["layer"], &layer["units"]),
+        (&json!("MFF"), &json!(32))
+    );
+    assert_eq!(layer["whole"]["abs_rel"], mean["abs_rel"]);
+    // Two fills, each with two orders and five random ones.
+    let curves = layer["curves"].as_array().unwrap();
+    assert_eq!(curves.len(), 14);
+    let removed = curves[0]["points"].as_array().unwrap().iter();
+    let removed: Vec<&Value> = removed.map(|point| &point["removed"]).collect();
+    assert_eq!(json!(removed), json!([0, 1, 2, 4, 8, 16, 32]));
+    assert_eq!(ablated["layers"][0]["areas"], layer["areas"]);
+    assert!(layer["areas"][0]["abs_rel"]["interval"]["low"].is_f64());
+    assert!(place.path("run/ablate/MFF.safetensors").is_file());
+
+    let corrected = place.json(&line("correct"));
+    assert_eq!(corrected["skipped"], false);
+    let correction = document(&place, "run/correct.json");
+    for said in [&corrected, &correction] {
+        assert!(
+            said["note"].as_str().unwrap().starts_with("oracle"),
+            "{said}"
+        );
+    }
+    let layer = &correction["layers"][0];
+    assert_eq!(layer["before"]["abs_rel"], mean["abs_rel"]);
+    assert_eq!(layer["single"].as_array().unwrap().len(), 32);
+    assert_eq!(layer["groups"].as_array().unwrap().len(), 8);
+    assert_eq!(layer["per_image"].as_array().unwrap().len(), 4);
+    assert_eq!(correction["dissection"], ablation["dissection"]);
+    for file in [&layer["values"], &layer["maps"]] {
+        assert!(
+            place
+                .path(&format!("run/{}", file.as_str().unwrap()))
+                .is_file()
+        );
+    }
+
+    // The second time nothing is computed that is there; without the records everything ends in the same bytes, whatever the
+    // batch.
+    let before = place.files("run");
+    for stage in ANALYSES {
+        assert_eq!(place.json(&line(stage))["skipped"], true);
+        fs::remove_file(place.path(&format!("run/stages/{stage}.json"))).unwrap();
+        let other = format!("{} --batch 3 --workers 1", line(stage));
+        assert_eq!(place.json(&other)["skipped"], false);
+    }
+    assert_same("another batch", &place.files("run"), &before);
+}
+
+#[test]
+fn they_run_again_when_the_dissection_has_changed() {
+    let place = dissected();
+    for stage in ANALYSES {
+        place.json(&line(stage));
+    }
+    place.json(&format!("{} --layers MFF --bins 4", line("dissect")));
+    for stage in ANALYSES {
+        assert_eq!(place.json(&line(stage))["skipped"], false, "{stage}");
+        assert_eq!(place.json(&line(stage))["skipped"], true, "{stage}");
+    }
+    let options = [
+        ("ablate", "--random-orders 2"),
+        ("ablate", "--protocol nyu-full"),
+        ("correct", "--examples 1"),
+    ];
+    for (stage, option) in options {
+        let line = format!("{} {option}", line(stage));
+        assert_eq!(place.json(&line)["skipped"], false, "{line}");
+    }
+}
+
+#[test]
+fn without_json_the_result_is_said_in_words() {
+    let place = dissected();
+    for (stage, parts) in [
+        (
+            "ablate",
+            [
+                "run/ablate.json: 4 images",
+                "most selective first, filled with zero",
+            ],
+        ),
+        ("correct", ["run/correct.json: 4 images", "oracle analysis"]),
+    ] {
+        let said = place.mde(&line(stage));
+        assert_eq!(
+            (said.status, said.stderr.as_str()),
+            (Some(0), ""),
+            "{stage}"
+        );
+        for part in parts {
+            assert!(said.stdout.contains(part), "{stage}: {}", said.stdout);
+        }
+    }
+}
+
+#[test]
+fn without_a_dissection_they_say_how_to_make_one() {
+    let place = Place::with_run();
+    for stage in ANALYSES {
+        place.refuses(
+            &line(stage),
+            &[
+                "run/dissect.json does not exist",
+                "`mde dissect --run run --data rooms:rooms`",
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_dissection_of_other_weights_or_another_version_is_refused() {
+    let place = dissected();
+    let again = "run `mde dissect --run run --data rooms:rooms` first";
+    let whole = document(&place, "run/dissect.json");
+    let change = |change: &dyn Fn(&mut Value)| {
+        let mut changed = whole.clone();
+        change(&mut changed);
+        place.write("run/dissect.json", changed.to_string());
+    };
+    for stage in ANALYSES {
+        change(&|document| document["provenance"]["checkpoint"] = json!("00ff"));
+        place.refuses(
+            &line(stage),
+            &["run/dissect.json is about other weights", "00ff", again],
+        );
+        change(&|document| document["format"] = json!(7));
+        place.refuses(&line(stage), &["format 7", "format 1", again]);
+        change(&|document| document["layers"] = json!("MFF"));
+        place.refuses(&line(stage), &["run/dissect.json is not what", again]);
+        change(&|document| document["layers"][0]["units"] = json!(3));
+        place.refuses(&line(stage), &["MFF", "32 units", "dissect again"]);
+        place.write("run/dissect.json", "{");
+        place.refuses(&line(stage), &["run/dissect.json is not what", again]);
+    }
+}
+
+#[test]
+fn layers_that_were_not_dissected_or_do_not_exist_are_refused() {
+    let place = dissected();
+    for stage in ANALYSES {
+        place.refuses(
+            &format!("{} --layers D", line(stage)),
+            &["the layers MFF, not D", "--layers MFF,D` first"],
+        );
+        place.refuses(
+            &format!("{} --layers E", line(stage)),
+            &["no layer \"E\"", "Rconv1"],
+        );
+        place.refuses(
+            &format!("{} --layers MFF,MFF", line(stage)),
+            &["\"MFF\" is named twice"],
+        );
+    }
+    place.cut_short("run/dissect/MFF.safetensors");
+    place.refuses(
+        &line("ablate"),
+        &["run/dissect/MFF.safetensors", "dissect again"],
+    );
+    fs::remove_file(place.path("run/dissect/MFF.safetensors")).unwrap();
+    place.refuses(
+        &line("ablate"),
+        &["run/dissect/MFF.safetensors", "run `mde dissect"],
+    );
+}
+
+#[test]
+fn a_file_of_weights_needs_a_folder_with_its_dissection() {
+    let place = Place::with_meter();
+    let weights = "run/checkpoint/step-000000001/weights.safetensors";
+    let given =
+        |stage: &str| format!("{stage} --model meter-xxs --weights {weights} --data rooms:rooms");
+    for stage in ANALYSES {
+        place.refuses(
+            &given(stage),
+            &[
+                "starts from a dissection",
+                "mde dissect --model meter-xxs",
+                "--out DIR",
+            ],
+        );
+        place.refuses(
+            &format!("{} --out kept", given(stage)),
+            &["kept/dissect.json does not exist", "--out kept"],
+        );
+    }
+    let kept = |stage: &str| format!("{} --out kept", given(stage));
+    place.json_and_remarks(&format!("{} --layers ups_block_3", kept("dissect")));
+    for stage in ANALYSES {
+        let (document, _) = place.json_and_remarks(&kept(stage));
+        assert_eq!(document["layers"][0]["layer"], "ups_block_3");
+        assert!(place.path(&format!("kept/{stage}.json")).is_file());
+    }
+}
+
+#[test]
+fn at_least_one_random_order_is_needed() {
+    let place = dissected();
+    let line = format!("{} --random-orders 0", line("ablate"));
+    place.mde(&line).is_refusal(&line, 2, &["--random-orders"]);
+}
