@@ -13,7 +13,7 @@ use mde_metrics::{DepthBins, EvalProtocol, KeyErrors};
 use mde_models::{DepthNet, LayerInfo, Prefix, Probe};
 
 use crate::evaluate::{depth_ranges, predict};
-use crate::variants::{Scorer, VariantScores, check_layers};
+use crate::variants::{Scorer, Values, VariantScores, check_layers};
 use crate::{AnalysisError, depth_input};
 
 /// A layer to ablate.
@@ -45,7 +45,8 @@ pub struct Ablated {
     /// The numbers.
     pub ablation: Ablation,
     /// For each layer the file [`LayerAblation::values`] and its content: `abs_rel`, `rmse` and `delta_1` F64
-    /// [images, variants]; metadata `ids` and `variants`, a JSON list of `{"fill": …, "units": […]}`.
+    /// [images, variants]; `units` U8 [variants, units], 1 for those removed; `fill` U8 [variants], 0 for
+    /// [`Fill::Zero`] and 1 for [`Fill::Mean`]; metadata `ids`, a JSON list.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
@@ -269,11 +270,15 @@ fn finish(
         let file = format!("ablate/{}.safetensors", layer.dissection.layer);
         let summary = summary(layer, plan, scores, &options.bootstrap, file.clone());
         layers.push(summary.ok_or_else(|| scores.nothing(&options.protocol))?);
-        let removals = plan.removals.iter();
-        let variants: serde_json::Value = removals
-            .map(|removal| serde_json::json!({"fill": removal.fill, "units": removal.units}))
+        let removed = plan.removals.iter().map(|removal| &removal.units);
+        let fills: Vec<u8> = (plan.removals.iter())
+            .map(|removal| u8::from(removal.fill == Fill::Mean))
             .collect();
-        files.push((file, scores.to_safetensors(&variants, &[])?));
+        let more = vec![
+            Values::sets(layer.dissection.units, removed),
+            Values::bytes("fill", vec![fills.len()], fills),
+        ];
+        files.push((file, scores.to_safetensors(more)?));
     }
     let scores = ablations.first().map(|(_, _, scores)| scores);
     let pixels = scores.map_or(Vec::new(), VariantScores::pixels);
@@ -370,8 +375,11 @@ fn area(
     };
     let estimate = |value: fn(&KeyErrors) -> f64| -> Option<Estimate> {
         bootstrap.mean(&scores.per_image(|image| {
-            let at_random = random.iter().map(|other| under(other, image, value));
-            under(curve, image, value) - at_random.sum::<f64>() / random.len() as f64
+            let ordered = under(curve, image, value);
+            let above = random
+                .iter()
+                .map(|other| ordered - under(other, image, value));
+            above.sum::<f64>() / random.len() as f64
         }))
     };
     let by_seed = random.iter().map(|other| {

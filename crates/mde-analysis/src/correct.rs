@@ -16,7 +16,7 @@ use crate::correction_maps::CorrectionMaps;
 use crate::evaluate::predict;
 use crate::indicator::Distances;
 use crate::responses::{Responses, bins_at};
-use crate::variants::{Scorer, VariantScores, check_layers};
+use crate::variants::{Scorer, Values, VariantScores, check_layers};
 use crate::{AnalysisError, depth_input};
 
 /// How to correct.
@@ -39,12 +39,14 @@ pub struct CorrectOptions {
 pub struct CorrectedLayers {
     /// The numbers.
     pub correction: Correction,
-    /// For each layer two files and their content. [`LayerCorrection::values`]: `abs_rel`, `rmse` and `delta_1` F64
-    /// [images, variants], `distance` F64 [images, units] (NaN where not defined); metadata `ids`, and `variants`, a JSON
-    /// list of the units corrected. [`LayerCorrection::maps`]: for image i `i/rgb` U8 [H, W, 3], in metres F32 [H, W] `i/gt`
-    /// (0 where nothing was measured), `i/pred`, `i/corrected` (all units) and `i/gain`, the most by which correcting a
-    /// single unit brings a pixel nearer to the truth, `i/unit` I32 [H, W], that unit, -1 where none does; metadata
-    /// `ids`.
+    /// For each layer two files and their content, both with the metadata `ids`, a JSON list.
+    ///
+    /// [`LayerCorrection::values`]: `abs_rel`, `rmse` and `delta_1` F64 [images, variants]; `units` U8 [variants, units], 1 for
+    /// those corrected; `distance` F64 [images, units], NaN where not defined.
+    ///
+    /// [`LayerCorrection::maps`], for image i: `i/rgb` U8 [H, W, 3]; in metres F32 [H, W] `i/gt` (0 where nothing was
+    /// measured), `i/pred`, `i/corrected` (all units) and `i/gain`, the most by which correcting a single unit brings a
+    /// pixel nearer to the truth; `i/unit` I32 [H, W], that unit, -1 where none does.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
@@ -335,12 +337,11 @@ impl<'a> LayerState<'a> {
     }
 
     fn values(&self) -> Result<Vec<u8>, AnalysisError> {
-        let distance = self.distances.flat();
         let shape = vec![self.scores.ids.len(), self.layer.units];
-        self.scores.to_safetensors(
-            &serde_json::json!(self.plan.sets),
-            &[("distance", shape, distance)],
-        )
+        self.scores.to_safetensors(vec![
+            Values::sets(self.layer.units, self.plan.sets.iter()),
+            Values::floats("distance", shape, self.distances.flat()),
+        ])
     }
 }
 

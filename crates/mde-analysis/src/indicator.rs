@@ -20,9 +20,9 @@ impl Distances {
     }
 
     /// [images, units], NaN where not defined.
-    pub(crate) fn flat(&self) -> Vec<f64> {
+    pub(crate) fn flat(&self) -> impl Iterator<Item = f64> {
         let all = self.distances.iter().flatten();
-        all.map(|distance| distance.unwrap_or(f64::NAN)).collect()
+        all.map(|distance| distance.unwrap_or(f64::NAN))
     }
 
     /// Each unit's mean over the images.

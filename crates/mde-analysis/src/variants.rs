@@ -1,7 +1,5 @@
 //! Many variants of one forward pass, each scored against the ground truth.
 
-use std::collections::HashMap;
-
 use mde_datasets::ExampleBatch;
 use mde_metrics::results::LayerDissection;
 use mde_metrics::{
@@ -182,43 +180,74 @@ impl VariantScores {
         self.per_image.iter().map(|image| value(image)).collect()
     }
 
-    /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`; metadata `ids`, and
-    /// `variants`, both JSON lists.
-    pub(crate) fn to_safetensors(
-        &self,
-        variants: &serde_json::Value,
-        more: &[(&str, Vec<usize>, Vec<f64>)],
-    ) -> Result<Vec<u8>, AnalysisError> {
-        let shape = vec![self.ids.len(), self.pooled.len()];
-        let column = |value: fn(&KeyErrors) -> f64| -> Vec<u8> {
-            le_bytes(self.per_image.iter().flatten().map(value))
+    /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`; metadata `ids`, a JSON list.
+    ///
+    /// What the variants are goes into `more`, not into the metadata, whose entries safetensors writes in random order.
+    pub(crate) fn to_safetensors(&self, more: Vec<Values>) -> Result<Vec<u8>, AnalysisError> {
+        let column = |name, value: fn(&KeyErrors) -> f64| {
+            let shape = vec![self.ids.len(), self.pooled.len()];
+            Values::floats(name, shape, self.per_image.iter().flatten().map(value))
         };
-        let (abs_rel, rmse, delta_1) = (
-            column(|errors| errors.abs_rel),
-            column(|errors| errors.rmse),
-            column(|errors| errors.delta_1),
-        );
-        let more: Vec<_> = more
-            .iter()
-            .map(|(name, shape, values)| (*name, shape, le_bytes(values.iter().copied())))
-            .collect();
-        let mut views = vec![
-            (
-                "abs_rel",
-                TensorView::new(Dtype::F64, shape.clone(), &abs_rel)?,
-            ),
-            ("rmse", TensorView::new(Dtype::F64, shape.clone(), &rmse)?),
-            ("delta_1", TensorView::new(Dtype::F64, shape, &delta_1)?),
+        let mut tensors = vec![
+            column("abs_rel", |errors| errors.abs_rel),
+            column("rmse", |errors| errors.rmse),
+            column("delta_1", |errors| errors.delta_1),
         ];
-        for (name, shape, bytes) in &more {
-            views.push((name, TensorView::new(Dtype::F64, (*shape).clone(), bytes)?));
+        tensors.extend(more);
+        let mut views = Vec::with_capacity(tensors.len());
+        for tensor in &tensors {
+            let view = TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.bytes)?;
+            views.push((tensor.name, view));
         }
-        let mut metadata: HashMap<_, _> = ids_metadata(&self.ids);
-        metadata.insert("variants".to_owned(), variants.to_string());
-        Ok(safetensors::serialize(views, Some(metadata))?)
+        Ok(safetensors::serialize(
+            views,
+            Some(ids_metadata(&self.ids)),
+        )?)
     }
 }
 
-fn le_bytes(values: impl Iterator<Item = f64>) -> Vec<u8> {
-    values.flat_map(f64::to_le_bytes).collect()
+/// A tensor of a file of values.
+pub(crate) struct Values {
+    name: &'static str,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Values {
+    /// F64.
+    pub(crate) fn floats(
+        name: &'static str,
+        shape: Vec<usize>,
+        values: impl Iterator<Item = f64>,
+    ) -> Self {
+        Self {
+            name,
+            dtype: Dtype::F64,
+            shape,
+            bytes: values.flat_map(f64::to_le_bytes).collect(),
+        }
+    }
+
+    /// U8.
+    pub(crate) fn bytes(name: &'static str, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
+        Self {
+            name,
+            dtype: Dtype::U8,
+            shape,
+            bytes,
+        }
+    }
+
+    /// `units` U8 [sets, count], 1 for the units in a set.
+    pub(crate) fn sets<'a>(count: usize, sets: impl Iterator<Item = &'a Vec<usize>>) -> Self {
+        let rows: Vec<Vec<u8>> = sets
+            .map(|units| {
+                let mut row = vec![0; count];
+                units.iter().for_each(|&unit| row[unit] = 1);
+                row
+            })
+            .collect();
+        Self::bytes("units", vec![rows.len(), count], rows.concat())
+    }
 }

@@ -266,7 +266,7 @@ pub(crate) fn rooms() -> Vec<Image> {
         .collect()
 }
 
-/// A row-major matrix of a safetensors file, and what the metadata says.
+/// A row-major matrix of a safetensors file.
 pub(crate) fn matrix(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f64>) {
     let tensors = SafeTensors::deserialize(bytes).unwrap();
     let view = tensors.tensor(name).unwrap();
@@ -276,6 +276,17 @@ pub(crate) fn matrix(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f64>) {
         view.shape().to_vec(),
         eights.map(|bytes| f64::from_le_bytes(*bytes)).collect(),
     )
+}
+
+/// The sets of units that the rows of `units` hold.
+pub(crate) fn sets(bytes: &[u8]) -> Vec<Vec<usize>> {
+    let tensors = SafeTensors::deserialize(bytes).unwrap();
+    let view = tensors.tensor("units").unwrap();
+    let &[rows, units] = view.shape() else {
+        panic!()
+    };
+    let row = |row: usize| (0..units).filter(move |unit| view.data()[row * units + unit] == 1);
+    (0..rows).map(|at| row(at).collect()).collect()
 }
 
 /// An entry of a safetensors file's metadata, which is JSON.

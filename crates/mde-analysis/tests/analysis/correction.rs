@@ -144,8 +144,8 @@ fn files_hold_every_images_values_and_a_few_maps() {
     let values = &found.files[0].1;
     assert_eq!(metadata(values, "ids"), json!(["a", "b", "c"]));
     assert_eq!(
-        metadata(values, "variants"),
-        json!([[], [0, 1, 2], [0], [1], [2]])
+        sets(values),
+        [vec![], vec![0, 1, 2], vec![0], vec![1], vec![2]]
     );
     let (shape, abs_rel) = matrix(values, "abs_rel");
     assert_eq!(shape, [3, 5]);

@@ -238,9 +238,10 @@ fn every_layer_is_a_part_that_is_run_before_it_is_seen() {
 fn what_another_network_has_kept_is_an_error() {
     let mut prefix = Prefix::of("mvit0");
     let meter = built("meter-xxs", 1);
-    let input = input(images(1, 64, 96));
+    let input = input(images(1, 64, 128));
     let run = |model: &Built, prefix: &mut Prefix| {
-        let mut probe = prefix.probe(&mut NoProbe);
+        let mut nothing = NoProbe;
+        let mut probe = prefix.probe(&mut nothing);
         model.network.forward(&input, Mode::Eval, &mut probe)
     };
     run(&meter, &mut prefix).unwrap();
