@@ -127,7 +127,14 @@ fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::R
             layer.layer, layer.whole.abs_rel, layer.units
         );
         for area in &layer.areas {
-            words += &format!("\n  {}: {}", removal(area), estimate(&area.abs_rel));
+            let by_seed = &area.abs_rel_by_seed;
+            words += &format!(
+                "\n  {}: {}; against each random order {:.4} to {:.4}",
+                removal(area),
+                estimate(&area.abs_rel),
+                by_seed.iter().copied().fold(f64::INFINITY, f64::min),
+                by_seed.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            );
         }
     }
     if !ablation.skipped.is_empty() {

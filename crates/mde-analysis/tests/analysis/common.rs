@@ -285,8 +285,10 @@ pub(crate) fn sets(bytes: &[u8]) -> Vec<Vec<usize>> {
     let &[rows, units] = view.shape() else {
         panic!()
     };
-    let row = |row: usize| (0..units).filter(move |unit| view.data()[row * units + unit] == 1);
-    (0..rows).map(|at| row(at).collect()).collect()
+    assert_eq!(view.data().len(), rows * units);
+    let rows = view.data().chunks(units);
+    rows.map(|row| (0..units).filter(|&unit| row[unit] == 1).collect())
+        .collect()
 }
 
 /// An entry of a safetensors file's metadata, which is JSON.

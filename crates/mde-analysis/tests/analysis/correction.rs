@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::common::{
     Adds, Image, Map, assert_near, batches, dissected, halves, matrix, metadata, picture,
-    provenance, rooms, three_units,
+    provenance, rooms, sets, three_units,
 };
 
 fn two_bins() -> DepthBins {
