@@ -45,7 +45,7 @@ pub struct Ablated {
     /// The numbers.
     pub ablation: Ablation,
     /// For each layer the file [`LayerAblation::values`] and its content: `abs_rel`, `rmse` and `delta_1` F64
-    /// [images, variants]; `units` U8 [variants, units], 1 for those removed; `fill` U8 [variants], 0 for
+    /// [images, variants]; `units` U8 [variants, units], 1 for those removed; `fill` U8 `[variants]`, 0 for
     /// [`Fill::Zero`] and 1 for [`Fill::Mean`]; metadata `ids`, a JSON list.
     pub files: Vec<(String, Vec<u8>)>,
 }

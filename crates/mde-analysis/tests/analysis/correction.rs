@@ -241,7 +241,7 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
         .remove(0)
         .0;
     assert_eq!(layer.mean_response, [[Some(1.0), None]]);
-    let found = run(&network, &images, 2, &[layer.clone()])
+    let found = run(&network, &images, 2, std::slice::from_ref(&layer))
         .unwrap()
         .correction;
     assert_eq!(
@@ -255,7 +255,7 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
     let json = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Correction>(&json).unwrap(), found);
     // A network without error has none to explain.
-    let found = run(&network, &images[1..2], 1, &[layer.clone()])
+    let found = run(&network, &images[1..2], 1, std::slice::from_ref(&layer))
         .unwrap()
         .correction;
     assert_eq!(found.layers[0].all.explained, None);
