@@ -32,15 +32,25 @@ pub(crate) fn check(
     bias: &Tensor,
 ) -> Result<(usize, usize, usize, usize)> {
     let dims = crate::map_dims(operation, x)?;
-    if weight.dims() != [dims.1] || bias.dims() != [dims.1] {
+    check_channels(operation, dims.1, weight, bias)?;
+    Ok(dims)
+}
+
+/// Fails unless `weight` and `bias` have a value for each of the channels.
+pub(crate) fn check_channels(
+    operation: &str,
+    channels: usize,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<()> {
+    if weight.dims() != [channels] || bias.dims() != [channels] {
         candle_core::bail!(
-            "{operation}: weight {:?} and bias {:?} for {:?}: expected a value per channel",
+            "{operation}: weight {:?} and bias {:?} for {channels} channels: expected a value per channel",
             weight.dims(),
             bias.dims(),
-            x.dims()
         );
     }
-    Ok(dims)
+    Ok(())
 }
 
 struct ChannelAffine {

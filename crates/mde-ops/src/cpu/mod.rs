@@ -3,8 +3,10 @@
 mod gemm;
 pub(crate) mod im2col;
 pub(crate) mod lerp;
+mod panel;
 
 pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
+pub(crate) use panel::{Finish, PANEL, Rows, multiply};
 
 use std::cell::Cell;
 
