@@ -14,9 +14,12 @@ use rayon::prelude::*;
 
 use crate::cpu::lerp::{Lerp, add_blend, add_scaled};
 use crate::cpu::{
-    self, Kernel, Matrix, MatrixMut, Threads, for_each_tile, gemm, transpose, vectorised,
-    with_scratch,
+    self, Finish, Kernel, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
+    transpose, vectorised, with_scratch,
 };
+
+/// Values of a cache line: how many are moved at a time where the order of values changes.
+const BLOCK: usize = 16;
 
 /// `conv2d(resize_bilinear(x, height, width), weight)` with stride 1 and the padding that keeps the size,
 /// computed at the resolution of `x`.
@@ -46,8 +49,6 @@ pub(crate) struct ConvAfterResize {
     kernel: usize,
     size: (usize, usize),
     target: (usize, usize),
-    /// Whether images may share a product: in training only, as in [`crate::conv2d`].
-    together: bool,
 }
 
 impl ConvAfterResize {
@@ -69,7 +70,6 @@ impl ConvAfterResize {
             kernel: k,
             size: (h, w),
             target,
-            together: x.track_op() || weight.track_op(),
         })
     }
 
@@ -93,24 +93,24 @@ impl ConvAfterResize {
     /// Images of one round: several, where their maps are small, so that each product is worth its packing.
     fn images_per_round(&self) -> usize {
         const FLOATS: usize = 4 * 1024 * 1024;
-        if !self.together {
-            return 1;
-        }
         (FLOATS / (self.tap_values() * self.pixels())).clamp(1, self.batch)
     }
 
     /// The weight as a matrix `[kx, ky, out] x [channels]`, from `[out, channels, ky, kx]`.
     fn taps_first(&self, weight: &[f32]) -> Vec<f32> {
         let mut rows = vec![0.0; weight.len()];
-        rows.par_chunks_exact_mut(self.channels)
-            .enumerate()
-            .for_each(|(row, values)| {
-                let (tap, out) = self.tap_and_out(row);
-                let filter = &weight[out * self.channels * self.taps()..];
-                for (value, taps) in values.iter_mut().zip(filter.chunks_exact(self.taps())) {
-                    *value = taps[tap];
+        let run = self.channels;
+        for_each_tile(&mut rows, self.out * run, self.taps(), run, |_, range, mut rows| {
+            let filter = &weight[range.start * self.taps()..range.end * self.taps()];
+            for (block, filter) in filter.chunks(BLOCK * self.taps()).enumerate() {
+                for tap in 0..self.taps() {
+                    let row = &mut rows.row_mut(self.transposed_tap(tap))[block * BLOCK..];
+                    for (value, taps) in row.iter_mut().zip(filter.chunks_exact(self.taps())) {
+                        *value = taps[tap];
+                    }
                 }
-            });
+            }
+        });
         rows
     }
 
@@ -121,21 +121,45 @@ impl ConvAfterResize {
             .par_chunks_exact_mut(self.channels * self.taps())
             .enumerate()
             .for_each(|(out, filter)| {
-                for row in (out..self.tap_values()).step_by(self.out) {
-                    let (tap, _) = self.tap_and_out(row);
-                    let values = &rows[row * self.channels..][..self.channels];
-                    for (taps, value) in filter.chunks_exact_mut(self.taps()).zip(values) {
-                        taps[tap] = *value;
+                for (block, filter) in filter.chunks_mut(BLOCK * self.taps()).enumerate() {
+                    for tap in 0..self.taps() {
+                        let row = (self.transposed_tap(tap) * self.out + out) * self.channels;
+                        let values = &rows[row + block * BLOCK..];
+                        for (taps, value) in filter.chunks_exact_mut(self.taps()).zip(values) {
+                            taps[tap] = *value;
+                        }
                     }
                 }
             });
         weight
     }
 
-    /// Of a row `[kx, ky, out]`: the tap as the weight counts it (`[ky, kx]`), and the output channel.
-    fn tap_and_out(&self, row: usize) -> (usize, usize) {
-        let (kx, ky) = (row / self.out / self.kernel, row / self.out % self.kernel);
-        (ky * self.kernel + kx, row % self.out)
+    /// The weight in panels of [`PANEL`] values of `[kx, ky, out]`: `[panels, channels, PANEL]`.
+    fn tap_panels(&self, weight: &[f32], panels: &mut [f32]) {
+        let count = self.tap_values().div_ceil(PANEL);
+        let (plane, run) = (self.channels * PANEL, BLOCK * PANEL);
+        let panels = &mut panels[..count * plane];
+        for_each_tile(panels, plane, count, run, |_, range, mut panels| {
+            let channels = range.start / PANEL..range.end / PANEL;
+            for out in 0..self.out {
+                let filter = out * self.channels * self.taps();
+                let filter = &weight[filter + channels.start * self.taps()..]
+                    [..channels.len() * self.taps()];
+                for tap in 0..self.taps() {
+                    let value = self.transposed_tap(tap) * self.out + out;
+                    let panel = &mut panels.row_mut(value / PANEL)[value % PANEL..];
+                    let taps = filter[tap..].iter().step_by(self.taps());
+                    for (value, tap) in panel.iter_mut().step_by(PANEL).zip(taps) {
+                        *value = *tap;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Of a tap as the weight counts it, `[ky, kx]`, its place in `[kx, ky]`, and the reverse.
+    fn transposed_tap(&self, tap: usize) -> usize {
+        tap % self.kernel * self.kernel + tap / self.kernel
     }
 
     /// Both axes' interpolation, rows first.
@@ -147,7 +171,6 @@ impl ConvAfterResize {
     }
 
     fn forward(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let weight = self.taps_first(weight);
         let (rows, columns) = self.axes();
         let (height, width) = self.target;
         let low_row = self.size.1 * self.tap_values();
@@ -155,17 +178,24 @@ impl ConvAfterResize {
         let images = self.images_per_round();
         let mut out = vec![0.0; self.batch * self.out * height * width];
         let rounds = x.chunks(images * self.channels * self.pixels());
+        let panel = self.channels * PANEL;
+        let mut panels = vec![0.0; self.tap_values().div_ceil(PANEL) * panel];
+        self.tap_panels(weight, &mut panels);
         for (x, out) in rounds.zip(out.chunks_mut(images * self.out * height * width)) {
             let x = pixels_first(x, self.channels, self.pixels());
             let pixels = x.len() / self.channels;
             let low_rows = pixels / self.size.1;
             with_scratch([low_rows * low_row, low_rows * wide_row], |[low, wide]| {
-                gemm(
-                    MatrixMut::new(low, pixels, self.tap_values()),
-                    Matrix::new(&x, pixels, self.channels),
-                    Matrix::new(&weight, self.tap_values(), self.channels).t(),
-                    false,
-                    Threads::All,
+                let pixel_rows = Rows::new(&x, pixels, self.channels);
+                for_each_tile(
+                    low,
+                    self.tap_values(),
+                    pixels,
+                    PANEL,
+                    |_, range, mut tile| {
+                        let panel = &panels[range.start / PANEL * panel..][..panel];
+                        multiply(pixel_rows, panel, range.len(), &mut tile, 0, Finish::default());
+                    },
                 );
                 wide.par_chunks_exact_mut(wide_row)
                     .zip(low.par_chunks_exact(low_row))
@@ -196,10 +226,14 @@ impl ConvAfterResize {
                                 y,
                                 out: &mut *row,
                             });
-                            for channel in 0..self.out {
-                                let values = row[channel..].iter().step_by(self.out);
-                                for (out, value) in tile.row_mut(channel).iter_mut().zip(values) {
-                                    *out = *value;
+                            for first in (0..width).step_by(BLOCK) {
+                                let row = &row[first * self.out..];
+                                for channel in 0..self.out {
+                                    let out = tile.row_mut(channel)[first..].iter_mut();
+                                    let values = row[channel..].iter().step_by(self.out);
+                                    for (out, value) in out.zip(values).take(BLOCK) {
+                                        *out = *value;
+                                    }
                                 }
                             }
                         });
