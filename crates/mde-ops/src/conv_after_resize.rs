@@ -96,6 +96,13 @@ impl ConvAfterResize {
         (FLOATS / (self.tap_values() * self.pixels())).clamp(1, self.batch)
     }
 
+    /// Filters of one round over so many pixels: what is in between should stay in the cache that all cores share.
+    fn outs_per_round(&self, pixels: usize) -> usize {
+        const FLOATS: usize = 3 * 1024 * 1024;
+        let one = self.taps() * pixels.max(self.channels);
+        (FLOATS / one / BLOCK * BLOCK).clamp(BLOCK, self.out.max(BLOCK))
+    }
+
     /// The weight as a matrix `[kx, ky, out] x [channels]`, from `[out, channels, ky, kx]`.
     fn taps_first(&self, weight: &[f32]) -> Vec<f32> {
         let mut rows = vec![0.0; weight.len()];
@@ -136,24 +143,32 @@ impl ConvAfterResize {
 
     /// The weight in panels of [`PANEL`] values of `[kx, ky, out]`: `[panels, channels, PANEL]`.
     fn tap_panels(&self, weight: &[f32], panels: &mut [f32]) {
-        let count = self.tap_values().div_ceil(PANEL);
+        let taps = self.taps();
         let (plane, run) = (self.channels * PANEL, BLOCK * PANEL);
-        let panels = &mut panels[..count * plane];
+        let count = panels.len() / plane;
         for_each_tile(panels, plane, count, run, |_, range, mut panels| {
             let channels = range.start / PANEL..range.end / PANEL;
-            for out in 0..self.out {
-                let filter = out * self.channels * self.taps();
-                let filter = &weight[filter + channels.start * self.taps()..]
-                    [..channels.len() * self.taps()];
-                for tap in 0..self.taps() {
-                    let value = self.transposed_tap(tap) * self.out + out;
-                    let panel = &mut panels.row_mut(value / PANEL)[value % PANEL..];
-                    let taps = filter[tap..].iter().step_by(self.taps());
-                    for (value, tap) in panel.iter_mut().step_by(PANEL).zip(taps) {
-                        *value = *tap;
+            // The taps of a block of filters, gathered: where they come from, lines would drive each other out of the cache.
+            let size = channels.len() * taps;
+            with_scratch([BLOCK * size], |[gathered]| {
+                for first in (0..self.out).step_by(BLOCK) {
+                    let outs = first..self.out.min(first + BLOCK);
+                    for (out, gathered) in outs.clone().zip(gathered.chunks_exact_mut(size)) {
+                        let start = (out * self.channels + channels.start) * taps;
+                        gathered.copy_from_slice(&weight[start..start + size]);
+                    }
+                    for tap in 0..taps {
+                        let first = self.transposed_tap(tap) * self.out + outs.start;
+                        for (column, value) in (first..first + outs.len()).enumerate() {
+                            let panel = &mut panels.row_mut(value / PANEL)[value % PANEL..];
+                            let taps = gathered[column * size + tap..].iter().step_by(taps);
+                            for (value, tap) in panel.iter_mut().step_by(PANEL).zip(taps) {
+                                *value = *tap;
+                            }
+                        }
                     }
                 }
-            }
+            });
         });
     }
 
@@ -171,59 +186,87 @@ impl ConvAfterResize {
     }
 
     fn forward(&self, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        let (rows, columns) = self.axes();
+        let axes = self.axes();
+        let target = self.target.0 * self.target.1;
+        let images = self.images_per_round();
+        let outs = self.outs_per_round(images * self.pixels());
+        let mut out = vec![0.0; self.batch * self.out * target];
+        let rounds = x.chunks(images * self.channels * self.pixels());
+        for (x, out) in rounds.zip(out.chunks_mut(images * self.out * target)) {
+            let x = pixels_first(x, self.channels, self.pixels());
+            for first in (0..self.out).step_by(outs) {
+                let part = Self {
+                    out: outs.min(self.out - first),
+                    ..*self
+                };
+                let filter = self.channels * self.taps();
+                let weight = &weight[first * filter..(first + part.out) * filter];
+                let planes = out
+                    .chunks_exact_mut(self.out * target)
+                    .map(|image| &mut image[first * target..(first + part.out) * target]);
+                part.forward_round(&axes, &x, weight, planes);
+            }
+        }
+        out
+    }
+
+    /// Some filters over some images, `x` `[images, pixels, channels]`; `planes` are the filters' of every image.
+    fn forward_round<'a>(
+        &self,
+        (rows, columns): &(Lerp, Lerp),
+        x: &[f32],
+        weight: &[f32],
+        planes: impl Iterator<Item = &'a mut [f32]>,
+    ) {
         let (height, width) = self.target;
+        let pixels = x.len() / self.channels;
         let low_row = self.size.1 * self.tap_values();
         let wide_row = width * self.kernel * self.out;
-        let images = self.images_per_round();
-        let mut out = vec![0.0; self.batch * self.out * height * width];
-        let rounds = x.chunks(images * self.channels * self.pixels());
+        let low_rows = pixels / self.size.1;
         let panel = self.channels * PANEL;
-        let mut panels = vec![0.0; self.tap_values().div_ceil(PANEL) * panel];
-        self.tap_panels(weight, &mut panels);
-        for (x, out) in rounds.zip(out.chunks_mut(images * self.out * height * width)) {
-            let x = pixels_first(x, self.channels, self.pixels());
-            let pixels = x.len() / self.channels;
-            let low_rows = pixels / self.size.1;
-            with_scratch([low_rows * low_row, low_rows * wide_row], |[low, wide]| {
-                let pixel_rows = Rows::new(&x, pixels, self.channels);
-                for_each_tile(
-                    low,
-                    self.tap_values(),
-                    pixels,
-                    PANEL,
-                    |_, range, mut tile| {
-                        let panel = &panels[range.start / PANEL * panel..][..panel];
-                        multiply(pixel_rows, panel, range.len(), &mut tile, 0, Finish::default());
-                    },
-                );
-                wide.par_chunks_exact_mut(wide_row)
-                    .zip(low.par_chunks_exact(low_row))
-                    .for_each(|(wide, low)| {
-                        let columns = &columns;
-                        vectorised(Widen {
-                            op: self,
-                            columns,
-                            low,
-                            wide,
-                        });
+        let sizes = [
+            self.tap_values().div_ceil(PANEL) * panel,
+            low_rows * low_row,
+            low_rows * wide_row,
+        ];
+        with_scratch(sizes, |[panels, low, wide]| {
+            self.tap_panels(weight, panels);
+            let pixel_rows = Rows::new(x, pixels, self.channels);
+            for_each_tile(
+                low,
+                self.tap_values(),
+                pixels,
+                PANEL,
+                |_, range, mut tile| {
+                    let panel = &panels[range.start / PANEL * panel..][..panel];
+                    let finish = Finish::default();
+                    multiply(pixel_rows, panel, range.len(), &mut tile, 0, finish);
+                },
+            );
+            wide.par_chunks_exact_mut(wide_row)
+                .zip(low.par_chunks_exact(low_row))
+                .for_each(|(wide, low)| {
+                    vectorised(Widen {
+                        op: self,
+                        columns,
+                        low,
+                        wide,
                     });
-                let wide = &*wide;
+                });
+            let images = wide.chunks_exact(self.size.0 * wide_row);
+            for (wide, planes) in images.zip(planes) {
                 for_each_tile(
-                    out,
+                    planes,
                     height * width,
                     self.out,
                     width,
-                    |image, range, mut tile| {
-                        let wide =
-                            &wide[image * self.size.0 * wide_row..][..self.size.0 * wide_row];
+                    |_, range, mut tile| {
                         with_scratch([width * self.out], |[row]| {
-                            let (rows, y) = (&rows, range.start / width);
                             vectorised(Heighten {
                                 op: self,
                                 rows,
                                 wide,
-                                y,
+                                y: range.start / width,
                                 out: &mut *row,
                             });
                             for first in (0..width).step_by(BLOCK) {
@@ -239,9 +282,8 @@ impl ConvAfterResize {
                         });
                     },
                 );
-            });
-        }
-        out
+            }
+        });
     }
 
     /// The gradients in `x` and in the weight.
