@@ -11,6 +11,7 @@ mod winograd;
 
 use crate::cpu;
 use crate::cpu::im2col::Geometry;
+use crate::trace::{self, Work};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use winograd::Tiles;
@@ -57,6 +58,7 @@ impl ConvConfig {
 /// groups are 0.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
     let dims = Dims::new(x, weight, config)?;
+    let _span = trace::forward("conv2d", || dims.work(x, weight));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?
             .apply_op2(&weight.contiguous()?, Conv2d { dims })
@@ -121,6 +123,25 @@ impl Dims {
                 out_width,
             },
         })
+    }
+
+    /// The convolution as a profiler is told of it.
+    fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
+        let Geometry {
+            out_height,
+            out_width,
+            stride,
+            padding,
+            dilation,
+            ..
+        } = self.geometry;
+        let config = ConvConfig {
+            stride,
+            padding,
+            dilation,
+            groups: self.groups,
+        };
+        Work::convolution(x, weight, (out_height, out_width), config)
     }
 
     /// Length of the sum behind one output value.
@@ -245,6 +266,9 @@ impl CustomOp2 for Conv2d {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("conv2d", || {
+            self.dims.work(x, weight).times(1 + u64::from(x.track_op()))
+        });
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             // An image from outside needs no gradient, and its convolution is among the largest.
             let grad_x = if x.track_op() {
