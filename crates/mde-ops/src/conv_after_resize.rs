@@ -460,7 +460,9 @@ impl CustomOp2 for ConvAfterResize {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("conv_after_resize", || self.work(x, weight).times(2));
+        let _span = trace::backward("conv_after_resize", || {
+            self.work(x, weight).both_gradients()
+        });
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             let (grad_x, grad_weight) = self.backward(x_values, weight_values, grad);
             Ok((

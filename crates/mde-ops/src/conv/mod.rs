@@ -266,9 +266,7 @@ impl CustomOp2 for Conv2d {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("conv2d", || {
-            self.dims.work(x, weight).times(1 + u64::from(x.track_op()))
-        });
+        let _span = trace::backward("conv2d", || self.dims.work(x, weight).gradients(x));
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             // An image from outside needs no gradient, and its convolution is among the largest.
             let grad_x = if x.track_op() {

@@ -14,13 +14,17 @@ struct Span {
     op: String,
     pass: String,
     shape: String,
+    bytes: u64,
     flops: u64,
 }
 
 impl Visit for Span {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        assert_eq!(field.name(), "flops");
-        self.flops = value;
+        match field.name() {
+            "bytes" => self.bytes = value,
+            "flops" => self.flops = value,
+            other => panic!("{other}"),
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -62,11 +66,13 @@ fn var(shape: &[usize], dtype: DType) -> Var {
     Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap()
 }
 
-fn span(op: &str, pass: &str, shape: &str, flops: u64) -> Span {
+/// With the result's values, of four bytes each.
+fn span(op: &str, pass: &str, shape: &str, values: u64, flops: u64) -> Span {
     Span {
         op: op.into(),
         pass: pass.into(),
         shape: shape.into(),
+        bytes: 4 * values,
         flops,
     }
 }
@@ -89,25 +95,27 @@ fn a_convolution_tells_its_shape_and_its_work() {
         2 * 2 * 6 * 4 * 5 * 2 * 3,
     );
     let conv = || mde_ops::conv2d(&x, &weight, config);
+    let (image, kernel, maps) = (2 * 4 * 9 * 7, 6 * 2 * 3, 2 * 6 * 4 * 5);
     let expected = [
-        span("conv2d", "forward", shape, flops),
-        span("conv2d", "backward", shape, 2 * flops),
+        span("conv2d", "forward", shape, maps, flops),
+        span("conv2d", "backward", shape, image + kernel, 2 * flops),
     ];
     assert_eq!(spans(conv), expected);
     // An image from outside needs no gradient.
-    let image = || mde_ops::conv2d(&x.as_detached_tensor(), &weight, config);
+    let outside = || mde_ops::conv2d(&x.as_detached_tensor(), &weight, config);
     let expected = [
-        span("conv2d", "forward", shape, flops),
-        span("conv2d", "backward", shape, flops),
+        span("conv2d", "forward", shape, maps, flops),
+        span("conv2d", "backward", shape, kernel, flops),
     ];
-    assert_eq!(spans(image), expected);
+    assert_eq!(spans(outside), expected);
     // The path of other devices and types: its gradient is candle's.
     let (x, weight) = (
         var(&[2, 4, 9, 7], DType::F64),
         var(&[6, 2, 3, 1], DType::F64),
     );
     let plain = || mde_ops::conv2d(&x, &weight, config);
-    assert_eq!(spans(plain), [span("conv2d", "forward", shape, flops)]);
+    let double = span("conv2d", "forward", shape, 2 * maps, flops);
+    assert_eq!(spans(plain), [double]);
 }
 
 #[test]
@@ -119,8 +127,14 @@ fn an_identity_is_told_as_what_it_stands_for() {
     assert_eq!(
         spans(|| mde_ops::conv_after_resize(&x, &weight, 11, 13)),
         [
-            span("conv_after_resize", "forward", shape, flops),
-            span("conv_after_resize", "backward", shape, 2 * flops),
+            span("conv_after_resize", "forward", shape, 2 * 11 * 13, flops),
+            span(
+                "conv_after_resize",
+                "backward",
+                shape,
+                3 * 5 * 7 + 2 * 3 * 9,
+                2 * flops
+            ),
         ]
     );
     let first = |f: &dyn Fn() -> Result<Tensor>| spans(f)[0].clone();
@@ -130,6 +144,7 @@ fn an_identity_is_told_as_what_it_stands_for() {
             "conv_after_nearest2x",
             "forward",
             "1x3x5x7 -> 2x10x14, 3x3",
+            2 * 10 * 14,
             2 * 2 * 10 * 14 * 3 * 9
         )
     );
@@ -141,6 +156,7 @@ fn an_identity_is_told_as_what_it_stands_for() {
             "conv_transpose2x",
             "forward",
             "1x3x5x7 -> 2x10x14, 3x3",
+            2 * 10 * 14,
             2 * 3 * 5 * 7 * 2 * 9
         )
     );
@@ -151,6 +167,7 @@ fn an_identity_is_told_as_what_it_stands_for() {
             "bin_pool",
             "forward",
             "1x3x5x7 -> 4 bins",
+            3 * 4,
             2 * 3 * 35 * 4
         )]
     );
@@ -167,35 +184,35 @@ fn operations_without_products_tell_their_shapes() {
         ceil_mode: false,
     };
     type Operation<'a> = &'a dyn Fn() -> Result<Tensor>;
-    let operations: [(&str, &str, Operation<'_>); 9] = [
-        ("relu", "2x4x5x7", &|| mde_ops::relu(&x)),
-        ("elu", "2x4x5x7", &|| mde_ops::elu(&x)),
-        ("add_relu", "2x4x5x7", &|| mde_ops::add_relu(&x, &x)),
-        ("softmax", "2x4x5x7", &|| mde_ops::softmax(&x)),
-        ("channel_affine", "2x4x5x7", &|| {
+    let operations: [(&str, &str, u64, Operation<'_>); 10] = [
+        ("relu", "2x4x5x7", 280, &|| mde_ops::relu(&x)),
+        ("elu", "2x4x5x7", 280, &|| mde_ops::elu(&x)),
+        ("add_relu", "2x4x5x7", 280, &|| mde_ops::add_relu(&x, &x)),
+        ("softmax", "2x4x5x7", 280, &|| mde_ops::softmax(&x)),
+        ("channel_affine", "2x4x5x7", 280, &|| {
             mde_ops::channel_affine(&x, &weight, &bias, true)
         }),
-        ("batch_norm_train", "2x4x5x7", &|| {
+        ("batch_norm_train", "2x4x5x7", 280, &|| {
             Ok(mde_ops::batch_norm_train(&x, &weight, &bias, 1e-5, false)?.0)
         }),
-        ("max_pool2d", "2x4x5x7 -> 3x4", &|| {
+        ("max_pool2d", "2x4x5x7 -> 3x4", 96, &|| {
             mde_ops::max_pool2d(&x, pool)
         }),
-        ("avg_pool2x2", "2x4x5x7 -> 2x3", &|| {
+        ("avg_pool2x2", "2x4x5x7 -> 2x3", 48, &|| {
             mde_ops::avg_pool2x2(&x)
         }),
-        ("pixel_shuffle", "2x4x5x7", &|| {
+        ("pixel_shuffle", "2x4x5x7", 280, &|| {
             mde_ops::pixel_shuffle(&x, 2)
         }),
+        ("resize_bilinear", "2x4x5x7 -> 3x9", 216, &|| {
+            mde_ops::resize_bilinear(&x, 3, 9)
+        }),
     ];
-    for (op, shape, operation) in operations {
-        let expected = ["forward", "backward"].map(|pass| span(op, pass, shape, 0));
+    for (op, shape, values, operation) in operations {
+        let expected = [("forward", values), ("backward", 280)]
+            .map(|(pass, values)| span(op, pass, shape, values, 0));
         assert_eq!(spans(operation), expected);
     }
-    let resized = spans(|| mde_ops::resize_bilinear(&x, 3, 9));
-    let expected =
-        ["forward", "backward"].map(|pass| span("resize_bilinear", pass, "2x4x5x7 -> 3x9", 0));
-    assert_eq!(resized, expected);
     // Of an operation made of another, both are told.
     let (mean, var) = (weight.as_detached_tensor(), bias.sqr().unwrap());
     let norm = spans(|| mde_ops::batch_norm_eval(&x, &weight, &bias, &mean, &var, 1e-5, true));
