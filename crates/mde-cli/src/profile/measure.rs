@@ -109,7 +109,7 @@ pub(super) fn time_layers(
 /// The best rate of plain matrix products of f32 in flops a second: 1024x1024 by 1024x1024 on every thread at a time, or
 /// one of 4096 on a GPU.
 pub(super) fn product_rate(device: &Device) -> anyhow::Result<f64> {
-    const RUNS: usize = 5;
+    const RUNS: usize = 15;
     let (side, threads) = if device.is_cpu() {
         (1024, rayon::current_num_threads())
     } else {
