@@ -3,6 +3,9 @@
 
 #![allow(clippy::print_stdout)]
 
+#[path = "../../crates/mde-cli/src/memory.rs"]
+mod memory;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -107,19 +110,9 @@ fn measure(cli: &Cli, name: &str) -> anyhow::Result<()> {
     }
     println!(
         "{}",
-        json!({ "job": name, "runs": runs, "peak_bytes": peak_bytes() })
+        json!({ "job": name, "runs": runs, "peak_bytes": memory::peak() })
     );
     Ok(())
-}
-
-/// The most memory that the process has had in use, where the system tells.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 fn random(shape: &[usize]) -> anyhow::Result<Tensor> {

@@ -29,6 +29,12 @@ fn training_refuses_settings_before_it_makes_the_folder() {
             "--alpha 0.1 --layers D,E",
             &["no layer \"E\"", "D, MFF, Rconv0, Rconv1"],
         ),
+        // A plain run has no use for layers, but a slip in them would wait for the assigned one.
+        (
+            "--layers D,E",
+            &["no layer \"E\"", "D, MFF, Rconv0, Rconv1"],
+        ),
+        ("--layers D,D", &["layers is D", "twice"]),
         ("--alpha 0.1 --layers D,D", &["layers is D", "twice"]),
         (
             "--model mff-huge",

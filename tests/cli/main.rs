@@ -3,6 +3,7 @@
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
+//! - `profile`: where a network's time goes
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `real_data`: trained weights on real images, where they are at hand
@@ -29,6 +30,7 @@ mod interrupted;
 mod main_job;
 mod models;
 mod place;
+mod profile;
 mod real_data;
 mod streets;
 mod usage;

@@ -223,9 +223,16 @@ impl Side {
         self.runs.sort_by(f64::total_cmp);
         if let [fastest, .., slowest] | [fastest @ slowest] = self.runs[..] {
             (self.fastest, self.slowest) = (fastest, slowest);
-            self.seconds = self.runs[self.runs.len() / 2];
+            self.seconds = median(&self.runs);
         }
     }
+}
+
+/// Of sorted numbers; of an even count the mean of the middle two.
+fn median(sorted: &[f64]) -> f64 {
+    let upper = sorted.len() / 2;
+    let lower = sorted.len().saturating_sub(1) / 2;
+    (sorted[lower] + sorted[upper]) / 2.0
 }
 
 impl Machine {
@@ -296,4 +303,22 @@ fn seconds(seconds: f64) -> String {
 
 fn megabytes(bytes: Option<u64>) -> String {
     bytes.map_or("?".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_count_lies_between_the_middle_two() {
+        assert_eq!(median(&[3.0]), 3.0);
+        assert_eq!(median(&[1.0, 2.0]), 1.5);
+        assert_eq!(median(&[1.0, 2.0, 10.0]), 2.0);
+        let mut side = Side {
+            runs: vec![9.0, 1.0, 4.0, 2.0],
+            ..Side::default()
+        };
+        side.finish();
+        assert_eq!((side.fastest, side.seconds, side.slowest), (1.0, 3.0, 9.0));
+    }
 }

@@ -10,6 +10,7 @@ mod evaluate;
 mod memory;
 mod models;
 mod output;
+mod profile;
 mod progress;
 mod render;
 mod report;
@@ -56,6 +57,8 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure how selectively each hidden unit answers to depth.
     Dissect(dissect::DissectArgs),
+    /// Time a network operation by operation and layer by layer.
+    Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
     Report(report::ReportArgs),
 }
@@ -112,6 +115,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Models(args) => models::run(args)?,
         Command::Evaluate(args) => evaluate::run(args, &device)?,
         Command::Dissect(args) => dissect::run(args, &device)?,
+        Command::Profile(args) => profile::run(args, &device)?,
         Command::Report(args) => report::run(args)?,
     };
     output.print(cli.json)

@@ -6,6 +6,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
+use crate::memory;
+
 /// The result of a command.
 pub(crate) struct Output {
     words: String,
@@ -34,6 +36,13 @@ impl Output {
             result => result.context("cannot write to stdout"),
         }
     }
+}
+
+/// The most memory in use so far, to be put behind a result; empty where the system does not tell.
+pub(crate) fn peak_in_words() -> String {
+    memory::peak().map_or(String::new(), |bytes| {
+        format!(" (memory: at most {:.2} GB)", bytes as f64 / 1e9)
+    })
 }
 
 /// A path for a document: JSON is Unicode, paths need not be.

@@ -5,12 +5,14 @@ use rayon::prelude::*;
 
 use crate::cpu;
 use crate::exp::exp_m1;
+use crate::trace::{self, Work};
 
 /// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
 ///
 /// # Errors
 /// If the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
+    let _span = trace::forward("relu", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Relu)
     } else {
@@ -23,6 +25,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the device fails.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
+    let _span = trace::forward("elu", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Elu)
     } else {
@@ -34,6 +37,15 @@ pub fn elu(x: &Tensor) -> Result<Tensor> {
 enum Activation {
     Relu,
     Elu,
+}
+
+impl Activation {
+    fn op(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Elu => "elu",
+        }
+    }
 }
 
 impl CustomOp1 for Activation {
@@ -56,6 +68,7 @@ impl CustomOp1 for Activation {
 
     /// The slope follows from the value: ELU's is exp(x) = value + 1 where x is not positive.
     fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward(self.op(), || Work::on(x));
         let grad_x = cpu::with_values([out, grad], |operands| {
             let grad_x = match self {
                 Activation::Relu => map(operands, |[out, grad]| if out > 0.0 { grad } else { 0.0 }),

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
 ///
@@ -13,6 +14,7 @@ use crate::cpu;
 /// If the shapes do not agree or a dimension is empty.
 pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
     check("channel_affine", x, scale, shift)?;
+    let _span = trace::forward("channel_affine", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op3(
             &scale.contiguous()?,
@@ -88,6 +90,7 @@ impl CustomOp3 for ChannelAffine {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("channel_affine", || Work::on(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values(
             [x, scale, out, grad],

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::affine::{affine_planes, channel_sums, mask};
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// The statistics of one batch, for the running averages.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub fn batch_norm_train(
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
     let (b, c, h, w) = crate::affine::check("batch_norm_train", x, weight, bias)?;
+    let _span = trace::forward("batch_norm_train", || Work::on(x));
     if !crate::on_cpu_kernels(x) {
         return crate::plain::batch_norm_train(x, weight, bias, eps, relu);
     }
@@ -66,6 +68,7 @@ pub fn batch_norm_eval(
     eps: f64,
     relu: bool,
 ) -> Result<Tensor> {
+    let _span = trace::forward("batch_norm_eval", || Work::on(x));
     let scale = (weight / (var + eps)?.sqrt()?)?;
     let shift = (bias - (mean * &scale)?)?;
     crate::channel_affine(x, &scale, &shift, relu)
@@ -163,6 +166,7 @@ impl CustomOp3 for BatchNormTrain {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("batch_norm_train", || Work::on(x));
         let (b, c, h, w) = x.dims4()?;
         let (pixels, count) = (h * w, (b * h * w) as f64);
         cpu::with_values(

@@ -2,6 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::trace::{self, Work};
+
 /// The sum of every unit's activation over the pixels of every depth bin, over the batch.
 ///
 /// `features` [B, N, h, w] and `weights` [B, K, h w] give [N, K]: `Σ_b Σ_p features[b, n, p] weights[b, k, p]`.
@@ -20,6 +22,7 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor) -> Result<Tensor> {
             weights.dims()
         );
     }
+    let _span = trace::forward("bin_pool", || Work::pooling(features, bins));
     features
         .reshape((b, n, h * w))?
         .contiguous()?

@@ -17,6 +17,7 @@ use crate::cpu::{
     self, Finish, Kernel, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
     transpose, vectorised, with_scratch,
 };
+use crate::trace::{self, Work};
 
 /// Values of a cache line: how many are moved at a time where the order of values changes.
 const BLOCK: usize = 16;
@@ -35,6 +36,7 @@ pub fn conv_after_resize(
     width: usize,
 ) -> Result<Tensor> {
     let op = ConvAfterResize::new(x, weight, (height, width))?;
+    let _span = trace::forward("conv_after_resize", || op.work(x, weight));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&weight.contiguous()?, op)
     } else {
@@ -71,6 +73,11 @@ impl ConvAfterResize {
             size: (h, w),
             target,
         })
+    }
+
+    /// The convolution as a profiler is told of it: at the size that it has after the resize.
+    fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
+        Work::convolution(x, weight, self.target, crate::ConvConfig::default())
     }
 
     fn taps(&self) -> usize {
@@ -529,6 +536,9 @@ impl CustomOp2 for ConvAfterResize {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("conv_after_resize", || {
+            self.work(x, weight).both_gradients()
+        });
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             let (grad_x, grad_weight) = self.backward(x_values, weight_values, grad);
             Ok((

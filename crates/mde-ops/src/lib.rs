@@ -13,6 +13,10 @@
 //!   type. The tests hold the first to the second.
 //!
 //! The public functions choose between the two. Tensors are `[B, C, H, W]`.
+//!
+//! Every pass of an operation is a `tracing` span, from which `mde profile` makes its table: level TRACE, target `mde_ops`,
+//! fields `op`, `pass`, `shape`, `bytes` and `flops`. The gradient of what is made of other operations, here or in [`plain`], is
+//! that of its parts, and candle's own have no spans.
 
 #![doc = include_str!("../README.md")]
 
@@ -34,6 +38,7 @@ pub mod plain;
 mod pool;
 mod resize;
 mod softmax;
+mod trace;
 
 pub use activation::{elu, relu};
 pub use add_relu::add_relu;

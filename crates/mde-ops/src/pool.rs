@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// How a square pooling window moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl PoolConfig {
 /// not fit.
 pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let out = config.out_sizes(x)?;
+    let _span = trace::forward("max_pool2d", || Work::resampling(x, out));
     if crate::on_cpu_kernels(x) {
         let size = (x.dim(2)?, x.dim(3)?);
         x.contiguous()?.apply_op1(MaxPool { config, size, out })
@@ -125,6 +127,7 @@ impl CustomOp1 for MaxPool {
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward("max_pool2d", || Work::resampling(x, self.out));
         let pixels = (self.size.0 * self.size.1, self.out.0 * self.out.1);
         let grad_x = cpu::with_values([x, grad], |[x_values, grad]| {
             let mut grad_x = vec![0.0; x_values.len()];

@@ -12,6 +12,7 @@ mod winograd;
 
 use crate::cpu::im2col::Geometry;
 use crate::cpu::{self, Finish};
+use crate::trace::{self, Work};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use winograd::Tiles;
@@ -58,6 +59,7 @@ impl ConvConfig {
 /// groups are 0.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
     let dims = Dims::new(x, weight, config)?;
+    let _span = trace::forward("conv2d", || dims.work(x, weight));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?
             .apply_op2(&weight.contiguous()?, Conv2d { dims })
@@ -85,6 +87,7 @@ pub fn conv2d_affine(
         return crate::channel_affine(&conv2d(x, weight, config)?, scale, shift, relu);
     }
     let dims = Dims::new(x, weight, config)?;
+    let _span = trace::forward("conv2d_affine", || dims.work(x, weight));
     crate::affine::check_channels("conv2d_affine", dims.out_shape().1, scale, shift)?;
     let op = FinishedConv2d {
         dims,
@@ -147,6 +150,25 @@ impl Dims {
                 out_width,
             },
         })
+    }
+
+    /// The convolution as a profiler is told of it.
+    fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
+        let Geometry {
+            out_height,
+            out_width,
+            stride,
+            padding,
+            dilation,
+            ..
+        } = self.geometry;
+        let config = ConvConfig {
+            stride,
+            padding,
+            dilation,
+            groups: self.groups,
+        };
+        Work::convolution(x, weight, (out_height, out_width), config)
     }
 
     /// Length of the sum behind one output value.
@@ -271,6 +293,7 @@ impl CustomOp2 for Conv2d {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("conv2d", || self.dims.work(x, weight).gradients(x));
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             // An image from outside needs no gradient, and its convolution is among the largest.
             let grad_x = if x.track_op() {
