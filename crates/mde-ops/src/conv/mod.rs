@@ -1,10 +1,11 @@
 //! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
 //!
-//! Three kernels, chosen by shape alone: [`winograd`] for 3x3 and 5x5 with stride 1 where it saves products, [`merged`]
-//! for maps with few pixels, [`strips`] for everything. With stride 1 the gradient in the input is a convolution of
+//! Four kernels, chosen by shape alone: [`depthwise`] for 3x3 in every channel by itself, [`winograd`] for 3x3 and 5x5
+//! with stride 1 where it saves products, [`merged`] for maps with few pixels, [`strips`] for everything. With stride 1 the gradient in the input is a convolution of
 //! the output's gradient with the mirrored weight. All sums have a fixed order, so that the number of threads changes
 //! no bit of a result.
 
+mod depthwise;
 mod merged;
 mod strips;
 mod winograd;
@@ -140,6 +141,9 @@ impl Dims {
     fn method(&self) -> Method {
         /// Below so many pixels an image's product is not worth its packing.
         const FEW_PIXELS: usize = 512;
+        if depthwise::fits(self) {
+            return Method::Depthwise;
+        }
         if self.groups != 1 {
             return Method::Strips;
         }
@@ -211,6 +215,7 @@ impl Dims {
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy)]
 enum Method {
+    Depthwise,
     Strips,
     Merged,
     Winograd(Tiles),
@@ -262,6 +267,7 @@ impl CustomOp2 for Conv2d {
 /// The output, `[batch, groups * out_channels, out_height, out_width]`.
 fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
     match dims.method() {
+        Method::Depthwise => depthwise::forward(dims, x, weight),
         Method::Strips => strips::forward(dims, x, weight),
         Method::Merged => merged::forward(dims, x, weight),
         Method::Winograd(tiles) => tiles.forward(dims, x, weight),
@@ -272,6 +278,7 @@ fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
 fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     match (dims.mirrored(), dims.method()) {
         (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight)),
+        (None, Method::Depthwise) => depthwise::backward_input(dims, weight, grad),
         (None, Method::Merged) => merged::backward_input(dims, weight, grad),
         (None, _) => strips::backward_input(dims, weight, grad),
     }
@@ -280,6 +287,7 @@ fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
 /// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
 fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     match dims.method() {
+        Method::Depthwise => depthwise::backward_weight(dims, x, grad),
         Method::Strips => strips::backward_weight(dims, x, grad),
         Method::Merged => merged::backward_weight(dims, x, grad),
         Method::Winograd(tiles) => tiles.backward_weight(dims, x, grad),
