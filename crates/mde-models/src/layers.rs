@@ -1,7 +1,7 @@
 //! The layers that networks are made of: convolution, batch norm, linear and layer norm.
 
-use candle_core::{D, Result, Tensor, Var};
-use candle_nn::{Init, Module, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
+use candle_core::{Result, Tensor, Var};
+use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
 use mde_ops::ConvConfig;
 
 use crate::Mode;
@@ -226,7 +226,7 @@ impl Linear {
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let bias = self.bias.as_ref().map(|bias| mode.parameter(bias));
-        candle_nn::Linear::new(mode.parameter(&self.weight), bias).forward(&x.contiguous()?)
+        mde_ops::linear(x, &mode.parameter(&self.weight), bias.as_ref())
     }
 }
 
@@ -249,17 +249,13 @@ pub fn layer_norm(size: usize, vb: VarBuilder) -> Result<LayerNorm> {
 }
 
 impl LayerNorm {
-    /// [.., size] to the same shape. Made of primitives: candle's own has no gradient where the input is contiguous.
+    /// [.., size] to the same shape.
     ///
     /// # Errors
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         const EPS: f64 = 1e-5;
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
-        centred
-            .broadcast_div(&std)?
-            .broadcast_mul(&mode.parameter(&self.weight))?
-            .broadcast_add(&mode.parameter(&self.bias))
+        let (weight, bias) = (mode.parameter(&self.weight), mode.parameter(&self.bias));
+        mde_ops::layer_norm(x, &weight, &bias, EPS)
     }
 }

@@ -10,7 +10,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, relu, softmax};
+use mde_ops::{ConvConfig, attention, relu};
 
 use crate::Mode;
 use crate::layers::{
@@ -341,22 +341,9 @@ impl Transformer {
         x + self.narrow.forward(&hidden, mode)?
     }
 
-    /// softmax(Q Kᵀ / sqrt(d)) V in each of the heads.
+    /// Attention between two linear maps.
     fn attention(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let (n, tokens, _) = x.dims3()?;
-        let qkv = self
-            .to_qkv
-            .forward(x, mode)?
-            .reshape((n, tokens, 3, HEADS, HEAD))?
-            .permute((2, 0, 3, 1, 4))?
-            .reshape((3, n * HEADS, tokens, HEAD))?;
-        let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
-        let scores = (q.matmul(&k.t()?)? * (HEAD as f64).powf(-0.5))?;
-        let out = softmax(&scores)?
-            .matmul(&v)?
-            .reshape((n, HEADS, tokens, HEAD))?
-            .permute((0, 2, 1, 3))?
-            .reshape((n, tokens, HEADS * HEAD))?;
+        let out = attention(&self.to_qkv.forward(x, mode)?, HEADS)?;
         self.to_out.forward(&out, mode)
     }
 }

@@ -151,6 +151,58 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
 }
 
+/// See [`crate::attention`].
+///
+/// # Errors
+/// If the sizes do not agree.
+pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
+    let sizes = crate::attention::Sizes::new(qkv, heads)?;
+    let (n, tokens, head) = (sizes.sequences, sizes.tokens, sizes.head);
+    let qkv = qkv
+        .reshape((n, tokens, 3, heads, head))?
+        .permute((2, 0, 3, 1, 4))?
+        .reshape((3, n * heads, tokens, head))?;
+    let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
+    let scores = (q.matmul(&k.t()?)? * (head as f64).powf(-0.5))?;
+    softmax(&scores)?
+        .matmul(&v)?
+        .reshape((n, heads, tokens, head))?
+        .permute((0, 2, 1, 3))?
+        .reshape((n, tokens, heads * head))
+}
+
+/// See [`crate::layer_norm`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    crate::layer_norm::check(x, weight, bias)?;
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+    centred
+        .broadcast_div(&std)?
+        .broadcast_mul(weight)?
+        .broadcast_add(bias)
+}
+
+/// See [`crate::linear`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    crate::linear::check(x, weight, bias)?;
+    let (out, input) = weight.dims2()?;
+    let mut dims = x.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = out;
+    }
+    let product = x.reshape(((), input))?.matmul(&weight.t()?)?;
+    match bias {
+        Some(bias) => product.broadcast_add(bias)?.reshape(dims),
+        None => product.reshape(dims),
+    }
+}
+
 /// See [`crate::avg_pool2x2`].
 ///
 /// # Errors

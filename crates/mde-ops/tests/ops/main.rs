@@ -16,6 +16,7 @@ mod pixel_shuffle;
 mod pool;
 mod resize;
 mod softmax;
+mod transformer;
 
 mod bad_input;
 mod candle_traps;
