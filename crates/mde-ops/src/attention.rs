@@ -187,9 +187,9 @@ impl Kernel for Forward<'_> {
             let outs = self.out.chunks_exact_mut(sizes.heads * sizes.head);
             for (token, out) in tokens.zip(outs) {
                 let query = &token[head * sizes.head..][..sizes.head];
-                attend(simd, sizes, query, self.keys, self.query, self.weights);
+                let scale = attend(simd, sizes, query, self.keys, self.query, self.weights);
                 let out = &mut out[head * sizes.head..][..sizes.head];
-                dots(simd, self.weights, self.values, 1.0, out);
+                dots(simd, self.weights, self.values, scale, out);
             }
         }
     }
@@ -229,7 +229,10 @@ impl Kernel for Backward<'_> {
             let grad_tokens = self.grad_qkv.chunks_exact_mut(sizes.token());
             for ((token, grad), grad_token) in tokens.zip(grads).zip(grad_tokens) {
                 let (query, grad) = (&token[own.clone()], &grad[own.clone()]);
-                attend(simd, sizes, query, self.keys, self.query, self.weights);
+                let scale = attend(simd, sizes, query, self.keys, self.query, self.weights);
+                for weight in self.weights.iter_mut() {
+                    *weight *= scale;
+                }
                 add_outer(simd, grad, self.weights, self.grad_values);
                 combine(simd, grad, self.values, self.slopes);
                 dots(
@@ -264,7 +267,8 @@ impl Kernel for Backward<'_> {
     }
 }
 
-/// The weights of all tokens for one query: the softmax of its scores. Leaves the scaled query in `scaled`.
+/// The weights of all tokens for one query, the softmax of its scores, but for the factor that is returned. Leaves the scaled
+/// query in `scaled`.
 #[inline(always)]
 fn attend<S: Simd>(
     simd: S,
@@ -273,32 +277,26 @@ fn attend<S: Simd>(
     keys: &[f32],
     scaled: &mut [f32],
     weights: &mut [f32],
-) {
+) -> f32 {
     for (scaled, query) in scaled.iter_mut().zip(query) {
         *scaled = query * sizes.scale();
     }
     combine(simd, scaled, keys, weights);
-    let (inside, beyond) = weights.split_at_mut(sizes.tokens);
-    beyond.fill(f32::NEG_INFINITY);
-    // A NaN is passed over here and comes back from the exponential.
-    let mut largest = [f32::NEG_INFINITY; 16];
-    for run in inside.chunks(16) {
-        for (largest, score) in largest.iter_mut().zip(run) {
-            *largest = if *score > *largest { *score } else { *largest };
-        }
+    weights[sizes.tokens..].fill(f32::NEG_INFINITY);
+    let vectors = S::as_simd_f32s(weights).0;
+    let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
+    for scores in vectors {
+        largest = simd.max_f32s(*scores, largest);
     }
-    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    let mut sums = [0.0; 16];
-    for run in weights.as_chunks_mut::<16>().0 {
-        for (weight, sum) in run.iter_mut().zip(&mut sums) {
-            *weight = exp_m1(*weight - largest) + 1.0;
-            *sum += *weight;
-        }
+    let largest = simd.reduce_max_f32s(largest);
+    for weight in weights.iter_mut() {
+        *weight = exp_m1(*weight - largest) + 1.0;
     }
-    let scale = 1.0 / sums.iter().sum::<f32>();
-    for weight in weights {
-        *weight *= scale;
+    let mut sum = simd.splat_f32s(0.0);
+    for weights in S::as_simd_f32s(weights).0 {
+        sum = simd.add_f32s(sum, *weights);
     }
+    1.0 / simd.reduce_sum_f32s(sum)
 }
 
 /// `out = Σ factors[i] rows[i]`, over rows as long as `out`.
