@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
-use mde_ops::ConvConfig;
+use mde_ops::{BatchStats, ConvConfig};
 
 use crate::Mode;
 
@@ -163,7 +163,7 @@ impl BatchNorm2d {
     }
 
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
-        let BatchNormConfig { momentum, eps } = self.config;
+        let eps = self.config.eps;
         match mode {
             Mode::Eval => {
                 let mean = self.running_mean.as_detached_tensor();
@@ -174,19 +174,96 @@ impl BatchNorm2d {
             Mode::Train => {
                 let (out, stats) =
                     mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, relu)?;
-                // PyTorch's running variance is the unbiased one.
-                let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
-                blend(&self.running_mean, &stats.mean, momentum)?;
-                blend(&self.running_var, &(stats.var * unbias)?, momentum)?;
+                self.remember(&stats)?;
                 Ok(out)
             }
         }
+    }
+
+    /// Moves the running averages towards a batch's statistics.
+    fn remember(&self, stats: &BatchStats) -> Result<()> {
+        let momentum = self.config.momentum;
+        // PyTorch's running variance is the unbiased one.
+        let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
+        blend(&self.running_mean, &stats.mean, momentum)?;
+        blend(&self.running_var, &(&stats.var * unbias)?, momentum)
     }
 }
 
 /// Moves a running average towards a batch's value.
 fn blend(running: &Var, batch: &Tensor, momentum: f64) -> Result<()> {
     running.set(&((running.as_detached_tensor() * (1.0 - momentum))? + (batch * momentum)?)?)
+}
+
+/// A convolution, and the batch norm after it, if any.
+#[derive(Debug, Clone)]
+pub struct ConvNorm {
+    conv: Conv2d,
+    bn: Option<BatchNorm2d>,
+    relu: bool,
+}
+
+/// A convolution without bias, on its own.
+pub fn bare(conv: Conv2d) -> ConvNorm {
+    ConvNorm {
+        conv,
+        bn: None,
+        relu: false,
+    }
+}
+
+/// A convolution without bias, batch norm and, where asked, ReLU.
+pub fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
+    ConvNorm {
+        conv,
+        bn: Some(bn),
+        relu,
+    }
+}
+
+impl ConvNorm {
+    fn eval(&self, x: &Tensor) -> Result<Tensor> {
+        let out = self.conv.forward(x, Mode::Eval)?;
+        match &self.bn {
+            Some(bn) => bn.normalise(&out, Mode::Eval, self.relu),
+            None => Ok(out),
+        }
+    }
+}
+
+/// The `stages` one after the other, and `x` added to the last one's output where `residual` is set. In training they are
+/// one operation, which keeps and moves less than each by itself would.
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: bool, mode: Mode) -> Result<Tensor> {
+    if mode == Mode::Eval {
+        let mut out = x.clone();
+        for stage in stages {
+            out = stage.eval(&out)?;
+        }
+        return if residual { out + x } else { Ok(out) };
+    }
+    let operations: Vec<_> = stages
+        .iter()
+        .map(|stage| mde_ops::ConvNorm {
+            weight: &stage.conv.weight,
+            config: stage.conv.config,
+            norm: stage.bn.as_ref().map(|bn| mde_ops::Norm {
+                weight: &bn.weight,
+                bias: &bn.bias,
+                eps: bn.config.eps,
+                relu: stage.relu,
+            }),
+        })
+        .collect();
+    let (out, stats) = mde_ops::conv_norm_chain(x, &operations, residual)?;
+    for (stage, stats) in stages.iter().zip(stats) {
+        if let (Some(bn), Some(stats)) = (&stage.bn, stats) {
+            bn.remember(&stats)?;
+        }
+    }
+    Ok(out)
 }
 
 /// An affine map of the last dimension.

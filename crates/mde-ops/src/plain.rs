@@ -9,7 +9,7 @@ use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
 use crate::pixel_shuffle::PixelShuffle;
-use crate::{BatchStats, ConvConfig, PoolConfig};
+use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig};
 
 /// See [`crate::conv2d`].
 ///
@@ -36,6 +36,34 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
     weight
         .broadcast_matmul(&columns)?
         .reshape((b, out, out_h, out_w))
+}
+
+/// See [`crate::conv_norm_chain`].
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn conv_norm_chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: bool,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    crate::conv_norm::check(x, stages, residual)?;
+    let mut out = x.clone();
+    let mut stats = Vec::with_capacity(stages.len());
+    for stage in stages {
+        out = conv2d(&out, stage.weight, stage.config)?;
+        let mut of_stage = None;
+        if let Some(norm) = stage.norm {
+            let (normed, batch) =
+                batch_norm_train(&out, norm.weight, norm.bias, norm.eps, norm.relu)?;
+            (out, of_stage) = (normed, Some(batch));
+        }
+        stats.push(of_stage);
+    }
+    if residual {
+        out = (out + x)?;
+    }
+    Ok((out, stats))
 }
 
 /// See [`crate::conv_after_resize`].

@@ -265,7 +265,7 @@ impl CustomOp2 for Conv2d {
 }
 
 /// The output, `[batch, groups * out_channels, out_height, out_width]`.
-fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+pub(crate) fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
     match dims.method() {
         Method::Depthwise => depthwise::forward(dims, x, weight),
         Method::Strips => strips::forward(dims, x, weight),
@@ -275,7 +275,7 @@ fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
 }
 
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
-fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     match (dims.mirrored(), dims.method()) {
         (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight)),
         (None, Method::Depthwise) => depthwise::backward_input(dims, weight, grad),
@@ -285,7 +285,7 @@ fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
 }
 
 /// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
-fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     match dims.method() {
         Method::Depthwise => depthwise::backward_weight(dims, x, grad),
         Method::Strips => strips::backward_weight(dims, x, grad),

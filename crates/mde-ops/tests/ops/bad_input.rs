@@ -2,9 +2,10 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    ConvConfig, PoolConfig, attention, avg_pool2x2, batch_norm_eval, batch_norm_train, bin_pool,
-    channel_affine, conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, layer_norm,
-    linear, max_pool2d, pixel_shuffle, plain, resize_bilinear, softmax,
+    ConvConfig, ConvNorm, Norm, PoolConfig, attention, avg_pool2x2, batch_norm_eval,
+    batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x, conv_after_resize,
+    conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d, pixel_shuffle,
+    plain, resize_bilinear, softmax,
 };
 
 /// Zeros of this shape, which may have empty dimensions.
@@ -204,6 +205,44 @@ fn the_rest() {
         assert_error(pixel_shuffle(&zeros(x), ratio), part);
         assert_error(plain::pixel_shuffle(&zeros(x), ratio), part);
     }
+}
+
+#[test]
+fn convolutions_and_norms_in_a_row() {
+    for (x, weight, norm, residual, part) in [
+        (
+            &[2, 4, 5, 7][..],
+            &[4, 3, 3, 3][..],
+            &[4][..],
+            false,
+            "4 channels",
+        ),
+        (&[2, 4, 5, 7], &[4, 4, 6, 3], &[4], false, "does not fit"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[5], false, "per channel"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[1, 4], false, "per channel"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[4], true, "added"),
+        (&[2, 4, 5, 7], &[6, 4, 1, 1], &[6], true, "added"),
+        (&[0, 4, 5, 7], &[4, 4, 3, 3], &[4], false, "empty"),
+        (&[2, 4, 5, 7], &[0, 4, 3, 3], &[0], false, "empty"),
+        (&[4, 5, 7], &[4, 4, 3, 3], &[4], false, "rank"),
+    ] {
+        let (x, weight, norm) = (zeros(x), zeros(weight), zeros(norm));
+        let stage = ConvNorm {
+            weight: &weight,
+            config: ConvConfig::default(),
+            norm: Some(Norm {
+                weight: &norm,
+                bias: &norm,
+                eps: 1e-5,
+                relu: true,
+            }),
+        };
+        assert_error(conv_norm_chain(&x, &[stage], residual), part);
+        assert_error(plain::conv_norm_chain(&x, &[stage], residual), part);
+    }
+    let x = zeros(&[2, 4, 5, 7]);
+    assert_error(conv_norm_chain(&x, &[], false), "no stage");
+    assert_error(plain::conv_norm_chain(&x, &[], false), "no stage");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod batch_norm;
 mod bin_pool;
 mod conv;
 mod conv_after_resize;
+mod conv_norm;
 mod doubling;
 mod pixel_shuffle;
 mod pool;
