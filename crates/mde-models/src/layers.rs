@@ -1,8 +1,8 @@
 //! The layers that networks are made of: convolution, batch norm, linear and layer norm.
 
-use candle_core::{D, Result, Tensor, Var};
-use candle_nn::{Init, Module, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
-use mde_ops::ConvConfig;
+use candle_core::{Result, Tensor, Var};
+use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
+use mde_ops::{BatchStats, ConvConfig};
 
 use crate::Mode;
 
@@ -163,7 +163,7 @@ impl BatchNorm2d {
     }
 
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
-        let BatchNormConfig { momentum, eps } = self.config;
+        let eps = self.config.eps;
         match mode {
             Mode::Eval => {
                 let mean = self.running_mean.as_detached_tensor();
@@ -174,19 +174,96 @@ impl BatchNorm2d {
             Mode::Train => {
                 let (out, stats) =
                     mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, relu)?;
-                // PyTorch's running variance is the unbiased one.
-                let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
-                blend(&self.running_mean, &stats.mean, momentum)?;
-                blend(&self.running_var, &(stats.var * unbias)?, momentum)?;
+                self.remember(&stats)?;
                 Ok(out)
             }
         }
+    }
+
+    /// Moves the running averages towards a batch's statistics.
+    fn remember(&self, stats: &BatchStats) -> Result<()> {
+        let momentum = self.config.momentum;
+        // PyTorch's running variance is the unbiased one.
+        let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
+        blend(&self.running_mean, &stats.mean, momentum)?;
+        blend(&self.running_var, &(&stats.var * unbias)?, momentum)
     }
 }
 
 /// Moves a running average towards a batch's value.
 fn blend(running: &Var, batch: &Tensor, momentum: f64) -> Result<()> {
     running.set(&((running.as_detached_tensor() * (1.0 - momentum))? + (batch * momentum)?)?)
+}
+
+/// A convolution, and the batch norm after it, if any.
+#[derive(Debug, Clone)]
+pub struct ConvNorm {
+    conv: Conv2d,
+    bn: Option<BatchNorm2d>,
+    relu: bool,
+}
+
+/// A convolution without bias, on its own.
+pub fn bare(conv: Conv2d) -> ConvNorm {
+    ConvNorm {
+        conv,
+        bn: None,
+        relu: false,
+    }
+}
+
+/// A convolution without bias, batch norm and, where asked, ReLU.
+pub fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
+    ConvNorm {
+        conv,
+        bn: Some(bn),
+        relu,
+    }
+}
+
+impl ConvNorm {
+    fn eval(&self, x: &Tensor) -> Result<Tensor> {
+        let out = self.conv.forward(x, Mode::Eval)?;
+        match &self.bn {
+            Some(bn) => bn.normalise(&out, Mode::Eval, self.relu),
+            None => Ok(out),
+        }
+    }
+}
+
+/// The `stages` one after the other, and `x` added to the last one's output where `residual` is set. In training they are
+/// one operation, which keeps and moves less than each by itself would.
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: bool, mode: Mode) -> Result<Tensor> {
+    if mode == Mode::Eval {
+        let mut out = x.clone();
+        for stage in stages {
+            out = stage.eval(&out)?;
+        }
+        return if residual { out + x } else { Ok(out) };
+    }
+    let operations: Vec<_> = stages
+        .iter()
+        .map(|stage| mde_ops::ConvNorm {
+            weight: &stage.conv.weight,
+            config: stage.conv.config,
+            norm: stage.bn.as_ref().map(|bn| mde_ops::Norm {
+                weight: &bn.weight,
+                bias: &bn.bias,
+                eps: bn.config.eps,
+                relu: stage.relu,
+            }),
+        })
+        .collect();
+    let (out, stats) = mde_ops::conv_norm_chain(x, &operations, residual)?;
+    for (stage, stats) in stages.iter().zip(stats) {
+        if let (Some(bn), Some(stats)) = (&stage.bn, stats) {
+            bn.remember(&stats)?;
+        }
+    }
+    Ok(out)
 }
 
 /// An affine map of the last dimension.
@@ -226,7 +303,7 @@ impl Linear {
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let bias = self.bias.as_ref().map(|bias| mode.parameter(bias));
-        candle_nn::Linear::new(mode.parameter(&self.weight), bias).forward(&x.contiguous()?)
+        mde_ops::linear(x, &mode.parameter(&self.weight), bias.as_ref())
     }
 }
 
@@ -249,17 +326,13 @@ pub fn layer_norm(size: usize, vb: VarBuilder) -> Result<LayerNorm> {
 }
 
 impl LayerNorm {
-    /// [.., size] to the same shape. Made of primitives: candle's own has no gradient where the input is contiguous.
+    /// [.., size] to the same shape.
     ///
     /// # Errors
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         const EPS: f64 = 1e-5;
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPS)?.sqrt()?;
-        centred
-            .broadcast_div(&std)?
-            .broadcast_mul(&mode.parameter(&self.weight))?
-            .broadcast_add(&mode.parameter(&self.bias))
+        let (weight, bias) = (mode.parameter(&self.weight), mode.parameter(&self.bias));
+        mde_ops::layer_norm(x, &weight, &bias, EPS)
     }
 }

@@ -75,13 +75,13 @@ pub fn batch_norm_eval(
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Moments {
-    mean: f64,
-    var: f64,
+pub(crate) struct Moments {
+    pub(crate) mean: f64,
+    pub(crate) var: f64,
 }
 
 /// Mean and biased variance of every channel of `[B, C, pixels]`, in two passes.
-fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
+pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
     let count = (x.len() / channels) as f64;
     (0..channels)
         .into_par_iter()

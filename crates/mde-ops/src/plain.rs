@@ -9,7 +9,7 @@ use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
 use crate::pixel_shuffle::PixelShuffle;
-use crate::{BatchStats, ConvConfig, PoolConfig};
+use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig};
 
 /// See [`crate::conv2d`].
 ///
@@ -36,6 +36,34 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
     weight
         .broadcast_matmul(&columns)?
         .reshape((b, out, out_h, out_w))
+}
+
+/// See [`crate::conv_norm_chain`].
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn conv_norm_chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: bool,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    crate::conv_norm::check(x, stages, residual)?;
+    let mut out = x.clone();
+    let mut stats = Vec::with_capacity(stages.len());
+    for stage in stages {
+        out = conv2d(&out, stage.weight, stage.config)?;
+        let mut of_stage = None;
+        if let Some(norm) = stage.norm {
+            let (normed, batch) =
+                batch_norm_train(&out, norm.weight, norm.bias, norm.eps, norm.relu)?;
+            (out, of_stage) = (normed, Some(batch));
+        }
+        stats.push(of_stage);
+    }
+    if residual {
+        out = (out + x)?;
+    }
+    Ok((out, stats))
 }
 
 /// See [`crate::conv_after_resize`].
@@ -149,6 +177,58 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
     let exp = shifted.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+}
+
+/// See [`crate::attention`].
+///
+/// # Errors
+/// If the sizes do not agree.
+pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
+    let sizes = crate::attention::Sizes::new(qkv, heads)?;
+    let (n, tokens, head) = (sizes.sequences, sizes.tokens, sizes.head);
+    let qkv = qkv
+        .reshape((n, tokens, 3, heads, head))?
+        .permute((2, 0, 3, 1, 4))?
+        .reshape((3, n * heads, tokens, head))?;
+    let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
+    let scores = (q.matmul(&k.t()?)? * (head as f64).powf(-0.5))?;
+    softmax(&scores)?
+        .matmul(&v)?
+        .reshape((n, heads, tokens, head))?
+        .permute((0, 2, 1, 3))?
+        .reshape((n, tokens, heads * head))
+}
+
+/// See [`crate::layer_norm`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    crate::layer_norm::check(x, weight, bias)?;
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+    centred
+        .broadcast_div(&std)?
+        .broadcast_mul(weight)?
+        .broadcast_add(bias)
+}
+
+/// See [`crate::linear`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    crate::linear::check(x, weight, bias)?;
+    let (out, input) = weight.dims2()?;
+    let mut dims = x.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = out;
+    }
+    let product = x.reshape(((), input))?.matmul(&weight.t()?)?;
+    match bias {
+        Some(bias) => product.broadcast_add(bias)?.reshape(dims),
+        None => product.reshape(dims),
+    }
 }
 
 /// See [`crate::avg_pool2x2`].

@@ -73,7 +73,7 @@ fn a_layer_norm_has_known_values() {
     close(&out[..3], &[expected[0], 2. * expected[1], 7.]);
 }
 
-/// What `LayerNorm` is written out for. A failure is good news: candle's own may serve now.
+/// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other devices now.
 #[test]
 fn candles_own_layer_norm_loses_the_gradient() {
     let x = Var::from_tensor(&tensor(&[1., 2., 4.], &[1, 3])).unwrap();
@@ -83,6 +83,6 @@ fn candles_own_layer_norm_loses_the_gradient() {
     let arrives = gradients.is_ok_and(|gradients| gradients.get(&x).is_some());
     assert!(
         !arrives,
-        "candle differentiates its layer norm now: reconsider layers::LayerNorm"
+        "candle differentiates its layer norm now: reconsider mde_ops::plain::layer_norm"
     );
 }

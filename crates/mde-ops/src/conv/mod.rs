@@ -1,10 +1,12 @@
 //! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
 //!
-//! Chosen by shape alone: [`winograd`] for 3x3 and 5x5 with stride 1 on large maps; otherwise [`panels`] for the output and
-//! [`strips`], or [`merged`] for maps with few pixels, for the gradients. With stride 1 the gradient in the input is a
-//! convolution of the output's gradient with the mirrored weight. All sums have a fixed order, so that the number of
-//! threads changes no bit of a result, and an image's output does not depend on its neighbours in the batch.
+//! Chosen by shape alone: [`depthwise`] for 3x3 in every channel by itself; [`winograd`] for 3x3 and 5x5 with stride 1 on
+//! large maps; otherwise [`panels`] for the output and [`strips`], or [`merged`] for maps with few pixels, for the
+//! gradients. With stride 1 the gradient in the input is a convolution of the output's gradient with the mirrored
+//! weight. All sums have a fixed order, so that the number of threads changes no bit of a result, and an image's output
+//! does not depend on its neighbours in the batch.
 
+mod depthwise;
 mod merged;
 mod panels;
 mod strips;
@@ -188,6 +190,9 @@ impl Dims {
     fn method(&self) -> Method {
         /// Below so many pixels an image's product is not worth its packing.
         const FEW_PIXELS: usize = 512;
+        if depthwise::fits(self) {
+            return Method::Depthwise;
+        }
         if self.groups != 1 {
             return Method::Strips;
         }
@@ -259,6 +264,7 @@ impl Dims {
 /// How a convolution is computed, or where its output comes from panels, its gradients.
 #[derive(Debug, Clone, Copy)]
 enum Method {
+    Depthwise,
     Strips,
     Merged,
     Winograd(Tiles),
@@ -339,27 +345,30 @@ impl CustomOp2 for FinishedConv2d {
 }
 
 /// The output, `[batch, groups * out_channels, out_height, out_width]`.
-fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+pub(crate) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     match dims.method() {
+        Method::Depthwise => depthwise::forward(dims, x, weight, finish),
         Method::Strips | Method::Merged => panels::forward(dims, x, weight, finish),
         Method::Winograd(tiles) => tiles.forward(dims, x, weight, finish),
     }
 }
 
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
-fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     match (dims.mirrored(), dims.method()) {
         (Some(mirrored), _) => {
             forward(&mirrored, grad, &flipped(dims, weight), Finish::default())
         }
+        (None, Method::Depthwise) => depthwise::backward_input(dims, weight, grad),
         (None, Method::Merged) => merged::backward_input(dims, weight, grad),
         (None, _) => strips::backward_input(dims, weight, grad),
     }
 }
 
 /// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
-fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     match dims.method() {
+        Method::Depthwise => depthwise::backward_weight(dims, x, grad),
         Method::Strips => strips::backward_weight(dims, x, grad),
         Method::Merged => merged::backward_weight(dims, x, grad),
         Method::Winograd(tiles) => tiles.backward_weight(dims, x, grad),

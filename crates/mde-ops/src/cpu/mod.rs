@@ -48,6 +48,20 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
+/// The sum of vectors of one length, in their order.
+pub(crate) fn sum(parts: &[Vec<f32>]) -> Vec<f32> {
+    let Some((first, rest)) = parts.split_first() else {
+        return Vec::new();
+    };
+    let mut sum = first.clone();
+    for part in rest {
+        for (sum, value) in sum.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    sum
+}
+
 thread_local! {
     static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
@@ -100,6 +114,7 @@ pub(crate) fn vectorised(kernel: impl Kernel) {
 }
 
 /// `[columns, rows]` from `[rows, columns]`, both row-major.
+#[inline(always)]
 pub(crate) fn transpose(values: &[f32], rows: usize, out: &mut [f32]) {
     // Blocks of a cache line a side: neither side is read or written in long strides only.
     const BLOCK: usize = 16;

@@ -76,6 +76,18 @@ impl<'a> Finish<'a> {
         if self.relu && value < 0.0 { 0.0 } else { value }
     }
 
+    /// Finishes a row that lies in memory.
+    pub(crate) fn plane(&self, values: &mut [f32], row: usize) {
+        if self.affine.is_some() || self.relu {
+            let (finish, coefficients) = (*self, self.coefficients(row));
+            vectorised(FinishPlane {
+                finish,
+                coefficients,
+                values,
+            });
+        }
+    }
+
     #[inline(always)]
     fn vector<S: Simd>(&self, simd: S, value: S::f32s, row: usize) -> S::f32s {
         let mut value = value;
@@ -88,6 +100,21 @@ impl<'a> Finish<'a> {
             value = simd.select_f32s(simd.less_than_f32s(value, zero), zero, value);
         }
         value
+    }
+}
+
+struct FinishPlane<'a> {
+    finish: Finish<'a>,
+    coefficients: (f32, f32),
+    values: &'a mut [f32],
+}
+
+impl Kernel for FinishPlane<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        for value in self.values {
+            *value = self.finish.value(*value, self.coefficients);
+        }
     }
 }
 

@@ -11,12 +11,14 @@ mod batch_norm;
 mod bin_pool;
 mod conv;
 mod conv_after_resize;
+mod conv_norm;
 mod doubling;
 mod pixel_shuffle;
 mod pool;
 mod resize;
 mod softmax;
 mod spans;
+mod transformer;
 
 mod bad_input;
 mod candle_traps;

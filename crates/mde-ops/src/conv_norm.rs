@@ -1,0 +1,460 @@
+//! Convolutions and batch norms in a row as one operation, for training.
+//!
+//! Between two operations of a graph, candle clears a map for the gradient and adds to it, and keeps every
+//! intermediate map for the backward pass. In a block of a mobile network, whose maps are large and whose convolutions are cheap,
+//! that is most of a step. Here one gradient is handed on in place, and of each stage only the convolution's output is kept:
+//! what the norm made of it is computed again.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use pulp::Simd;
+use rayon::prelude::*;
+
+use crate::affine::affine_planes;
+use crate::batch_norm::{Moments, moments};
+use crate::conv::{self, Dims};
+use crate::cpu::{self, Finish, Kernel, vectorised};
+use crate::{BatchStats, ConvConfig};
+
+/// A convolution and what follows it.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvNorm<'a> {
+    /// [out, in / groups, kh, kw].
+    pub weight: &'a Tensor,
+    /// How the kernel moves.
+    pub config: ConvConfig,
+    /// What follows the convolution, if anything.
+    pub norm: Option<Norm<'a>>,
+}
+
+/// A batch norm with its own batch's statistics.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm<'a> {
+    /// `[out]`.
+    pub weight: &'a Tensor,
+    /// `[out]`.
+    pub bias: &'a Tensor,
+    /// Added to the variance.
+    pub eps: f64,
+    /// ReLU after the norm.
+    pub relu: bool,
+}
+
+/// The `stages` one after the other on `x` [B, C, H, W], and `x` added to the last one's output where `residual` is set: as
+/// [`conv2d`](crate::conv2d) and [`batch_norm_train`](crate::batch_norm_train) in turn. Gives the statistics of every
+/// stage that has a norm.
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn conv_norm_chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: bool,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    let dims = check(x, stages, residual)?;
+    let fast = stages.iter().all(|stage| {
+        let norm = stage.norm.map(|norm| [norm.weight, norm.bias]);
+        let tensors = norm.into_iter().flatten().chain([x, stage.weight]);
+        tensors.into_iter().all(crate::on_cpu_kernels)
+    });
+    if !fast {
+        return crate::plain::conv_norm_chain(x, stages, residual);
+    }
+    let mut parameters = Vec::new();
+    let mut plan = Vec::new();
+    let mut first = 0;
+    for (stage, dims) in stages.iter().zip(dims) {
+        parameters.push(stage.weight.flatten_all()?);
+        if let Some(norm) = stage.norm {
+            parameters.extend([norm.weight.clone(), norm.bias.clone()]);
+        }
+        plan.push(Stage {
+            dims,
+            first,
+            weights: stage.weight.elem_count(),
+            norm: stage.norm.map(|norm| (norm.eps, norm.relu)),
+        });
+        first = parameters.iter().map(Tensor::elem_count).sum();
+    }
+    let kept = Arc::new(OnceLock::new());
+    let op = Chain {
+        stages: plan,
+        residual,
+        kept: kept.clone(),
+    };
+    let out = x
+        .contiguous()?
+        .apply_op2(&Tensor::cat(&parameters, 0)?, op)?;
+    let stats = kept.get().into_iter().flatten().map(Kept::stats);
+    Ok((out, stats.collect::<Result<_>>()?))
+}
+
+/// The sizes of every stage.
+pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: bool) -> Result<Vec<Dims>> {
+    if stages.is_empty() {
+        candle_core::bail!("conv_norm_chain: there is no stage");
+    }
+    let mut shape = crate::map_dims("conv_norm_chain", x)?;
+    let mut dims = Vec::with_capacity(stages.len());
+    for stage in stages {
+        // Sizes without values: only the first stage's input is at hand.
+        let input = Tensor::zeros((1, 1, 1, 1), x.dtype(), x.device())?.broadcast_as(shape)?;
+        let stage_dims = Dims::new(&input, stage.weight, stage.config)?;
+        shape = stage_dims.out_shape();
+        if let Some(norm) = stage.norm
+            && (norm.weight.dims() != [shape.1] || norm.bias.dims() != [shape.1])
+        {
+            candle_core::bail!(
+                "conv_norm_chain: weight {:?} and bias {:?} for {shape:?}: expected a value per channel",
+                norm.weight.dims(),
+                norm.bias.dims()
+            );
+        }
+        dims.push(stage_dims);
+    }
+    if residual && shape != x.dims4()? {
+        candle_core::bail!(
+            "conv_norm_chain: {:?} cannot be added to {shape:?}",
+            x.dims()
+        );
+    }
+    Ok(dims)
+}
+
+/// One stage, whose parameters lie among those of the others: weights, then the norm's weight and bias.
+#[derive(Debug, Clone, Copy)]
+struct Stage {
+    dims: Dims,
+    first: usize,
+    weights: usize,
+    /// The norm's eps, and whether ReLU follows.
+    norm: Option<(f64, bool)>,
+}
+
+impl Stage {
+    fn weight<'a>(&self, parameters: &'a [f32]) -> &'a [f32] {
+        &parameters[self.first..self.first + self.weights]
+    }
+
+    /// Output channels and pixels.
+    fn sizes(&self) -> (usize, usize) {
+        let (_, channels, h, w) = self.dims.out_shape();
+        (channels, h * w)
+    }
+
+    /// What the norm does to each channel.
+    fn channels(&self, parameters: &[f32], kept: &Kept) -> Vec<Channel> {
+        let Some((eps, relu)) = self.norm else {
+            return Vec::new();
+        };
+        let (channels, _) = self.sizes();
+        let weight = &parameters[self.first + self.weights..][..channels];
+        let bias = &parameters[self.first + self.weights + channels..][..channels];
+        let values = kept.moments.iter().zip(weight.iter().zip(bias));
+        values
+            .map(|(moments, (weight, bias))| {
+                let inv_std = 1.0 / (moments.var + eps).sqrt();
+                let scale = f64::from(*weight) * inv_std;
+                Channel {
+                    mean: moments.mean,
+                    inv_std,
+                    scale,
+                    shift: (f64::from(*bias) - scale * moments.mean) as f32,
+                    relu,
+                }
+            })
+            .collect()
+    }
+
+    /// The output of the stage.
+    fn activation<'a>(&self, parameters: &[f32], kept: &'a Kept) -> Cow<'a, [f32]> {
+        let Some((_, relu)) = self.norm else {
+            return Cow::Borrowed(&kept.convolved);
+        };
+        let (channels, pixels) = self.sizes();
+        let affine = self.channels(parameters, kept);
+        Cow::Owned(affine_planes(&kept.convolved, pixels, relu, |plane| {
+            let channel = affine[plane % channels];
+            (channel.scale as f32, channel.shift)
+        }))
+    }
+}
+
+/// A channel of a norm: `scale y + shift`, with statistics and slope.
+#[derive(Debug, Clone, Copy)]
+struct Channel {
+    mean: f64,
+    inv_std: f64,
+    scale: f64,
+    shift: f32,
+    relu: bool,
+}
+
+/// What the backward pass needs of a stage.
+#[derive(Debug)]
+struct Kept {
+    convolved: Vec<f32>,
+    /// Per channel, empty without a norm.
+    moments: Vec<Moments>,
+    /// Values per channel.
+    count: usize,
+}
+
+impl Kept {
+    fn stats(&self) -> Result<Option<BatchStats>> {
+        if self.moments.is_empty() {
+            return Ok(None);
+        }
+        let per_channel = |value: fn(&Moments) -> f64| {
+            let values = self.moments.iter().map(|moments| value(moments) as f32);
+            cpu::tensor(values.collect(), self.moments.len())
+        };
+        Ok(Some(BatchStats {
+            mean: per_channel(|moments| moments.mean)?,
+            var: per_channel(|moments| moments.var)?,
+            count: self.count,
+        }))
+    }
+}
+
+struct Chain {
+    stages: Vec<Stage>,
+    residual: bool,
+    /// Filled by the forward pass, one entry a stage.
+    kept: Arc<OnceLock<Vec<Kept>>>,
+}
+
+impl CustomOp2 for Chain {
+    fn name(&self) -> &'static str {
+        "mde-conv-norm-chain"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        parameters: &CpuStorage,
+        parameter_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(x, layout)?;
+        let parameters = cpu::values(parameters, parameter_layout)?;
+        let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
+        // What the last stage's norm made, if it has one.
+        let mut normed: Option<Vec<f32>> = None;
+        let mut shape = Shape::from(());
+        for stage in &self.stages {
+            let input = match (&normed, all_kept.last()) {
+                (Some(normed), _) => normed,
+                (None, Some(kept)) => kept.convolved.as_slice(),
+                (None, None) => x,
+            };
+            let convolved = conv::forward(&stage.dims, input, stage.weight(parameters), Finish::default());
+            let (channels, pixels) = stage.sizes();
+            let moments = match stage.norm {
+                Some(_) => moments(&convolved, channels, pixels),
+                None => Vec::new(),
+            };
+            let kept = Kept {
+                count: convolved.len() / channels,
+                convolved,
+                moments,
+            };
+            normed = match stage.activation(parameters, &kept) {
+                Cow::Owned(normed) => Some(normed),
+                Cow::Borrowed(_) => None,
+            };
+            all_kept.push(kept);
+            shape = stage.dims.out_shape().into();
+        }
+        let last = || all_kept.last().map(|kept| kept.convolved.clone());
+        let mut out = normed.or_else(last).unwrap_or_default();
+        if self.residual {
+            add(&mut out, x);
+        }
+        // A graph runs its forward pass once.
+        let _ = self.kept.set(all_kept);
+        Ok((CpuStorage::F32(out), shape))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        parameters: &Tensor,
+        _out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let Some(kept) = self.kept.get() else {
+            candle_core::bail!("conv_norm_chain: the gradient is asked for before the output");
+        };
+        cpu::with_values([x, parameters, grad], |[x_values, values, grad]| {
+            let mut grad_parameters = vec![0.0; values.len()];
+            let mut current = grad.to_vec();
+            for (index, (stage, kept_here)) in self.stages.iter().zip(kept).enumerate().rev() {
+                let own = &mut grad_parameters[stage.first..];
+                let (grad_weight, grad_norm) = own.split_at_mut(stage.weights);
+                let (channels, pixels) = stage.sizes();
+                let affine = stage.channels(values, kept_here);
+                if !affine.is_empty() {
+                    let (weight, bias) = grad_norm.split_at_mut(channels);
+                    norm_backward(
+                        &affine,
+                        &kept_here.convolved,
+                        pixels,
+                        &mut current,
+                        (weight, &mut bias[..channels]),
+                    );
+                }
+                let input = match index.checked_sub(1) {
+                    Some(before) => self.stages[before].activation(values, &kept[before]),
+                    None => Cow::Borrowed(x_values),
+                };
+                let sums = conv::backward_weight(&stage.dims, &input, &current);
+                grad_weight.copy_from_slice(&sums);
+                drop(input);
+                if index > 0 || x.track_op() {
+                    let weight = stage.weight(values);
+                    current = conv::backward_input(&stage.dims, weight, &current);
+                }
+            }
+            let grad_x = x.track_op().then(|| {
+                if self.residual {
+                    add(&mut current, grad);
+                }
+                cpu::tensor(current, x.shape())
+            });
+            let grad_parameters = cpu::tensor(grad_parameters, parameters.shape())?;
+            Ok((grad_x.transpose()?, Some(grad_parameters)))
+        })
+    }
+}
+
+/// `out += values`.
+fn add(out: &mut [f32], values: &[f32]) {
+    const RUN: usize = 1 << 14;
+    let runs = out.par_chunks_mut(RUN).zip(values.par_chunks(RUN));
+    runs.for_each(|(out, values)| {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out += value;
+        }
+    });
+}
+
+/// Turns the gradient of a norm's output into that of its input, a channel a task, so that its planes stay in a core's
+/// cache from the sums to their use. Fills the gradients of the norm's weight and bias.
+fn norm_backward(
+    channels: &[Channel],
+    inputs: &[f32],
+    pixels: usize,
+    grad: &mut [f32],
+    (grad_weight, grad_bias): (&mut [f32], &mut [f32]),
+) {
+    let mut by_channel: Vec<Vec<&mut [f32]>> = channels.iter().map(|_| Vec::new()).collect();
+    for (plane, grad) in grad.chunks_exact_mut(pixels).enumerate() {
+        by_channel[plane % channels.len()].push(grad);
+    }
+    by_channel
+        .par_iter_mut()
+        .zip(channels)
+        .zip(grad_weight)
+        .zip(grad_bias)
+        .enumerate()
+        .for_each(|(index, (((grads, channel), grad_weight), grad_bias))| {
+            let planes = || inputs.chunks_exact(pixels).skip(index);
+            let planes = || planes().step_by(channels.len());
+            let mut sums = Sums::default();
+            for (grad, input) in grads.iter_mut().zip(planes()) {
+                vectorised(MaskAndSum {
+                    channel: *channel,
+                    input,
+                    grad,
+                    sums: &mut sums,
+                });
+            }
+            // With n = (y - mean) / std: d weight = Σ g n, d bias = Σ g, d y = scale (g - mean(g) - n mean(g n)).
+            let count = (grads.len() * pixels) as f64;
+            let centre = f64::from(channel.mean as f32);
+            let slope = (sums.product - (channel.mean - centre) * sums.value) * channel.inv_std;
+            (*grad_weight, *grad_bias) = (slope as f32, sums.value as f32);
+            let by_input = -channel.scale * channel.inv_std * slope / count;
+            let offset = -channel.scale * sums.value / count - by_input * channel.mean;
+            for (grad, input) in grads.iter_mut().zip(planes()) {
+                vectorised(Combine {
+                    factors: [channel.scale, by_input, offset].map(|factor| factor as f32),
+                    input,
+                    grad,
+                });
+            }
+        });
+}
+
+/// Sums over a channel's gradient.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    value: f64,
+    /// Of the gradient times the centred input.
+    product: f64,
+}
+
+/// Takes the gradient before the ReLU, and its sums.
+struct MaskAndSum<'a> {
+    channel: Channel,
+    input: &'a [f32],
+    grad: &'a mut [f32],
+    sums: &'a mut Sums,
+}
+
+impl Kernel for MaskAndSum<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        /// Values summed in f32.
+        const RUN: usize = 256;
+        const LANES: usize = 16;
+        let Channel { scale, shift, .. } = self.channel;
+        let (scale, centre) = (scale as f32, self.channel.mean as f32);
+        for (grad, input) in self.grad.chunks_mut(RUN).zip(self.input.chunks(RUN)) {
+            if self.channel.relu {
+                for (grad, input) in grad.iter_mut().zip(input) {
+                    *grad = if scale * input + shift > 0.0 {
+                        *grad
+                    } else {
+                        0.0
+                    };
+                }
+            }
+            let (mut value, mut product) = ([0f32; LANES], [0f32; LANES]);
+            let (grads, grad_rest) = grad.as_chunks::<LANES>();
+            let (inputs, input_rest) = input.as_chunks::<LANES>();
+            for (grad, input) in grads.iter().zip(inputs) {
+                for lane in 0..LANES {
+                    value[lane] += grad[lane];
+                    product[lane] += grad[lane] * (input[lane] - centre);
+                }
+            }
+            for (lane, (grad, input)) in grad_rest.iter().zip(input_rest).enumerate() {
+                value[lane] += grad;
+                product[lane] += grad * (input - centre);
+            }
+            self.sums.value += f64::from(value.iter().sum::<f32>());
+            self.sums.product += f64::from(product.iter().sum::<f32>());
+        }
+    }
+}
+
+/// `grad = a grad + b input + c`.
+struct Combine<'a> {
+    factors: [f32; 3],
+    input: &'a [f32],
+    grad: &'a mut [f32],
+}
+
+impl Kernel for Combine<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        let [a, b, c] = self.factors;
+        for (grad, input) in self.grad.iter_mut().zip(self.input) {
+            *grad = a * *grad + b * input + c;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! An affine map of the last dimension.
+
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu::{self, Matrix, MatrixMut, Threads, gemm};
+
+/// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
+///
+/// # Errors
+/// If the shapes do not agree or a dimension is empty.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    check(x, weight, bias)?;
+    if !crate::on_cpu_kernels(x) {
+        return crate::plain::linear(x, weight, bias);
+    }
+    let bias = match bias {
+        Some(bias) => bias.contiguous()?,
+        None => Tensor::zeros(weight.dim(0)?, DType::F32, x.device())?,
+    };
+    x.contiguous()?
+        .apply_op3(&weight.contiguous()?, &bias, Linear)
+}
+
+pub(crate) fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+    let (out, input) = weight.dims2()?;
+    let fits = x.dims().last() == Some(&input) && bias.is_none_or(|bias| bias.dims() == [out]);
+    if !fits {
+        candle_core::bail!(
+            "linear: weight {:?} and bias {:?} do not fit {:?}",
+            weight.dims(),
+            bias.map(Tensor::dims),
+            x.dims()
+        );
+    }
+    if x.elem_count() == 0 || out == 0 {
+        candle_core::bail!(
+            "linear: {:?} or {:?} has an empty dimension",
+            x.dims(),
+            weight.dims()
+        );
+    }
+    Ok(())
+}
+
+/// Rows of one task: a fixed number, for the sums over rows have a fixed order.
+const ROWS: usize = 96;
+/// As [`ROWS`], for the gradient in the weight: each task has a sum of its own.
+const SUMMED_ROWS: usize = 768;
+
+struct Linear;
+
+impl CustomOp3 for Linear {
+    fn name(&self) -> &'static str {
+        "mde-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (out_size, input) = weight_layout.shape().dims2()?;
+        let x = cpu::values(x, layout)?;
+        let weight = cpu::values(weight, weight_layout)?;
+        let bias = cpu::values(bias, bias_layout)?;
+        let mut out = vec![0.0; x.len() / input * out_size];
+        out.par_chunks_mut(ROWS * out_size)
+            .zip(x.par_chunks(ROWS * input))
+            .for_each(|(out, x)| {
+                for row in out.chunks_exact_mut(out_size) {
+                    row.copy_from_slice(bias);
+                }
+                let rows = x.len() / input;
+                gemm(
+                    MatrixMut::new(out, rows, out_size),
+                    Matrix::new(x, rows, input),
+                    Matrix::new(weight, out_size, input).t(),
+                    true,
+                    Threads::One,
+                );
+            });
+        let mut dims = layout.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = out_size;
+        }
+        Ok((CpuStorage::F32(out), dims.into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let (out_size, input) = weight.dims2()?;
+        cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
+            let mut grad_x = vec![0.0; x_values.len()];
+            grad_x
+                .par_chunks_mut(ROWS * input)
+                .zip(grad.par_chunks(ROWS * out_size))
+                .for_each(|(grad_x, grad)| {
+                    let rows = grad.len() / out_size;
+                    gemm(
+                        MatrixMut::new(grad_x, rows, input),
+                        Matrix::new(grad, rows, out_size),
+                        Matrix::new(weight_values, out_size, input),
+                        false,
+                        Threads::One,
+                    );
+                });
+            let parts: Vec<Vec<f32>> = x_values
+                .par_chunks(SUMMED_ROWS * input)
+                .zip(grad.par_chunks(SUMMED_ROWS * out_size))
+                .map(|(x, grad)| {
+                    let rows = grad.len() / out_size;
+                    let mut sums = vec![0.0; out_size * (input + 1)];
+                    let (grad_weight, grad_bias) = sums.split_at_mut(out_size * input);
+                    gemm(
+                        MatrixMut::new(grad_weight, out_size, input),
+                        Matrix::new(grad, rows, out_size).t(),
+                        Matrix::new(x, rows, input),
+                        false,
+                        Threads::One,
+                    );
+                    for row in grad.chunks_exact(out_size) {
+                        for (sum, value) in grad_bias.iter_mut().zip(row) {
+                            *sum += value;
+                        }
+                    }
+                    sums
+                })
+                .collect();
+            let mut grads = cpu::sum(&parts);
+            let grad_bias = grads.split_off(out_size * input);
+            let grad_bias = bias
+                .track_op()
+                .then(|| cpu::tensor(grad_bias, out_size))
+                .transpose()?;
+            Ok((
+                Some(cpu::tensor(grad_x, x.shape())?),
+                Some(cpu::tensor(grads, weight.shape())?),
+                grad_bias,
+            ))
+        })
+    }
+}
