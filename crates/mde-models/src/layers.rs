@@ -1,5 +1,7 @@
 //! The layers that networks are made of: convolution, batch norm, linear and layer norm.
 
+use std::slice;
+
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
 use mde_ops::{BatchStats, ConvConfig};
@@ -162,16 +164,22 @@ impl BatchNorm2d {
         self.normalise(x, mode, true)
     }
 
+    /// Scale and shift of every channel under the running averages.
+    fn affine(&self) -> Result<(Tensor, Tensor)> {
+        let mean = self.running_mean.as_detached_tensor();
+        let var = self.running_var.as_detached_tensor();
+        let (weight, bias) = (self.weight.detach(), self.bias.detach());
+        mde_ops::batch_norm_affine(&weight, &bias, &mean, &var, self.config.eps)
+    }
+
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
-        let eps = self.config.eps;
         match mode {
             Mode::Eval => {
-                let mean = self.running_mean.as_detached_tensor();
-                let var = self.running_var.as_detached_tensor();
-                let (weight, bias) = (self.weight.detach(), self.bias.detach());
-                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, eps, relu)
+                let (scale, shift) = self.affine()?;
+                mde_ops::channel_affine(x, &scale, &shift, relu)
             }
             Mode::Train => {
+                let eps = self.config.eps;
                 let (out, stats) =
                     mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, relu)?;
                 self.remember(&stats)?;
@@ -222,12 +230,21 @@ pub fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
 }
 
 impl ConvNorm {
+    /// [B, in, H, W] to [B, out, H', W'].
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        chain(x, slice::from_ref(self), false, mode)
+    }
+
     fn eval(&self, x: &Tensor) -> Result<Tensor> {
-        let out = self.conv.forward(x, Mode::Eval)?;
-        match &self.bn {
-            Some(bn) => bn.normalise(&out, Mode::Eval, self.relu),
-            None => Ok(out),
-        }
+        let Some(bn) = &self.bn else {
+            return self.conv.forward(x, Mode::Eval);
+        };
+        let (scale, shift) = bn.affine()?;
+        let (weight, config) = (self.conv.weight(Mode::Eval), self.conv.config);
+        mde_ops::conv2d_affine(x, &weight, config, &scale, &shift, self.relu)
     }
 }
 

@@ -69,9 +69,24 @@ pub fn batch_norm_eval(
     relu: bool,
 ) -> Result<Tensor> {
     let _span = trace::forward("batch_norm_eval", || Work::on(x));
+    let (scale, shift) = batch_norm_affine(weight, bias, mean, var, eps)?;
+    crate::channel_affine(x, &scale, &shift, relu)
+}
+
+/// Scale and shift of every channel, all `[C]`, to which a batch norm with given statistics comes down.
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn batch_norm_affine(
+    weight: &Tensor,
+    bias: &Tensor,
+    mean: &Tensor,
+    var: &Tensor,
+    eps: f64,
+) -> Result<(Tensor, Tensor)> {
     let scale = (weight / (var + eps)?.sqrt()?)?;
     let shift = (bias - (mean * &scale)?)?;
-    crate::channel_affine(x, &scale, &shift, relu)
+    Ok((scale, shift))
 }
 
 #[derive(Debug, Clone, Copy)]
