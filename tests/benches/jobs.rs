@@ -14,7 +14,7 @@ use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor, Var};
 use clap::Parser;
 use mde_datasets::{DataSpec, Loader, LoaderConfig, MffEval, MffGeometry, Split};
-use mde_metrics::{Discretisation, ImageSize, ResponseTally};
+use mde_metrics::{BinWeights, Discretisation, ImageSize, ResponseTally};
 use mde_models::{DepthInput, Mode, NoProbe, Parameters, Preset};
 use mde_ops::{ConvConfig, conv2d};
 use mde_train::{AssignmentConfig, DepthLoss, Recipe, StepAt, Trainer};
@@ -50,7 +50,7 @@ struct Job {
 
 type Make = fn(&Cli) -> anyhow::Result<Job>;
 
-const JOBS: [(&str, Make); 8] = [
+const JOBS: [(&str, Make); 9] = [
     ("mff-resnet50-forward", |_| {
         forward("mff-resnet50", 1, (228, 304))
     }),
@@ -74,7 +74,8 @@ const JOBS: [(&str, Make); 8] = [
     ("meter-xxs-step", |_| {
         step("meter-xxs", 8, (192, 256), (96, 128), DepthLoss::Log, 0.0)
     }),
-    ("dissect-tally", |_| tally()),
+    ("dissect-tally", |_| tally(&random_depth()?)),
+    ("dissect-tally-room", |_| tally(&room_depth())),
     ("nyu-eval-loader", eval_loader),
 ];
 
@@ -165,21 +166,44 @@ fn step(
     })
 }
 
+/// The ground truth of the tallies.
+const GT_SIZE: ImageSize = ImageSize::new(228, 304);
+
+/// Every pixel for itself: the worst case, where a feature pixel lies under a dozen bins.
+fn random_depth() -> anyhow::Result<Vec<f32>> {
+    Ok(Tensor::rand(0.5f32, 9.5, GT_SIZE.pixels(), &Device::Cpu)?.to_vec1()?)
+}
+
+/// A floor seen from 1.4 m above it, before a wall that is not square to the view: smooth, as depth mostly is.
+fn room_depth() -> Vec<f32> {
+    let depth = |row: usize, column: usize| {
+        let wall = 3.0 + 4.0 * column as f32 / GT_SIZE.width as f32;
+        match row.checked_sub(GT_SIZE.height / 2 + 1) {
+            Some(below) => wall.min(1.4 * 260.0 / (below + 1) as f32),
+            None => wall,
+        }
+    };
+    (0..GT_SIZE.pixels())
+        .map(|pixel| depth(pixel / GT_SIZE.width, pixel % GT_SIZE.width))
+        .collect()
+}
+
 /// One image of D and MFF in MFF-ResNet-50: 64 units at 114x152 each, 64 bins, ground truth 228x304.
-fn tally() -> anyhow::Result<Job> {
+fn tally(gt: &[f32]) -> anyhow::Result<Job> {
     const UNITS: usize = 64;
-    let (feature_size, gt_size) = (ImageSize::new(114, 152), ImageSize::new(228, 304));
+    let feature_size = ImageSize::new(114, 152);
     let bins = Discretisation::NYU.bins(64)?;
     let features = random(&[UNITS * feature_size.pixels()])?.to_vec1::<f32>()?;
-    let gt = Tensor::rand(0.5f32, 9.5, gt_size.pixels(), &Device::Cpu)?.to_vec1::<f32>()?;
+    let gt = gt.to_vec();
     let mut layers = [
         ResponseTally::new(UNITS, &bins),
         ResponseTally::new(UNITS, &bins),
     ];
     Ok(Job {
         run: Box::new(move || {
+            let weights = BinWeights::new(&bins, &gt, GT_SIZE, feature_size)?;
             for layer in &mut layers {
-                layer.update(&features, feature_size, &gt, gt_size)?;
+                layer.update_pooled(&features, &weights)?;
             }
             Ok(())
         }),

@@ -46,19 +46,14 @@ pub fn assigned_selectivity(
         .flatten_from(1)?
         .to_vec2::<f32>()?;
     let mut counts = vec![0u64; k];
-    let mut weights = Vec::with_capacity(batch * k * h * w);
-    for depths in &depths {
+    let mut weights = vec![0.0; batch * k * h * w];
+    for (depths, weights) in depths.iter().zip(weights.chunks_mut(k * h * w)) {
         let image = BinWeights::new(bins, depths, gt_size, feature_size)?;
         for (slot, count) in image.counts().iter().enumerate() {
             counts[slot % k] += count;
         }
-        let mut dense = image.dense();
         // The slot beyond the last edge is the reference's bin 0.
-        let beyond = dense.split_off(k * h * w);
-        for (weight, beyond) in dense.iter_mut().zip(beyond) {
-            *weight += beyond;
-        }
-        weights.append(&mut dense);
+        image.add_dense(weights, |slot| slot % k);
     }
     let like_features = |tensor: Tensor| {
         tensor
@@ -70,7 +65,7 @@ pub fn assigned_selectivity(
         (batch, k, h * w),
         &candle_core::Device::Cpu,
     )?)?;
-    let sums = mde_ops::bin_pool(&features.abs()?, &weights)?;
+    let sums = mde_ops::bin_pool(features, &weights, true)?;
     let pixels: Vec<f32> = counts.iter().map(|&count| count.max(1) as f32).collect();
     let response = sums.broadcast_div(&like_features(Tensor::new(
         pixels,

@@ -351,7 +351,7 @@ fn pooling_by_bin() {
         (&[2, 3, 0, 7], &[2, 4, 0], "empty"),
         (&[3, 5, 7], &[2, 4, 35], "rank"),
     ] {
-        assert_error(bin_pool(&zeros(features), &zeros(weights)), part);
+        assert_error(bin_pool(&zeros(features), &zeros(weights), false), part);
     }
 }
 
