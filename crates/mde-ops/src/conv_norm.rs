@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use pulp::Simd;
@@ -121,14 +121,15 @@ fn joined(
         true => Tensor::zeros(1, x.dtype(), x.device())?,
         false => Tensor::cat(&norms, 0)?,
     };
-    let kept = Arc::new(OnceLock::new());
+    let kept = Arc::new(Mutex::new(None));
     let op = Chain {
         stages: plan,
         residual,
         kept: kept.clone(),
     };
     let out = x.contiguous()?.apply_op3(&weights, &norms, op)?;
-    let stats = kept.get().into_iter().flatten().map(Kept::stats);
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let stats = kept.iter().flatten().map(Kept::stats);
     Ok((out, stats.collect::<Result<_>>()?))
 }
 
@@ -260,31 +261,17 @@ impl Kept {
 struct Chain {
     stages: Vec<Stage>,
     residual: bool,
-    /// Filled by the forward pass, one entry a stage.
-    kept: Arc<OnceLock<Vec<Kept>>>,
+    /// Filled by the forward pass, one entry a stage, and emptied by the backward pass: what it is done with makes room for
+    /// the gradients. A second backward pass computes it again.
+    kept: Arc<Mutex<Option<Vec<Kept>>>>,
 }
 
-impl CustomOp3 for Chain {
-    fn name(&self) -> &'static str {
-        "mde-conv-norm-chain"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        weights: &CpuStorage,
-        weight_layout: &Layout,
-        norms: &CpuStorage,
-        norm_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, layout)?;
-        let weights = cpu::values(weights, weight_layout)?;
-        let norms = cpu::values(norms, norm_layout)?;
+impl Chain {
+    /// The output before the residual, and what the backward pass needs.
+    fn run(&self, x: &[f32], weights: &[f32], norms: &[f32]) -> (Vec<f32>, Vec<Kept>) {
         let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
         // What the last stage's norm made, if it has one.
         let mut normed: Option<Vec<f32>> = None;
-        let mut shape = Shape::from(());
         for stage in &self.stages {
             let input = match (&normed, all_kept.last()) {
                 (Some(normed), _) => normed,
@@ -308,15 +295,37 @@ impl CustomOp3 for Chain {
                 Cow::Borrowed(_) => None,
             };
             all_kept.push(kept);
-            shape = stage.dims.out_shape().into();
         }
         let last = || all_kept.last().map(|kept| kept.convolved.clone());
-        let mut out = normed.or_else(last).unwrap_or_default();
+        let out = normed.or_else(last).unwrap_or_default();
+        (out, all_kept)
+    }
+}
+
+impl CustomOp3 for Chain {
+    fn name(&self) -> &'static str {
+        "mde-conv-norm-chain"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        weights: &CpuStorage,
+        weight_layout: &Layout,
+        norms: &CpuStorage,
+        norm_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(x, layout)?;
+        let weights = cpu::values(weights, weight_layout)?;
+        let norms = cpu::values(norms, norm_layout)?;
+        let (mut out, kept) = self.run(x, weights, norms);
         if self.residual {
             add(&mut out, x);
         }
-        // A graph runs its forward pass once.
-        let _ = self.kept.set(all_kept);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        let shape = self.stages.last().map(|stage| stage.dims.out_shape());
+        let shape = shape.map_or_else(|| layout.shape().clone(), Shape::from);
         Ok((CpuStorage::F32(out), shape))
     }
 
@@ -328,17 +337,21 @@ impl CustomOp3 for Chain {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some(kept) = self.kept.get() else {
-            candle_core::bail!("conv_norm_chain: the gradient is asked for before the output");
-        };
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tensors = [x, weights, norms, grad];
         cpu::with_values(tensors, |[x_values, weight_values, norm_values, grad]| {
-            let mut grad_weights = vec![0.0; weight_values.len()];
+            let mut kept =
+                kept.unwrap_or_else(|| self.run(x_values, weight_values, norm_values).1);
+            let mut grad_weights = match self.stages.len() {
+                1 => Vec::new(),
+                _ => vec![0.0; weight_values.len()],
+            };
             let mut grad_norms = vec![0.0; norm_values.len()];
             let mut current = grad.to_vec();
-            for (index, (stage, kept_here)) in self.stages.iter().zip(kept).enumerate().rev() {
+            for (index, stage) in self.stages.iter().enumerate().rev() {
+                let Some(kept_here) = kept.pop() else { break };
                 let (channels, pixels) = stage.sizes();
-                let affine = stage.channels(norm_values, kept_here);
+                let affine = stage.channels(norm_values, &kept_here);
                 if !affine.is_empty() {
                     let own = &mut grad_norms[stage.first_norm..][..2 * channels];
                     let convolved = &kept_here.convolved;
@@ -350,9 +363,12 @@ impl CustomOp3 for Chain {
                         own.split_at_mut(channels),
                     );
                 }
-                let input = match index.checked_sub(1) {
-                    Some(before) => self.stages[before].activation(norm_values, &kept[before]),
-                    None => Cow::Borrowed(x_values),
+                drop(kept_here);
+                let input = match (index.checked_sub(1), kept.last()) {
+                    (Some(before), Some(kept)) => {
+                        self.stages[before].activation(norm_values, kept)
+                    }
+                    _ => Cow::Borrowed(x_values),
                 };
                 let sums = conv::backward_weight(&stage.dims, &input, &current);
                 match self.stages.len() {
