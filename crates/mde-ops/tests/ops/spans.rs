@@ -162,7 +162,7 @@ fn an_identity_is_told_as_what_it_stands_for() {
     );
     let weights = var(&[1, 4, 35], DType::F32);
     assert_eq!(
-        spans(|| mde_ops::bin_pool(&x, &weights)),
+        spans(|| mde_ops::bin_pool(&x, &weights, false)),
         [span(
             "bin_pool",
             "forward",
