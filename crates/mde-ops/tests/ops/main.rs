@@ -13,6 +13,7 @@ mod conv;
 mod conv_after_resize;
 mod conv_norm;
 mod doubling;
+mod norm_add_relu;
 mod pixel_shuffle;
 mod pool;
 mod resize;
