@@ -4,7 +4,7 @@ use std::slice;
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
-use mde_ops::{BatchStats, ConvConfig, Residual};
+use mde_ops::{BatchStats, ConvConfig, Hold, Residual};
 
 use crate::Mode;
 
@@ -299,6 +299,30 @@ impl ConvNorm {
 /// # Errors
 /// If there is no stage, or the shapes do not agree.
 pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: Residual, mode: Mode) -> Result<Tensor> {
+    held_chain(x, stages, residual, Hold::Outputs, mode)
+}
+
+/// The same, holding less in training at the cost of another forward pass: for blocks with many channels, whose maps are
+/// large.
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn lean_chain(
+    x: &Tensor,
+    stages: &[ConvNorm],
+    residual: Residual,
+    mode: Mode,
+) -> Result<Tensor> {
+    held_chain(x, stages, residual, Hold::Nothing, mode)
+}
+
+fn held_chain(
+    x: &Tensor,
+    stages: &[ConvNorm],
+    residual: Residual,
+    hold: Hold,
+    mode: Mode,
+) -> Result<Tensor> {
     if mode == Mode::Eval {
         let mut out = x.clone();
         for stage in stages {
@@ -322,7 +346,7 @@ pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: Residual, mode: Mode) ->
             }),
         })
         .collect();
-    let (out, stats) = mde_ops::conv_norm_chain(x, &operations, residual)?;
+    let (out, stats) = mde_ops::conv_norm_chain(x, &operations, residual, hold)?;
     for (stage, stats) in stages.iter().zip(stats) {
         if let (Some(bn), Some(stats)) = (&stage.bn, stats) {
             bn.remember(&stats)?;

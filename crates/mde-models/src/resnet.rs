@@ -6,7 +6,7 @@ use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, PoolConfig, Residual, max_pool2d};
 
 use crate::Mode;
-use crate::layers::{ConvNorm, batch_norm2d, chain, conv_norm, conv2d, same};
+use crate::layers::{ConvNorm, batch_norm2d, conv_norm, conv2d, lean_chain, same};
 
 /// The shape of a ResNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,10 +198,10 @@ impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match &self.downsample {
             Some(downsample) => {
-                let out = chain(x, &self.convs, Residual::None, mode)?;
+                let out = lean_chain(x, &self.convs, Residual::None, mode)?;
                 downsample.forward_add_relu(x, &out, mode)
             }
-            None => chain(x, &self.convs, Residual::AddRelu, mode),
+            None => lean_chain(x, &self.convs, Residual::AddRelu, mode),
         }
     }
 }

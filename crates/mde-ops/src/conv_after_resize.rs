@@ -105,7 +105,7 @@ impl ConvAfterResize {
 
     /// Filters of one round over so many pixels: what is in between should stay in the cache that all cores share.
     fn outs_per_round(&self, pixels: usize) -> usize {
-        const FLOATS: usize = 3 * 1024 * 1024;
+        const FLOATS: usize = 2 * 1024 * 1024;
         let one = self.taps() * pixels.max(self.channels);
         (FLOATS / one / BLOCK * BLOCK).clamp(BLOCK, self.out.max(BLOCK))
     }

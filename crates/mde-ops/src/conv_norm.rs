@@ -52,6 +52,15 @@ pub struct Norm<'a> {
     pub relu: bool,
 }
 
+/// What a chain holds between its forward and its backward pass, besides its input and output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// The convolutions' outputs.
+    Outputs,
+    /// Nothing: the backward pass computes them again.
+    Nothing,
+}
+
 /// The `stages` one after the other on `x` [B, C, H, W], and at the end what `residual` says: as
 /// [`conv2d`](crate::conv2d), [`batch_norm_train`](crate::batch_norm_train) and [`add_relu`](crate::add_relu) in turn. Gives
 /// the statistics of every stage that has a norm.
@@ -62,6 +71,7 @@ pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
     residual: Residual,
+    hold: Hold,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     let maps = check(x, stages, residual)?;
     let fast = stages.iter().all(|stage| {
@@ -79,11 +89,11 @@ pub fn conv_norm_chain(
     let weights: Vec<usize> = weights.map(|(weight, _)| weight.elem_count()).collect();
     let handed_on = maps[..maps.len() - 1].iter().map(Map::elements);
     if weights.len() <= 1 || weights.iter().sum::<usize>() <= handed_on.sum() {
-        return joined(x, stages, &maps, residual);
+        return joined(x, stages, &maps, residual, hold);
     }
     let (mut out, mut stats) = (x.clone(), Vec::with_capacity(stages.len()));
     for (stage, map) in stages.iter().zip(maps) {
-        let (next, mut own) = joined(&out, &[*stage], &[map], Residual::None)?;
+        let (next, mut own) = joined(&out, &[*stage], &[map], Residual::None, hold)?;
         out = next;
         stats.append(&mut own);
     }
@@ -101,6 +111,7 @@ fn joined(
     stages: &[ConvNorm<'_>],
     maps: &[Map],
     residual: Residual,
+    hold: Hold,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     let (mut weights, mut norms, mut plan) = (Vec::new(), Vec::new(), Vec::new());
     let (mut first_weight, mut first_norm) = (0, 0);
@@ -135,9 +146,13 @@ fn joined(
     };
     let (weights, norms) = (together(&weights)?, together(&norms)?);
     let out = x.contiguous()?.apply_op3(&weights, &norms, op)?;
-    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let stats = kept.iter().flatten().map(Kept::stats);
-    Ok((out, stats.collect::<Result<_>>()?))
+    let stats = stats.collect::<Result<_>>()?;
+    if hold == Hold::Nothing {
+        *kept = None;
+    }
+    Ok((out, stats))
 }
 
 /// The output of every stage.
@@ -272,7 +287,7 @@ struct Chain {
     stages: Vec<Stage>,
     residual: Residual,
     /// Filled by the forward pass, one entry a stage, and emptied by the backward pass: what it is done with makes room for
-    /// the gradients. A second backward pass computes it again.
+    /// the gradients. Where it is empty, the backward pass computes it again.
     kept: Arc<Mutex<Option<Vec<Kept>>>>,
 }
 

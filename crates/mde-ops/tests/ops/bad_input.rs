@@ -240,17 +240,23 @@ fn convolutions_and_norms_in_a_row() {
             true => Residual::Add,
             false => Residual::None,
         };
-        assert_error(conv_norm_chain(&x, &[stage], residual), part);
+        assert_error(conv_norm_chain(&x, &[stage], residual, Hold::Outputs), part);
         assert_error(plain::conv_norm_chain(&x, &[stage], residual), part);
     }
     let x = zeros(&[2, 4, 5, 7]);
-    assert_error(conv_norm_chain(&x, &[], Residual::None), "no stage");
+    assert_error(
+        conv_norm_chain(&x, &[], Residual::None, Hold::Outputs),
+        "no stage",
+    );
     assert_error(plain::conv_norm_chain(&x, &[], Residual::None), "no stage");
     let nothing = ConvNorm {
         conv: None,
         norm: None,
     };
-    assert_error(conv_norm_chain(&x, &[nothing], Residual::None), "neither");
+    assert_error(
+        conv_norm_chain(&x, &[nothing], Residual::None, Hold::Outputs),
+        "neither",
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    BatchStats, ConvConfig, ConvNorm, Norm, Residual, batch_norm_train, conv_norm_chain, conv2d,
-    plain,
+    BatchStats, ConvConfig, ConvNorm, Hold, Norm, Residual, batch_norm_train, conv_norm_chain,
+    conv2d, plain,
 };
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, evaluate, flat, random};
@@ -20,6 +20,22 @@ pub(crate) struct Case {
 }
 
 type Chain = fn(&Tensor, &[ConvNorm<'_>], Residual) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
+
+pub(crate) fn holding(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: Residual,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    conv_norm_chain(x, stages, residual, Hold::Outputs)
+}
+
+fn computing_again(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: Residual,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    conv_norm_chain(x, stages, residual, Hold::Nothing)
+}
 
 impl Case {
     /// x, then weight, norm's weight and norm's bias of every stage.
@@ -137,7 +153,7 @@ fn agrees_with_the_plain_path_in_f64() {
         assert_agree(
             &format!("case {index}"),
             &case.inputs(),
-            |t| case.run(conv_norm_chain, t),
+            |t| case.run(holding, t),
             |t| case.run(plain::conv_norm_chain, t),
             5e-5,
         );
@@ -161,7 +177,7 @@ fn is_its_parts_in_turn() {
     };
     let inputs = case.inputs();
     let (whole, parts) = (
-        evaluate(&inputs, |t| case.run(conv_norm_chain, t)),
+        evaluate(&inputs, |t| case.run(holding, t)),
         evaluate(&inputs, parts),
     );
     assert_close("output", &whole.out, &parts.out, 1e-6);
@@ -196,7 +212,7 @@ fn statistics_are_those_of_every_norm() {
                 .unwrap()
                 .1
         };
-        let (found, expected) = (of(conv_norm_chain), of(plain::conv_norm_chain));
+        let (found, expected) = (of(holding), of(plain::conv_norm_chain));
         assert_eq!(found.len(), case.stages.len());
         for ((found, expected), stage) in found.iter().zip(&expected).zip(&case.stages) {
             assert_eq!(found.is_some(), stage.4.is_some());
@@ -220,7 +236,7 @@ fn an_image_gets_no_gradient_and_the_parameters_do() {
         .collect();
     let mut tensors = vec![inputs[0].clone()];
     tensors.extend(vars.iter().map(|var| var.as_tensor().clone()));
-    let out = case.run(conv_norm_chain, &tensors).unwrap();
+    let out = case.run(holding, &tensors).unwrap();
     let gradients = (&out * random(out.dims(), 77))
         .unwrap()
         .sum_all()
@@ -228,7 +244,7 @@ fn an_image_gets_no_gradient_and_the_parameters_do() {
         .backward()
         .unwrap();
     assert!(gradients.get(&inputs[0]).is_none());
-    let expected = evaluate(&inputs, |t| case.run(conv_norm_chain, t));
+    let expected = evaluate(&inputs, |t| case.run(holding, t));
     for (var, expected) in vars.iter().zip(&expected.gradients[1..]) {
         assert_close("parameter", gradients.get(var).unwrap(), expected, 0.0);
     }
@@ -240,7 +256,7 @@ fn a_nan_stays_visible() {
     let mut inputs = case.inputs();
     let zeros = Tensor::zeros(&case.x, DType::F32, &Device::Cpu).unwrap();
     inputs[0] = (zeros / 0.0).unwrap();
-    let out = case.run(conv_norm_chain, &inputs).unwrap();
+    let out = case.run(holding, &inputs).unwrap();
     assert!(flat(&out).iter().all(|value| value.is_nan()));
 }
 
@@ -254,13 +270,26 @@ fn a_second_backward_pass_gives_the_same() {
             .map(|t| candle_core::Var::from_tensor(t).unwrap())
             .collect();
         let tensors: Vec<_> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-        let out = case.run(conv_norm_chain, &tensors).unwrap();
+        let out = case.run(holding, &tensors).unwrap();
         let loss = (&out * random(out.dims(), 77)).unwrap().sum_all().unwrap();
         let (first, second) = (loss.backward().unwrap(), loss.backward().unwrap());
         for var in &vars {
             let of =
                 |gradients: &candle_core::backprop::GradStore| flat(gradients.get(var).unwrap());
             assert_eq!(of(&first), of(&second));
+        }
+    }
+}
+
+#[test]
+fn what_a_chain_holds_changes_no_bit() {
+    for case in cases() {
+        let inputs = case.inputs();
+        let [held, again] =
+            [holding, computing_again].map(|chain| evaluate(&inputs, |t| case.run(chain, t)));
+        assert_eq!(flat(&held.out), flat(&again.out));
+        for (held, again) in held.gradients.iter().zip(&again.gradients) {
+            assert_eq!(flat(held), flat(again));
         }
     }
 }
