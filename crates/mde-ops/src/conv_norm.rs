@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -16,6 +16,7 @@ use crate::affine::affine_planes;
 use crate::batch_norm::{Moments, moments};
 use crate::conv::{self, Dims};
 use crate::cpu::{self, Finish, Kernel, vectorised};
+use crate::trace::{self, Work};
 use crate::{BatchStats, ConvConfig};
 
 /// A convolution and what follows it.
@@ -54,13 +55,20 @@ pub fn conv_norm_chain(
     residual: bool,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     let dims = check(x, stages, residual)?;
+    let _span = trace::forward("conv_norm_chain", || {
+        let operands = stages.iter().map(|stage| {
+            let norm = stage.norm.map_or(0, |norm| 2 * norm.weight.elem_count());
+            stage.weight.elem_count() + norm
+        });
+        work(x, dims.iter(), operands.sum())
+    });
     let fast = stages.iter().all(|stage| {
         let norm = stage.norm.map(|norm| [norm.weight, norm.bias]);
         let tensors = norm.into_iter().flatten().chain([x, stage.weight]);
         tensors.into_iter().all(crate::on_cpu_kernels)
     });
     if !fast {
-        return crate::plain::conv_norm_chain(x, stages, residual);
+        return crate::device::conv_norm_chain(x, stages, residual);
     }
     let mut parameters = Vec::new();
     let mut plan = Vec::new();
@@ -99,8 +107,8 @@ pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: bool) -> Resu
     let mut shape = crate::map_dims("conv_norm_chain", x)?;
     let mut dims = Vec::with_capacity(stages.len());
     for stage in stages {
-        // Sizes without values: only the first stage's input is at hand.
-        let input = Tensor::zeros((1, 1, 1, 1), x.dtype(), x.device())?.broadcast_as(shape)?;
+        // Only the first stage's input is at hand.
+        let input = sizes_only(shape, x.dtype())?;
         let stage_dims = Dims::new(&input, stage.weight, stage.config)?;
         shape = stage_dims.out_shape();
         if let Some(norm) = stage.norm
@@ -121,6 +129,21 @@ pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: bool) -> Resu
         );
     }
     Ok(dims)
+}
+
+/// A tensor of a shape and a type, without values of its own.
+fn sizes_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
+    Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
+}
+
+/// The stages, with so many parameters in all, as a profiler is told of them.
+fn work<'a>(x: &Tensor, stages: impl Iterator<Item = &'a Dims>, parameters: usize) -> Work {
+    let convolutions = stages.filter_map(|dims| {
+        let input = sizes_only(dims.x_shape(), x.dtype()).ok()?;
+        let weight = sizes_only(dims.weight_shape(), x.dtype()).ok()?;
+        Some(dims.work(&input, &weight))
+    });
+    Work::chain(x, convolutions, parameters)
 }
 
 /// One stage, whose parameters lie among those of the others: weights, then the norm's weight and bias.
@@ -288,6 +311,10 @@ impl CustomOp2 for Chain {
         let Some(kept) = self.kept.get() else {
             candle_core::bail!("conv_norm_chain: the gradient is asked for before the output");
         };
+        let _span = trace::backward("conv_norm_chain", || {
+            let stages = self.stages.iter().map(|stage| &stage.dims);
+            work(x, stages, parameters.elem_count()).gradients(x)
+        });
         cpu::with_values([x, parameters, grad], |[x_values, values, grad]| {
             let mut grad_parameters = vec![0.0; values.len()];
             let mut current = grad.to_vec();

@@ -12,6 +12,7 @@ mod bin_pool;
 mod conv;
 mod conv_after_resize;
 mod conv_norm;
+mod device;
 mod doubling;
 mod pixel_shuffle;
 mod pool;
