@@ -120,7 +120,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for round in 1..=args.rounds {
             eprintln!("== {job}, round {round} of {}", args.rounds);
-            ours.add(measure(Command::new(&program), &job, args)?);
+            let mut own = Command::new(&program);
+            // As in `mde`: candle's threads, which spin while they wait, would compete with the kernels'.
+            own.env("CANDLE_NUM_THREADS", "1");
+            ours.add(measure(own, &job, args)?);
             if args.peer {
                 let mut python = Command::new(&args.python);
                 python.arg(&peer).args(["--threads", &threads.to_string()]);

@@ -150,13 +150,13 @@ fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjectio
 
 impl UpProjection {
     fn forward(&self, x: &Tensor, (height, width): (usize, usize), mode: Mode) -> Result<Tensor> {
-        // Both 5x5 branches see the same resized input: one operation with their filters stacked.
-        let weight = Tensor::cat(&[self.conv1.weight(mode), self.conv2.weight(mode)], 0)?;
-        let both = conv_after_resize(x, &weight, height, width)?;
-        let branches = both.chunk(2, 1)?;
-        let first = self.bn1.forward_relu(&branches[0], mode)?;
+        // Stacking the branches' filters would make one operation of two, but no less arithmetic, and copies of the
+        // weights and of the maps, which are among the network's largest.
+        let first = conv_after_resize(x, &self.conv1.weight(mode), height, width)?;
+        let first = self.bn1.forward_relu(&first, mode)?;
         let first = self.conv1_2.forward(&first, mode)?;
-        let second = self.bn2.forward(&branches[1], mode)?;
+        let second = conv_after_resize(x, &self.conv2.weight(mode), height, width)?;
+        let second = self.bn2.forward(&second, mode)?;
         add_relu(&first, &second)
     }
 }

@@ -12,7 +12,7 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::lerp::{Lerp, add_blend, add_scaled};
+use crate::cpu::lerp::{Lerp, Readers, add_blend, add_scaled};
 use crate::cpu::{
     self, Finish, Kernel, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
     transpose, vectorised, with_scratch,
@@ -129,8 +129,7 @@ impl ConvAfterResize {
     }
 
     /// The inverse of [`Self::taps_first`].
-    fn channels_first(&self, rows: &[f32]) -> Vec<f32> {
-        let mut weight = vec![0.0; rows.len()];
+    fn channels_first(&self, rows: &[f32], weight: &mut [f32]) {
         weight
             .par_chunks_exact_mut(self.channels * self.taps())
             .enumerate()
@@ -145,7 +144,6 @@ impl ConvAfterResize {
                     }
                 }
             });
-        weight
     }
 
     /// The weight in panels of [`PANEL`] values of `[kx, ky, out]`: `[panels, channels, PANEL]`.
@@ -295,70 +293,100 @@ impl ConvAfterResize {
 
     /// The gradients in `x` and in the weight.
     fn backward(&self, x: &[f32], weight: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let weight = self.taps_first(weight);
         let (rows, columns) = self.axes();
-        let (row_readers, column_readers) =
-            (rows.readers(self.size.0), columns.readers(self.size.1));
-        let (height, width) = self.target;
-        let low_row = self.size.1 * self.tap_values();
-        let wide_row = width * self.kernel * self.out;
-        let images = self.images_per_round();
+        let readers = (rows.readers(self.size.0), columns.readers(self.size.1));
+        let outs = self.outs_per_round(self.images_per_round() * self.pixels());
+        let filter = self.channels * self.taps();
+        let x_pixels = pixels_first(x, self.channels, self.pixels());
+        let mut grad_pixels = vec![0.0; x.len()];
         let mut grad_weight = vec![0.0; weight.len()];
-        let mut grad_x = vec![0.0; x.len()];
+        for (index, grad_weight) in grad_weight.chunks_mut(outs * filter).enumerate() {
+            let first = index * outs;
+            let part = Self {
+                out: grad_weight.len() / filter,
+                ..*self
+            };
+            let weight = &weight[first * filter..][..grad_weight.len()];
+            let gradients = (&mut grad_pixels[..], grad_weight);
+            part.backward_part(&readers, &x_pixels, weight, (grad, self.out, first), gradients);
+        }
         let map = self.channels * self.pixels();
-        let rounds = x.chunks(images * map).zip(grad_x.chunks_mut(images * map));
-        for ((x, grad_x), grad) in rounds.zip(grad.chunks(images * self.out * height * width)) {
-            let grad = pixels_first(grad, self.out, height * width);
-            let x = pixels_first(x, self.channels, self.pixels());
+        let mut grad_x = x_pixels;
+        grad_x
+            .par_chunks_exact_mut(map)
+            .zip(grad_pixels.par_chunks_exact(map))
+            .for_each(|(out, grad)| transpose(grad, self.pixels(), out));
+        (grad_x, grad_weight)
+    }
+
+    /// What some filters, those of `outs` planes of every image from `first` on, add to the gradient in `x`
+    /// `[images, pixels, channels]`, and the gradient in them.
+    fn backward_part(
+        &self,
+        (row_readers, column_readers): &(Vec<Readers>, Vec<Readers>),
+        x: &[f32],
+        weight: &[f32],
+        (grad, outs, first): (&[f32], usize, usize),
+        (grad_pixels, grad_weight): (&mut [f32], &mut [f32]),
+    ) {
+        let target = self.target.0 * self.target.1;
+        let low_row = self.size.1 * self.tap_values();
+        let wide_row = self.target.1 * self.kernel * self.out;
+        let weight = self.taps_first(weight);
+        let images = self.images_per_round();
+        let mut weight_rows = vec![0.0; weight.len()];
+        let map = self.channels * self.pixels();
+        let rounds = x.chunks(images * map).zip(grad_pixels.chunks_mut(images * map));
+        for ((x, grad_pixels), grad) in rounds.zip(grad.chunks(images * outs * target)) {
             let pixels = x.len() / self.channels;
-            with_scratch(
-                [pixels * self.tap_values(), x.len()],
-                |[low, grad_pixels]| {
-                    low.par_chunks_exact_mut(low_row)
-                        .enumerate()
-                        .for_each(|(row, low)| {
-                            let (image, y) = (row / self.size.0, row % self.size.0);
-                            let grad = &grad[image * height * width * self.out..];
-                            with_scratch([wide_row], |[wide]| {
-                                let readers = &row_readers[y];
-                                vectorised(HeightenAdjoint {
-                                    op: self,
-                                    readers,
-                                    grad,
-                                    wide: &mut *wide,
-                                });
-                                let readers = &column_readers;
-                                vectorised(WidenAdjoint {
-                                    op: self,
-                                    readers,
-                                    wide,
-                                    low,
-                                });
+            let grad_size = x.len() / map * self.out * target;
+            with_scratch([pixels * self.tap_values(), grad_size], |[low, grads]| {
+                let images = grad.par_chunks_exact(outs * target);
+                grads
+                    .par_chunks_exact_mut(self.out * target)
+                    .zip(images)
+                    .for_each(|(grads, grad)| {
+                        let planes = &grad[first * target..(first + self.out) * target];
+                        transpose(planes, self.out, grads);
+                    });
+                low.par_chunks_exact_mut(low_row)
+                    .enumerate()
+                    .for_each(|(row, low)| {
+                        let (image, y) = (row / self.size.0, row % self.size.0);
+                        let grad = &grads[image * target * self.out..];
+                        with_scratch([wide_row], |[wide]| {
+                            vectorised(HeightenAdjoint {
+                                op: self,
+                                readers: &row_readers[y],
+                                grad,
+                                wide: &mut *wide,
+                            });
+                            vectorised(WidenAdjoint {
+                                op: self,
+                                readers: column_readers,
+                                wide,
+                                low,
                             });
                         });
-                    let low = Matrix::new(low, pixels, self.tap_values());
-                    gemm(
-                        MatrixMut::new(grad_pixels, pixels, self.channels),
-                        low,
-                        Matrix::new(&weight, self.tap_values(), self.channels),
-                        false,
-                        Threads::All,
-                    );
-                    grad_x
-                        .par_chunks_exact_mut(map)
-                        .zip(grad_pixels.par_chunks_exact(map))
-                        .for_each(|(out, grad)| transpose(grad, self.pixels(), out));
-                    gemm(
-                        MatrixMut::new(&mut grad_weight, self.tap_values(), self.channels),
-                        low.t(),
-                        Matrix::new(&x, pixels, self.channels),
-                        true,
-                        Threads::All,
-                    );
-                },
-            );
+                    });
+                let low = Matrix::new(low, pixels, self.tap_values());
+                gemm(
+                    MatrixMut::new(grad_pixels, pixels, self.channels),
+                    low,
+                    Matrix::new(&weight, self.tap_values(), self.channels),
+                    true,
+                    Threads::All,
+                );
+                gemm(
+                    MatrixMut::new(&mut weight_rows, self.tap_values(), self.channels),
+                    low.t(),
+                    Matrix::new(x, pixels, self.channels),
+                    true,
+                    Threads::All,
+                );
+            });
         }
-        (grad_x, self.channels_first(&grad_weight))
+        self.channels_first(&weight_rows, grad_weight);
     }
 }
 
@@ -480,7 +508,7 @@ impl Kernel for HeightenAdjoint<'_> {
 /// The adjoint of [`Widen`]: `[w, kx, ky, out]` from `[width, ky, out]`.
 struct WidenAdjoint<'a> {
     op: &'a ConvAfterResize,
-    readers: &'a [Vec<(usize, f32)>],
+    readers: &'a [Readers],
     wide: &'a [f32],
     low: &'a mut [f32],
 }

@@ -6,11 +6,13 @@
 //! what the norm made of it is computed again.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
+use tracing::span::EnteredSpan;
 
 use crate::affine::affine_planes;
 use crate::batch_norm::{Moments, moments};
@@ -55,46 +57,81 @@ pub fn conv_norm_chain(
     residual: bool,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     let dims = check(x, stages, residual)?;
-    let _span = trace::forward("conv_norm_chain", || {
-        let operands = stages.iter().map(|stage| {
-            let norm = stage.norm.map_or(0, |norm| 2 * norm.weight.elem_count());
-            stage.weight.elem_count() + norm
-        });
-        work(x, dims.iter(), operands.sum())
-    });
     let fast = stages.iter().all(|stage| {
         let norm = stage.norm.map(|norm| [norm.weight, norm.bias]);
         let tensors = norm.into_iter().flatten().chain([x, stage.weight]);
         tensors.into_iter().all(crate::on_cpu_kernels)
     });
     if !fast {
+        let _span = forward_span(x, stages, &dims);
         return crate::device::conv_norm_chain(x, stages, residual);
     }
-    let mut parameters = Vec::new();
-    let mut plan = Vec::new();
-    let mut first = 0;
-    for (stage, dims) in stages.iter().zip(dims) {
-        parameters.push(stage.weight.flatten_all()?);
-        if let Some(norm) = stage.norm {
-            parameters.extend([norm.weight.clone(), norm.bias.clone()]);
-        }
+    if let [stage] = stages {
+        return joined(x, &[*stage], &dims, residual);
+    }
+    // Joined stages keep a copy of their weights, stages by themselves what each hands to the next: whichever is less.
+    let weights: usize = stages.iter().map(|stage| stage.weight.elem_count()).sum();
+    let handed_on: usize = dims[..dims.len() - 1].iter().map(out_elements).sum();
+    if weights <= handed_on {
+        return joined(x, stages, &dims, residual);
+    }
+    let (mut out, mut stats) = (x.clone(), Vec::with_capacity(stages.len()));
+    for (stage, dims) in stages.iter().zip(&dims) {
+        let (next, mut own) = joined(&out, &[*stage], &[*dims], false)?;
+        out = next;
+        stats.append(&mut own);
+    }
+    if residual {
+        out = (out + x)?;
+    }
+    Ok((out, stats))
+}
+
+fn out_elements(dims: &Dims) -> usize {
+    let (batch, channels, h, w) = dims.out_shape();
+    batch * channels * h * w
+}
+
+/// The stages as one operation.
+fn joined(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    dims: &[Dims],
+    residual: bool,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    let _span = forward_span(x, stages, dims);
+    let (mut weights, mut norms, mut plan) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first_weight, mut first_norm) = (0, 0);
+    for (stage, &dims) in stages.iter().zip(dims) {
         plan.push(Stage {
             dims,
-            first,
-            weights: stage.weight.elem_count(),
+            weights: first_weight..first_weight + stage.weight.elem_count(),
+            first_norm,
             norm: stage.norm.map(|norm| (norm.eps, norm.relu)),
         });
-        first = parameters.iter().map(Tensor::elem_count).sum();
+        first_weight += stage.weight.elem_count();
+        weights.push(stage.weight.flatten_all()?);
+        if let Some(norm) = stage.norm {
+            first_norm += 2 * norm.weight.elem_count();
+            norms.extend([norm.weight.clone(), norm.bias.clone()]);
+        }
     }
+    // An operation takes three tensors. One stage's weight is passed as it is: it may be large.
+    let weights = match &weights[..] {
+        [weight] => weight.clone(),
+        weights => Tensor::cat(weights, 0)?,
+    };
+    let norms = match norms.is_empty() {
+        true => Tensor::zeros(1, x.dtype(), x.device())?,
+        false => Tensor::cat(&norms, 0)?,
+    };
     let kept = Arc::new(OnceLock::new());
     let op = Chain {
         stages: plan,
         residual,
         kept: kept.clone(),
     };
-    let out = x
-        .contiguous()?
-        .apply_op2(&Tensor::cat(&parameters, 0)?, op)?;
+    let out = x.contiguous()?.apply_op3(&weights, &norms, op)?;
     let stats = kept.get().into_iter().flatten().map(Kept::stats);
     Ok((out, stats.collect::<Result<_>>()?))
 }
@@ -136,31 +173,43 @@ fn sizes_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
 }
 
-/// The stages, with so many parameters in all, as a profiler is told of them.
-fn work<'a>(x: &Tensor, stages: impl Iterator<Item = &'a Dims>, parameters: usize) -> Work {
-    let convolutions = stages.filter_map(|dims| {
-        let input = sizes_only(dims.x_shape(), x.dtype()).ok()?;
-        let weight = sizes_only(dims.weight_shape(), x.dtype()).ok()?;
-        Some(dims.work(&input, &weight))
-    });
+fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], dims: &[Dims]) -> EnteredSpan {
+    trace::forward("conv_norm_chain", || {
+        let norms = stages.iter().map(|stage| stage.norm.is_some());
+        work(x, dims.iter().zip(norms))
+    })
+}
+
+/// The stages, each with or without a norm, as a profiler is told of them.
+fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Dims, bool)>) -> Work {
+    let mut parameters = 0;
+    let mut convolutions = Vec::new();
+    for (dims, norm) in stages {
+        let input = sizes_only(dims.x_shape(), x.dtype());
+        let weight = sizes_only(dims.weight_shape(), x.dtype());
+        if let (Ok(input), Ok(weight)) = (input, weight) {
+            convolutions.push(dims.work(&input, &weight));
+            parameters += weight.elem_count();
+        }
+        if norm {
+            parameters += 2 * dims.out_shape().1;
+        }
+    }
     Work::chain(x, convolutions, parameters)
 }
 
-/// One stage, whose parameters lie among those of the others: weights, then the norm's weight and bias.
-#[derive(Debug, Clone, Copy)]
+/// One stage, whose parameters lie among those of the others.
+#[derive(Debug, Clone)]
 struct Stage {
     dims: Dims,
-    first: usize,
-    weights: usize,
+    weights: Range<usize>,
+    /// Where the norm's weight begins; its bias follows.
+    first_norm: usize,
     /// The norm's eps, and whether ReLU follows.
     norm: Option<(f64, bool)>,
 }
 
 impl Stage {
-    fn weight<'a>(&self, parameters: &'a [f32]) -> &'a [f32] {
-        &parameters[self.first..self.first + self.weights]
-    }
-
     /// Output channels and pixels.
     fn sizes(&self) -> (usize, usize) {
         let (_, channels, h, w) = self.dims.out_shape();
@@ -168,13 +217,13 @@ impl Stage {
     }
 
     /// What the norm does to each channel.
-    fn channels(&self, parameters: &[f32], kept: &Kept) -> Vec<Channel> {
+    fn channels(&self, norms: &[f32], kept: &Kept) -> Vec<Channel> {
         let Some((eps, relu)) = self.norm else {
             return Vec::new();
         };
         let (channels, _) = self.sizes();
-        let weight = &parameters[self.first + self.weights..][..channels];
-        let bias = &parameters[self.first + self.weights + channels..][..channels];
+        let weight = &norms[self.first_norm..][..channels];
+        let bias = &norms[self.first_norm + channels..][..channels];
         let values = kept.moments.iter().zip(weight.iter().zip(bias));
         values
             .map(|(moments, (weight, bias))| {
@@ -192,12 +241,12 @@ impl Stage {
     }
 
     /// The output of the stage.
-    fn activation<'a>(&self, parameters: &[f32], kept: &'a Kept) -> Cow<'a, [f32]> {
+    fn activation<'a>(&self, norms: &[f32], kept: &'a Kept) -> Cow<'a, [f32]> {
         let Some((_, relu)) = self.norm else {
             return Cow::Borrowed(&kept.convolved);
         };
         let (channels, pixels) = self.sizes();
-        let affine = self.channels(parameters, kept);
+        let affine = self.channels(norms, kept);
         Cow::Owned(affine_planes(&kept.convolved, pixels, relu, |plane| {
             let channel = affine[plane % channels];
             (channel.scale as f32, channel.shift)
@@ -249,7 +298,7 @@ struct Chain {
     kept: Arc<OnceLock<Vec<Kept>>>,
 }
 
-impl CustomOp2 for Chain {
+impl CustomOp3 for Chain {
     fn name(&self) -> &'static str {
         "mde-conv-norm-chain"
     }
@@ -258,11 +307,14 @@ impl CustomOp2 for Chain {
         &self,
         x: &CpuStorage,
         layout: &Layout,
-        parameters: &CpuStorage,
-        parameter_layout: &Layout,
+        weights: &CpuStorage,
+        weight_layout: &Layout,
+        norms: &CpuStorage,
+        norm_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(x, layout)?;
-        let parameters = cpu::values(parameters, parameter_layout)?;
+        let weights = cpu::values(weights, weight_layout)?;
+        let norms = cpu::values(norms, norm_layout)?;
         let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
         // What the last stage's norm made, if it has one.
         let mut normed: Option<Vec<f32>> = None;
@@ -273,7 +325,8 @@ impl CustomOp2 for Chain {
                 (None, Some(kept)) => kept.convolved.as_slice(),
                 (None, None) => x,
             };
-            let convolved = conv::forward(&stage.dims, input, stage.weight(parameters), Finish::default());
+            let weight = &weights[stage.weights.clone()];
+            let convolved = conv::forward(&stage.dims, input, weight, Finish::default());
             let (channels, pixels) = stage.sizes();
             let moments = match stage.norm {
                 Some(_) => moments(&convolved, channels, pixels),
@@ -284,7 +337,7 @@ impl CustomOp2 for Chain {
                 convolved,
                 moments,
             };
-            normed = match stage.activation(parameters, &kept) {
+            normed = match stage.activation(norms, &kept) {
                 Cow::Owned(normed) => Some(normed),
                 Cow::Borrowed(_) => None,
             };
@@ -304,44 +357,49 @@ impl CustomOp2 for Chain {
     fn bwd(
         &self,
         x: &Tensor,
-        parameters: &Tensor,
+        weights: &Tensor,
+        norms: &Tensor,
         _out: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let Some(kept) = self.kept.get() else {
             candle_core::bail!("conv_norm_chain: the gradient is asked for before the output");
         };
         let _span = trace::backward("conv_norm_chain", || {
-            let stages = self.stages.iter().map(|stage| &stage.dims);
-            work(x, stages, parameters.elem_count()).gradients(x)
+            let stages = self.stages.iter();
+            work(x, stages.map(|stage| (&stage.dims, stage.norm.is_some()))).gradients(x)
         });
-        cpu::with_values([x, parameters, grad], |[x_values, values, grad]| {
-            let mut grad_parameters = vec![0.0; values.len()];
+        let tensors = [x, weights, norms, grad];
+        cpu::with_values(tensors, |[x_values, weight_values, norm_values, grad]| {
+            let mut grad_weights = vec![0.0; weight_values.len()];
+            let mut grad_norms = vec![0.0; norm_values.len()];
             let mut current = grad.to_vec();
             for (index, (stage, kept_here)) in self.stages.iter().zip(kept).enumerate().rev() {
-                let own = &mut grad_parameters[stage.first..];
-                let (grad_weight, grad_norm) = own.split_at_mut(stage.weights);
                 let (channels, pixels) = stage.sizes();
-                let affine = stage.channels(values, kept_here);
+                let affine = stage.channels(norm_values, kept_here);
                 if !affine.is_empty() {
-                    let (weight, bias) = grad_norm.split_at_mut(channels);
+                    let own = &mut grad_norms[stage.first_norm..][..2 * channels];
+                    let convolved = &kept_here.convolved;
                     norm_backward(
                         &affine,
-                        &kept_here.convolved,
+                        convolved,
                         pixels,
                         &mut current,
-                        (weight, &mut bias[..channels]),
+                        own.split_at_mut(channels),
                     );
                 }
                 let input = match index.checked_sub(1) {
-                    Some(before) => self.stages[before].activation(values, &kept[before]),
+                    Some(before) => self.stages[before].activation(norm_values, &kept[before]),
                     None => Cow::Borrowed(x_values),
                 };
                 let sums = conv::backward_weight(&stage.dims, &input, &current);
-                grad_weight.copy_from_slice(&sums);
+                match self.stages.len() {
+                    1 => grad_weights = sums,
+                    _ => grad_weights[stage.weights.clone()].copy_from_slice(&sums),
+                }
                 drop(input);
                 if index > 0 || x.track_op() {
-                    let weight = stage.weight(values);
+                    let weight = &weight_values[stage.weights.clone()];
                     current = conv::backward_input(&stage.dims, weight, &current);
                 }
             }
@@ -351,8 +409,11 @@ impl CustomOp2 for Chain {
                 }
                 cpu::tensor(current, x.shape())
             });
-            let grad_parameters = cpu::tensor(grad_parameters, parameters.shape())?;
-            Ok((grad_x.transpose()?, Some(grad_parameters)))
+            Ok((
+                grad_x.transpose()?,
+                Some(cpu::tensor(grad_weights, weights.shape())?),
+                Some(cpu::tensor(grad_norms, norms.shape())?),
+            ))
         })
     }
 }

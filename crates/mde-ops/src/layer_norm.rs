@@ -167,11 +167,11 @@ impl Kernel for Backward<'_> {
         for (grad_x, (x, grad)) in self.grad_x.chunks_exact_mut(length).zip(rows) {
             let (mean, inv_std) = moments(x, self.eps);
             let count = length as f32;
-            let weighted = |index: usize| self.weight[index] * grad[index];
-            let slope = sum(length, weighted) / count;
-            let curve = sum(length, |index| {
-                weighted(index) * ((x[index] - mean) * inv_std)
-            }) / count;
+            let slope = sum([grad, self.weight], |[grad, weight]| grad * weight);
+            let curve = sum([grad, self.weight, x], |[grad, weight, x]| {
+                grad * weight * ((x - mean) * inv_std)
+            });
+            let (slope, curve) = (slope / count, curve / count);
             let sums = self.grad_weight.iter_mut().zip(&mut *self.grad_bias);
             let values = x.iter().zip(grad).zip(self.weight);
             for ((grad_x, ((x, grad), weight)), (grad_weight, grad_bias)) in
@@ -190,23 +190,28 @@ impl Kernel for Backward<'_> {
 #[inline(always)]
 fn moments(row: &[f32], eps: f32) -> (f32, f32) {
     let count = row.len() as f32;
-    let mean = sum(row.len(), |index| row[index]) / count;
-    let var = sum(row.len(), |index| {
-        let centred = row[index] - mean;
-        centred * centred
-    });
+    let mean = sum([row], |[x]| x);
+    let mean = mean / count;
+    let var = sum([row], |[x]| (x - mean) * (x - mean));
     (mean, 1.0 / (var / count + eps).sqrt())
 }
 
-/// The sum of `f` over a row's places, in sixteen lanes, which vectorise.
+/// The sum of `f` over the places of some rows of one length, in sixteen lanes, which vectorise.
 #[inline(always)]
-fn sum(length: usize, f: impl Fn(usize) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let whole = length / 16 * 16;
-    for start in (0..whole).step_by(16) {
-        for (lane, sum) in lanes.iter_mut().enumerate() {
-            *sum += f(start + lane);
+fn sum<const N: usize>(rows: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0f32; LANES];
+    let chunks = rows.map(|row| row.as_chunks::<LANES>());
+    let whole = chunks.map(|(whole, _)| &whole[..chunks[0].0.len()]);
+    for index in 0..chunks[0].0.len() {
+        let values = whole.map(|whole| whole[index]);
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f(values.map(|values| values[lane]));
         }
     }
-    lanes.iter().sum::<f32>() + (whole..length).map(f).sum::<f32>()
+    let rests = chunks.map(|(_, rest)| &rest[..chunks[0].1.len()]);
+    for (lane, sum) in sums.iter_mut().enumerate().take(chunks[0].1.len()) {
+        *sum += f(rests.map(|rest| rest[lane]));
+    }
+    sums.iter().sum()
 }

@@ -96,9 +96,9 @@ impl Work {
 
     /// Convolutions of `x` in a row, of which each sees the output of the one before. What stands between them has no
     /// products; with them it has so many parameters.
-    pub(crate) fn chain(x: &Tensor, stages: impl Iterator<Item = Self>, parameters: usize) -> Self {
+    pub(crate) fn chain(x: &Tensor, stages: Vec<Self>, parameters: usize) -> Self {
         let mut chain = Self::on(x);
-        for (index, stage) in stages.enumerate() {
+        for (index, stage) in stages.into_iter().enumerate() {
             let step = stage.shape.find(" -> ").unwrap_or(0);
             chain.shape += &stage.shape[step..];
             chain.flops += stage.flops;

@@ -1,7 +1,9 @@
-//! Linear and layer norm.
+//! Linear, layer norm, and chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Tensor, Var};
-use mde_models::layers::{layer_norm, linear, linear_bias};
+use mde_models::layers::{
+    bare, batch_norm2d, chain, conv_norm, conv2d, layer_norm, linear, linear_bias, same,
+};
 use mde_models::{Mode, Parameters};
 
 use crate::common::values;
@@ -71,6 +73,39 @@ fn a_layer_norm_has_known_values() {
         .unwrap();
     let out = values(&norm.forward(&x, Mode::Eval).unwrap());
     close(&out[..3], &[expected[0], 2. * expected[1], 7.]);
+}
+
+/// In either mode, with the same running averages afterwards, which decide what eval gives.
+#[test]
+fn a_chain_is_its_layers_in_turn() {
+    let (chained, single) = (
+        Parameters::new(4, &Device::Cpu),
+        Parameters::new(4, &Device::Cpu),
+    );
+    let layers = |parameters: &Parameters| {
+        let vb = parameters.builder();
+        let first = conv2d(3, 5, 3, same(3), vb.pp("a")).unwrap();
+        let second = conv2d(5, 3, 1, same(1), vb.pp("b")).unwrap();
+        (first, second, batch_norm2d(3, vb.pp("bn")).unwrap())
+    };
+    let (first, second, bn) = layers(&chained);
+    let stages = [bare(first), conv_norm(second, bn, true)];
+    let (first, second, bn) = layers(&single);
+    let x = Tensor::rand(-1f32, 1., (2, 3, 9, 7), &Device::Cpu).unwrap();
+    for mode in [Mode::Train, Mode::Eval, Mode::Train, Mode::Eval] {
+        let found = chain(&x, &stages, true, mode).unwrap();
+        let convolved = second
+            .forward(&first.forward(&x, mode).unwrap(), mode)
+            .unwrap();
+        let expected = (bn.forward_relu(&convolved, mode).unwrap() + &x).unwrap();
+        close(&values(&found), &values(&expected));
+        assert_eq!(found.track_op(), mode == Mode::Train);
+        for name in ["bn.running_mean", "bn.running_var"] {
+            let of = |parameters: &Parameters| values(&parameters.all()[name]);
+            close(&of(&chained), &of(&single));
+        }
+    }
+    assert_ne!(values(&chained.all()["bn.running_mean"]), [0.0; 3]);
 }
 
 /// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other devices now.

@@ -156,6 +156,15 @@ impl<'a> Spread<'a> {
             let to = &mut padded[to..to + count];
             if stride == 1 {
                 to.copy_from_slice(&plane[from..from + count]);
+            } else if stride == 2 {
+                // Pairs vectorise, steps do not. The last pixel may have no neighbour.
+                let (pairs, rest) = plane[from..].as_chunks::<2>();
+                for (to, pair) in to.iter_mut().zip(pairs) {
+                    *to = pair[0];
+                }
+                if let (Some(to), [from]) = (to.get_mut(pairs.len()), rest) {
+                    *to = *from;
+                }
             } else {
                 for (to, from) in to.iter_mut().zip(plane[from..].iter().step_by(stride)) {
                     *to = *from;

@@ -246,6 +246,17 @@ fn convolutions_in_a_row_tell_their_sum() {
     // An image from outside needs no gradient: one product fewer, that of the first convolution.
     let outside = || chain(&x.as_detached_tensor());
     assert_eq!(spans(outside), told(parameters, 2 * flops - first));
+
+    // Where they are cheaper one by one they are told so, to the same sum.
+    let x = var(&[1, 3, 1, 1], DType::F32);
+    let told = spans(|| chain(&x));
+    assert_eq!(told.len(), 2 * stages.len());
+    let sum = |pass: &str| -> u64 {
+        let passes = told.iter().filter(|span| span.pass == pass);
+        passes.map(|span| span.flops).sum()
+    };
+    let flops = 2 * 4 * 3 + 2 * 4 * 9;
+    assert_eq!((sum("forward"), sum("backward")), (flops, 2 * flops));
 }
 
 #[test]
