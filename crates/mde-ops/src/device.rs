@@ -115,6 +115,30 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     plain::first_maximum(&values)?.reshape((b, c, height, width))
 }
 
+/// The adjoint of [`crate::resize_bilinear`] from [B, C, h, w]: of `x` [B, C, H, W] the map `y` [B, C, h, w] for which
+/// `Σ y f = Σ x resize_bilinear(f, H, W)` whatever f is. Two products with the matrices of the interpolation. Of masks of depth
+/// bins it makes the weights of [`crate::bin_pool`].
+///
+/// # Errors
+/// If `x` has not four dimensions, or a size is 0.
+pub fn bilinear_adjoint(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
+    let (b, c, _, _) = crate::map_dims("bilinear_adjoint", x)?;
+    let (h, w) = crate::resize::check(x, height, width)?;
+    if (h, w) == (height, width) {
+        return Ok(x.clone());
+    }
+    let (dtype, device) = (x.dtype(), x.device());
+    x.reshape((b * c * h, w))?
+        .matmul(&plain::interpolation(width, w, dtype, device)?)?
+        .reshape((b * c, h, width))?
+        .transpose(1, 2)?
+        .reshape((b * c * width, h))?
+        .matmul(&plain::interpolation(height, h, dtype, device)?)?
+        .reshape((b, c, width, height))?
+        .transpose(2, 3)?
+        .contiguous()
+}
+
 /// For every tap of a kernel the values `[B, C, height, width]` that it reads in `padded`, which reaches at least a stride
 /// further than the last of them.
 fn windows(

@@ -361,7 +361,12 @@ fn windows<T>(
 }
 
 /// The matrix `[target, source]` of linear interpolation along one axis.
-fn interpolation(source: usize, target: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+pub(crate) fn interpolation(
+    source: usize,
+    target: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
     let mut matrix = vec![0f32; target * source];
     for (row, tap) in matrix
         .chunks_exact_mut(source)

@@ -119,6 +119,25 @@ fn convolutions_that_double_the_size() {
     }
 }
 
+/// The gradient of an inner product with a resized map is the adjoint of the other side.
+#[test]
+fn the_adjoint_of_the_resize() {
+    for ([h, w], [height, width]) in [
+        ([5, 7], [10, 21]),
+        ([11, 13], [4, 33]),
+        ([1, 6], [3, 5]),
+        ([6, 9], [6, 9]),
+    ] {
+        let x = random(&[2, 3, h, w], 1).to_dtype(DType::F64).unwrap();
+        let at = evaluate(&[x], |t| plain::resize_bilinear(&t[0], height, width));
+        for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 1e-6)] {
+            let found = device::bilinear_adjoint(&at.g.to_dtype(dtype).unwrap(), h, w).unwrap();
+            let what = format!("{h}x{w} from {height}x{width} in {dtype:?}");
+            assert_close(&what, &found, &at.gradients[0], tolerance);
+        }
+    }
+}
+
 #[test]
 fn inputs_need_not_be_contiguous() {
     let inputs = [random(&[9, 8, 4, 2], 1), random(&[3, 3, 4, 6], 2)];
