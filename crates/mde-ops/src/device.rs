@@ -1,4 +1,4 @@
-//! What devices other than the CPU run where [`plain`](crate::plain) would waste them: matrix products, candle's own
+//! What devices other than the CPU run where [`plain`] would waste them: matrix products, candle's own
 //! convolution and copies of whole windows, all differentiable by candle and without a value that leaves the device.
 //!
 //! `plain` gathers by index. Its gradient adds by index, for which candle's CUDA kernel has one thread a channel
