@@ -8,11 +8,11 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, avg_pool2x2, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, Residual, avg_pool2x2, max_pool2d};
 
 use crate::Mode;
 use crate::layers::{
-    BatchNorm2d, Conv2d, ConvNorm, bare, batch_norm2d, chain, conv_norm, conv2d, same,
+    BatchNorm2d, Conv2d, ConvNorm, bare, batch_norm2d, chain, conv_norm, conv2d, norm_relu, same,
 };
 
 /// The shape of a DenseNet.
@@ -186,16 +186,15 @@ impl Block {
 /// Batch norm and ReLU before each convolution: 1x1 to four times the growth, then 3x3.
 #[derive(Debug, Clone)]
 struct Layer {
-    norm1: BatchNorm2d,
-    /// The first with the batch norm that follows it, the second bare.
-    convs: [ConvNorm; 2],
+    /// Batch norm; the first convolution and the batch norm that follows it; the second convolution.
+    stages: [ConvNorm; 3],
 }
 
 fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
     let narrow = 4 * growth;
     Ok(Layer {
-        norm1: batch_norm2d(input, vb.pp("norm1"))?,
-        convs: [
+        stages: [
+            norm_relu(batch_norm2d(input, vb.pp("norm1"))?),
             conv_norm(
                 conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
                 batch_norm2d(narrow, vb.pp("norm2"))?,
@@ -208,7 +207,6 @@ fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
 
 impl Layer {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self.norm1.forward_relu(x, mode)?;
-        chain(&x, &self.convs, false, mode)
+        chain(x, &self.stages, Residual::None, mode)
     }
 }

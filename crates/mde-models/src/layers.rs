@@ -4,7 +4,7 @@ use std::slice;
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
-use mde_ops::{BatchStats, ConvConfig};
+use mde_ops::{BatchStats, ConvConfig, Residual};
 
 use crate::Mode;
 
@@ -203,10 +203,10 @@ fn blend(running: &Var, batch: &Tensor, momentum: f64) -> Result<()> {
     running.set(&((running.as_detached_tensor() * (1.0 - momentum))? + (batch * momentum)?)?)
 }
 
-/// A convolution, and the batch norm after it, if any.
+/// A convolution, a batch norm, or both in this order.
 #[derive(Debug, Clone)]
 pub struct ConvNorm {
-    conv: Conv2d,
+    conv: Option<Conv2d>,
     bn: Option<BatchNorm2d>,
     relu: bool,
 }
@@ -214,7 +214,7 @@ pub struct ConvNorm {
 /// A convolution without bias, on its own.
 pub fn bare(conv: Conv2d) -> ConvNorm {
     ConvNorm {
-        conv,
+        conv: Some(conv),
         bn: None,
         relu: false,
     }
@@ -223,9 +223,18 @@ pub fn bare(conv: Conv2d) -> ConvNorm {
 /// A convolution without bias, batch norm and, where asked, ReLU.
 pub fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
     ConvNorm {
-        conv,
+        conv: Some(conv),
         bn: Some(bn),
         relu,
+    }
+}
+
+/// Batch norm and ReLU before a convolution.
+pub fn norm_relu(bn: BatchNorm2d) -> ConvNorm {
+    ConvNorm {
+        conv: None,
+        bn: Some(bn),
+        relu: true,
     }
 }
 
@@ -235,37 +244,44 @@ impl ConvNorm {
     /// # Errors
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        chain(x, slice::from_ref(self), false, mode)
+        chain(x, slice::from_ref(self), Residual::None, mode)
     }
 
     fn eval(&self, x: &Tensor) -> Result<Tensor> {
-        let Some(bn) = &self.bn else {
-            return self.conv.forward(x, Mode::Eval);
-        };
-        let (scale, shift) = bn.affine()?;
-        let (weight, config) = (self.conv.weight(Mode::Eval), self.conv.config);
-        mde_ops::conv2d_affine(x, &weight, config, &scale, &shift, self.relu)
+        match (&self.conv, &self.bn) {
+            (Some(conv), Some(bn)) => {
+                let (scale, shift) = bn.affine()?;
+                let weight = conv.weight(Mode::Eval);
+                mde_ops::conv2d_affine(x, &weight, conv.config, &scale, &shift, self.relu)
+            }
+            (Some(conv), None) => conv.forward(x, Mode::Eval),
+            (None, Some(bn)) => bn.normalise(x, Mode::Eval, self.relu),
+            (None, None) => Ok(x.clone()),
+        }
     }
 }
 
-/// The `stages` one after the other, and `x` added to the last one's output where `residual` is set. In training they are
-/// one operation, which keeps and moves less than each by itself would.
+/// The `stages` one after the other, and at the end with `x` what `residual` says. In training they are one operation, which
+/// keeps and moves less than each by itself would.
 ///
 /// # Errors
 /// If there is no stage, or the shapes do not agree.
-pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: bool, mode: Mode) -> Result<Tensor> {
+pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: Residual, mode: Mode) -> Result<Tensor> {
     if mode == Mode::Eval {
         let mut out = x.clone();
         for stage in stages {
             out = stage.eval(&out)?;
         }
-        return if residual { out + x } else { Ok(out) };
+        return match residual {
+            Residual::None => Ok(out),
+            Residual::Add => out + x,
+            Residual::AddRelu => mde_ops::add_relu(&out, x),
+        };
     }
     let operations: Vec<_> = stages
         .iter()
         .map(|stage| mde_ops::ConvNorm {
-            weight: &stage.conv.weight,
-            config: stage.conv.config,
+            conv: stage.conv.as_ref().map(|conv| (&conv.weight, conv.config)),
             norm: stage.bn.as_ref().map(|bn| mde_ops::Norm {
                 weight: &bn.weight,
                 bias: &bn.bias,

@@ -10,11 +10,12 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{add_relu, conv_after_resize};
+use mde_ops::{Residual, add_relu, conv_after_resize};
 
 use crate::encoder::{Encoder, EncoderConfig, encoder};
 use crate::layers::{
-    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, conv_norm, conv2d, conv2d_bias, same,
+    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, norm_relu,
+    same,
 };
 use crate::probe::Taps;
 use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
@@ -128,8 +129,8 @@ fn size(x: &Tensor) -> Result<(usize, usize)> {
 #[derive(Debug, Clone)]
 struct UpProjection {
     conv1: Conv2d,
-    bn1: BatchNorm2d,
-    conv1_2: ConvNorm,
+    /// What follows it: batch norm and ReLU, then the 3x3 convolution and its batch norm.
+    rest1: [ConvNorm; 2],
     conv2: Conv2d,
     bn2: BatchNorm2d,
 }
@@ -137,12 +138,14 @@ struct UpProjection {
 fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjection> {
     Ok(UpProjection {
         conv1: conv2d(input, out, 5, same(5), vb.pp("conv1"))?,
-        bn1: batch_norm2d(out, vb.pp("bn1"))?,
-        conv1_2: conv_norm(
-            conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
-            batch_norm2d(out, vb.pp("bn1_2"))?,
-            false,
-        ),
+        rest1: [
+            norm_relu(batch_norm2d(out, vb.pp("bn1"))?),
+            conv_norm(
+                conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
+                batch_norm2d(out, vb.pp("bn1_2"))?,
+                false,
+            ),
+        ],
         conv2: conv2d(input, out, 5, same(5), vb.pp("conv2"))?,
         bn2: batch_norm2d(out, vb.pp("bn2"))?,
     })
@@ -153,8 +156,7 @@ impl UpProjection {
         // Stacking the branches' filters would make one operation of two, but no less arithmetic, and copies of the
         // weights and of the maps, which are among the network's largest.
         let first = conv_after_resize(x, &self.conv1.weight(mode), height, width)?;
-        let first = self.bn1.forward_relu(&first, mode)?;
-        let first = self.conv1_2.forward(&first, mode)?;
+        let first = chain(&first, &self.rest1, Residual::None, mode)?;
         let second = conv_after_resize(x, &self.conv2.weight(mode), height, width)?;
         let second = self.bn2.forward(&second, mode)?;
         add_relu(&first, &second)

@@ -12,7 +12,7 @@ use std::slice;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, attention, relu};
+use mde_ops::{ConvConfig, Residual, attention, relu};
 
 use crate::Mode;
 use crate::layers::{
@@ -127,7 +127,7 @@ impl MobileVit {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let x = chain(image, &self.conv1, false, mode)?;
+        let x = chain(image, &self.conv1, Residual::None, mode)?;
         let x = self.mv2[0].forward(&x, mode)?;
         let skip = self.mv2[1].forward(&x, mode)?;
         let x = self.mv2[2].forward(&skip, mode)?;
@@ -150,7 +150,7 @@ impl MobileVit {
     /// # Errors
     /// If the input does not fit.
     pub fn head(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        chain(x, slice::from_ref(&self.conv2), false, mode)
+        chain(x, slice::from_ref(&self.conv2), Residual::None, mode)
     }
 }
 
@@ -174,7 +174,7 @@ fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvNorm> {
 #[derive(Debug, Clone)]
 struct InvertedResidual {
     stages: [ConvNorm; 3],
-    residual: bool,
+    residual: Residual,
 }
 
 fn inverted_residual(
@@ -199,7 +199,10 @@ fn inverted_residual(
             conv_norm(depthwise, batch_norm2d(wide, vb.pp("4"))?, true),
             conv_norm(narrow, batch_norm2d(out, vb.pp("7"))?, false),
         ],
-        residual: stride == 1 && input == out,
+        residual: match stride == 1 && input == out {
+            true => Residual::Add,
+            false => Residual::None,
+        },
     })
 }
 
@@ -236,12 +239,17 @@ fn mobilevit_block(
 
 impl MobileVitBlock {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = chain(input, &self.before, false, mode)?;
+        let x = chain(input, &self.before, Residual::None, mode)?;
         let (_, _, h, w) = x.dims4()?;
         let x = self.transformer.forward(&tokens(&x)?, mode)?;
         let after = slice::from_ref(&self.after);
-        let x = chain(&map(&x, h, w)?, after, false, mode)?;
-        chain(&Tensor::cat(&[&x, input], 1)?, &self.fusion, false, mode)
+        let x = chain(&map(&x, h, w)?, after, Residual::None, mode)?;
+        chain(
+            &Tensor::cat(&[&x, input], 1)?,
+            &self.fusion,
+            Residual::None,
+            mode,
+        )
     }
 }
 

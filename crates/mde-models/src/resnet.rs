@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d};
 
 use crate::Mode;
 use crate::layers::{ConvNorm, batch_norm2d, chain, conv_norm, conv2d, same};
@@ -196,10 +196,12 @@ fn block(
 
 impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let shortcut = match &self.downsample {
-            Some(downsample) => downsample.forward(x, mode)?,
-            None => x.clone(),
-        };
-        add_relu(&chain(x, &self.convs, false, mode)?, &shortcut)
+        match &self.downsample {
+            Some(downsample) => {
+                let out = chain(x, &self.convs, Residual::None, mode)?;
+                add_relu(&out, &downsample.forward(x, mode)?)
+            }
+            None => chain(x, &self.convs, Residual::AddRelu, mode),
+        }
     }
 }

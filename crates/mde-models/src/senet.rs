@@ -9,12 +9,10 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
-use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d, relu};
+use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d, relu};
 
 use crate::Mode;
-use crate::layers::{
-    Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, same,
-};
+use crate::layers::{Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, same};
 
 /// The shape of a SENet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +96,7 @@ impl SeNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        chain(image, &self.stem, false, mode)
+        chain(image, &self.stem, Residual::None, mode)
     }
 
     /// One of the four stages, `index` from 0; the first begins with the max-pool.
@@ -190,7 +188,7 @@ impl Block {
             Some(downsample) => downsample.forward(x, mode)?,
             None => x.clone(),
         };
-        let out = chain(x, &self.convs, false, mode)?;
+        let out = chain(x, &self.convs, Residual::None, mode)?;
         add_relu(&self.excitation.forward(&out, mode)?, &shortcut)
     }
 }

@@ -114,17 +114,23 @@ impl ConvAfterResize {
     fn taps_first(&self, weight: &[f32]) -> Vec<f32> {
         let mut rows = vec![0.0; weight.len()];
         let run = self.channels;
-        for_each_tile(&mut rows, self.out * run, self.taps(), run, |_, range, mut rows| {
-            let filter = &weight[range.start * self.taps()..range.end * self.taps()];
-            for (block, filter) in filter.chunks(BLOCK * self.taps()).enumerate() {
-                for tap in 0..self.taps() {
-                    let row = &mut rows.row_mut(self.transposed_tap(tap))[block * BLOCK..];
-                    for (value, taps) in row.iter_mut().zip(filter.chunks_exact(self.taps())) {
-                        *value = taps[tap];
+        for_each_tile(
+            &mut rows,
+            self.out * run,
+            self.taps(),
+            run,
+            |_, range, mut rows| {
+                let filter = &weight[range.start * self.taps()..range.end * self.taps()];
+                for (block, filter) in filter.chunks(BLOCK * self.taps()).enumerate() {
+                    for tap in 0..self.taps() {
+                        let row = &mut rows.row_mut(self.transposed_tap(tap))[block * BLOCK..];
+                        for (value, taps) in row.iter_mut().zip(filter.chunks_exact(self.taps())) {
+                            *value = taps[tap];
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         rows
     }
 
@@ -308,7 +314,13 @@ impl ConvAfterResize {
             };
             let weight = &weight[first * filter..][..grad_weight.len()];
             let gradients = (&mut grad_pixels[..], grad_weight);
-            part.backward_part(&readers, &x_pixels, weight, (grad, self.out, first), gradients);
+            part.backward_part(
+                &readers,
+                &x_pixels,
+                weight,
+                (grad, self.out, first),
+                gradients,
+            );
         }
         let map = self.channels * self.pixels();
         let mut grad_x = x_pixels;
@@ -336,7 +348,9 @@ impl ConvAfterResize {
         let images = self.images_per_round();
         let mut weight_rows = vec![0.0; weight.len()];
         let map = self.channels * self.pixels();
-        let rounds = x.chunks(images * map).zip(grad_pixels.chunks_mut(images * map));
+        let rounds = x
+            .chunks(images * map)
+            .zip(grad_pixels.chunks_mut(images * map));
         for ((x, grad_pixels), grad) in rounds.zip(grad.chunks(images * outs * target)) {
             let pixels = x.len() / self.channels;
             let grad_size = x.len() / map * self.out * target;

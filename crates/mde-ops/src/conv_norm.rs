@@ -7,29 +7,38 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 use tracing::span::EnteredSpan;
 
-use crate::affine::affine_planes;
+use crate::affine::{affine_planes, mask};
 use crate::batch_norm::{Moments, moments};
 use crate::conv::{self, Dims};
 use crate::cpu::{self, Finish, Kernel, vectorised};
 use crate::trace::{self, Work};
 use crate::{BatchStats, ConvConfig};
 
-/// A convolution and what follows it.
+/// A convolution, a batch norm, or both in this order.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvNorm<'a> {
-    /// [out, in / groups, kh, kw].
-    pub weight: &'a Tensor,
-    /// How the kernel moves.
-    pub config: ConvConfig,
-    /// What follows the convolution, if anything.
+    /// The weight [out, in / groups, kh, kw], and how the kernel moves.
+    pub conv: Option<(&'a Tensor, ConvConfig)>,
+    /// What follows the convolution.
     pub norm: Option<Norm<'a>>,
+}
+
+/// What a chain does with its input at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residual {
+    /// Nothing.
+    None,
+    /// Adds it to the last stage's output.
+    Add,
+    /// Adds it, then ReLU.
+    AddRelu,
 }
 
 /// A batch norm with its own batch's statistics.
@@ -45,109 +54,114 @@ pub struct Norm<'a> {
     pub relu: bool,
 }
 
-/// The `stages` one after the other on `x` [B, C, H, W], and `x` added to the last one's output where `residual` is set: as
-/// [`conv2d`](crate::conv2d) and [`batch_norm_train`](crate::batch_norm_train) in turn. Gives the statistics of every
-/// stage that has a norm.
+/// The `stages` one after the other on `x` [B, C, H, W], and at the end what `residual` says: as
+/// [`conv2d`](crate::conv2d), [`batch_norm_train`](crate::batch_norm_train) and [`add_relu`](crate::add_relu) in turn. Gives
+/// the statistics of every stage that has a norm.
 ///
 /// # Errors
 /// If there is no stage, or the shapes do not agree.
 pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
-    residual: bool,
+    residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    let dims = check(x, stages, residual)?;
+    let maps = check(x, stages, residual)?;
     let fast = stages.iter().all(|stage| {
         let norm = stage.norm.map(|norm| [norm.weight, norm.bias]);
-        let tensors = norm.into_iter().flatten().chain([x, stage.weight]);
+        let weight = stage.conv.map(|(weight, _)| weight);
+        let tensors = norm.into_iter().flatten().chain(weight).chain([x]);
         tensors.into_iter().all(crate::on_cpu_kernels)
     });
     if !fast {
-        let _span = forward_span(x, stages, &dims);
+        let _span = forward_span(x, stages, &maps);
         return crate::device::conv_norm_chain(x, stages, residual);
     }
-    if let [stage] = stages {
-        return joined(x, &[*stage], &dims, residual);
-    }
-    // Joined stages keep a copy of their weights, stages by themselves what each hands to the next: whichever is less.
-    let weights: usize = stages.iter().map(|stage| stage.weight.elem_count()).sum();
-    let handed_on: usize = dims[..dims.len() - 1].iter().map(out_elements).sum();
-    if weights <= handed_on {
-        return joined(x, stages, &dims, residual);
+    // Joined stages keep a copy of their weights if those are several, stages by themselves what each hands to the next:
+    // whichever is less.
+    let weights = stages.iter().filter_map(|stage| stage.conv);
+    let weights: Vec<usize> = weights.map(|(weight, _)| weight.elem_count()).collect();
+    let handed_on = maps[..maps.len() - 1].iter().map(Map::elements);
+    if weights.len() <= 1 || weights.iter().sum::<usize>() <= handed_on.sum() {
+        return joined(x, stages, &maps, residual);
     }
     let (mut out, mut stats) = (x.clone(), Vec::with_capacity(stages.len()));
-    for (stage, dims) in stages.iter().zip(&dims) {
-        let (next, mut own) = joined(&out, &[*stage], &[*dims], false)?;
+    for (stage, map) in stages.iter().zip(maps) {
+        let (next, mut own) = joined(&out, &[*stage], &[map], Residual::None)?;
         out = next;
         stats.append(&mut own);
     }
-    if residual {
-        out = (out + x)?;
-    }
+    let out = match residual {
+        Residual::None => out,
+        Residual::Add => (out + x)?,
+        Residual::AddRelu => crate::add_relu(&out, x)?,
+    };
     Ok((out, stats))
-}
-
-fn out_elements(dims: &Dims) -> usize {
-    let (batch, channels, h, w) = dims.out_shape();
-    batch * channels * h * w
 }
 
 /// The stages as one operation.
 fn joined(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
-    dims: &[Dims],
-    residual: bool,
+    maps: &[Map],
+    residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    let _span = forward_span(x, stages, dims);
+    let _span = forward_span(x, stages, maps);
     let (mut weights, mut norms, mut plan) = (Vec::new(), Vec::new(), Vec::new());
     let (mut first_weight, mut first_norm) = (0, 0);
-    for (stage, &dims) in stages.iter().zip(dims) {
+    for (stage, &map) in stages.iter().zip(maps) {
+        let size = stage.conv.map_or(0, |(weight, _)| weight.elem_count());
         plan.push(Stage {
-            dims,
-            weights: first_weight..first_weight + stage.weight.elem_count(),
+            map,
+            weights: first_weight..first_weight + size,
             first_norm,
             norm: stage.norm.map(|norm| (norm.eps, norm.relu)),
         });
-        first_weight += stage.weight.elem_count();
-        weights.push(stage.weight.flatten_all()?);
+        first_weight += size;
+        if let Some((weight, _)) = stage.conv {
+            weights.push(weight.flatten_all()?);
+        }
         if let Some(norm) = stage.norm {
             first_norm += 2 * norm.weight.elem_count();
             norms.extend([norm.weight.clone(), norm.bias.clone()]);
         }
     }
-    // An operation takes three tensors. One stage's weight is passed as it is: it may be large.
-    let weights = match &weights[..] {
-        [weight] => weight.clone(),
-        weights => Tensor::cat(weights, 0)?,
+    // An operation takes three tensors, none of them empty. A single weight is passed as it is: it may be large.
+    let together = |parts: &[Tensor]| match parts {
+        [] => Tensor::zeros(1, x.dtype(), x.device()),
+        [part] => Ok(part.clone()),
+        parts => Tensor::cat(parts, 0),
     };
-    let norms = match norms.is_empty() {
-        true => Tensor::zeros(1, x.dtype(), x.device())?,
-        false => Tensor::cat(&norms, 0)?,
-    };
-    let kept = Arc::new(OnceLock::new());
+    let kept = Arc::new(Mutex::new(None));
     let op = Chain {
         stages: plan,
         residual,
         kept: kept.clone(),
     };
+    let (weights, norms) = (together(&weights)?, together(&norms)?);
     let out = x.contiguous()?.apply_op3(&weights, &norms, op)?;
-    let stats = kept.get().into_iter().flatten().map(Kept::stats);
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let stats = kept.iter().flatten().map(Kept::stats);
     Ok((out, stats.collect::<Result<_>>()?))
 }
 
-/// The sizes of every stage.
-pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: bool) -> Result<Vec<Dims>> {
+/// The output of every stage.
+pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: Residual) -> Result<Vec<Map>> {
     if stages.is_empty() {
         candle_core::bail!("conv_norm_chain: there is no stage");
     }
     let mut shape = crate::map_dims("conv_norm_chain", x)?;
-    let mut dims = Vec::with_capacity(stages.len());
+    let mut maps = Vec::with_capacity(stages.len());
     for stage in stages {
-        // Only the first stage's input is at hand.
-        let input = sizes_only(shape, x.dtype())?;
-        let stage_dims = Dims::new(&input, stage.weight, stage.config)?;
-        shape = stage_dims.out_shape();
+        let mut conv = None;
+        if let Some((weight, config)) = stage.conv {
+            // Only the first stage's input is at hand.
+            let input = sizes_only(shape, x.dtype())?;
+            let dims = Dims::new(&input, weight, config)?;
+            shape = dims.out_shape();
+            conv = Some(dims);
+        } else if stage.norm.is_none() {
+            candle_core::bail!("conv_norm_chain: a stage has neither convolution nor norm");
+        }
         if let Some(norm) = stage.norm
             && (norm.weight.dims() != [shape.1] || norm.bias.dims() != [shape.1])
         {
@@ -157,15 +171,29 @@ pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: bool) -> Resu
                 norm.bias.dims()
             );
         }
-        dims.push(stage_dims);
+        maps.push(Map { conv, shape });
     }
-    if residual && shape != x.dims4()? {
+    if residual != Residual::None && shape != x.dims4()? {
         candle_core::bail!(
             "conv_norm_chain: {:?} cannot be added to {shape:?}",
             x.dims()
         );
     }
-    Ok(dims)
+    Ok(maps)
+}
+
+/// A stage's output, and the convolution that makes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Map {
+    conv: Option<Dims>,
+    shape: (usize, usize, usize, usize),
+}
+
+impl Map {
+    fn elements(&self) -> usize {
+        let (batch, channels, h, w) = self.shape;
+        batch * channels * h * w
+    }
 }
 
 /// A tensor of a shape and a type, without values of its own.
@@ -173,26 +201,26 @@ fn sizes_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
 }
 
-fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], dims: &[Dims]) -> EnteredSpan {
+fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], maps: &[Map]) -> EnteredSpan {
     trace::forward("conv_norm_chain", || {
         let norms = stages.iter().map(|stage| stage.norm.is_some());
-        work(x, dims.iter().zip(norms))
+        work(x, maps.iter().zip(norms))
     })
 }
 
 /// The stages, each with or without a norm, as a profiler is told of them.
-fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Dims, bool)>) -> Work {
+fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Map, bool)>) -> Work {
     let mut parameters = 0;
     let mut convolutions = Vec::new();
-    for (dims, norm) in stages {
-        let input = sizes_only(dims.x_shape(), x.dtype());
-        let weight = sizes_only(dims.weight_shape(), x.dtype());
-        if let (Ok(input), Ok(weight)) = (input, weight) {
-            convolutions.push(dims.work(&input, &weight));
+    for (map, norm) in stages {
+        convolutions.push(map.conv.and_then(|dims| {
+            let input = sizes_only(dims.x_shape(), x.dtype()).ok()?;
+            let weight = sizes_only(dims.weight_shape(), x.dtype()).ok()?;
             parameters += weight.elem_count();
-        }
+            Some(dims.work(&input, &weight))
+        }));
         if norm {
-            parameters += 2 * dims.out_shape().1;
+            parameters += 2 * map.shape.1;
         }
     }
     Work::chain(x, convolutions, parameters)
@@ -201,7 +229,7 @@ fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Dims, bool)>) -> Work 
 /// One stage, whose parameters lie among those of the others.
 #[derive(Debug, Clone)]
 struct Stage {
-    dims: Dims,
+    map: Map,
     weights: Range<usize>,
     /// Where the norm's weight begins; its bias follows.
     first_norm: usize,
@@ -212,7 +240,7 @@ struct Stage {
 impl Stage {
     /// Output channels and pixels.
     fn sizes(&self) -> (usize, usize) {
-        let (_, channels, h, w) = self.dims.out_shape();
+        let (_, channels, h, w) = self.map.shape;
         (channels, h * w)
     }
 
@@ -240,14 +268,15 @@ impl Stage {
             .collect()
     }
 
-    /// The output of the stage.
-    fn activation<'a>(&self, norms: &[f32], kept: &'a Kept) -> Cow<'a, [f32]> {
+    /// The output of the stage; `x` is the chain's input.
+    fn activation<'a>(&self, norms: &[f32], kept: &'a Kept, x: &'a [f32]) -> Cow<'a, [f32]> {
+        let convolved = kept.convolved(x);
         let Some((_, relu)) = self.norm else {
-            return Cow::Borrowed(&kept.convolved);
+            return Cow::Borrowed(convolved);
         };
         let (channels, pixels) = self.sizes();
         let affine = self.channels(norms, kept);
-        Cow::Owned(affine_planes(&kept.convolved, pixels, relu, |plane| {
+        Cow::Owned(affine_planes(convolved, pixels, relu, |plane| {
             let channel = affine[plane % channels];
             (channel.scale as f32, channel.shift)
         }))
@@ -267,7 +296,8 @@ struct Channel {
 /// What the backward pass needs of a stage.
 #[derive(Debug)]
 struct Kept {
-    convolved: Vec<f32>,
+    /// What the norm reads, if that is not the chain's input.
+    convolved: Option<Vec<f32>>,
     /// Per channel, empty without a norm.
     moments: Vec<Moments>,
     /// Values per channel.
@@ -275,6 +305,10 @@ struct Kept {
 }
 
 impl Kept {
+    fn convolved<'a>(&'a self, x: &'a [f32]) -> &'a [f32] {
+        self.convolved.as_deref().unwrap_or(x)
+    }
+
     fn stats(&self) -> Result<Option<BatchStats>> {
         if self.moments.is_empty() {
             return Ok(None);
@@ -293,9 +327,54 @@ impl Kept {
 
 struct Chain {
     stages: Vec<Stage>,
-    residual: bool,
-    /// Filled by the forward pass, one entry a stage.
-    kept: Arc<OnceLock<Vec<Kept>>>,
+    residual: Residual,
+    /// Filled by the forward pass, one entry a stage, and emptied by the backward pass: what it is done with makes room for
+    /// the gradients. A second backward pass computes it again.
+    kept: Arc<Mutex<Option<Vec<Kept>>>>,
+}
+
+impl Chain {
+    /// The output before the residual, and what the backward pass needs.
+    fn run(&self, x: &[f32], weights: &[f32], norms: &[f32]) -> (Vec<f32>, Vec<Kept>) {
+        let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
+        // What the last stage's norm made, if it has one.
+        let mut normed: Option<Vec<f32>> = None;
+        for stage in &self.stages {
+            let (channels, pixels) = stage.sizes();
+            let convolved = match stage.map.conv {
+                Some(dims) => {
+                    let input = match (&normed, all_kept.last()) {
+                        (Some(normed), _) => normed,
+                        (None, Some(kept)) => kept.convolved(x),
+                        (None, None) => x,
+                    };
+                    let weight = &weights[stage.weights.clone()];
+                    Some(conv::forward(&dims, input, weight, Finish::default()))
+                }
+                None => normed.take().or_else(|| {
+                    let last = all_kept.last()?;
+                    Some(last.convolved(x).to_vec())
+                }),
+            };
+            let values = convolved.as_deref().unwrap_or(x);
+            let kept = Kept {
+                moments: match stage.norm {
+                    Some(_) => moments(values, channels, pixels),
+                    None => Vec::new(),
+                },
+                count: values.len() / channels,
+                convolved,
+            };
+            normed = match stage.activation(norms, &kept, x) {
+                Cow::Owned(normed) => Some(normed),
+                Cow::Borrowed(_) => None,
+            };
+            all_kept.push(kept);
+        }
+        let last = || all_kept.last().map(|kept| kept.convolved(x).to_vec());
+        let out = normed.or_else(last).unwrap_or_default();
+        (out, all_kept)
+    }
 }
 
 impl CustomOp3 for Chain {
@@ -315,42 +394,15 @@ impl CustomOp3 for Chain {
         let x = cpu::values(x, layout)?;
         let weights = cpu::values(weights, weight_layout)?;
         let norms = cpu::values(norms, norm_layout)?;
-        let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
-        // What the last stage's norm made, if it has one.
-        let mut normed: Option<Vec<f32>> = None;
-        let mut shape = Shape::from(());
-        for stage in &self.stages {
-            let input = match (&normed, all_kept.last()) {
-                (Some(normed), _) => normed,
-                (None, Some(kept)) => kept.convolved.as_slice(),
-                (None, None) => x,
-            };
-            let weight = &weights[stage.weights.clone()];
-            let convolved = conv::forward(&stage.dims, input, weight, Finish::default());
-            let (channels, pixels) = stage.sizes();
-            let moments = match stage.norm {
-                Some(_) => moments(&convolved, channels, pixels),
-                None => Vec::new(),
-            };
-            let kept = Kept {
-                count: convolved.len() / channels,
-                convolved,
-                moments,
-            };
-            normed = match stage.activation(norms, &kept) {
-                Cow::Owned(normed) => Some(normed),
-                Cow::Borrowed(_) => None,
-            };
-            all_kept.push(kept);
-            shape = stage.dims.out_shape().into();
+        let (mut out, kept) = self.run(x, weights, norms);
+        match self.residual {
+            Residual::None => {}
+            Residual::Add => add(&mut out, x, false),
+            Residual::AddRelu => add(&mut out, x, true),
         }
-        let last = || all_kept.last().map(|kept| kept.convolved.clone());
-        let mut out = normed.or_else(last).unwrap_or_default();
-        if self.residual {
-            add(&mut out, x);
-        }
-        // A graph runs its forward pass once.
-        let _ = self.kept.set(all_kept);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        let shape = self.stages.last().map(|stage| stage.map.shape);
+        let shape = shape.map_or_else(|| layout.shape().clone(), Shape::from);
         Ok((CpuStorage::F32(out), shape))
     }
 
@@ -359,72 +411,87 @@ impl CustomOp3 for Chain {
         x: &Tensor,
         weights: &Tensor,
         norms: &Tensor,
-        _out: &Tensor,
+        out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some(kept) = self.kept.get() else {
-            candle_core::bail!("conv_norm_chain: the gradient is asked for before the output");
-        };
         let _span = trace::backward("conv_norm_chain", || {
             let stages = self.stages.iter();
-            work(x, stages.map(|stage| (&stage.dims, stage.norm.is_some()))).gradients(x)
+            work(x, stages.map(|stage| (&stage.map, stage.norm.is_some()))).gradients(x)
         });
-        let tensors = [x, weights, norms, grad];
-        cpu::with_values(tensors, |[x_values, weight_values, norm_values, grad]| {
-            let mut grad_weights = vec![0.0; weight_values.len()];
-            let mut grad_norms = vec![0.0; norm_values.len()];
-            let mut current = grad.to_vec();
-            for (index, (stage, kept_here)) in self.stages.iter().zip(kept).enumerate().rev() {
-                let (channels, pixels) = stage.sizes();
-                let affine = stage.channels(norm_values, kept_here);
-                if !affine.is_empty() {
-                    let own = &mut grad_norms[stage.first_norm..][..2 * channels];
-                    let convolved = &kept_here.convolved;
-                    norm_backward(
-                        &affine,
-                        convolved,
-                        pixels,
-                        &mut current,
-                        own.split_at_mut(channels),
-                    );
+        let kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let tensors = [x, weights, norms, out, grad];
+        cpu::with_values(
+            tensors,
+            |[x_values, weight_values, norm_values, out, grad]| {
+                let mut kept =
+                    kept.unwrap_or_else(|| self.run(x_values, weight_values, norm_values).1);
+                let mut grad_weights = vec![0.0; weight_values.len()];
+                let mut grad_norms = vec![0.0; norm_values.len()];
+                let grad = mask(grad, out, self.residual == Residual::AddRelu);
+                let mut current = grad.to_vec();
+                for (index, stage) in self.stages.iter().enumerate().rev() {
+                    let Some(kept_here) = kept.pop() else { break };
+                    let (channels, pixels) = stage.sizes();
+                    let affine = stage.channels(norm_values, &kept_here);
+                    if !affine.is_empty() {
+                        let own = &mut grad_norms[stage.first_norm..][..2 * channels];
+                        norm_backward(
+                            &affine,
+                            kept_here.convolved(x_values),
+                            pixels,
+                            &mut current,
+                            own.split_at_mut(channels),
+                        );
+                    }
+                    drop(kept_here);
+                    let Some(dims) = stage.map.conv else { continue };
+                    let input = match (index.checked_sub(1), kept.last()) {
+                        (Some(before), Some(kept)) => {
+                            self.stages[before].activation(norm_values, kept, x_values)
+                        }
+                        _ => Cow::Borrowed(x_values),
+                    };
+                    let sums = conv::backward_weight(&dims, &input, &current);
+                    if sums.len() == grad_weights.len() {
+                        grad_weights = sums;
+                    } else {
+                        grad_weights[stage.weights.clone()].copy_from_slice(&sums);
+                    }
+                    drop(input);
+                    if index > 0 || x.track_op() {
+                        let weight = &weight_values[stage.weights.clone()];
+                        current = conv::backward_input(&dims, weight, &current);
+                    }
                 }
-                let input = match index.checked_sub(1) {
-                    Some(before) => self.stages[before].activation(norm_values, &kept[before]),
-                    None => Cow::Borrowed(x_values),
-                };
-                let sums = conv::backward_weight(&stage.dims, &input, &current);
-                match self.stages.len() {
-                    1 => grad_weights = sums,
-                    _ => grad_weights[stage.weights.clone()].copy_from_slice(&sums),
-                }
-                drop(input);
-                if index > 0 || x.track_op() {
-                    let weight = &weight_values[stage.weights.clone()];
-                    current = conv::backward_input(&stage.dims, weight, &current);
-                }
-            }
-            let grad_x = x.track_op().then(|| {
-                if self.residual {
-                    add(&mut current, grad);
-                }
-                cpu::tensor(current, x.shape())
-            });
-            Ok((
-                grad_x.transpose()?,
-                Some(cpu::tensor(grad_weights, weights.shape())?),
-                Some(cpu::tensor(grad_norms, norms.shape())?),
-            ))
-        })
+                let grad_x = x.track_op().then(|| {
+                    if self.residual != Residual::None {
+                        add(&mut current, &grad, false);
+                    }
+                    cpu::tensor(current, x.shape())
+                });
+                Ok((
+                    grad_x.transpose()?,
+                    Some(cpu::tensor(grad_weights, weights.shape())?),
+                    Some(cpu::tensor(grad_norms, norms.shape())?),
+                ))
+            },
+        )
     }
 }
 
-/// `out += values`.
-fn add(out: &mut [f32], values: &[f32]) {
+/// `out += values`, then ReLU where asked.
+fn add(out: &mut [f32], values: &[f32], relu: bool) {
     const RUN: usize = 1 << 14;
     let runs = out.par_chunks_mut(RUN).zip(values.par_chunks(RUN));
     runs.for_each(|(out, values)| {
         for (out, value) in out.iter_mut().zip(values) {
-            *out += value;
+            let sum = *out + value;
+            // Not `max`: a NaN must stay visible.
+            *out = if relu && sum < 0.0 { 0.0 } else { sum };
         }
     });
 }

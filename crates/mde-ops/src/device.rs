@@ -10,7 +10,7 @@ use candle_core::{Result, Tensor};
 use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
-use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, plain};
+use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual, plain};
 
 /// See [`crate::conv2d`]. Candle's own where it serves: without groups, of which it would make a convolution each, and with
 /// stride 1 where there is a gradient, for that of others it gets wrong. It keeps no columns for the gradient. Else one
@@ -57,7 +57,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
-    residual: bool,
+    residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     plain::chain(x, stages, residual, conv2d)
 }

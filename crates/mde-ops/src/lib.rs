@@ -56,7 +56,7 @@ pub use bin_pool::bin_pool;
 pub use conv::{ConvConfig, conv2d, conv2d_affine};
 pub use conv_after_nearest::conv_after_nearest2x;
 pub use conv_after_resize::conv_after_resize;
-pub use conv_norm::{ConvNorm, Norm, conv_norm_chain};
+pub use conv_norm::{ConvNorm, Norm, Residual, conv_norm_chain};
 pub use conv_transpose::conv_transpose2x;
 pub use layer_norm::layer_norm;
 pub use linear::linear;

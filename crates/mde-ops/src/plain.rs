@@ -9,7 +9,7 @@ use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
 use crate::pixel_shuffle::PixelShuffle;
-use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig};
+use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual};
 
 /// See [`crate::conv2d`].
 ///
@@ -45,7 +45,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
-    residual: bool,
+    residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     chain(x, stages, residual, conv2d)
 }
@@ -54,14 +54,16 @@ pub fn conv_norm_chain(
 pub(crate) fn chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
-    residual: bool,
+    residual: Residual,
     conv2d: impl Fn(&Tensor, &Tensor, ConvConfig) -> Result<Tensor>,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     crate::conv_norm::check(x, stages, residual)?;
     let mut out = x.clone();
     let mut stats = Vec::with_capacity(stages.len());
     for stage in stages {
-        out = conv2d(&out, stage.weight, stage.config)?;
+        if let Some((weight, config)) = stage.conv {
+            out = conv2d(&out, weight, config)?;
+        }
         let mut of_stage = None;
         if let Some(norm) = stage.norm {
             let (normed, batch) =
@@ -70,9 +72,11 @@ pub(crate) fn chain(
         }
         stats.push(of_stage);
     }
-    if residual {
-        out = (out + x)?;
-    }
+    let out = match residual {
+        Residual::None => out,
+        Residual::Add => (out + x)?,
+        Residual::AddRelu => add_relu(&out, x)?,
+    };
     Ok((out, stats))
 }
 

@@ -94,11 +94,12 @@ impl Work {
         }
     }
 
-    /// Convolutions of `x` in a row, of which each sees the output of the one before. What stands between them has no
-    /// products; with them it has so many parameters.
-    pub(crate) fn chain(x: &Tensor, stages: Vec<Self>, parameters: usize) -> Self {
+    /// Stages in a row, of which each sees the output of the one before: convolutions, and what has no products. All have so
+    /// many parameters.
+    pub(crate) fn chain(x: &Tensor, stages: Vec<Option<Self>>, parameters: usize) -> Self {
         let mut chain = Self::on(x);
         for (index, stage) in stages.into_iter().enumerate() {
+            let Some(stage) = stage else { continue };
             let step = stage.shape.find(" -> ").unwrap_or(0);
             chain.shape += &stage.shape[step..];
             chain.flops += stage.flops;

@@ -7,7 +7,9 @@ use mde_ops::{ConvConfig, relu};
 
 use super::{BATCH_NORM, ConvElu, conv_elu};
 use crate::Mode;
-use crate::layers::{BatchNorm2d, BatchNormConfig, Conv2d, batch_norm2d_with, conv2d, same, ConvNorm, conv_norm};
+use crate::layers::{
+    BatchNorm2d, BatchNormConfig, Conv2d, ConvNorm, batch_norm2d_with, conv_norm, conv2d, same,
+};
 
 const DILATIONS: [usize; 5] = [3, 6, 12, 18, 24];
 

@@ -356,9 +356,7 @@ pub(crate) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
 pub(crate) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     match (dims.mirrored(), dims.method()) {
-        (Some(mirrored), _) => {
-            forward(&mirrored, grad, &flipped(dims, weight), Finish::default())
-        }
+        (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight), Finish::default()),
         (None, Method::Depthwise) => depthwise::backward_input(dims, weight, grad),
         (None, Method::Merged) => merged::backward_input(dims, weight, grad),
         (None, _) => strips::backward_input(dims, weight, grad),
@@ -381,7 +379,9 @@ fn flipped(dims: &Dims, weight: &[f32]) -> Vec<f32> {
     let mut flipped = vec![0.0; weight.len()];
     if taps == 1 {
         let size = dims.out_channels * dims.in_channels;
-        let groups = flipped.par_chunks_exact_mut(size).zip(weight.par_chunks_exact(size));
+        let groups = flipped
+            .par_chunks_exact_mut(size)
+            .zip(weight.par_chunks_exact(size));
         groups.for_each(|(flipped, weight)| cpu::transpose(weight, dims.out_channels, flipped));
         return flipped;
     }

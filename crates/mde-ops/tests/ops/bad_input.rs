@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    ConvConfig, ConvNorm, Norm, PoolConfig, attention, avg_pool2x2, batch_norm_eval,
+    ConvConfig, ConvNorm, Norm, PoolConfig, Residual, attention, avg_pool2x2, batch_norm_eval,
     batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x, conv_after_resize,
     conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d, pixel_shuffle,
     plain, resize_bilinear, softmax,
@@ -228,8 +228,7 @@ fn convolutions_and_norms_in_a_row() {
     ] {
         let (x, weight, norm) = (zeros(x), zeros(weight), zeros(norm));
         let stage = ConvNorm {
-            weight: &weight,
-            config: ConvConfig::default(),
+            conv: Some((&weight, ConvConfig::default())),
             norm: Some(Norm {
                 weight: &norm,
                 bias: &norm,
@@ -237,12 +236,21 @@ fn convolutions_and_norms_in_a_row() {
                 relu: true,
             }),
         };
+        let residual = match residual {
+            true => Residual::Add,
+            false => Residual::None,
+        };
         assert_error(conv_norm_chain(&x, &[stage], residual), part);
         assert_error(plain::conv_norm_chain(&x, &[stage], residual), part);
     }
     let x = zeros(&[2, 4, 5, 7]);
-    assert_error(conv_norm_chain(&x, &[], false), "no stage");
-    assert_error(plain::conv_norm_chain(&x, &[], false), "no stage");
+    assert_error(conv_norm_chain(&x, &[], Residual::None), "no stage");
+    assert_error(plain::conv_norm_chain(&x, &[], Residual::None), "no stage");
+    let nothing = ConvNorm {
+        conv: None,
+        norm: None,
+    };
+    assert_error(conv_norm_chain(&x, &[nothing], Residual::None), "neither");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Convolution.
 
 use candle_core::Tensor;
-use mde_ops::{ConvConfig, conv2d, plain};
+use mde_ops::{ConvConfig, conv2d, conv2d_affine, plain};
 use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
@@ -302,5 +302,32 @@ proptest! {
                 prop_assert!((adjoint - value).abs() <= scale, "{} and {}", adjoint, value);
             }
         }
+    }
+}
+
+/// The batch norm and ReLU that follow a convolution, in its own pass over the output or in another.
+#[test]
+fn what_follows_a_convolution_is_the_same_in_one_pass() {
+    for (index, case) in table().iter().enumerate() {
+        let [x, weight] = case.inputs(31);
+        let scale = random(&[case.out], 33);
+        let shift = random(&[case.out], 34);
+        for relu in [false, true] {
+            let found = conv2d_affine(&x, &weight, case.config, &scale, &shift, relu).unwrap();
+            let convolved = conv2d(&x, &weight, case.config).unwrap();
+            let expected = plain::channel_affine(&convolved, &scale, &shift, relu).unwrap();
+            assert_close(&format!("case {index}"), &found, &expected, 1e-5);
+            // What is tracked takes the way that has a gradient.
+            let tracked = candle_core::Var::from_tensor(&weight).unwrap();
+            let out = conv2d_affine(&x, &tracked, case.config, &scale, &shift, relu).unwrap();
+            assert!(out.track_op());
+            assert_close(&format!("case {index}"), &out, &expected, 1e-5);
+        }
+    }
+    let (x, weight) = (random(&[1, 3, 4, 5], 1), random(&[2, 3, 1, 1], 2));
+    let (good, bad) = (random(&[2], 3), random(&[3], 4));
+    let config = ConvConfig::default();
+    for (scale, shift) in [(&good, &bad), (&bad, &good)] {
+        assert!(conv2d_affine(&x, &weight, config, scale, shift, false).is_err());
     }
 }

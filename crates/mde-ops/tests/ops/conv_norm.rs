@@ -2,23 +2,24 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    BatchStats, ConvConfig, ConvNorm, Norm, batch_norm_train, conv_norm_chain, conv2d, plain,
+    BatchStats, ConvConfig, ConvNorm, Norm, Residual, batch_norm_train, conv_norm_chain, conv2d,
+    plain,
 };
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, evaluate, flat, random};
 
 const EPS: f64 = 1e-3;
 
-/// Output channels, kernel, stride, groups, and whether a norm follows, with ReLU or without.
+/// Output channels, kernel (0: no convolution), stride, groups, and whether a norm follows, with ReLU or without.
 type Stage = (usize, usize, usize, usize, Option<bool>);
 
 pub(crate) struct Case {
     x: [usize; 4],
     stages: Vec<Stage>,
-    residual: bool,
+    residual: Residual,
 }
 
-type Chain = fn(&Tensor, &[ConvNorm<'_>], bool) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
+type Chain = fn(&Tensor, &[ConvNorm<'_>], Residual) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
 
 impl Case {
     /// x, then weight, norm's weight and norm's bias of every stage.
@@ -27,7 +28,9 @@ impl Case {
         let mut channels = self.x[1];
         for (index, (out, kernel, _, groups, norm)) in self.stages.iter().enumerate() {
             let seed = 10 * index as u64 + 2;
-            inputs.push(random(&[*out, channels / groups, *kernel, *kernel], seed));
+            if *kernel > 0 {
+                inputs.push(random(&[*out, channels / groups, *kernel, *kernel], seed));
+            }
             if norm.is_some() {
                 inputs.push((random(&[*out], seed + 1) + 1.5).unwrap());
                 inputs.push(random(&[*out], seed + 2));
@@ -43,13 +46,15 @@ impl Case {
         let stages = self.stages.iter();
         stages
             .map(|&(_, kernel, stride, groups, norm)| ConvNorm {
-                weight: next(),
-                config: ConvConfig {
-                    stride,
-                    groups,
-                    padding: kernel / 2,
-                    dilation: 1,
-                },
+                conv: (kernel > 0).then(|| {
+                    let config = ConvConfig {
+                        stride,
+                        groups,
+                        padding: kernel / 2,
+                        dilation: 1,
+                    };
+                    (next(), config)
+                }),
                 norm: norm.map(|relu| Norm {
                     weight: next(),
                     bias: next(),
@@ -81,21 +86,48 @@ pub(crate) fn cases() -> Vec<Case> {
         ]
     };
     vec![
-        case([3, 4, 9, 7], &inverted(1), true),
-        case([1, 4, 17, 23], &inverted(1), false),
-        case([2, 4, 9, 13], &inverted(2), false),
+        case([3, 4, 9, 7], &inverted(1), Residual::Add),
+        case([1, 4, 17, 23], &inverted(1), Residual::None),
+        case([2, 4, 9, 13], &inverted(2), Residual::None),
         case(
             [2, 3, 11, 8],
             &[(5, 3, 2, 1, None), (6, 1, 1, 1, Some(true))],
-            false,
+            Residual::None,
         ),
         case(
             [2, 5, 6, 9],
             &[(3, 1, 1, 1, Some(true)), (5, 3, 1, 1, None)],
-            true,
+            Residual::Add,
         ),
-        case([2, 1, 5, 7], &[(1, 3, 1, 1, Some(true))], true),
-        case([2, 2, 5, 7], &[(3, 3, 1, 1, None)], false),
+        case([2, 1, 5, 7], &[(1, 3, 1, 1, Some(true))], Residual::Add),
+        case([2, 2, 5, 7], &[(3, 3, 1, 1, None)], Residual::None),
+        // A norm first, as in DenseNet and up-projections; ReLU after the sum, as in ResNet.
+        case(
+            [2, 4, 7, 9],
+            &[(4, 0, 1, 1, Some(true)), (6, 3, 1, 1, Some(false))],
+            Residual::None,
+        ),
+        case(
+            [2, 4, 9, 5],
+            &[(3, 1, 1, 1, Some(true)), (4, 3, 1, 1, Some(false))],
+            Residual::AddRelu,
+        ),
+        // Weights so large that the stages go one by one.
+        case(
+            [1, 20, 3, 2],
+            &[(24, 3, 1, 1, Some(true)), (20, 3, 1, 1, Some(false))],
+            Residual::AddRelu,
+        ),
+        case(
+            [2, 3, 5, 4],
+            &[(3, 0, 1, 1, Some(false))],
+            Residual::AddRelu,
+        ),
+        case(
+            [2, 3, 5, 4],
+            &[(5, 1, 1, 1, Some(true)), (5, 0, 1, 1, Some(false))],
+            Residual::None,
+        ),
     ]
 }
 
@@ -121,7 +153,8 @@ fn is_its_parts_in_turn() {
         let stages = case.with(t);
         for stage in &stages {
             let norm = stage.norm.unwrap();
-            let convolved = conv2d(&out, stage.weight, stage.config)?;
+            let (weight, config) = stage.conv.unwrap();
+            let convolved = conv2d(&out, weight, config)?;
             out = batch_norm_train(&convolved, norm.weight, norm.bias, EPS, norm.relu)?.0;
         }
         out + &t[0]
@@ -147,7 +180,7 @@ fn plain_gradient_is_that_of_finite_differences() {
             (4, 3, 2, 4, None),
             (3, 1, 1, 1, Some(false)),
         ],
-        residual: false,
+        residual: Residual::None,
     };
     assert_gradient("chain", &smooth.inputs(), |t| {
         smooth.run(plain::conv_norm_chain, t)
@@ -209,4 +242,25 @@ fn a_nan_stays_visible() {
     inputs[0] = (zeros / 0.0).unwrap();
     let out = case.run(conv_norm_chain, &inputs).unwrap();
     assert!(flat(&out).iter().all(|value| value.is_nan()));
+}
+
+/// A chain gives back what it kept as its gradient passes, and computes it again where the gradient is asked for twice.
+#[test]
+fn a_second_backward_pass_gives_the_same() {
+    for case in cases() {
+        let vars: Vec<_> = case
+            .inputs()
+            .iter()
+            .map(|t| candle_core::Var::from_tensor(t).unwrap())
+            .collect();
+        let tensors: Vec<_> = vars.iter().map(|var| var.as_tensor().clone()).collect();
+        let out = case.run(conv_norm_chain, &tensors).unwrap();
+        let loss = (&out * random(out.dims(), 77)).unwrap().sum_all().unwrap();
+        let (first, second) = (loss.backward().unwrap(), loss.backward().unwrap());
+        for var in &vars {
+            let of =
+                |gradients: &candle_core::backprop::GradStore| flat(gradients.get(var).unwrap());
+            assert_eq!(of(&first), of(&second));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use mde_ops::{ConvConfig, ConvNorm, Norm, PoolConfig};
+use mde_ops::{ConvConfig, ConvNorm, Norm, PoolConfig, Residual};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -209,10 +209,15 @@ fn convolutions_in_a_row_tell_their_sum() {
         var(&[4, 1, 3, 3], DType::F32),
     ];
     let affine = [var(&[4], DType::F32), var(&[4], DType::F32)];
+    let strided = ConvConfig {
+        stride: 2,
+        padding: 1,
+        groups: 4,
+        ..ConvConfig::default()
+    };
     let stages = [
         ConvNorm {
-            weight: &weights[0],
-            config: ConvConfig::default(),
+            conv: Some((&weights[0], ConvConfig::default())),
             norm: Some(Norm {
                 weight: &affine[0],
                 bias: &affine[1],
@@ -221,13 +226,7 @@ fn convolutions_in_a_row_tell_their_sum() {
             }),
         },
         ConvNorm {
-            weight: &weights[1],
-            config: ConvConfig {
-                stride: 2,
-                padding: 1,
-                groups: 4,
-                ..ConvConfig::default()
-            },
+            conv: Some((&weights[1], strided)),
             norm: None,
         },
     ];
@@ -241,11 +240,35 @@ fn convolutions_in_a_row_tell_their_sum() {
             span("conv_norm_chain", "backward", shape, values, gradients),
         ]
     };
-    let chain = |x: &Tensor| Ok(mde_ops::conv_norm_chain(x, &stages, false)?.0);
+    let chain = |x: &Tensor| Ok(mde_ops::conv_norm_chain(x, &stages, Residual::None)?.0);
     assert_eq!(spans(|| chain(&x)), told(image + parameters, 2 * flops));
     // An image from outside needs no gradient: one product fewer, that of the first convolution.
     let outside = || chain(&x.as_detached_tensor());
     assert_eq!(spans(outside), told(parameters, 2 * flops - first));
+
+    // Behind a norm the first convolution's input has a gradient all the same: the norm's parameters need it.
+    let before = [var(&[3], DType::F32), var(&[3], DType::F32)];
+    let norm = Norm {
+        weight: &before[0],
+        bias: &before[1],
+        eps: 1e-5,
+        relu: false,
+    };
+    let normed = [
+        ConvNorm {
+            conv: None,
+            norm: Some(norm),
+        },
+        stages[0],
+    ];
+    let outside = x.as_detached_tensor();
+    let told = spans(|| Ok(mde_ops::conv_norm_chain(&outside, &normed, Residual::None)?.0));
+    let (shape, parameters) = ("2x3x9x7 -> 4x9x7, 1x1", 2 * 3 + 4 * 3 + 2 * 4);
+    let expected = [
+        span("conv_norm_chain", "forward", shape, 2 * 4 * 9 * 7, first),
+        span("conv_norm_chain", "backward", shape, parameters, 2 * first),
+    ];
+    assert_eq!(told, expected);
 
     // Where they are cheaper one by one they are told so, to the same sum.
     let x = var(&[1, 3, 1, 1], DType::F32);

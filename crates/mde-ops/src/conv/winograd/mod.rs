@@ -190,11 +190,17 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
     fn filters(weight: &[f32], count: usize) -> Vec<f32> {
         const RUN: usize = 1024;
         let mut filters = vec![0.0; Self::POINTS * count];
-        for_each_tile(&mut filters, count, Self::POINTS, RUN, |_, range, filters| {
-            let taps = Self::K * Self::K;
-            let weight = &weight[range.start * taps..range.end * taps];
-            vectorised(TransformFilters::<T, M> { weight, filters });
-        });
+        for_each_tile(
+            &mut filters,
+            count,
+            Self::POINTS,
+            RUN,
+            |_, range, filters| {
+                let taps = Self::K * Self::K;
+                let weight = &weight[range.start * taps..range.end * taps];
+                vectorised(TransformFilters::<T, M> { weight, filters });
+            },
+        );
         filters
     }
 
