@@ -1,7 +1,7 @@
 //! What devices other than the CPU run where [`plain`] would waste them: matrix products, candle's own
 //! convolution and copies of whole windows, all differentiable by candle and without a value that leaves the device.
 //!
-//! `plain` gathers by index. Its gradient adds by index, for which candle's CUDA kernel has one thread a channel
+//! `plain` gathers by index. Its gradient adds by index, for which candle's CUDA kernel has one thread a map
 //! go through all pixels of all taps in turn; and it resizes first, which [`conv_after_resize`] exists to avoid. What is
 //! not here has no such fault: those devices run `plain` itself. The tests hold this module to `plain` on the CPU.
 
