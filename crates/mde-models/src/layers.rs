@@ -188,6 +188,25 @@ impl BatchNorm2d {
         }
     }
 
+    /// Batch norm, the sum with `other`, and ReLU.
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward_add_relu(&self, x: &Tensor, other: &Tensor, mode: Mode) -> Result<Tensor> {
+        if mode == Mode::Eval {
+            return mde_ops::add_relu(&self.normalise(x, mode, false)?, other);
+        }
+        let norm = mde_ops::Norm {
+            weight: &self.weight,
+            bias: &self.bias,
+            eps: self.config.eps,
+            relu: false,
+        };
+        let (out, stats) = mde_ops::norm_add_relu(x, norm, other)?;
+        self.remember(&stats)?;
+        Ok(out)
+    }
+
     /// Moves the running averages towards a batch's statistics.
     fn remember(&self, stats: &BatchStats) -> Result<()> {
         let momentum = self.config.momentum;
@@ -245,6 +264,19 @@ impl ConvNorm {
     /// If the shapes do not agree.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         chain(x, slice::from_ref(self), Residual::None, mode)
+    }
+
+    /// The same, the sum with `other`, and ReLU.
+    ///
+    /// # Errors
+    /// If the shapes do not agree.
+    pub fn forward_add_relu(&self, x: &Tensor, other: &Tensor, mode: Mode) -> Result<Tensor> {
+        match (&self.conv, &self.bn) {
+            (Some(conv), Some(bn)) if mode == Mode::Train && !self.relu => {
+                bn.forward_add_relu(&conv.forward(x, mode)?, other, mode)
+            }
+            _ => mde_ops::add_relu(&self.forward(x, mode)?, other),
+        }
     }
 
     fn eval(&self, x: &Tensor) -> Result<Tensor> {

@@ -10,7 +10,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{Residual, add_relu, conv_after_resize};
+use mde_ops::{Residual, conv_after_resize};
 
 use crate::encoder::{Encoder, EncoderConfig, encoder};
 use crate::layers::{
@@ -158,8 +158,7 @@ impl UpProjection {
         let first = conv_after_resize(x, &self.conv1.weight(mode), height, width)?;
         let first = chain(&first, &self.rest1, Residual::None, mode)?;
         let second = conv_after_resize(x, &self.conv2.weight(mode), height, width)?;
-        let second = self.bn2.forward(&second, mode)?;
-        add_relu(&first, &second)
+        self.bn2.forward_add_relu(&second, &first, mode)
     }
 }
 

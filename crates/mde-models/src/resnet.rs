@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, Residual, max_pool2d};
 
 use crate::Mode;
 use crate::layers::{ConvNorm, batch_norm2d, chain, conv_norm, conv2d, same};
@@ -199,7 +199,7 @@ impl Block {
         match &self.downsample {
             Some(downsample) => {
                 let out = chain(x, &self.convs, Residual::None, mode)?;
-                add_relu(&out, &downsample.forward(x, mode)?)
+                downsample.forward_add_relu(x, &out, mode)
             }
             None => chain(x, &self.convs, Residual::AddRelu, mode),
         }

@@ -10,14 +10,14 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor};
-use pulp::Simd;
 use rayon::prelude::*;
 use tracing::span::EnteredSpan;
 
 use crate::affine::{affine_planes, mask};
 use crate::batch_norm::{Moments, moments};
 use crate::conv::{self, Dims};
-use crate::cpu::{self, Finish, Kernel, vectorised};
+use crate::cpu::{self, Finish};
+use crate::norm::{Channel, norm_backward};
 use crate::trace::{self, Work};
 use crate::{BatchStats, ConvConfig};
 
@@ -252,20 +252,7 @@ impl Stage {
         let (channels, _) = self.sizes();
         let weight = &norms[self.first_norm..][..channels];
         let bias = &norms[self.first_norm + channels..][..channels];
-        let values = kept.moments.iter().zip(weight.iter().zip(bias));
-        values
-            .map(|(moments, (weight, bias))| {
-                let inv_std = 1.0 / (moments.var + eps).sqrt();
-                let scale = f64::from(*weight) * inv_std;
-                Channel {
-                    mean: moments.mean,
-                    inv_std,
-                    scale,
-                    shift: (f64::from(*bias) - scale * moments.mean) as f32,
-                    relu,
-                }
-            })
-            .collect()
+        Channel::all(&kept.moments, weight, bias, eps, relu)
     }
 
     /// The output of the stage; `x` is the chain's input.
@@ -281,16 +268,6 @@ impl Stage {
             (channel.scale as f32, channel.shift)
         }))
     }
-}
-
-/// A channel of a norm: `scale y + shift`, with statistics and slope.
-#[derive(Debug, Clone, Copy)]
-struct Channel {
-    mean: f64,
-    inv_std: f64,
-    scale: f64,
-    shift: f32,
-    relu: bool,
 }
 
 /// What the backward pass needs of a stage.
@@ -494,122 +471,4 @@ fn add(out: &mut [f32], values: &[f32], relu: bool) {
             *out = if relu && sum < 0.0 { 0.0 } else { sum };
         }
     });
-}
-
-/// Turns the gradient of a norm's output into that of its input, a channel a task, so that its planes stay in a core's
-/// cache from the sums to their use. Fills the gradients of the norm's weight and bias.
-fn norm_backward(
-    channels: &[Channel],
-    inputs: &[f32],
-    pixels: usize,
-    grad: &mut [f32],
-    (grad_weight, grad_bias): (&mut [f32], &mut [f32]),
-) {
-    let mut by_channel: Vec<Vec<&mut [f32]>> = channels.iter().map(|_| Vec::new()).collect();
-    for (plane, grad) in grad.chunks_exact_mut(pixels).enumerate() {
-        by_channel[plane % channels.len()].push(grad);
-    }
-    by_channel
-        .par_iter_mut()
-        .zip(channels)
-        .zip(grad_weight)
-        .zip(grad_bias)
-        .enumerate()
-        .for_each(|(index, (((grads, channel), grad_weight), grad_bias))| {
-            let planes = || inputs.chunks_exact(pixels).skip(index);
-            let planes = || planes().step_by(channels.len());
-            let mut sums = Sums::default();
-            for (grad, input) in grads.iter_mut().zip(planes()) {
-                vectorised(MaskAndSum {
-                    channel: *channel,
-                    input,
-                    grad,
-                    sums: &mut sums,
-                });
-            }
-            // With n = (y - mean) / std: d weight = Σ g n, d bias = Σ g, d y = scale (g - mean(g) - n mean(g n)).
-            let count = (grads.len() * pixels) as f64;
-            let centre = f64::from(channel.mean as f32);
-            let slope = (sums.product - (channel.mean - centre) * sums.value) * channel.inv_std;
-            (*grad_weight, *grad_bias) = (slope as f32, sums.value as f32);
-            let by_input = -channel.scale * channel.inv_std * slope / count;
-            let offset = -channel.scale * sums.value / count - by_input * channel.mean;
-            for (grad, input) in grads.iter_mut().zip(planes()) {
-                vectorised(Combine {
-                    factors: [channel.scale, by_input, offset].map(|factor| factor as f32),
-                    input,
-                    grad,
-                });
-            }
-        });
-}
-
-/// Sums over a channel's gradient.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    value: f64,
-    /// Of the gradient times the centred input.
-    product: f64,
-}
-
-/// Takes the gradient before the ReLU, and its sums.
-struct MaskAndSum<'a> {
-    channel: Channel,
-    input: &'a [f32],
-    grad: &'a mut [f32],
-    sums: &'a mut Sums,
-}
-
-impl Kernel for MaskAndSum<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) {
-        /// Values summed in f32.
-        const RUN: usize = 256;
-        const LANES: usize = 16;
-        let Channel { scale, shift, .. } = self.channel;
-        let (scale, centre) = (scale as f32, self.channel.mean as f32);
-        for (grad, input) in self.grad.chunks_mut(RUN).zip(self.input.chunks(RUN)) {
-            if self.channel.relu {
-                for (grad, input) in grad.iter_mut().zip(input) {
-                    *grad = if scale * input + shift > 0.0 {
-                        *grad
-                    } else {
-                        0.0
-                    };
-                }
-            }
-            let (mut value, mut product) = ([0f32; LANES], [0f32; LANES]);
-            let (grads, grad_rest) = grad.as_chunks::<LANES>();
-            let (inputs, input_rest) = input.as_chunks::<LANES>();
-            for (grad, input) in grads.iter().zip(inputs) {
-                for lane in 0..LANES {
-                    value[lane] += grad[lane];
-                    product[lane] += grad[lane] * (input[lane] - centre);
-                }
-            }
-            for (lane, (grad, input)) in grad_rest.iter().zip(input_rest).enumerate() {
-                value[lane] += grad;
-                product[lane] += grad * (input - centre);
-            }
-            self.sums.value += f64::from(value.iter().sum::<f32>());
-            self.sums.product += f64::from(product.iter().sum::<f32>());
-        }
-    }
-}
-
-/// `grad = a grad + b input + c`.
-struct Combine<'a> {
-    factors: [f32; 3],
-    input: &'a [f32],
-    grad: &'a mut [f32],
-}
-
-impl Kernel for Combine<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(self, _simd: S) {
-        let [a, b, c] = self.factors;
-        for (grad, input) in self.grad.iter_mut().zip(self.input) {
-            *grad = a * *grad + b * input + c;
-        }
-    }
 }

@@ -72,6 +72,8 @@ pub(crate) fn with_scratch<const N: usize, R>(
     sizes: [usize; N],
     f: impl FnOnce([&mut [f32]; N]) -> R,
 ) -> R {
+    /// Larger buffers are rare, and would be kept by every thread.
+    const KEPT: usize = 2 * 1024 * 1024;
     // Taken, not borrowed: while `f` waits for others, this thread may run another task that wants scratch too.
     let mut buffer = SPARE.take();
     let total = sizes.iter().sum();
@@ -85,7 +87,9 @@ pub(crate) fn with_scratch<const N: usize, R>(
         part
     });
     let result = f(parts);
-    SPARE.set(buffer);
+    if buffer.len() <= KEPT {
+        SPARE.set(buffer);
+    }
     result
 }
 

@@ -14,6 +14,7 @@ mod conv_after_resize;
 mod conv_norm;
 mod device;
 mod doubling;
+mod norm_add_relu;
 mod pixel_shuffle;
 mod pool;
 mod resize;

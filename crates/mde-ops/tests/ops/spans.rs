@@ -294,10 +294,19 @@ fn operations_without_products_tell_their_shapes() {
     };
     type Operation<'a> = &'a dyn Fn() -> Result<Tensor>;
     let along = (var(&[7], DType::F32), var(&[7], DType::F32));
-    let operations: [(&str, &str, u64, Operation<'_>); 11] = [
+    let operations: [(&str, &str, u64, Operation<'_>); 12] = [
         ("relu", "2x4x5x7", 280, &|| mde_ops::relu(&x)),
         ("elu", "2x4x5x7", 280, &|| mde_ops::elu(&x)),
         ("add_relu", "2x4x5x7", 280, &|| mde_ops::add_relu(&x, &x)),
+        ("norm_add_relu", "2x4x5x7", 280, &|| {
+            let norm = Norm {
+                weight: &weight,
+                bias: &bias,
+                eps: 1e-5,
+                relu: false,
+            };
+            Ok(mde_ops::norm_add_relu(&x, norm, &x)?.0)
+        }),
         ("softmax", "2x4x5x7", 280, &|| mde_ops::softmax(&x)),
         ("layer_norm", "2x4x5x7", 280, &|| {
             mde_ops::layer_norm(&x, &along.0, &along.1, 1e-5)
