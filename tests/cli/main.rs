@@ -3,6 +3,7 @@
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
+//! - `device`: which device a command computes on
 //! - `profile`: where a network's time goes
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
@@ -24,6 +25,7 @@ mod bad_data;
 mod bad_runs;
 mod bad_settings;
 mod bad_weights;
+mod device;
 mod fine_tuning;
 mod given_weights;
 mod interrupted;

@@ -88,7 +88,7 @@ fn every_convolution_and_every_layer_is_told() {
     let first = operations.iter().find(|row| row["shape"] == first).unwrap();
     assert_eq!(
         (&first["op"], &first["pass"], &first["calls"]),
-        (&json!("conv2d"), &json!("forward"), &json!(1))
+        (&json!("conv2d_affine"), &json!("forward"), &json!(1))
     );
     assert_eq!(first["flops"], 2 * 16 * 29 * 38 * 3 * 7 * 7);
     assert_eq!(first["bytes"], 4 * 16 * 29 * 38);

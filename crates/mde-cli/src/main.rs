@@ -39,7 +39,7 @@ struct Cli {
     /// Print the result as one JSON document on stdout.
     #[arg(long, global = true)]
     json: bool,
-    /// Where tensors live.
+    /// Where tensors live, for the commands that compute with a network.
     #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
 }
@@ -108,14 +108,15 @@ fn message(error: &anyhow::Error) -> String {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let device = cli.device.open()?;
+    // Opened by those that use it: a GPU takes its time.
+    let device = || cli.device.open();
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
-        Command::Train(args) => train::run(args, &device)?,
+        Command::Train(args) => train::run(args, &device()?)?,
         Command::Models(args) => models::run(args)?,
-        Command::Evaluate(args) => evaluate::run(args, &device)?,
-        Command::Dissect(args) => dissect::run(args, &device)?,
-        Command::Profile(args) => profile::run(args, &device)?,
+        Command::Evaluate(args) => evaluate::run(args, &device()?)?,
+        Command::Dissect(args) => dissect::run(args, &device()?)?,
+        Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };
     output.print(cli.json)

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, transpose, vectorised, with_scratch};
 use crate::exp::exp_m1;
+use crate::trace::{self, Work};
 
 /// `softmax(Q Kᵀ / sqrt(d)) V` in each of the heads: `qkv` [N, tokens, 3 heads d] gives [N, tokens, heads d]. The last
 /// dimension holds the queries of all heads, then the keys, then the values, each head's d side by side.
@@ -15,6 +16,7 @@ use crate::exp::exp_m1;
 /// If `qkv` has not three dimensions, an empty one, or a last one that is no multiple of 3 `heads`.
 pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
     let sizes = Sizes::new(qkv, heads)?;
+    let _span = trace::forward("attention", || Work::attention(qkv, heads));
     if crate::on_cpu_kernels(qkv) {
         qkv.contiguous()?.apply_op1(Attention { sizes })
     } else {
@@ -120,6 +122,8 @@ impl CustomOp1 for Attention {
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let sizes = self.sizes;
+        let work = || Work::attention(x, sizes.heads).both_gradients();
+        let _span = trace::backward("attention", work);
         let grad_qkv = cpu::with_values([x, grad], |[qkv, grad]| {
             let mut grad_qkv = vec![0.0; qkv.len()];
             grad_qkv

@@ -25,10 +25,16 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<T
             weights.dims()
         );
     }
-    let _span = trace::forward("bin_pool", || Work::pooling(features, bins));
+    let _span = trace::forward("bin_pool", || Work::pooling(features, [b, n, h, w], bins));
     let features = features.reshape((b, n, h * w))?.contiguous()?;
     if crate::on_cpu_kernels(&features) {
-        features.apply_op2(&weights.contiguous()?, BinPool { absolute })
+        features.apply_op2(
+            &weights.contiguous()?,
+            BinPool {
+                absolute,
+                size: (h, w),
+            },
+        )
     } else {
         magnitude(&features, absolute)?
             .matmul(&weights.transpose(1, 2)?.contiguous()?)?
@@ -51,6 +57,8 @@ const RUN: usize = 2048;
 
 struct BinPool {
     absolute: bool,
+    /// Of the maps.
+    size: (usize, usize),
 }
 
 impl CustomOp2 for BinPool {
@@ -115,8 +123,14 @@ impl CustomOp2 for BinPool {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (_, n, pixels) = features.dims3()?;
+        let (b, n, pixels) = features.dims3()?;
         let (_, bins, _) = weights.dims3()?;
+        let _span = trace::backward("bin_pool", || {
+            let mut operands = vec![features, weights];
+            operands.retain(|operand| operand.track_op());
+            let dims = [b, n, self.size.0, self.size.1];
+            Work::pooling(features, dims, bins).gradients_in(&operands)
+        });
         let grad_features = if features.track_op() {
             let values =
                 cpu::with_values([features, weights, grad], |[features, weights, grad]| {

@@ -26,9 +26,5 @@ pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let size = (2 * x.dims()[2], 2 * x.dims()[3]);
         Work::convolution(x, weight, size, ConvConfig::default())
     });
-    if crate::on_cpu_kernels(x) {
-        conv_in_phases(x, weight, &NEAREST)
-    } else {
-        crate::plain::conv_after_nearest2x(x, weight)
-    }
+    conv_in_phases(x, weight, &NEAREST)
 }

@@ -40,7 +40,7 @@ pub fn conv_after_resize(
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&weight.contiguous()?, op)
     } else {
-        crate::plain::conv_after_resize(x, weight, height, width)
+        crate::device::conv_after_resize(x, weight, height, width)
     }
 }
 

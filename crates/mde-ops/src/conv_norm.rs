@@ -9,14 +9,16 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
+use tracing::span::EnteredSpan;
 
 use crate::affine::{affine_planes, mask};
 use crate::batch_norm::{Moments, moments};
 use crate::conv::{self, Dims};
 use crate::cpu::{self, Finish};
 use crate::norm::{Channel, norm_backward};
+use crate::trace::{self, Work};
 use crate::{BatchStats, ConvConfig};
 
 /// A convolution, a batch norm, or both in this order.
@@ -81,7 +83,8 @@ pub fn conv_norm_chain(
         tensors.into_iter().all(crate::on_cpu_kernels)
     });
     if !fast {
-        return crate::plain::conv_norm_chain(x, stages, residual);
+        let _span = forward_span(x, stages, &maps);
+        return crate::device::conv_norm_chain(x, stages, residual);
     }
     // Joined stages keep a copy of their weights if those are several, stages by themselves what each hands to the next:
     // whichever is less.
@@ -113,6 +116,7 @@ fn joined(
     residual: Residual,
     hold: Hold,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    let _span = forward_span(x, stages, maps);
     let (mut weights, mut norms, mut plan) = (Vec::new(), Vec::new(), Vec::new());
     let (mut first_weight, mut first_norm) = (0, 0);
     for (stage, &map) in stages.iter().zip(maps) {
@@ -165,8 +169,8 @@ pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: Residual) -> 
     for stage in stages {
         let mut conv = None;
         if let Some((weight, config)) = stage.conv {
-            // Sizes without values: only the first stage's input is at hand.
-            let input = Tensor::zeros((1, 1, 1, 1), x.dtype(), x.device())?.broadcast_as(shape)?;
+            // Only the first stage's input is at hand.
+            let input = sizes_only(shape, x.dtype())?;
             let dims = Dims::new(&input, weight, config)?;
             shape = dims.out_shape();
             conv = Some(dims);
@@ -205,6 +209,36 @@ impl Map {
         let (batch, channels, h, w) = self.shape;
         batch * channels * h * w
     }
+}
+
+/// A tensor of a shape and a type, without values of its own.
+fn sizes_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
+    Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
+}
+
+fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], maps: &[Map]) -> EnteredSpan {
+    trace::forward("conv_norm_chain", || {
+        let norms = stages.iter().map(|stage| stage.norm.is_some());
+        work(x, maps.iter().zip(norms))
+    })
+}
+
+/// The stages, each with or without a norm, as a profiler is told of them.
+fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Map, bool)>) -> Work {
+    let mut parameters = 0;
+    let mut convolutions = Vec::new();
+    for (map, norm) in stages {
+        convolutions.push(map.conv.and_then(|dims| {
+            let input = sizes_only(dims.x_shape(), x.dtype()).ok()?;
+            let weight = sizes_only(dims.weight_shape(), x.dtype()).ok()?;
+            parameters += weight.elem_count();
+            Some(dims.work(&input, &weight))
+        }));
+        if norm {
+            parameters += 2 * map.shape.1;
+        }
+    }
+    Work::chain(x, convolutions, parameters)
 }
 
 /// One stage, whose parameters lie among those of the others.
@@ -372,6 +406,10 @@ impl CustomOp3 for Chain {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("conv_norm_chain", || {
+            let stages = self.stages.iter();
+            work(x, stages.map(|stage| (&stage.map, stage.norm.is_some()))).gradients(x)
+        });
         let kept = self
             .kept
             .lock()

@@ -22,9 +22,5 @@ const TRANSPOSED: TapSums = [
 pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     check("conv_transpose2x", x, weight, 0)?;
     let _span = trace::forward("conv_transpose2x", || Work::transposed(x, weight));
-    if crate::on_cpu_kernels(x) {
-        conv_in_phases(x, &weight.transpose(0, 1)?, &TRANSPOSED)
-    } else {
-        crate::plain::conv_transpose2x(x, weight)
-    }
+    conv_in_phases(x, &weight.transpose(0, 1)?, &TRANSPOSED)
 }

@@ -5,6 +5,7 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, vectorised};
+use crate::trace::{self, Work};
 
 /// `weight (x - mean) / sqrt(var + eps) + bias` with the mean and the biased variance of each row of the last dimension;
 /// `x` [.., C], `weight` and `bias` `[C]`.
@@ -13,6 +14,7 @@ use crate::cpu::{self, Kernel, vectorised};
 /// If the shapes do not agree or a dimension is empty.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
     check(x, weight, bias)?;
+    let _span = trace::forward("layer_norm", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         let op = LayerNorm { eps: eps as f32 };
         x.contiguous()?
@@ -88,6 +90,7 @@ impl CustomOp3 for LayerNorm {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("layer_norm", || Work::on(x));
         let length = x.dim(D::Minus1)?;
         cpu::with_values([x, weight, grad], |[x_values, weight, grad]| {
             let mut grad_x = vec![0.0; x_values.len()];

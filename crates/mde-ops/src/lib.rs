@@ -12,7 +12,8 @@
 //! - a [`plain`] path made of candle's own differentiable primitives, for every other device and
 //!   type. The tests hold the first to the second.
 //!
-//! The public functions choose between the two. Tensors are `[B, C, H, W]`.
+//! A few come a third time in [`device`], where `plain` would waste a GPU. The public functions choose. Tensors are
+//! `[B, C, H, W]`.
 //!
 //! Every pass of an operation is a `tracing` span, from which `mde profile` makes its table: level TRACE, target `mde_ops`,
 //! fields `op`, `pass`, `shape`, `bytes` and `flops`. The gradient of what is made of other operations, here or in [`plain`], is
@@ -33,6 +34,7 @@ mod conv_after_resize;
 mod conv_norm;
 mod conv_transpose;
 mod cpu;
+pub mod device;
 mod exp;
 mod layer_norm;
 mod linear;
@@ -68,7 +70,7 @@ pub use softmax::softmax;
 
 use candle_core::{DType, Result, Tensor};
 
-/// True where the CPU kernels of this crate serve; everything else takes the [`plain`] path.
+/// True where the CPU kernels of this crate serve; everything else takes that of [`device`] or [`plain`].
 fn on_cpu_kernels(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }

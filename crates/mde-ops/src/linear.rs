@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, Matrix, MatrixMut, Threads, gemm};
+use crate::trace::{self, Work};
 
 /// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
 ///
@@ -11,6 +12,7 @@ use crate::cpu::{self, Matrix, MatrixMut, Threads, gemm};
 /// If the shapes do not agree or a dimension is empty.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     check(x, weight, bias)?;
+    let _span = trace::forward("linear", || Work::linear(x, weight));
     if !crate::on_cpu_kernels(x) {
         return crate::plain::linear(x, weight, bias);
     }
@@ -99,6 +101,7 @@ impl CustomOp3 for Linear {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("linear", || Work::linear(x, weight).both_gradients());
         let (out_size, input) = weight.dims2()?;
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             let mut grad_x = vec![0.0; x_values.len()];

@@ -1,5 +1,5 @@
-//! Every operation of this crate made of candle's own differentiable primitives: the path of devices
-//! and types that the CPU kernels do not serve, and what the tests hold those kernels to.
+//! Every operation of this crate made of candle's own differentiable primitives: what the tests hold the CPU kernels and
+//! [`device`](crate::device) to, and the path of other devices and types where `device` has no better one.
 //!
 //! Clear before fast: a convolution gathers its columns by index, an interpolation is a matrix.
 
@@ -46,6 +46,16 @@ pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ConvNorm<'_>],
     residual: Residual,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    chain(x, stages, residual, conv2d)
+}
+
+/// [`conv_norm_chain`] of these convolutions.
+pub(crate) fn chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: Residual,
+    conv2d: impl Fn(&Tensor, &Tensor, ConvConfig) -> Result<Tensor>,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     crate::conv_norm::check(x, stages, residual)?;
     let mut out = x.clone();
@@ -113,9 +123,13 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
         .contiguous()?
         .index_select(&Tensor::new(index, x.device())?, 2)?
         .reshape((b, c, config.kernel * config.kernel, out_h * out_w))?;
-    // Not `max`, whose gradient goes to all equal values.
+    first_maximum(&values)?.reshape((b, c, out_h, out_w))
+}
+
+/// The largest of `values` [B, C, taps, pixels] over the taps. Not `max`, whose gradient goes to all equal ones.
+pub(crate) fn first_maximum(values: &Tensor) -> Result<Tensor> {
     let winner = values.detach().argmax_keepdim(2)?;
-    values.gather(&winner, 2)?.reshape((b, c, out_h, out_w))
+    values.gather(&winner, 2)
 }
 
 /// See [`crate::resize_bilinear`].
@@ -351,7 +365,12 @@ fn windows<T>(
 }
 
 /// The matrix `[target, source]` of linear interpolation along one axis.
-fn interpolation(source: usize, target: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+pub(crate) fn interpolation(
+    source: usize,
+    target: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
     let mut matrix = vec![0f32; target * source];
     for (row, tap) in matrix
         .chunks_exact_mut(source)

@@ -66,7 +66,7 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
         let size = (x.dim(2)?, x.dim(3)?);
         x.contiguous()?.apply_op1(MaxPool { config, size, out })
     } else {
-        crate::plain::max_pool2d(x, config)
+        crate::device::max_pool2d(x, config)
     }
 }
 

@@ -15,6 +15,8 @@ use crate::ConvConfig;
 pub(crate) struct Work {
     shape: String,
     flops: u64,
+    /// Of these, those of the product whose gradient `x` gets.
+    first: u64,
     /// Bytes of the operands that get a gradient.
     operands: usize,
     /// Bytes of the result.
@@ -27,6 +29,7 @@ impl Work {
         Self {
             shape: sizes(x.dims()),
             flops: 0,
+            first: 0,
             operands: bytes(x, x.elem_count()),
             result: bytes(x, x.elem_count()),
         }
@@ -62,9 +65,11 @@ impl Work {
             }
         }
         let pixels = x.dims()[0] * height * width;
+        let flops = flops(pixels * weight.elem_count());
         Self {
             shape,
-            flops: flops(pixels * weight.elem_count()),
+            flops,
+            first: flops,
             operands: bytes(x, x.elem_count() + weight.elem_count()),
             result: bytes(x, pixels * kernel[0]),
         }
@@ -74,6 +79,7 @@ impl Work {
     pub(crate) fn transposed(x: &Tensor, weight: &Tensor) -> Self {
         let (from, kernel) = (x.dims(), weight.dims());
         let (height, width) = (2 * from[2], 2 * from[3]);
+        let flops = flops(from[0] * from[2] * from[3] * weight.elem_count());
         Self {
             shape: format!(
                 "{} -> {}x{height}x{width}, {}",
@@ -81,23 +87,66 @@ impl Work {
                 kernel[1],
                 sizes(&kernel[2..])
             ),
-            flops: flops(from[0] * from[2] * from[3] * weight.elem_count()),
+            flops,
+            first: flops,
             operands: bytes(x, x.elem_count() + weight.elem_count()),
             result: bytes(x, from[0] * kernel[1] * height * width),
         }
     }
 
-    /// A matrix product of all units of `features` [B, N, h, w] with `bins` columns.
-    pub(crate) fn pooling(features: &Tensor, bins: usize) -> Self {
+    /// Stages in a row, of which each sees the output of the one before: convolutions, and what has no products. All have so
+    /// many parameters.
+    pub(crate) fn chain(x: &Tensor, stages: Vec<Option<Self>>, parameters: usize) -> Self {
+        let mut chain = Self::on(x);
+        for (index, stage) in stages.into_iter().enumerate() {
+            let Some(stage) = stage else { continue };
+            let step = stage.shape.find(" -> ").unwrap_or(0);
+            chain.shape += &stage.shape[step..];
+            chain.flops += stage.flops;
+            if index == 0 {
+                chain.first = stage.flops;
+            }
+            chain.result = stage.result;
+        }
+        chain.operands += bytes(x, parameters);
+        chain
+    }
+
+    /// A matrix product of the last dimension of `x` with `weight` [out, in].
+    pub(crate) fn linear(x: &Tensor, weight: &Tensor) -> Self {
+        let (out, input) = (weight.dims()[0], weight.dims()[1]);
         Self {
-            shape: format!("{} -> {bins} bins", sizes(features.dims())),
+            shape: format!("{} -> {out}", sizes(x.dims())),
+            flops: flops(x.elem_count() * out),
+            operands: bytes(x, x.elem_count() + weight.elem_count()),
+            result: bytes(x, x.elem_count() / input * out),
+            ..Self::on(x)
+        }
+    }
+
+    /// Scores of every token of `qkv` [N, tokens, 3 heads d] with every other, and the sum of values that they weigh: two
+    /// products of a size.
+    pub(crate) fn attention(qkv: &Tensor, heads: usize) -> Self {
+        let (tokens, out) = (qkv.dims()[1], qkv.elem_count() / 3);
+        Self {
+            shape: format!("{}, {heads} heads", sizes(qkv.dims())),
+            flops: 2 * flops(out * tokens),
+            result: bytes(qkv, out),
+            ..Self::on(qkv)
+        }
+    }
+
+    /// A matrix product of all units of `features`, which are [B, N, h, w] in `dims`, with `bins` columns.
+    pub(crate) fn pooling(features: &Tensor, dims: [usize; 4], bins: usize) -> Self {
+        Self {
+            shape: format!("{} -> {bins} bins", sizes(&dims)),
             flops: flops(features.elem_count() * bins),
-            result: bytes(features, features.dims()[1] * bins),
+            result: bytes(features, dims[1] * bins),
             ..Self::on(features)
         }
     }
 
-    /// Both gradients of a convolution, each a product of its size.
+    /// Both gradients of every product, each a product of its size.
     pub(crate) fn both_gradients(self) -> Self {
         Self {
             flops: 2 * self.flops,
@@ -105,13 +154,24 @@ impl Work {
         }
     }
 
-    /// The gradients of a convolution where `x`, an image from outside, may need none.
+    /// The gradients of convolutions where `x`, an image from outside, may need none.
     pub(crate) fn gradients(self, x: &Tensor) -> Self {
         if x.track_op() {
             return self.both_gradients();
         }
         Self {
+            flops: 2 * self.flops - self.first,
             operands: self.operands - bytes(x, x.elem_count()),
+            ..self
+        }
+    }
+
+    /// The gradients of a product in these operands.
+    pub(crate) fn gradients_in(self, operands: &[&Tensor]) -> Self {
+        let bytes = operands.iter().map(|x| bytes(x, x.elem_count()));
+        Self {
+            flops: operands.len() as u64 * self.flops,
+            operands: bytes.sum(),
             ..self
         }
     }

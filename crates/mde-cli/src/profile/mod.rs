@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use self::measure::{Layer, Pass, noise, product_rate, time_layers};
 use self::recorder::{Operation, Spent};
+use crate::device;
 use crate::memory;
 use crate::output::Output;
 
@@ -230,7 +231,7 @@ impl Profile {
             batch,
             size,
             runs: usize::from(args.runs),
-            device: if device.is_cpu() { "cpu" } else { "cuda" },
+            device: device::name(device),
             threads: rayon::current_num_threads(),
             seconds,
             operations_cost,

@@ -5,6 +5,7 @@ use mde_models::layers::{
     bare, batch_norm2d, chain, conv_norm, conv2d, layer_norm, linear, linear_bias, same,
 };
 use mde_models::{Mode, Parameters};
+use mde_ops::Residual;
 
 use crate::common::values;
 
@@ -93,7 +94,7 @@ fn a_chain_is_its_layers_in_turn() {
     let (first, second, bn) = layers(&single);
     let x = Tensor::rand(-1f32, 1., (2, 3, 9, 7), &Device::Cpu).unwrap();
     for mode in [Mode::Train, Mode::Eval, Mode::Train, Mode::Eval] {
-        let found = chain(&x, &stages, true, mode).unwrap();
+        let found = chain(&x, &stages, Residual::Add, mode).unwrap();
         let convolved = second
             .forward(&first.forward(&x, mode).unwrap(), mode)
             .unwrap();

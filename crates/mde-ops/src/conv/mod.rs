@@ -66,7 +66,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
         x.contiguous()?
             .apply_op2(&weight.contiguous()?, Conv2d { dims })
     } else {
-        crate::plain::conv2d(x, weight, config)
+        crate::device::conv2d(x, weight, config)
     }
 }
 
@@ -155,7 +155,7 @@ impl Dims {
     }
 
     /// The convolution as a profiler is told of it.
-    fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
+    pub(crate) fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
         let Geometry {
             out_height,
             out_width,
@@ -236,7 +236,7 @@ impl Dims {
         &weight[group * size..][..size]
     }
 
-    fn x_shape(&self) -> (usize, usize, usize, usize) {
+    pub(crate) fn x_shape(&self) -> (usize, usize, usize, usize) {
         (
             self.batch,
             self.groups * self.in_channels,
@@ -245,7 +245,7 @@ impl Dims {
         )
     }
 
-    fn weight_shape(&self) -> (usize, usize, usize, usize) {
+    pub(crate) fn weight_shape(&self) -> (usize, usize, usize, usize) {
         let (kh, kw) = self.geometry.kernel;
         (self.groups * self.out_channels, self.in_channels, kh, kw)
     }

@@ -8,12 +8,12 @@ use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate
 
 /// A convolution to try.
 #[derive(Debug, Clone, Copy)]
-struct Case {
+pub(crate) struct Case {
     /// Batch, channels, height, width.
     x: [usize; 4],
     out: usize,
     kernel: [usize; 2],
-    config: ConvConfig,
+    pub(crate) config: ConvConfig,
 }
 
 /// `x`, output channels, kernel, then stride, padding, dilation, groups.
@@ -34,7 +34,7 @@ fn case(x: [usize; 4], out: usize, kernel: [usize; 2], config: [usize; 4]) -> Ca
 }
 
 impl Case {
-    fn inputs(&self, seed: u64) -> [Tensor; 2] {
+    pub(crate) fn inputs(&self, seed: u64) -> [Tensor; 2] {
         let [kh, kw] = self.kernel;
         let weight = [self.out, self.x[1] / self.config.groups, kh, kw];
         [random(&self.x, seed), random(&weight, seed + 1)]
@@ -89,7 +89,7 @@ impl Case {
 }
 
 /// What the networks use, and every branch of the kernels.
-fn table() -> Vec<Case> {
+pub(crate) fn table() -> Vec<Case> {
     vec![
         // Pointwise, with and without stride and padding.
         case([1, 5, 7, 9], 4, [1, 1], [1, 0, 1, 1]),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, random};
 
 /// Batch, channels and size, output channels, side of the kernel, target size.
-const TABLE: [([usize; 4], usize, usize, [usize; 2]); 14] = [
+pub(crate) const TABLE: [([usize; 4], usize, usize, [usize; 2]); 14] = [
     ([1, 3, 5, 7], 2, 1, [10, 14]),
     ([3, 3, 5, 7], 2, 3, [10, 14]),
     ([1, 4, 8, 10], 3, 5, [15, 19]),

@@ -23,6 +23,15 @@ const OPERATIONS: [(&str, Operation, Operation, bool); 2] = [
     ),
 ];
 
+/// Input and output channels.
+pub(crate) const SHAPES: [([usize; 4], usize); 5] = [
+    ([1, 3, 5, 7], 2),
+    ([3, 4, 6, 9], 5),
+    ([2, 1, 1, 1], 1),
+    ([1, 2, 1, 8], 3),
+    ([2, 9, 11, 38], 4),
+];
+
 fn weight(transposed: bool, input: usize, out: usize, seed: u64) -> Tensor {
     let dims = if transposed {
         [input, out, 3, 3]
@@ -34,13 +43,7 @@ fn weight(transposed: bool, input: usize, out: usize, seed: u64) -> Tensor {
 
 #[test]
 fn agree_with_the_plain_path_in_f64() {
-    for (x, out) in [
-        ([1, 3, 5, 7], 2),
-        ([3, 4, 6, 9], 5),
-        ([2, 1, 1, 1], 1),
-        ([1, 2, 1, 8], 3),
-        ([2, 9, 11, 38], 4),
-    ] {
+    for (x, out) in SHAPES {
         for (name, fast, plain, transposed) in OPERATIONS {
             assert_agree(
                 &format!("{name}: {x:?} to {out} channels"),

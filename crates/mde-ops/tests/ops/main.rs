@@ -12,6 +12,7 @@ mod bin_pool;
 mod conv;
 mod conv_after_resize;
 mod conv_norm;
+mod device;
 mod doubling;
 mod norm_add_relu;
 mod pixel_shuffle;
