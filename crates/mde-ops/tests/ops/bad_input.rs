@@ -2,10 +2,10 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    ConvConfig, ConvNorm, Norm, PoolConfig, Residual, attention, avg_pool2x2, batch_norm_eval,
-    batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x, conv_after_resize,
-    conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d, pixel_shuffle,
-    plain, resize_bilinear, softmax,
+    ConvConfig, ConvNorm, Hold, Norm, PoolConfig, Residual, attention, avg_pool2x2,
+    batch_norm_eval, batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x,
+    conv_after_resize, conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d,
+    pixel_shuffle, plain, resize_bilinear, softmax,
 };
 
 /// Zeros of this shape, which may have empty dimensions.

@@ -240,7 +240,9 @@ fn convolutions_in_a_row_tell_their_sum() {
             span("conv_norm_chain", "backward", shape, values, gradients),
         ]
     };
-    let chain = |x: &Tensor| Ok(mde_ops::conv_norm_chain(x, &stages, Residual::None)?.0);
+    let chain = |x: &Tensor| {
+        Ok(mde_ops::conv_norm_chain(x, &stages, Residual::None, mde_ops::Hold::Outputs)?.0)
+    };
     assert_eq!(spans(|| chain(&x)), told(image + parameters, 2 * flops));
     // An image from outside needs no gradient: one product fewer, that of the first convolution.
     let outside = || chain(&x.as_detached_tensor());
@@ -262,7 +264,9 @@ fn convolutions_in_a_row_tell_their_sum() {
         stages[0],
     ];
     let outside = x.as_detached_tensor();
-    let told = spans(|| Ok(mde_ops::conv_norm_chain(&outside, &normed, Residual::None)?.0));
+    let told = spans(|| {
+        Ok(mde_ops::conv_norm_chain(&outside, &normed, Residual::None, mde_ops::Hold::Outputs)?.0)
+    });
     let (shape, parameters) = ("2x3x9x7 -> 4x9x7, 1x1", 2 * 3 + 4 * 3 + 2 * 4);
     let expected = [
         span("conv_norm_chain", "forward", shape, 2 * 4 * 9 * 7, first),

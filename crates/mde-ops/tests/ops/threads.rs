@@ -168,7 +168,7 @@ fn convolutions_that_double_the_size() {
 fn convolutions_and_norms_in_a_row() {
     for (index, case) in crate::conv_norm::cases().iter().enumerate() {
         assert_same_bits(&format!("case {index}"), &case.inputs(), |t| {
-            case.run(holding, t)
+            case.run(crate::conv_norm::holding, t)
         });
     }
 }
