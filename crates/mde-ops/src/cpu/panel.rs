@@ -201,7 +201,7 @@ impl Product<'_, '_> {
                 }
             }
         }
-        let here = &self.columns.start + offset..self.columns.end;
+        let here = self.columns.start + offset..self.columns.end;
         for (row, sums) in (first..self.rows.count).zip(sums) {
             let mut target = &mut self.out.row_mut(row)[here.clone()];
             for sum in sums {
