@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, Kernel, vectorised};
 use crate::exp::exp_m1;
 use crate::trace::{self, Work};
 
@@ -87,11 +87,28 @@ fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync
     const RUN: usize = 1 << 14;
     let mut out = vec![0.0; operands[0].len()];
     out.par_chunks_mut(RUN).enumerate().for_each(|(run, out)| {
-        // Slices of one length, so that the loop needs no checks and vectorises.
+        // Slices of one length, so that the loop needs no checks.
         let operands = operands.map(|values| &values[run * RUN..][..out.len()]);
-        for (index, out) in out.iter_mut().enumerate() {
-            *out = f(operands.map(|values| values[index]));
-        }
+        vectorised(Map {
+            operands,
+            f: &f,
+            out,
+        });
     });
     out
+}
+
+struct Map<'a, F, const N: usize> {
+    operands: [&'a [f32]; N],
+    f: &'a F,
+    out: &'a mut [f32],
+}
+
+impl<F: Fn([f32; N]) -> f32, const N: usize> Kernel for Map<'_, F, N> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        for (index, out) in self.out.iter_mut().enumerate() {
+            *out = (self.f)(self.operands.map(|values| values[index]));
+        }
+    }
 }

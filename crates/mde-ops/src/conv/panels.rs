@@ -36,6 +36,7 @@ fn filters_per_task(dims: &Dims) -> usize {
         return dims.out_channels;
     }
     let blocks = dims.out_channels.div_ceil(FILTERS);
-    let equal = (blocks..=dims.out_channels).find(|blocks| dims.out_channels.is_multiple_of(*blocks));
+    let equal =
+        (blocks..=dims.out_channels).find(|blocks| dims.out_channels.is_multiple_of(*blocks));
     equal.map_or(dims.out_channels, |blocks| dims.out_channels / blocks)
 }

@@ -136,3 +136,15 @@ proptest! {
         }
     }
 }
+
+/// Kernels for the phases are made in another way where no gradient is wanted.
+#[test]
+fn agree_without_a_gradient() {
+    for (x, out) in SHAPES {
+        for (name, fast, plain, transposed) in OPERATIONS {
+            let (x, weight) = (random(&x, 3), weight(transposed, x[1], out, 4));
+            let (found, expected) = (fast(&x, &weight).unwrap(), plain(&x, &weight).unwrap());
+            assert_close(name, &found, &expected, 2e-5);
+        }
+    }
+}
