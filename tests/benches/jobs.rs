@@ -26,7 +26,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Cli {
-    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64.
+    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64, `tally-64-114x152-64` the tally
+    /// of one layer of 64 units in 64 bins.
     job: Option<String>,
     /// Print the names of the jobs, convolutions left out.
     #[arg(long)]
@@ -74,8 +75,8 @@ const JOBS: [(&str, Make); 9] = [
     ("meter-xxs-step", |_| {
         step("meter-xxs", 8, (192, 256), (96, 128), DepthLoss::Log, 0.0)
     }),
-    ("dissect-tally", |_| tally(&random_depth()?)),
-    ("dissect-tally-room", |_| tally(&room_depth())),
+    ("dissect-tally", |_| tally(D_AND_MFF, &random_depth()?)),
+    ("dissect-tally-room", |_| tally(D_AND_MFF, &room_depth())),
     ("nyu-eval-loader", eval_loader),
 ];
 
@@ -100,6 +101,7 @@ fn measure(cli: &Cli, name: &str) -> anyhow::Result<()> {
     let mut job = match JOBS.iter().find(|(known, _)| *known == name) {
         Some((_, make)) => make(cli)?,
         None if name.starts_with("conv-") => convolution(name)?,
+        None if name.starts_with("tally-") => one_tally(name)?,
         None => bail!("there is no job {name}; --list shows them"),
     };
     (job.run)()?;
@@ -188,17 +190,53 @@ fn room_depth() -> Vec<f32> {
         .collect()
 }
 
-/// One image of D and MFF in MFF-ResNet-50: 64 units at 114x152 each, 64 bins, ground truth 228x304.
-fn tally(gt: &[f32]) -> anyhow::Result<Job> {
-    const UNITS: usize = 64;
-    let feature_size = ImageSize::new(114, 152);
-    let bins = Discretisation::NYU.bins(64)?;
-    let features = random(&[UNITS * feature_size.pixels()])?.to_vec1::<f32>()?;
+/// Layers of one size, and into how many bins their responses are tallied.
+#[derive(Clone, Copy)]
+struct Tallied {
+    layers: usize,
+    units: usize,
+    feature_size: ImageSize,
+    bins: usize,
+}
+
+/// D and MFF in MFF-ResNet-50.
+const D_AND_MFF: Tallied = Tallied {
+    layers: 2,
+    units: 64,
+    feature_size: ImageSize::new(114, 152),
+    bins: 64,
+};
+
+/// `tally-<units>-<height>x<width>-<bins>`: one layer under random depth.
+fn one_tally(name: &str) -> anyhow::Result<Job> {
+    let parsed = || {
+        let parts: Vec<&str> = name.split('-').collect();
+        let [_, units, size, bins] = parts[..] else {
+            return None;
+        };
+        let (height, width) = size.split_once('x')?;
+        Some(Tallied {
+            layers: 1,
+            units: units.parse().ok()?,
+            feature_size: ImageSize::new(height.parse().ok()?, width.parse().ok()?),
+            bins: bins.parse().ok()?,
+        })
+    };
+    let tallied = parsed().with_context(|| format!("{name} is not the name of a tally"))?;
+    tally(tallied, &random_depth()?)
+}
+
+/// One image with a ground truth of 228x304.
+fn tally(of: Tallied, gt: &[f32]) -> anyhow::Result<Job> {
+    let Tallied {
+        units,
+        feature_size,
+        ..
+    } = of;
+    let bins = Discretisation::NYU.bins(of.bins)?;
+    let features = random(&[units * feature_size.pixels()])?.to_vec1::<f32>()?;
     let gt = gt.to_vec();
-    let mut layers = [
-        ResponseTally::new(UNITS, &bins),
-        ResponseTally::new(UNITS, &bins),
-    ];
+    let mut layers = vec![ResponseTally::new(units, &bins); of.layers];
     Ok(Job {
         run: Box::new(move || {
             let weights = BinWeights::new(&bins, &gt, GT_SIZE, feature_size)?;

@@ -175,8 +175,10 @@ impl BatchNorm2d {
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
         match mode {
             Mode::Eval => {
-                let (scale, shift) = self.affine()?;
-                mde_ops::channel_affine(x, &scale, &shift, relu)
+                let mean = self.running_mean.as_detached_tensor();
+                let var = self.running_var.as_detached_tensor();
+                let (weight, bias) = (self.weight.detach(), self.bias.detach());
+                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, self.config.eps, relu)
             }
             Mode::Train => {
                 let eps = self.config.eps;
@@ -230,7 +232,7 @@ pub struct ConvNorm {
     relu: bool,
 }
 
-/// A convolution without bias, on its own.
+/// A convolution on its own.
 pub fn bare(conv: Conv2d) -> ConvNorm {
     ConvNorm {
         conv: Some(conv),
@@ -239,7 +241,7 @@ pub fn bare(conv: Conv2d) -> ConvNorm {
     }
 }
 
-/// A convolution without bias, batch norm and, where asked, ReLU.
+/// A convolution, batch norm and, where asked, ReLU.
 pub fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
     ConvNorm {
         conv: Some(conv),
@@ -279,16 +281,22 @@ impl ConvNorm {
         }
     }
 
-    fn eval(&self, x: &Tensor) -> Result<Tensor> {
-        match (&self.conv, &self.bn) {
-            (Some(conv), Some(bn)) => {
-                let (scale, shift) = bn.affine()?;
-                let weight = conv.weight(Mode::Eval);
-                mde_ops::conv2d_affine(x, &weight, conv.config, &scale, &shift, self.relu)
-            }
-            (Some(conv), None) => conv.forward(x, Mode::Eval),
-            (None, Some(bn)) => bn.normalise(x, Mode::Eval, self.relu),
-            (None, None) => Ok(x.clone()),
+    /// The stage by itself; in eval, batch norm follows the convolution in its own pass.
+    fn alone(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        if let (Mode::Eval, Some(conv), Some(bn)) = (mode, &self.conv, &self.bn)
+            && conv.bias.is_none()
+        {
+            let (scale, shift) = bn.affine()?;
+            let weight = conv.weight(mode);
+            return mde_ops::conv2d_affine(x, &weight, conv.config, &scale, &shift, self.relu);
+        }
+        let x = match &self.conv {
+            Some(conv) => conv.forward(x, mode)?,
+            None => x.clone(),
+        };
+        match &self.bn {
+            Some(bn) => bn.normalise(&x, mode, self.relu),
+            None => Ok(x),
         }
     }
 }
@@ -302,8 +310,7 @@ pub fn chain(x: &Tensor, stages: &[ConvNorm], residual: Residual, mode: Mode) ->
     held_chain(x, stages, residual, Hold::Outputs, mode)
 }
 
-/// The same, holding less in training at the cost of another forward pass: for blocks with many channels, whose maps are
-/// large.
+/// The same with [`Hold::Nothing`] in training: for blocks with many channels, whose maps are large.
 ///
 /// # Errors
 /// If there is no stage, or the shapes do not agree.
@@ -323,10 +330,14 @@ fn held_chain(
     hold: Hold,
     mode: Mode,
 ) -> Result<Tensor> {
-    if mode == Mode::Eval {
+    if stages.is_empty() {
+        candle_core::bail!("chain: there is no stage");
+    }
+    let biased = |stage: &ConvNorm| stage.conv.as_ref().is_some_and(|conv| conv.bias.is_some());
+    if mode == Mode::Eval || stages.iter().any(biased) {
         let mut out = x.clone();
         for stage in stages {
-            out = stage.eval(&out)?;
+            out = stage.alone(&out, mode)?;
         }
         return match residual {
             Residual::None => Ok(out),

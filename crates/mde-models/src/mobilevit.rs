@@ -8,8 +8,6 @@
 //!
 //! Parameter names are those of METER's `encoder`.
 
-use std::slice;
-
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, Residual, attention, relu};
@@ -150,7 +148,7 @@ impl MobileVit {
     /// # Errors
     /// If the input does not fit.
     pub fn head(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        chain(x, slice::from_ref(&self.conv2), Residual::None, mode)
+        self.conv2.forward(x, mode)
     }
 }
 
@@ -242,8 +240,7 @@ impl MobileVitBlock {
         let x = chain(input, &self.before, Residual::None, mode)?;
         let (_, _, h, w) = x.dims4()?;
         let x = self.transformer.forward(&tokens(&x)?, mode)?;
-        let after = slice::from_ref(&self.after);
-        let x = chain(&map(&x, h, w)?, after, Residual::None, mode)?;
+        let x = self.after.forward(&map(&x, h, w)?, mode)?;
         chain(
             &Tensor::cat(&[&x, input], 1)?,
             &self.fusion,

@@ -426,7 +426,9 @@ impl CustomOp3 for Chain {
                 let grad = mask(grad, out, self.residual == Residual::AddRelu);
                 let mut current = grad.to_vec();
                 for (index, stage) in self.stages.iter().enumerate().rev() {
-                    let Some(kept_here) = kept.pop() else { break };
+                    let Some(kept_here) = kept.pop() else {
+                        candle_core::bail!("conv_norm_chain: nothing is kept of stage {index}");
+                    };
                     let (channels, pixels) = stage.sizes();
                     let affine = stage.channels(norm_values, &kept_here);
                     if !affine.is_empty() {

@@ -77,14 +77,24 @@ impl CustomOp3 for Linear {
                 for row in out.chunks_exact_mut(out_size) {
                     row.copy_from_slice(bias);
                 }
-                let rows = x.len() / input;
-                gemm(
-                    MatrixMut::new(out, rows, out_size),
-                    Matrix::new(x, rows, input),
-                    Matrix::new(weight, out_size, input).t(),
-                    true,
-                    Threads::One,
-                );
+                let product = |out: &mut [f32], x: &[f32]| {
+                    let rows = x.len() / input;
+                    gemm(
+                        MatrixMut::new(out, rows, out_size),
+                        Matrix::new(x, rows, input),
+                        Matrix::new(weight, out_size, input).t(),
+                        true,
+                        Threads::One,
+                    );
+                };
+                if x.len() > input {
+                    product(out, x);
+                } else {
+                    // The library sums a single row in another order than one of several.
+                    let mut twice = [&*out, &*out].concat();
+                    product(&mut twice, &[x, x].concat());
+                    out.copy_from_slice(&twice[..out_size]);
+                }
             });
         let mut dims = layout.dims().to_vec();
         if let Some(last) = dims.last_mut() {

@@ -15,7 +15,10 @@ const TAPS: usize = 9;
 
 /// True for the shapes of this file: as many filters as channels, each of 3x3.
 pub(super) fn fits(dims: &Dims) -> bool {
-    (dims.in_channels, dims.out_channels, dims.geometry.kernel) == (1, 1, (3, 3))
+    // A plane spread for a larger stride would have phases that no tap reads.
+    let geometry = &dims.geometry;
+    (dims.in_channels, dims.out_channels, geometry.kernel) == (1, 1, (3, 3))
+        && geometry.stride <= 2 * geometry.dilation + 1
 }
 
 /// The output, `[batch, channels, out_height, out_width]`.

@@ -308,8 +308,11 @@ impl CustomOp2 for Conv2d {
             } else {
                 None
             };
-            let values = backward_weight(&self.dims, x_values, grad);
-            Ok((grad_x, Some(cpu::tensor(values, self.dims.weight_shape())?)))
+            let grad_weight = weight.track_op().then(|| {
+                let values = backward_weight(&self.dims, x_values, grad);
+                cpu::tensor(values, self.dims.weight_shape())
+            });
+            Ok((grad_x, grad_weight.transpose()?))
         })
     }
 }

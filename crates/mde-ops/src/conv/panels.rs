@@ -35,8 +35,8 @@ fn filters_per_task(dims: &Dims) -> usize {
     if dims.batch * dims.groups * dims.geometry.out_pixels() >= MANY_PANELS * PANEL {
         return dims.out_channels;
     }
+    // Equal shares of a number with few divisors may be small: then all filters go by in one task.
     let blocks = dims.out_channels.div_ceil(FILTERS);
-    let equal =
-        (blocks..=dims.out_channels).find(|blocks| dims.out_channels.is_multiple_of(*blocks));
-    equal.map_or(dims.out_channels, |blocks| dims.out_channels / blocks)
+    let equal = (blocks..=4 * blocks).find(|&count| dims.out_channels.is_multiple_of(count));
+    equal.map_or(dims.out_channels, |count| dims.out_channels / count)
 }

@@ -73,7 +73,7 @@ pub(crate) fn with_scratch<const N: usize, R>(
     f: impl FnOnce([&mut [f32]; N]) -> R,
 ) -> R {
     /// Larger buffers are rare, and would be kept by every thread.
-    const KEPT: usize = 2 * 1024 * 1024;
+    const KEPT: usize = 8 * 1024 * 1024;
     // Taken, not borrowed: while `f` waits for others, this thread may run another task that wants scratch too.
     let mut buffer = SPARE.take();
     let total = sizes.iter().sum();

@@ -16,13 +16,12 @@ pub(crate) const PANEL: usize = 48;
 /// Rows of a block where registers allow it.
 const ROWS: usize = 8;
 
-/// Rows of one length, `stride` apart.
+/// Rows of one length, one after the other.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) count: usize,
-    pub(crate) length: usize,
-    pub(crate) stride: usize,
+    values: &'a [f32],
+    count: usize,
+    length: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -32,14 +31,13 @@ impl<'a> Rows<'a> {
             values,
             count,
             length,
-            stride: length,
         }
     }
 
     /// The row, or the last one in the place of those that are not there.
     #[inline(always)]
     fn get(&self, row: usize) -> &'a [f32] {
-        &self.values[row.min(self.count - 1) * self.stride..][..self.length]
+        &self.values[row.min(self.count - 1) * self.length..][..self.length]
     }
 }
 

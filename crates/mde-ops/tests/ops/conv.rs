@@ -96,6 +96,10 @@ pub(crate) fn table() -> Vec<Case> {
         case([3, 5, 7, 9], 4, [1, 1], [2, 0, 1, 1]),
         case([3, 5, 7, 9], 4, [1, 1], [1, 2, 1, 1]),
         case([3, 8, 7, 9], 4, [1, 1], [1, 0, 1, 4]),
+        // Few pixels and many filters: several tasks a panel; 131 cannot be shared equally.
+        case([2, 6, 5, 7], 300, [3, 3], [1, 1, 1, 1]),
+        case([2, 4, 5, 7], 520, [3, 3], [1, 1, 1, 2]),
+        case([1, 3, 5, 7], 131, [1, 1], [1, 0, 1, 1]),
         // Square kernels.
         case([3, 4, 9, 13], 6, [3, 3], [1, 1, 1, 1]),
         case([1, 4, 9, 13], 6, [3, 3], [1, 0, 1, 1]),

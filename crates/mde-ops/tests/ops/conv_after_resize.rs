@@ -38,6 +38,18 @@ fn agrees_with_the_plain_path_in_f64() {
     }
 }
 
+/// Several rounds of filters and of images.
+#[test]
+fn agrees_with_the_plain_path_on_larger_maps() {
+    let inputs = [random(&[3, 40, 29, 38], 3), random(&[72, 40, 5, 5], 4)];
+    let [found, expected] = [conv_after_resize, plain::conv_after_resize]
+        .map(|function| evaluate(&inputs, |t| function(&t[0], &t[1], 31, 40)));
+    assert_close("output", &found.out, &expected.out, 2e-5);
+    for (found, expected) in found.gradients.iter().zip(&expected.gradients) {
+        assert_close("gradient", found, expected, 1e-4);
+    }
+}
+
 #[test]
 fn plain_gradient_is_that_of_finite_differences() {
     let inputs = [random(&[2, 3, 4, 3], 1), random(&[2, 3, 3, 3], 2)];

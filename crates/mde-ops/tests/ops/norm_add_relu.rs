@@ -7,7 +7,7 @@ use crate::gradient::{assert_agree, assert_close, flat, random};
 
 const EPS: f64 = 1e-3;
 
-fn inputs(shape: &[usize]) -> Vec<Tensor> {
+pub(crate) fn inputs(shape: &[usize]) -> Vec<Tensor> {
     let channels = shape[1];
     vec![
         random(shape, 1),
@@ -17,7 +17,7 @@ fn inputs(shape: &[usize]) -> Vec<Tensor> {
     ]
 }
 
-fn norm(t: &[Tensor], relu: bool) -> Norm<'_> {
+pub(crate) fn norm(t: &[Tensor], relu: bool) -> Norm<'_> {
     Norm {
         weight: &t[2],
         bias: &t[3],

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use mde_ops::{
     ConvConfig, PoolConfig, attention, avg_pool2x2, batch_norm_train, bin_pool, channel_affine,
     conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu, layer_norm, linear,
-    max_pool2d, pixel_shuffle, relu, resize_bilinear, softmax,
+    max_pool2d, norm_add_relu, pixel_shuffle, relu, resize_bilinear, softmax,
 };
 
 use crate::gradient::{Function, evaluate, random};
@@ -115,10 +115,12 @@ fn a_prediction_does_not_depend_on_its_batch() {
     };
     // Rows of other images come before an image's own, in blocks that they share.
     let (weight, bias) = (random(&[50, 40], 2), random(&[50], 3));
-    let batch = random(&[3, 70, 40], 1);
-    let function = |x: &Tensor| linear(x, &weight, Some(&bias)).unwrap();
-    let alone = (0..3).flat_map(|image| values(function(&batch.narrow(0, image, 1).unwrap())));
-    assert!(alone.eq(values(function(&batch))), "linear");
+    for rows in [70, 97, 1] {
+        let batch = random(&[3, rows, 40], 1);
+        let function = |x: &Tensor| linear(x, &weight, Some(&bias)).unwrap();
+        let alone = (0..3).flat_map(|image| values(function(&batch.narrow(0, image, 1).unwrap())));
+        assert!(alone.eq(values(function(&batch))), "linear, {rows} rows");
+    }
     for (x, k) in [
         ([3, 700, 4, 5], 3),
         ([3, 300, 2, 3], 1),
@@ -171,6 +173,10 @@ fn convolutions_and_norms_in_a_row() {
             case.run(crate::conv_norm::holding, t)
         });
     }
+    let inputs = crate::norm_add_relu::inputs(&[3, 20, 29, 38]);
+    assert_same_bits("norm_add_relu", &inputs, |t| {
+        Ok(norm_add_relu(&t[0], crate::norm_add_relu::norm(t, false), &t[1])?.0)
+    });
 }
 
 #[test]

@@ -9,15 +9,18 @@
 //!
 //! The CPU kernel keeps channels innermost: every step of an interpolation is then one blend of two long runs.
 
+mod interpolate;
+
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::lerp::{Lerp, Readers, add_blend, add_scaled};
+use crate::cpu::lerp::{Lerp, Readers};
 use crate::cpu::{
-    self, Finish, Kernel, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
+    self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
     transpose, vectorised, with_scratch,
 };
 use crate::trace::{self, Work};
+use interpolate::{Heighten, HeightenAdjoint, Widen, WidenAdjoint};
 
 /// Values of a cache line: how many are moved at a time where the order of values changes.
 const BLOCK: usize = 16;
@@ -411,144 +414,6 @@ fn pixels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
         .zip(values.par_chunks_exact(channels * pixels))
         .for_each(|(out, values)| transpose(values, channels, out));
     out
-}
-
-/// Interpolates and shifts along x: one row `[w, kx, ky, out]` of all taps to `[width, ky, out]`.
-struct Widen<'a> {
-    op: &'a ConvAfterResize,
-    columns: &'a Lerp,
-    low: &'a [f32],
-    wide: &'a mut [f32],
-}
-
-impl Kernel for Widen<'_> {
-    #[inline(always)]
-    fn run<S: pulp::Simd>(self, _simd: S) {
-        let Self {
-            op,
-            columns,
-            low,
-            wide,
-        } = self;
-        let run = op.kernel * op.out;
-        wide.fill(0.0);
-        for kx in 0..op.kernel {
-            let (range, first) = columns.shifted(op.shift(kx), op.target.1);
-            let at = |x: usize| &low[(x * op.kernel + kx) * run..][..run];
-            for (x, tap) in range.zip(&columns.taps[first..]) {
-                let wide = &mut wide[x * run..][..run];
-                add_blend(wide, at(tap.low), at(tap.high), tap.weight);
-            }
-        }
-    }
-}
-
-/// Interpolates and shifts along y: output row `y`, `[width, out]`, of an image's `[h, width, ky, out]`.
-struct Heighten<'a> {
-    op: &'a ConvAfterResize,
-    rows: &'a Lerp,
-    wide: &'a [f32],
-    y: usize,
-    out: &'a mut [f32],
-}
-
-impl Kernel for Heighten<'_> {
-    #[inline(always)]
-    fn run<S: pulp::Simd>(self, _simd: S) {
-        let Self {
-            op,
-            rows,
-            wide,
-            y,
-            out,
-        } = self;
-        let run = op.kernel * op.out;
-        let row_floats = op.target.1 * run;
-        out.fill(0.0);
-        for ky in 0..op.kernel {
-            let Some(position) = y.checked_add_signed(op.shift(ky)) else {
-                continue;
-            };
-            let Some(tap) = rows.taps.get(position) else {
-                continue;
-            };
-            let low = wide[tap.low * row_floats..][..row_floats].chunks_exact(run);
-            let high = wide[tap.high * row_floats..][..row_floats].chunks_exact(run);
-            for ((out, low), high) in out.chunks_exact_mut(op.out).zip(low).zip(high) {
-                let channels = ky * op.out..(ky + 1) * op.out;
-                add_blend(out, &low[channels.clone()], &high[channels], tap.weight);
-            }
-        }
-    }
-}
-
-/// The adjoint of [`Heighten`] for low row `y`: `[width, ky, out]` from an image's gradient `[height, width, out]`.
-struct HeightenAdjoint<'a> {
-    op: &'a ConvAfterResize,
-    readers: &'a [(usize, f32)],
-    grad: &'a [f32],
-    wide: &'a mut [f32],
-}
-
-impl Kernel for HeightenAdjoint<'_> {
-    #[inline(always)]
-    fn run<S: pulp::Simd>(self, _simd: S) {
-        let Self {
-            op,
-            readers,
-            grad,
-            wide,
-        } = self;
-        let run = op.kernel * op.out;
-        let row_floats = op.target.1 * op.out;
-        wide.fill(0.0);
-        for ky in 0..op.kernel {
-            for &(position, weight) in readers {
-                let Some(y) = position.checked_add_signed(-op.shift(ky)) else {
-                    continue;
-                };
-                if y >= op.target.0 {
-                    continue;
-                }
-                let grad = grad[y * row_floats..][..row_floats].chunks_exact(op.out);
-                for (wide, grad) in wide.chunks_exact_mut(run).zip(grad) {
-                    add_scaled(&mut wide[ky * op.out..][..op.out], grad, weight);
-                }
-            }
-        }
-    }
-}
-
-/// The adjoint of [`Widen`]: `[w, kx, ky, out]` from `[width, ky, out]`.
-struct WidenAdjoint<'a> {
-    op: &'a ConvAfterResize,
-    readers: &'a [Readers],
-    wide: &'a [f32],
-    low: &'a mut [f32],
-}
-
-impl Kernel for WidenAdjoint<'_> {
-    #[inline(always)]
-    fn run<S: pulp::Simd>(self, _simd: S) {
-        let Self {
-            op,
-            readers,
-            wide,
-            low,
-        } = self;
-        let run = op.kernel * op.out;
-        low.fill(0.0);
-        for (low, readers) in low.chunks_exact_mut(op.kernel * run).zip(readers) {
-            for (kx, low) in low.chunks_exact_mut(run).enumerate() {
-                for &(position, weight) in readers {
-                    let x = position.checked_add_signed(-op.shift(kx));
-                    if let Some(x) = x.filter(|&x| x < op.target.1) {
-                        add_scaled(low, &wide[x * run..][..run], weight);
-                    }
-                }
-            }
-        }
-    }
 }
 
 impl CustomOp2 for ConvAfterResize {
