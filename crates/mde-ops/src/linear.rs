@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Matrix, MatrixMut, Threads, gemm};
+use crate::cpu::{self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, gemm, multiply};
 use crate::trace::{self, Work};
 
 /// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
@@ -45,10 +45,22 @@ pub(crate) fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Resul
     Ok(())
 }
 
-/// Rows of one task: a fixed number, for the sums over rows have a fixed order.
+/// Rows of one task.
 const ROWS: usize = 96;
-/// As [`ROWS`], for the gradient in the weight: each task has a sum of its own.
+/// Rows of one task of the gradient in the weight: a fixed number, for each task has a sum of its own.
 const SUMMED_ROWS: usize = 768;
+
+/// `[panels, input, PANEL]` from `[out_size, input]`.
+fn panels(weight: &[f32], out_size: usize, input: usize) -> Vec<f32> {
+    let mut panels = vec![0.0; out_size.div_ceil(PANEL) * input * PANEL];
+    for (out, row) in weight.chunks_exact(input).enumerate() {
+        let panel = &mut panels[out / PANEL * input * PANEL + out % PANEL..];
+        for (value, weight) in panel.iter_mut().step_by(PANEL).zip(row) {
+            *value = *weight;
+        }
+    }
+    panels
+}
 
 struct Linear;
 
@@ -70,30 +82,23 @@ impl CustomOp3 for Linear {
         let x = cpu::values(x, layout)?;
         let weight = cpu::values(weight, weight_layout)?;
         let bias = cpu::values(bias, bias_layout)?;
+        let panels = panels(weight, out_size, input);
         let mut out = vec![0.0; x.len() / input * out_size];
         out.par_chunks_mut(ROWS * out_size)
             .zip(x.par_chunks(ROWS * input))
             .for_each(|(out, x)| {
-                for row in out.chunks_exact_mut(out_size) {
-                    row.copy_from_slice(bias);
+                let count = x.len() / input;
+                let rows = Rows::new(x, count, input);
+                let mut tile = MatrixMut::new(out, count, out_size);
+                for (index, panel) in panels.chunks_exact(input * PANEL).enumerate() {
+                    let first = index * PANEL;
+                    let width = PANEL.min(out_size - first);
+                    multiply(rows, panel, width, &mut tile, first, Finish::default());
                 }
-                let product = |out: &mut [f32], x: &[f32]| {
-                    let rows = x.len() / input;
-                    gemm(
-                        MatrixMut::new(out, rows, out_size),
-                        Matrix::new(x, rows, input),
-                        Matrix::new(weight, out_size, input).t(),
-                        true,
-                        Threads::One,
-                    );
-                };
-                if x.len() > input {
-                    product(out, x);
-                } else {
-                    // The library sums a single row in another order than one of several.
-                    let mut twice = [&*out, &*out].concat();
-                    product(&mut twice, &[x, x].concat());
-                    out.copy_from_slice(&twice[..out_size]);
+                for row in out.chunks_exact_mut(out_size) {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        *value += bias;
+                    }
                 }
             });
         let mut dims = layout.dims().to_vec();
