@@ -8,7 +8,7 @@ mod memory;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor, Var};
@@ -32,7 +32,7 @@ struct Cli {
     /// Print the names of the jobs, convolutions left out.
     #[arg(long)]
     list: bool,
-    /// Timed runs, after one that is not timed.
+    /// Timed runs, after some that are not timed.
     #[arg(long, default_value_t = 5)]
     runs: usize,
     /// A folder with nyuv2_test.csv, for the loader.
@@ -104,7 +104,13 @@ fn measure(cli: &Cli, name: &str) -> anyhow::Result<()> {
         None if name.starts_with("tally-") => one_tally(name)?,
         None => bail!("there is no job {name}; --list shows them"),
     };
-    (job.run)()?;
+    // Until memory and caches are as they stay: a job of milliseconds needs several runs for that.
+    const WARM_UP: Duration = Duration::from_millis(500);
+    let begin = Instant::now();
+    while {
+        (job.run)()?;
+        begin.elapsed() < WARM_UP
+    } {}
     let mut runs = Vec::with_capacity(cli.runs);
     for _ in 0..cli.runs {
         let start = Instant::now();

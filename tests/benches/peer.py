@@ -659,10 +659,17 @@ def check(folder: Path) -> bool:
     return agree
 
 
+# Seconds of runs that are not timed, as in jobs.rs.
+WARM_UP = 0.5
+
+
 def measure(run: Run, runs: int) -> list[float]:
     # Numbers that ran away would be timed as something else than what they stand for.
     if not run().isfinite().all():
         raise ValueError("the job's output is not finite")
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < WARM_UP:
+        run()
     seconds = []
     for _ in range(runs):
         start = time.perf_counter()

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Processes per job and side, in turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Timed runs in each process, after one that is not timed.
+    /// Timed runs in each process, after some that are not timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// NYU Depth V2 in the paper's layout, for the loader; without it that job is left out.

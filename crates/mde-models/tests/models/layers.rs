@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use mde_models::layers::{
-    bare, batch_norm2d, chain, conv_norm, conv2d, layer_norm, linear, linear_bias, same,
+    bare, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, layer_norm, linear, linear_bias,
+    same,
 };
 use mde_models::{Mode, Parameters};
 use mde_ops::Residual;
@@ -107,6 +108,34 @@ fn a_chain_is_its_layers_in_turn() {
         }
     }
     assert_ne!(values(&chained.all()["bn.running_mean"]), [0.0; 3]);
+}
+
+/// A bias is no part of the chained operation, and is not lost for it.
+#[test]
+fn a_chain_keeps_the_bias_of_its_convolutions() {
+    let parameters = Parameters::new(5, &Device::Cpu);
+    let vb = parameters.builder();
+    let conv = conv2d_bias(3, 4, 1, same(1), vb.pp("conv")).unwrap();
+    let bn = batch_norm2d(4, vb.pp("bn")).unwrap();
+    parameters.all()["conv.bias"]
+        .set(&tensor(&[1., -2., 3., 0.5], &[4]))
+        .unwrap();
+    let x = Tensor::rand(-1f32, 1., (2, 3, 5, 4), &Device::Cpu).unwrap();
+    for mode in [Mode::Train, Mode::Eval] {
+        let convolved = conv.forward(&x, mode).unwrap();
+        let stages = [bare(conv.clone())];
+        let found = chain(&x, &stages, Residual::None, mode).unwrap();
+        close(&values(&found), &values(&convolved));
+    }
+    // In eval: batch statistics would take any bias off again.
+    let stages = [conv_norm(conv.clone(), bn.clone(), false)];
+    let found = chain(&x, &stages, Residual::None, Mode::Eval).unwrap();
+    let convolved = conv.forward(&x, Mode::Eval).unwrap();
+    let expected = bn.forward(&convolved, Mode::Eval).unwrap();
+    close(&values(&found), &values(&expected));
+    for mode in [Mode::Train, Mode::Eval] {
+        assert!(chain(&x, &[], Residual::None, mode).is_err());
+    }
 }
 
 /// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other devices now.
