@@ -175,10 +175,8 @@ impl BatchNorm2d {
     fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
         match mode {
             Mode::Eval => {
-                let mean = self.running_mean.as_detached_tensor();
-                let var = self.running_var.as_detached_tensor();
-                let (weight, bias) = (self.weight.detach(), self.bias.detach());
-                mde_ops::batch_norm_eval(x, &weight, &bias, &mean, &var, self.config.eps, relu)
+                let (scale, shift) = self.affine()?;
+                mde_ops::channel_affine(x, &scale, &shift, relu)
             }
             Mode::Train => {
                 let eps = self.config.eps;

@@ -279,8 +279,7 @@ impl Stage {
         let (channels, pixels) = self.sizes();
         let affine = self.channels(norms, kept);
         Cow::Owned(affine_planes(convolved, pixels, relu, |plane| {
-            let channel = affine[plane % channels];
-            (channel.scale as f32, channel.shift)
+            affine[plane % channels].affine()
         }))
     }
 }
@@ -302,18 +301,8 @@ impl Kept {
     }
 
     fn stats(&self) -> Result<Option<BatchStats>> {
-        if self.moments.is_empty() {
-            return Ok(None);
-        }
-        let per_channel = |value: fn(&Moments) -> f64| {
-            let values = self.moments.iter().map(|moments| value(moments) as f32);
-            cpu::tensor(values.collect(), self.moments.len())
-        };
-        Ok(Some(BatchStats {
-            mean: per_channel(|moments| moments.mean)?,
-            var: per_channel(|moments| moments.var)?,
-            count: self.count,
-        }))
+        let stats = (!self.moments.is_empty()).then(|| BatchStats::of(&self.moments, self.count));
+        stats.transpose()
     }
 }
 

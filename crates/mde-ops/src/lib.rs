@@ -53,7 +53,7 @@ pub use add_relu::add_relu;
 pub use affine::channel_affine;
 pub use attention::attention;
 pub use avg_pool::avg_pool2x2;
-pub use batch_norm::{BatchStats, batch_norm_affine, batch_norm_eval, batch_norm_train};
+pub use batch_norm::{BatchStats, batch_norm_affine, batch_norm_train};
 pub use bin_pool::bin_pool;
 pub use conv::{ConvConfig, conv2d, conv2d_affine};
 pub use conv_after_nearest::conv_after_nearest2x;

@@ -1,4 +1,4 @@
-//! Batch norms inside larger operations: what they do to each channel, and their gradient in place.
+//! What a batch norm does to each channel, and its gradient in place.
 
 use pulp::Simd;
 use rayon::prelude::*;
@@ -9,11 +9,10 @@ use crate::cpu::{Kernel, vectorised};
 /// A channel of a norm: `scale y + shift`, with statistics and slope.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Channel {
-    pub(crate) mean: f64,
-    pub(crate) var: f64,
+    mean: f64,
     inv_std: f64,
-    pub(crate) scale: f64,
-    pub(crate) shift: f32,
+    scale: f64,
+    shift: f32,
     relu: bool,
 }
 
@@ -33,7 +32,6 @@ impl Channel {
                 let scale = f64::from(*weight) * inv_std;
                 Self {
                     mean: moments.mean,
-                    var: moments.var,
                     inv_std,
                     scale,
                     shift: (f64::from(*bias) - scale * moments.mean) as f32,
@@ -41,6 +39,12 @@ impl Channel {
                 }
             })
             .collect()
+    }
+
+    /// Scale and shift.
+    #[inline(always)]
+    pub(crate) fn affine(&self) -> (f32, f32) {
+        (self.scale as f32, self.shift)
     }
 }
 
@@ -114,8 +118,8 @@ impl Kernel for MaskAndSum<'_> {
         /// Values summed in f32.
         const RUN: usize = 256;
         const LANES: usize = 16;
-        let Channel { scale, shift, .. } = self.channel;
-        let (scale, centre) = (scale as f32, self.channel.mean as f32);
+        let (scale, shift) = self.channel.affine();
+        let centre = self.channel.mean as f32;
         for (grad, input) in self.grad.chunks_mut(RUN).zip(self.input.chunks(RUN)) {
             if self.channel.relu {
                 for (grad, input) in grad.iter_mut().zip(input) {

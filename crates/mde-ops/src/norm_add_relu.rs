@@ -1,12 +1,10 @@
 //! A batch norm, a sum and ReLU in one pass: where two branches of a network meet.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::affine::mask;
-use crate::batch_norm::moments;
+use crate::batch_norm::normed;
 use crate::conv_norm::Norm;
 use crate::cpu;
 use crate::norm::{Channel, norm_backward};
@@ -20,7 +18,7 @@ use crate::{BatchStats, batch_norm_train};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tensor, BatchStats)> {
-    let (b, c, h, w) = crate::affine::check("norm_add_relu", x, norm.weight, norm.bias)?;
+    crate::affine::check("norm_add_relu", x, norm.weight, norm.bias)?;
     if other.dims() != x.dims() {
         candle_core::bail!(
             "norm_add_relu: {:?} and {:?} must have one shape",
@@ -33,33 +31,20 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
         let (normed, stats) = batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.relu)?;
         return Ok((crate::add_relu(&normed, other)?, stats));
     }
-    let channels = Arc::new(Mutex::new(Vec::new()));
+    let x = x.contiguous()?;
+    let (channels, stats) = normed(&x, norm.weight, norm.bias, norm.eps, norm.relu)?;
     let op = NormAddRelu {
-        eps: norm.eps,
+        channels,
         relu: norm.relu,
-        channels: channels.clone(),
     };
     let parameters = Tensor::cat(&[norm.weight, norm.bias], 0)?;
-    let out = x
-        .contiguous()?
-        .apply_op3(&other.contiguous()?, &parameters, op)?;
-    let channels = channels.lock().unwrap_or_else(PoisonError::into_inner);
-    let per_channel = |value: fn(&Channel) -> f64| {
-        cpu::tensor(channels.iter().map(|c| value(c) as f32).collect(), c)
-    };
-    let stats = BatchStats {
-        mean: per_channel(|channel| channel.mean)?,
-        var: per_channel(|channel| channel.var)?,
-        count: b * h * w,
-    };
-    Ok((out, stats))
+    Ok((x.apply_op3(&other.contiguous()?, &parameters, op)?, stats))
 }
 
 struct NormAddRelu {
-    eps: f64,
+    channels: Vec<Channel>,
+    /// The norm's own.
     relu: bool,
-    /// Filled by the forward pass.
-    channels: Arc<Mutex<Vec<Channel>>>,
 }
 
 impl CustomOp3 for NormAddRelu {
@@ -73,22 +58,19 @@ impl CustomOp3 for NormAddRelu {
         layout: &Layout,
         other: &CpuStorage,
         other_layout: &Layout,
-        parameters: &CpuStorage,
-        parameter_layout: &Layout,
+        _parameters: &CpuStorage,
+        _parameter_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(x, layout)?;
         let other = cpu::values(other, other_layout)?;
         let (_, c, h, w) = layout.shape().dims4()?;
-        let (weight, bias) = cpu::values(parameters, parameter_layout)?.split_at(c);
-        let channels = Channel::all(&moments(x, c, h * w), weight, bias, self.eps, self.relu);
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(h * w)
             .zip(x.par_chunks(h * w))
             .zip(other.par_chunks(h * w))
             .enumerate()
             .for_each(|(plane, ((out, x), other))| {
-                let channel = &channels[plane % c];
-                let (scale, shift) = (channel.scale as f32, channel.shift);
+                let (scale, shift) = self.channels[plane % c].affine();
                 for ((out, x), other) in out.iter_mut().zip(x).zip(other) {
                     // Not `max`: a NaN must stay visible.
                     let normed = scale * x + shift;
@@ -101,7 +83,6 @@ impl CustomOp3 for NormAddRelu {
                     *out = if sum < 0.0 { 0.0 } else { sum };
                 }
             });
-        *self.channels.lock().unwrap_or_else(PoisonError::into_inner) = channels;
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
@@ -115,13 +96,12 @@ impl CustomOp3 for NormAddRelu {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let _span = trace::backward("norm_add_relu", || Work::on(x));
         let (_, c, h, w) = x.dims4()?;
-        let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         cpu::with_values([x, out, grad], |[x_values, out, grad]| {
             let grad_other = mask(grad, out, true).into_owned();
             let mut grad_x = grad_other.clone();
             let mut grad_parameters = vec![0.0; 2 * c];
             let gradients = grad_parameters.split_at_mut(c);
-            norm_backward(&channels, x_values, h * w, &mut grad_x, gradients);
+            norm_backward(&self.channels, x_values, h * w, &mut grad_x, gradients);
             Ok((
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grad_other, x.shape())?),
