@@ -138,13 +138,12 @@ impl CustomOp1 for Attention {
                             columns,
                             2 * columns,
                             2 * sizes.row(),
-                            2 * sizes.head,
+                            sizes.head,
                             columns,
                         ],
-                        |[keys, values, grads, rows, small, transposed]| {
+                        |[keys, values, grads, rows, query, transposed]| {
                             let (grad_keys, grad_values) = grads.split_at_mut(columns);
                             let (weights, slopes) = rows.split_at_mut(sizes.row());
-                            let (query, grad_query) = small.split_at_mut(sizes.head);
                             vectorised(Backward {
                                 sizes,
                                 qkv,
@@ -156,7 +155,6 @@ impl CustomOp1 for Attention {
                                 weights,
                                 slopes,
                                 query,
-                                grad_query,
                                 transposed,
                                 grad_qkv,
                             });
@@ -211,7 +209,6 @@ struct Backward<'a> {
     weights: &'a mut [f32],
     slopes: &'a mut [f32],
     query: &'a mut [f32],
-    grad_query: &'a mut [f32],
     transposed: &'a mut [f32],
     grad_qkv: &'a mut [f32],
 }
@@ -239,16 +236,10 @@ impl Kernel for Backward<'_> {
                 }
                 add_outer(simd, grad, self.weights, self.grad_values);
                 combine(simd, grad, self.values, self.slopes);
-                dots(
-                    simd,
-                    self.weights,
-                    self.slopes,
-                    1.0,
-                    &mut self.grad_query[..1],
-                );
-                let mean = self.grad_query[0];
+                let mut mean = [0.0];
+                dots(simd, self.weights, self.slopes, 1.0, &mut mean);
                 for (slope, weight) in self.slopes.iter_mut().zip(&*self.weights) {
-                    *slope = weight * (*slope - mean);
+                    *slope = weight * (*slope - mean[0]);
                 }
                 dots(
                     simd,

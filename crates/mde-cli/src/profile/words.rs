@@ -64,7 +64,7 @@ impl Profile {
         let mut all = self.operations_cost;
         all.add(other, self.seconds);
         let sums = [row("other", "", other), row("all", "", all)];
-        table(["together", "pass"], COSTS, kinds.chain(sums))
+        table(["all shapes", "pass"], COSTS, kinds.chain(sums))
     }
 
     fn summary(&self) -> String {
