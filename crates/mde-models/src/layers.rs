@@ -337,11 +337,7 @@ fn held_chain(
         for stage in stages {
             out = stage.alone(&out, mode)?;
         }
-        return match residual {
-            Residual::None => Ok(out),
-            Residual::Add => out + x,
-            Residual::AddRelu => mde_ops::add_relu(&out, x),
-        };
+        return residual.end(out, x);
     }
     let operations: Vec<_> = stages
         .iter()

@@ -54,6 +54,20 @@ pub struct Norm<'a> {
     pub relu: bool,
 }
 
+impl Residual {
+    /// What becomes of `out`, the last stage's, and `x`, the chain's input.
+    ///
+    /// # Errors
+    /// If they are added and the shapes differ.
+    pub fn end(self, out: Tensor, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::None => Ok(out),
+            Self::Add => out + x,
+            Self::AddRelu => crate::add_relu(&out, x),
+        }
+    }
+}
+
 /// What a chain holds between its forward and its backward pass, besides its input and output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
@@ -100,12 +114,7 @@ pub fn conv_norm_chain(
         out = next;
         stats.append(&mut own);
     }
-    let out = match residual {
-        Residual::None => out,
-        Residual::Add => (out + x)?,
-        Residual::AddRelu => crate::add_relu(&out, x)?,
-    };
-    Ok((out, stats))
+    Ok((residual.end(out, x)?, stats))
 }
 
 /// The stages as one operation.
