@@ -119,6 +119,24 @@ fn a_fine_tuned_run_that_was_killed_ends_in_the_same_files() {
 }
 
 #[test]
+fn a_finished_run_needs_the_weights_it_began_with_no_more() {
+    let place = Place::with_meter();
+    place.write("given.safetensors", place.read(WEIGHTS));
+    let line = meter("tuned", &format!("{STANDING} --init given.safetensors"));
+    place.json_and_remarks(&line);
+    std::fs::remove_file(place.path("given.safetensors")).unwrap();
+    let before = place.files(".");
+    let said = place.mde(&line);
+    assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""));
+    assert_eq!(said.stdout, "tuned: up to date, 1 steps\n");
+    assert_same("without the file", &place.files("."), &before);
+    place.refuses(
+        &meter("new", &format!("{STANDING} --init given.safetensors")),
+        &["given.safetensors", "No such file"],
+    );
+}
+
+#[test]
 fn other_weights_into_the_same_run_are_refused() {
     let place = Place::with_meter();
     place.json(&meter("other", "--seed 1 --steps 1 --batch 2"));

@@ -4,6 +4,8 @@
 //! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
+//! - `device`: which device a command computes on
+//! - `profile`: where a network's time goes
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `real_data`: trained weights on real images, where they are at hand
@@ -25,12 +27,14 @@ mod bad_data;
 mod bad_runs;
 mod bad_settings;
 mod bad_weights;
+mod device;
 mod fine_tuning;
 mod given_weights;
 mod interrupted;
 mod main_job;
 mod models;
 mod place;
+mod profile;
 mod real_data;
 mod streets;
 mod usage;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::place::{Place, shared};
 
 const DRIVE: &str = "2011_09_26_drive_0002_sync";
@@ -28,16 +30,22 @@ fn place_with_kitti(sample: &Path) -> Place {
     place
 }
 
-#[test]
-fn meter_is_right_about_real_streets() {
-    let (Some(sample), Some(weights)) = (
-        shared("kitti-sample"),
-        shared("weights/meter_xxs_kitti.pth"),
-    ) else {
-        return;
-    };
+/// The same with METER's weights for KITTI in `meter.pth`, if both are at hand.
+fn place_with_meter_and_kitti() -> Option<Place> {
+    let (sample, weights) = (
+        shared("kitti-sample")?,
+        shared("weights/meter_xxs_kitti.pth")?,
+    );
     let place = place_with_kitti(&sample);
     place.copy(&weights, "meter.pth");
+    Some(place)
+}
+
+#[test]
+fn meter_is_right_about_real_streets() {
+    let Some(place) = place_with_meter_and_kitti() else {
+        return;
+    };
     let given = "--model meter-xxs-kitti --weights meter.pth --data kitti:kitti --out results";
     let (evaluated, remark) = place.json_and_remarks(&format!("evaluate {given}"));
     assert_eq!(
@@ -61,21 +69,16 @@ fn meter_is_right_about_real_streets() {
 
 #[test]
 fn fine_tuning_goes_on_where_the_real_weights_are() {
-    let (Some(sample), Some(weights)) = (
-        shared("kitti-sample"),
-        shared("weights/meter_xxs_kitti.pth"),
-    ) else {
+    let Some(place) = place_with_meter_and_kitti() else {
         return;
     };
-    let place = place_with_kitti(&sample);
-    place.copy(&weights, "meter.pth");
     let line = |out: &str| {
         let options = "--model meter-xxs-kitti --data kitti:kitti --steps 1 --batch 3";
         format!("train {options} --out {out}")
     };
     let (tuned, _) = place.json_and_remarks(&format!("{} --init meter.pth", line("tuned")));
     let random = place.json(&line("random"));
-    let loss = |trained: &serde_json::Value| trained["last"]["loss"].as_f64().unwrap();
+    let loss = |trained: &Value| trained["last"]["loss"].as_f64().unwrap();
     let (tuned, random) = (loss(&tuned), loss(&random));
     assert!(tuned < random - 1.0, "{tuned} and {random} at random");
 }
@@ -99,25 +102,44 @@ fn bts_learns_and_is_measured_on_real_streets() {
     );
 }
 
+/// The whole test split: the numbers that the README states.
 #[test]
 fn meter_is_right_about_real_rooms() {
-    const FRAMES: usize = 24;
     let (Some(nyu), Some(weights)) = (shared("nyu-labeled"), shared("weights/meter_xxs_nyu.pth"))
     else {
         return;
     };
     let place = Place::empty();
     place.copy(&weights, "meter.pth");
-    let list = std::fs::read_to_string(nyu.join("nyuv2_test.csv")).unwrap();
-    let lines: Vec<&str> = list.lines().take(FRAMES).collect();
-    for file in lines.iter().flat_map(|line| line.split(',')) {
-        place.copy(&nyu.join(file), &format!("nyu/{file}"));
-    }
-    place.write("nyu/nyuv2_test.csv", lines.join("\n"));
-    let line = "evaluate --model meter-xxs --weights meter.pth --data nyu:nyu";
-    let (evaluated, _) = place.json_and_remarks(line);
+    place.copy(&nyu.join("test"), "nyu/test");
+    place.copy(&nyu.join("nyuv2_test.csv"), "nyu/nyuv2_test.csv");
+    let near = |value: &Value, expected: f64, tolerance: f64, what: &str| {
+        let value = value.as_f64().unwrap();
+        assert!((value - expected).abs() < tolerance, "{what}: {value}");
+    };
+    let given = "--model meter-xxs --weights meter.pth --data nyu:nyu";
+    let (evaluated, _) = place.json_and_remarks(&format!("evaluate {given}"));
     assert_eq!(evaluated["protocol"]["name"], "nyu-meter");
-    assert_eq!(evaluated["summary"]["images"], FRAMES);
-    let abs_rel = evaluated["summary"]["mean"]["abs_rel"].as_f64().unwrap();
-    assert!(0.05 < abs_rel && abs_rel < 0.25, "{abs_rel}");
+    assert_eq!(evaluated["summary"]["images"], 654);
+    let mean = &evaluated["summary"]["mean"];
+    for (metric, expected) in [("abs_rel", 0.159), ("rmse", 0.538), ("delta_1", 0.786)] {
+        near(&mean[metric], expected, 0.005, metric);
+    }
+
+    let expected = [
+        ("ups_block_1", 0.373),
+        ("ups_block_2", 0.333),
+        ("ups_block_3", 0.273),
+        ("encoder", 0.437),
+    ];
+    let names = expected.map(|(layer, _)| layer).join(",");
+    let (dissected, _) = place.json_and_remarks(&format!("dissect {given} --layers {names}"));
+    assert_eq!(dissected["images"], 654);
+    let layers = dissected["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), expected.len());
+    for (layer, (name, selectivity)) in layers.iter().zip(expected) {
+        assert_eq!(layer["layer"], name);
+        near(&layer["valid_bins"], selectivity, 0.01, name);
+        near(&layer["reference"], selectivity, 0.01, name);
+    }
 }

@@ -33,6 +33,18 @@ fn wrong_usage_ends_with_status_2() {
             "train --data rooms:rooms --out run --depth-encoding mm",
             &["u8/25.5", "u16-mm", "u16/256"],
         ),
+        ("profile", &["--model"]),
+        ("profile --model mff-tiny --size 57", &["57", "228x304"]),
+        (
+            "profile --model mff-tiny --size 0x76",
+            &["0x76", "1 to 8192"],
+        ),
+        (
+            "profile --model mff-tiny --batch 0",
+            &["--batch", "1..=256"],
+        ),
+        ("profile --model mff-tiny --runs 0", &["--runs"]),
+        ("profile --model mff-tiny --alpha 0.1", &["--train"]),
         (
             "evaluate --run run --data rooms:rooms --device tpu",
             &["auto", "cpu", "cuda"],
@@ -54,6 +66,7 @@ fn help_and_version_go_to_stdout() {
         "train ",
         "evaluate ",
         "dissect ",
+        "profile ",
         "report ",
     ] {
         let said = place.mde(&format!("{command}--help"));

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Processes per job and side, in turn.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Timed runs in each process, after one that is not timed.
+    /// Timed runs in each process, after some that are not timed.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// NYU Depth V2 in the paper's layout, for the loader; without it that job is left out.
@@ -120,7 +120,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let (mut ours, mut theirs) = (Side::default(), Side::default());
         for round in 1..=args.rounds {
             eprintln!("== {job}, round {round} of {}", args.rounds);
-            ours.add(measure(Command::new(&program), &job, args)?);
+            let mut own = Command::new(&program);
+            // As in `mde`: candle's threads, which spin while they wait, would compete with the kernels'.
+            own.env("CANDLE_NUM_THREADS", "1");
+            ours.add(measure(own, &job, args)?);
             if args.peer {
                 let mut python = Command::new(&args.python);
                 python.arg(&peer).args(["--threads", &threads.to_string()]);
@@ -223,9 +226,16 @@ impl Side {
         self.runs.sort_by(f64::total_cmp);
         if let [fastest, .., slowest] | [fastest @ slowest] = self.runs[..] {
             (self.fastest, self.slowest) = (fastest, slowest);
-            self.seconds = self.runs[self.runs.len() / 2];
+            self.seconds = median(&self.runs);
         }
     }
+}
+
+/// Of sorted numbers; of an even count the mean of the middle two.
+fn median(sorted: &[f64]) -> f64 {
+    let upper = sorted.len() / 2;
+    let lower = sorted.len().saturating_sub(1) / 2;
+    (sorted[lower] + sorted[upper]) / 2.0
 }
 
 impl Machine {
@@ -296,4 +306,22 @@ fn seconds(seconds: f64) -> String {
 
 fn megabytes(bytes: Option<u64>) -> String {
     bytes.map_or("?".to_owned(), |bytes| format!("{} MB", bytes / 1_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_an_even_count_lies_between_the_middle_two() {
+        assert_eq!(median(&[3.0]), 3.0);
+        assert_eq!(median(&[1.0, 2.0]), 1.5);
+        assert_eq!(median(&[1.0, 2.0, 10.0]), 2.0);
+        let mut side = Side {
+            runs: vec![9.0, 1.0, 4.0, 2.0],
+            ..Side::default()
+        };
+        side.finish();
+        assert_eq!((side.fastest, side.seconds, side.slowest), (1.0, 3.0, 9.0));
+    }
 }

@@ -37,16 +37,62 @@ pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
         .context("cargo did not say where it put the program")
 }
 
+/// Where `mde` computes, and so what it is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DeviceChoice {
+    /// An NVIDIA GPU if this machine has one and CUDA's compiler, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The first NVIDIA GPU: `mde` is built with CUDA, which needs its compiler, `nvcc`.
+    Cuda,
+}
+
+impl DeviceChoice {
+    /// Whether the program has to be built with CUDA.
+    fn wants_cuda(self) -> bool {
+        let runs = |program: &str, argument: &str| {
+            let output = Command::new(program).arg(argument).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        match self {
+            Self::Auto => runs("nvidia-smi", "-L") && runs("nvcc", "--version"),
+            Self::Cpu => false,
+            Self::Cuda => true,
+        }
+    }
+
+    /// As `mde` takes it.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Auto => "--device=auto",
+            Self::Cpu => "--device=cpu",
+            Self::Cuda => "--device=cuda",
+        }
+    }
+}
+
 /// The built program.
 pub(crate) struct Mde {
     program: PathBuf,
+    device: DeviceChoice,
 }
 
 impl Mde {
     /// Builds it in release, which takes minutes the first time.
-    pub(crate) fn build() -> anyhow::Result<Self> {
-        let program = built(&["build", "--release", "--package", "mde-cli", "--bin", "mde"])?;
-        Ok(Self { program })
+    pub(crate) fn build(device: DeviceChoice) -> anyhow::Result<Self> {
+        let mut arguments = vec!["build", "--release", "--package", "mde-cli", "--bin", "mde"];
+        let cuda = device.wants_cuda();
+        if cuda {
+            arguments.extend(["--features", "cuda"]);
+        }
+        let program = built(&arguments);
+        let program = if cuda {
+            program.context("cannot build `mde` with CUDA; --device cpu does without")?
+        } else {
+            program?
+        };
+        Ok(Self { program, device })
     }
 
     /// Runs one command, its output and progress bars going to the terminal.
@@ -55,7 +101,7 @@ impl Mde {
         arguments: impl IntoIterator<Item = S>,
     ) -> anyhow::Result<()> {
         let mut command = Command::new(&self.program);
-        command.args(arguments);
+        command.args(arguments).arg(self.device.option());
         let status = command
             .status()
             .with_context(|| format!("cannot run {}", self.program.display()))?;

@@ -1,8 +1,8 @@
 //! Dissection: how much each hidden unit answers to each range of depth.
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Storage, Tensor};
 use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::{DepthBins, ImageSize};
+use mde_metrics::{BinWeights, DepthBins, ImageSize};
 use mde_models::{DepthNet, LayerInfo, Mode, Probe};
 use rayon::prelude::*;
 
@@ -52,6 +52,7 @@ pub fn dissect(
             batch: &batch,
             layers,
             tallies: &mut tallies,
+            weights: Vec::new(),
             failure: None,
         };
         let passed = network.forward(&input, Mode::Eval, &mut probe);
@@ -77,6 +78,8 @@ struct TallyProbe<'a> {
     batch: &'a ExampleBatch,
     layers: &'a [DissectLayer],
     tallies: &'a mut [LayerTallies],
+    /// The images' weights for each size and bins that came by: layers of one size share them.
+    weights: Vec<Vec<BinWeights>>,
     /// What ended the forward pass, with its type kept.
     failure: Option<AnalysisError>,
 }
@@ -105,26 +108,60 @@ impl TallyProbe<'_> {
         layer: &LayerInfo,
         activation: &Tensor,
     ) -> Result<(), AnalysisError> {
-        let (_, units, height, width) = activation.dims4()?;
+        let (images, units, height, width) = activation.dims4()?;
         let feature_size = ImageSize { height, width };
-        let (height, width) = self.batch.depth_size;
-        let gt_size = ImageSize { height, width };
-        let features = activation.flatten_all()?.to_vec1::<f32>()?;
+        let image_error = |image: usize, source| AnalysisError::Image {
+            id: format!("{}, layer {}", self.batch.ids[image], layer.name),
+            source,
+        };
         let bins = &self.layers[index].bins;
-        let images: Result<Vec<_>, _> = features
-            .par_chunks(units * feature_size.pixels())
-            .zip(self.batch.depths.par_chunks(gt_size.pixels()))
-            .zip(&self.batch.ids)
-            .map(|((features, gt), id)| {
-                ImageTally::new(bins, units, features, feature_size, gt, gt_size).map_err(
-                    |source| AnalysisError::Image {
-                        id: format!("{id}, layer {}", layer.name),
-                        source,
-                    },
-                )
+        let known = self.weights.iter().position(|weights| {
+            (weights.first()).is_some_and(|first| {
+                first.feature_size() == feature_size && first.bins().edges() == bins.edges()
+            })
+        });
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let (height, width) = self.batch.depth_size;
+                let gt_size = ImageSize { height, width };
+                let weights: Result<Vec<_>, _> = self
+                    .batch
+                    .depths
+                    .par_chunks(gt_size.pixels())
+                    .enumerate()
+                    .map(|(image, gt)| {
+                        BinWeights::new(bins, gt, gt_size, feature_size)
+                            .map_err(|source| image_error(image, source))
+                    })
+                    .collect();
+                self.weights.push(weights?);
+                self.weights.len() - 1
+            }
+        };
+        let weights = &self.weights[known];
+
+        // On a CPU no copy, where the layer's values lie in order.
+        let activation = activation
+            .to_device(&Device::Cpu)?
+            .to_dtype(DType::F32)?
+            .contiguous()?;
+        let (storage, layout) = activation.storage_and_layout();
+        let (Storage::Cpu(values), Some((start, end))) = (&*storage, layout.contiguous_offsets())
+        else {
+            return Err(candle_core::Error::RequiresContiguous { op: "dissect" }.into());
+        };
+        let features = &values.as_slice::<f32>()?[start..end];
+        let tallied: Result<Vec<_>, _> = (0..images)
+            .into_par_iter()
+            .zip(features.par_chunks(units * feature_size.pixels()))
+            .zip(weights)
+            .map(|((image, features), weights)| {
+                ImageTally::new(weights, units, features)
+                    .map_err(|source| image_error(image, source))
             })
             .collect();
-        for (id, image) in self.batch.ids.iter().zip(images?) {
+        for (id, image) in self.batch.ids.iter().zip(tallied?) {
             self.tallies[index].push(id.clone(), image);
         }
         Ok(())

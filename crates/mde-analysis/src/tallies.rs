@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
-use mde_metrics::{
-    BinWeights, DepthBins, Estimator, ImageSize, MetricsError, ResponseTally, UnitAssignment,
-};
+use mde_metrics::{BinWeights, DepthBins, Estimator, MetricsError, ResponseTally, UnitAssignment};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -32,17 +30,13 @@ pub(crate) struct ImageTally {
 }
 
 impl ImageTally {
-    /// Tallies one image: `features` [units, h, w], `gt` [H, W] in metres.
+    /// Tallies one image by the weights of its ground truth: `features` [units, h, w].
     pub(crate) fn new(
-        bins: &DepthBins,
+        weights: &BinWeights,
         units: usize,
         features: &[f32],
-        feature_size: ImageSize,
-        gt: &[f32],
-        gt_size: ImageSize,
     ) -> Result<Self, MetricsError> {
-        let weights = BinWeights::new(bins, gt, gt_size, feature_size)?;
-        let mut sums = vec![0.0; units * (bins.len() + 1)];
+        let mut sums = vec![0.0; units * weights.counts().len()];
         weights.accumulate(features, &mut sums, false)?;
         Ok(Self {
             sums,

@@ -6,7 +6,7 @@ use candle_core::Device;
 /// Where tensors live.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum DeviceChoice {
-    /// A GPU if this build and this machine have one, else the CPU.
+    /// The first NVIDIA GPU if this build can use it and it can be opened, else the CPU.
     Auto,
     /// The CPU.
     Cpu,
@@ -15,20 +15,29 @@ pub(crate) enum DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Opens the device.
+    /// Opens the device, and logs which it is.
     pub(crate) fn open(self) -> anyhow::Result<Device> {
-        match self {
-            DeviceChoice::Cpu => Ok(Device::Cpu),
-            DeviceChoice::Auto if !candle_core::utils::cuda_is_available() => Ok(Device::Cpu),
-            DeviceChoice::Auto => Ok(Device::new_cuda(0).unwrap_or(Device::Cpu)),
-            DeviceChoice::Cuda if !candle_core::utils::cuda_is_available() => {
-                anyhow::bail!(
-                    "this build has no CUDA: build with `--features cuda`, or use --device cpu"
-                )
-            }
-            DeviceChoice::Cuda => {
-                Device::new_cuda(0).context("no CUDA device can be opened; use --device cpu")
-            }
-        }
+        // Of the build, not of the machine.
+        let built_for_cuda = candle_core::utils::cuda_is_available();
+        let device = match self {
+            Self::Cpu => Device::Cpu,
+            Self::Auto if !built_for_cuda => Device::Cpu,
+            Self::Auto => Device::new_cuda(0).unwrap_or_else(|error| {
+                tracing::warn!("no CUDA device can be opened: {error}");
+                Device::Cpu
+            }),
+            Self::Cuda if !built_for_cuda => anyhow::bail!(
+                "this build has no CUDA: build it with `--features cuda`, or use --device cpu"
+            ),
+            Self::Cuda => Device::new_cuda(0)
+                .context("no CUDA device can be opened: see `nvidia-smi`, or use --device cpu")?,
+        };
+        tracing::info!("computing on device {}", name(&device));
+        Ok(device)
     }
+}
+
+/// A device as logs and documents name it.
+pub(crate) fn name(device: &Device) -> &'static str {
+    if device.is_cpu() { "cpu" } else { "cuda" }
 }

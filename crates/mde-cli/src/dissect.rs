@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::memory;
-use crate::output::Output;
+use crate::output::{Output, peak_in_words};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
@@ -133,7 +133,7 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
         if skipped {
             String::new()
         } else {
-            memory::peak_in_words()
+            peak_in_words()
         }
     );
     let layers: Vec<_> = dissection

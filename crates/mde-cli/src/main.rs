@@ -13,6 +13,7 @@ mod evaluate;
 mod memory;
 mod models;
 mod output;
+mod profile;
 mod progress;
 mod render;
 mod report;
@@ -41,7 +42,7 @@ struct Cli {
     /// Print the result as one JSON document on stdout.
     #[arg(long, global = true)]
     json: bool,
-    /// Where tensors live.
+    /// Where tensors live, for the commands that compute with a network.
     #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
 }
@@ -63,6 +64,8 @@ enum Command {
     Ablate(ablate::AblateArgs),
     /// Measure depth errors with responses set to what the true depth implies: which units explain which error.
     Correct(correct::CorrectArgs),
+    /// Time a network operation by operation and layer by layer.
+    Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
     Report(report::ReportArgs),
 }
@@ -112,15 +115,17 @@ fn message(error: &anyhow::Error) -> String {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let device = cli.device.open()?;
+    // Opened by those that use it: a GPU takes its time.
+    let device = || cli.device.open();
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
-        Command::Train(args) => train::run(args, &device)?,
+        Command::Train(args) => train::run(args, &device()?)?,
         Command::Models(args) => models::run(args)?,
-        Command::Evaluate(args) => evaluate::run(args, &device)?,
-        Command::Dissect(args) => dissect::run(args, &device)?,
-        Command::Ablate(args) => ablate::run(args, &device)?,
-        Command::Correct(args) => correct::run(args, &device)?,
+        Command::Evaluate(args) => evaluate::run(args, &device()?)?,
+        Command::Dissect(args) => dissect::run(args, &device()?)?,
+        Command::Ablate(args) => ablate::run(args, &device()?)?,
+        Command::Correct(args) => correct::run(args, &device()?)?,
+        Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };
     output.print(cli.json)

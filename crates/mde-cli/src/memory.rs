@@ -9,10 +9,3 @@ pub(crate) fn peak() -> Option<u64> {
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
-
-/// The same in words, to be put behind a result; empty where the system does not tell.
-pub(crate) fn peak_in_words() -> String {
-    peak().map_or(String::new(), |bytes| {
-        format!(" (memory: at most {:.2} GB)", bytes as f64 / 1e9)
-    })
-}

@@ -7,6 +7,8 @@ use anyhow::Context;
 use mde_metrics::statistics::Estimate;
 use serde::Serialize;
 
+use crate::memory;
+
 /// The result of a command.
 pub(crate) struct Output {
     words: String,
@@ -46,6 +48,13 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
         ),
         None => format!("{:.4}", estimate.value),
     }
+}
+
+/// The most memory in use so far, to be put behind a result; empty where the system does not tell.
+pub(crate) fn peak_in_words() -> String {
+    memory::peak().map_or(String::new(), |bytes| {
+        format!(" (memory: at most {:.2} GB)", bytes as f64 / 1e9)
+    })
 }
 
 /// A path for a document: JSON is Unicode, paths need not be.

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::memory;
-use crate::output::{Output, shown};
+use crate::output::{Output, peak_in_words, shown};
 use crate::progress::bar;
 
 /// What to train, and how. The defaults are the network's recipe, see docs/method.md.
@@ -198,7 +198,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             args.out.display(),
             record.step,
             record.loss,
-            memory::peak_in_words()
+            peak_in_words()
         ),
         None => format!(
             "{}: up to date, {} steps",

@@ -1,9 +1,10 @@
 //! Depth-range assignment: the paper's training signal (You et al. 2021, section 4.2).
 
-use candle_core::{DType, Tensor};
-use mde_metrics::{BinWeights, DepthBins, ImageSize, UnitAssignment};
+use candle_core::Tensor;
+use mde_metrics::{DepthBins, ImageSize, UnitAssignment};
 
 use crate::LossError;
+use crate::pooling::Pooling;
 
 /// The mean over units of the depth selectivity at each unit's own bin, over a batch. A scalar to be *raised*:
 /// `loss = base - alpha * assigned_selectivity`.
@@ -22,8 +23,8 @@ pub fn assigned_selectivity(
     bins: &DepthBins,
     owner: &UnitAssignment,
 ) -> Result<Tensor, LossError> {
-    let (batch, units, h, w) = features.dims4()?;
-    let (gt_batch, gt_channels, height, width) = gt.dims4()?;
+    let (batch, units, height, width) = features.dims4()?;
+    let (gt_batch, gt_channels, _, _) = gt.dims4()?;
     let k = bins.len();
     if gt_batch != batch || gt_channels != 1 || owner.units() != units || owner.bins() != k || k < 2
     {
@@ -34,57 +35,21 @@ pub fn assigned_selectivity(
             bins: owner.bins(),
         });
     }
-    let gt_size = ImageSize { height, width };
-    let feature_size = ImageSize {
-        height: h,
-        width: w,
-    };
-
-    let depths = gt
-        .detach()
-        .to_dtype(DType::F32)?
-        .flatten_from(1)?
-        .to_vec2::<f32>()?;
-    let mut counts = vec![0u64; k];
-    let mut weights = Vec::with_capacity(batch * k * h * w);
-    for depths in &depths {
-        let image = BinWeights::new(bins, depths, gt_size, feature_size)?;
-        for (slot, count) in image.counts().iter().enumerate() {
-            counts[slot % k] += count;
-        }
-        let mut dense = image.dense();
-        // The slot beyond the last edge is the reference's bin 0.
-        let beyond = dense.split_off(k * h * w);
-        for (weight, beyond) in dense.iter_mut().zip(beyond) {
-            *weight += beyond;
-        }
-        weights.append(&mut dense);
-    }
-    let like_features = |tensor: Tensor| {
+    let Pooling { weights, counts } = Pooling::new(gt, bins, ImageSize { height, width })?;
+    let like_features = |tensor: &Tensor| {
         tensor
             .to_device(features.device())?
             .to_dtype(features.dtype())
     };
-    let weights = like_features(Tensor::from_vec(
-        weights,
-        (batch, k, h * w),
-        &candle_core::Device::Cpu,
-    )?)?;
-    let sums = mde_ops::bin_pool(&features.abs()?, &weights)?;
-    let pixels: Vec<f32> = counts.iter().map(|&count| count.max(1) as f32).collect();
-    let response = sums.broadcast_div(&like_features(Tensor::new(
-        pixels,
-        &candle_core::Device::Cpu,
-    )?)?)?;
+    let sums = mde_ops::bin_pool(features, &like_features(&weights)?, true)?;
+    let counts = like_features(&counts)?;
+    let response = sums.broadcast_div(&counts.maximum(1.0)?)?;
 
     let owned: Vec<u32> = (0..units).map(|unit| owner.owner(unit) as u32).collect();
-    let present: Vec<f32> = owned
-        .iter()
-        .map(|&bin| f32::from(counts[bin as usize] > 0))
-        .collect();
-    let present = like_features(Tensor::new(present, &candle_core::Device::Cpu)?)?;
-    let owned = Tensor::new(owned, features.device())?.unsqueeze(1)?;
-    let owned = response.contiguous()?.gather(&owned, 1)?.squeeze(1)?;
+    let owned = Tensor::new(owned, features.device())?;
+    let present = counts.index_select(&owned, 0)?.gt(0.0)?;
+    let present = present.to_dtype(features.dtype())?;
+    let owned = response.gather(&owned.unsqueeze(1)?, 1)?.squeeze(1)?;
     let others = ((response.sum(1)? - &owned)? / (k - 1) as f64)?;
     let total = (&owned + &others)?;
     // A silent unit would divide 0 by 0: its total becomes 1.

@@ -4,6 +4,7 @@ mod assignment;
 mod error;
 mod l1;
 mod mff;
+mod pooling;
 mod silog;
 
 pub use assignment::assigned_selectivity;

@@ -9,6 +9,7 @@
 //! | `error_tally` | errors of many images: [`ErrorTally`], [`ErrorSummary`] |
 //! | `bins` | depth ranges: [`DepthBins`], and the rules that cut them, [`Discretisation`] |
 //! | `bin_weights` | pooling a feature map by depth without upsampling it: [`BinWeights`] |
+//! | `slot_table` | the bins of many depths at once |
 //! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
 //! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
 //! | `key_errors` | the three errors that analyses follow: [`KeyErrors`], [`KeySums`] |
@@ -29,6 +30,7 @@ mod response;
 pub mod results;
 mod selectivity;
 mod size;
+mod slot_table;
 pub mod statistics;
 
 pub use bin_weights::BinWeights;

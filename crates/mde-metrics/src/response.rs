@@ -80,7 +80,26 @@ impl ResponseTally {
     ) -> Result<(), MetricsError> {
         // First, so that a wrong size is an error before it is an allocation.
         feature_size.check("features", self.units, features.len())?;
-        let weights = BinWeights::new(&self.bins, gt, gt_size, feature_size)?;
+        self.update_pooled(
+            features,
+            &BinWeights::new(&self.bins, gt, gt_size, feature_size)?,
+        )
+    }
+
+    /// As [`ResponseTally::update`], with the weights of the image's ground truth: those of one feature size and one
+    /// grid of bins serve every layer that has both.
+    ///
+    /// # Errors
+    /// Weights of other bins, features of another number of units or another size, or a feature that is not finite. The
+    /// tally is then unchanged.
+    pub fn update_pooled(
+        &mut self,
+        features: &[f32],
+        weights: &BinWeights,
+    ) -> Result<(), MetricsError> {
+        if self.bins.edges() != weights.bins().edges() {
+            return Err(MetricsError::DifferentBins);
+        }
         weights.accumulate(features, &mut self.sums, false)?;
         for (count, added) in self.counts.iter_mut().zip(weights.counts()) {
             *count += added;

@@ -8,10 +8,12 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, avg_pool2x2, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, Residual, avg_pool2x2, max_pool2d};
 
 use crate::Mode;
-use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, same};
+use crate::layers::{
+    BatchNorm2d, Conv2d, ConvNorm, bare, batch_norm2d, chain, conv_norm, conv2d, norm_relu, same,
+};
 
 /// The shape of a DenseNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +57,7 @@ const LAST: usize = 3;
 /// A DenseNet up to its last block.
 #[derive(Debug, Clone)]
 pub struct DenseNet {
-    conv0: Conv2d,
-    norm0: BatchNorm2d,
+    conv0: ConvNorm,
     blocks: Vec<Block>,
 }
 
@@ -76,8 +77,11 @@ pub fn densenet(config: DenseNetConfig, vb: VarBuilder) -> Result<DenseNet> {
         channels = out;
     }
     Ok(DenseNet {
-        conv0: conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
-        norm0: batch_norm2d(config.stem, vb.pp("norm0"))?,
+        conv0: conv_norm(
+            conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
+            batch_norm2d(config.stem, vb.pp("norm0"))?,
+            true,
+        ),
         blocks,
     })
 }
@@ -88,8 +92,7 @@ impl DenseNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.norm0
-            .forward_relu(&self.conv0.forward(image, mode)?, mode)
+        self.conv0.forward(image, mode)
     }
 
     /// The pooling before block `index`, from 0: of the stem, the largest of 3x3; of a transition, the mean of 2x2,
@@ -183,28 +186,27 @@ impl Block {
 /// Batch norm and ReLU before each convolution: 1x1 to four times the growth, then 3x3.
 #[derive(Debug, Clone)]
 struct Layer {
-    norm1: BatchNorm2d,
-    conv1: Conv2d,
-    norm2: BatchNorm2d,
-    conv2: Conv2d,
+    /// Batch norm; the first convolution and the batch norm that follows it; the second convolution.
+    stages: [ConvNorm; 3],
 }
 
 fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
     let narrow = 4 * growth;
     Ok(Layer {
-        norm1: batch_norm2d(input, vb.pp("norm1"))?,
-        conv1: conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
-        norm2: batch_norm2d(narrow, vb.pp("norm2"))?,
-        conv2: conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?,
+        stages: [
+            norm_relu(batch_norm2d(input, vb.pp("norm1"))?),
+            conv_norm(
+                conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
+                batch_norm2d(narrow, vb.pp("norm2"))?,
+                true,
+            ),
+            bare(conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?),
+        ],
     })
 }
 
 impl Layer {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self
-            .conv1
-            .forward(&self.norm1.forward_relu(x, mode)?, mode)?;
-        self.conv2
-            .forward(&self.norm2.forward_relu(&x, mode)?, mode)
+        chain(x, &self.stages, Residual::None, mode)
     }
 }

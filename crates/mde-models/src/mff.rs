@@ -10,10 +10,13 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{add_relu, conv_after_resize};
+use mde_ops::{Residual, conv_after_resize};
 
 use crate::encoder::{Encoder, EncoderConfig, encoder};
-use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
+use crate::layers::{
+    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, norm_relu,
+    same,
+};
 use crate::probe::Taps;
 use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
 
@@ -131,9 +134,8 @@ fn size(x: &Tensor) -> Result<(usize, usize)> {
 #[derive(Debug, Clone)]
 struct UpProjection {
     conv1: Conv2d,
-    bn1: BatchNorm2d,
-    conv1_2: Conv2d,
-    bn1_2: BatchNorm2d,
+    /// What follows it: batch norm and ReLU, then the 3x3 convolution and its batch norm.
+    rest1: [ConvNorm; 2],
     conv2: Conv2d,
     bn2: BatchNorm2d,
 }
@@ -141,9 +143,14 @@ struct UpProjection {
 fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjection> {
     Ok(UpProjection {
         conv1: conv2d(input, out, 5, same(5), vb.pp("conv1"))?,
-        bn1: batch_norm2d(out, vb.pp("bn1"))?,
-        conv1_2: conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
-        bn1_2: batch_norm2d(out, vb.pp("bn1_2"))?,
+        rest1: [
+            norm_relu(batch_norm2d(out, vb.pp("bn1"))?),
+            conv_norm(
+                conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
+                batch_norm2d(out, vb.pp("bn1_2"))?,
+                false,
+            ),
+        ],
         conv2: conv2d(input, out, 5, same(5), vb.pp("conv2"))?,
         bn2: batch_norm2d(out, vb.pp("bn2"))?,
     })
@@ -151,24 +158,19 @@ fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjectio
 
 impl UpProjection {
     fn forward(&self, x: &Tensor, (height, width): (usize, usize), mode: Mode) -> Result<Tensor> {
-        // Both 5x5 branches see the same resized input: one operation with their filters stacked.
-        let weight = Tensor::cat(&[self.conv1.weight(mode), self.conv2.weight(mode)], 0)?;
-        let both = conv_after_resize(x, &weight, height, width)?;
-        let branches = both.chunk(2, 1)?;
-        let first = self.bn1.forward_relu(&branches[0], mode)?;
-        let first = self
-            .bn1_2
-            .forward(&self.conv1_2.forward(&first, mode)?, mode)?;
-        let second = self.bn2.forward(&branches[1], mode)?;
-        add_relu(&first, &second)
+        // Stacking the branches' filters would make one operation of two, but no less arithmetic, and copies of the
+        // weights and of the maps, which are among the network's largest.
+        let first = conv_after_resize(x, &self.conv1.weight(mode), height, width)?;
+        let first = chain(&first, &self.rest1, Residual::None, mode)?;
+        let second = conv_after_resize(x, &self.conv2.weight(mode), height, width)?;
+        self.bn2.forward_add_relu(&second, &first, mode)
     }
 }
 
 /// D: from the last block back up to half of the image's size.
 #[derive(Debug, Clone)]
 struct Decoder {
-    conv: Conv2d,
-    bn: BatchNorm2d,
+    conv: ConvNorm,
     ups: Vec<UpProjection>,
 }
 
@@ -177,14 +179,17 @@ fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
     let ups =
         (0..4).map(|up| up_projection(widths[up], widths[up + 1], vb.pp(format!("up{}", up + 1))));
     Ok(Decoder {
-        conv: conv2d(
-            config.encoder.channels()[3],
-            widths[0],
-            1,
-            same(1),
-            vb.pp("conv"),
-        )?,
-        bn: batch_norm2d(widths[0], vb.pp("bn"))?,
+        conv: conv_norm(
+            conv2d(
+                config.encoder.channels()[3],
+                widths[0],
+                1,
+                same(1),
+                vb.pp("conv"),
+            )?,
+            batch_norm2d(widths[0], vb.pp("bn"))?,
+            true,
+        ),
         ups: ups.collect::<Result<_>>()?,
     })
 }
@@ -192,9 +197,7 @@ fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
 impl Decoder {
     fn forward(&self, blocks: &[Tensor], out: (usize, usize), mode: Mode) -> Result<Tensor> {
         let sizes = [size(&blocks[2])?, size(&blocks[1])?, size(&blocks[0])?, out];
-        let mut x = self
-            .bn
-            .forward_relu(&self.conv.forward(&blocks[3], mode)?, mode)?;
+        let mut x = self.conv.forward(&blocks[3], mode)?;
         for (up, size) in self.ups.iter().zip(sizes) {
             x = up.forward(&x, size, mode)?;
         }
@@ -206,8 +209,7 @@ impl Decoder {
 #[derive(Debug, Clone)]
 struct Fusion {
     ups: Vec<UpProjection>,
-    conv: Conv2d,
-    bn: BatchNorm2d,
+    conv: ConvNorm,
 }
 
 fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
@@ -216,8 +218,11 @@ fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
         (0..4).map(|up| up_projection(channels[up], config.branch, vb.pp(format!("up{}", up + 1))));
     Ok(Fusion {
         ups: ups.collect::<Result<_>>()?,
-        conv: conv2d(config.fused(), config.fused(), 5, same(5), vb.pp("conv"))?,
-        bn: batch_norm2d(config.fused(), vb.pp("bn"))?,
+        conv: conv_norm(
+            conv2d(config.fused(), config.fused(), 5, same(5), vb.pp("conv"))?,
+            batch_norm2d(config.fused(), vb.pp("bn"))?,
+            true,
+        ),
     })
 }
 
@@ -229,40 +234,39 @@ impl Fusion {
             .zip(blocks)
             .map(|(up, block)| up.forward(block, out, mode));
         let fused = Tensor::cat(&branches.collect::<Result<Vec<_>>>()?, 1)?;
-        self.bn
-            .forward_relu(&self.conv.forward(&fused, mode)?, mode)
+        self.conv.forward(&fused, mode)
     }
 }
 
 /// R: D and MFF together to depth.
 #[derive(Debug, Clone)]
 struct Refinement {
-    conv0: Conv2d,
-    bn0: BatchNorm2d,
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
+    conv0: ConvNorm,
+    conv1: ConvNorm,
     conv2: Conv2d,
 }
 
 fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
     let channels = config.refined;
     Ok(Refinement {
-        conv0: conv2d(config.joined(), channels, 5, same(5), vb.pp("conv0"))?,
-        bn0: batch_norm2d(channels, vb.pp("bn0"))?,
-        conv1: conv2d(channels, channels, 5, same(5), vb.pp("conv1"))?,
-        bn1: batch_norm2d(channels, vb.pp("bn1"))?,
+        conv0: conv_norm(
+            conv2d(config.joined(), channels, 5, same(5), vb.pp("conv0"))?,
+            batch_norm2d(channels, vb.pp("bn0"))?,
+            true,
+        ),
+        conv1: conv_norm(
+            conv2d(channels, channels, 5, same(5), vb.pp("conv1"))?,
+            batch_norm2d(channels, vb.pp("bn1"))?,
+            true,
+        ),
         conv2: conv2d_bias(channels, 1, 5, same(5), vb.pp("conv2"))?,
     })
 }
 
 impl Refinement {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Result<Tensor> {
-        let x = taps.layer("Rconv0", || {
-            self.bn0.forward_relu(&self.conv0.forward(x, mode)?, mode)
-        })?;
-        let x = taps.layer("Rconv1", || {
-            self.bn1.forward_relu(&self.conv1.forward(&x, mode)?, mode)
-        })?;
+        let x = taps.layer("Rconv0", || self.conv0.forward(x, mode))?;
+        let x = taps.layer("Rconv1", || self.conv1.forward(&x, mode))?;
         self.conv2.forward(&x, mode)
     }
 }

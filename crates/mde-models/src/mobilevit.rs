@@ -10,12 +10,12 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, relu, softmax};
+use mde_ops::{ConvConfig, Residual, attention, relu};
 
 use crate::Mode;
 use crate::layers::{
-    BatchNorm2d, Conv2d, LayerNorm, Linear, batch_norm2d, conv2d, layer_norm, linear, linear_bias,
-    same,
+    ConvNorm, LayerNorm, Linear, bare, batch_norm2d, chain, conv_norm, conv2d, layer_norm, linear,
+    linear_bias, same,
 };
 
 /// The shape of METER's encoder.
@@ -71,10 +71,10 @@ impl MobileVitConfig {
 /// METER's encoder.
 #[derive(Debug, Clone)]
 pub struct MobileVit {
-    conv1: DoubleConv,
+    conv1: [ConvNorm; 2],
     mv2: Vec<InvertedResidual>,
     mvit: Vec<MobileVitBlock>,
-    conv2: ConvRelu,
+    conv2: ConvNorm,
 }
 
 /// METER's encoder from its parameters.
@@ -125,7 +125,7 @@ impl MobileVit {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
-        let x = self.conv1.forward_relu(image, mode)?;
+        let x = chain(image, &self.conv1, Residual::None, mode)?;
         let x = self.mv2[0].forward(&x, mode)?;
         let skip = self.mv2[1].forward(&x, mode)?;
         let x = self.mv2[2].forward(&skip, mode)?;
@@ -152,60 +152,27 @@ impl MobileVit {
     }
 }
 
-/// What METER calls a separable convolution: 3x3, then 1x1. Its 3x3 convolution has one group, so nothing is separated.
-#[derive(Debug, Clone)]
-struct DoubleConv {
-    conv3: Conv2d,
-    conv1: Conv2d,
-    bn: BatchNorm2d,
-}
-
-fn double_conv(input: usize, out: usize, stride: usize, vb: VarBuilder) -> Result<DoubleConv> {
+/// What METER calls a separable convolution: 3x3, then 1x1, batch norm, ReLU. Its 3x3 convolution has one group, so nothing
+/// is separated.
+fn double_conv(input: usize, out: usize, stride: usize, vb: VarBuilder) -> Result<[ConvNorm; 2]> {
     let strided = ConvConfig { stride, ..same(3) };
-    Ok(DoubleConv {
-        conv3: conv2d(input, out, 3, strided, vb.pp("0.depthwise"))?,
-        conv1: conv2d(out, out, 1, same(1), vb.pp("0.pointwise"))?,
-        bn: batch_norm2d(out, vb.pp("1"))?,
-    })
-}
-
-impl DoubleConv {
-    fn forward_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self.conv1.forward(&self.conv3.forward(x, mode)?, mode)?;
-        self.bn.forward_relu(&x, mode)
-    }
+    let conv3 = conv2d(input, out, 3, strided, vb.pp("0.depthwise"))?;
+    let conv1 = conv2d(out, out, 1, same(1), vb.pp("0.pointwise"))?;
+    let bn = batch_norm2d(out, vb.pp("1"))?;
+    Ok([bare(conv3), conv_norm(conv1, bn, true)])
 }
 
 /// A 1x1 convolution, batch norm, ReLU.
-#[derive(Debug, Clone)]
-struct ConvRelu {
-    conv: Conv2d,
-    bn: BatchNorm2d,
-}
-
-fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvRelu> {
-    Ok(ConvRelu {
-        conv: conv2d(input, out, 1, same(1), vb.pp("0"))?,
-        bn: batch_norm2d(out, vb.pp("1"))?,
-    })
-}
-
-impl ConvRelu {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.bn.forward_relu(&self.conv.forward(x, mode)?, mode)
-    }
+fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvNorm> {
+    let conv = conv2d(input, out, 1, same(1), vb.pp("0"))?;
+    Ok(conv_norm(conv, batch_norm2d(out, vb.pp("1"))?, true))
 }
 
 /// 1x1 to more channels, 3x3 in every channel by itself, 1x1 to fewer (Sandler et al. 2018, "MobileNetV2").
 #[derive(Debug, Clone)]
 struct InvertedResidual {
-    widen: Conv2d,
-    bn1: BatchNorm2d,
-    depthwise: Conv2d,
-    bn2: BatchNorm2d,
-    narrow: Conv2d,
-    bn3: BatchNorm2d,
-    residual: bool,
+    stages: [ConvNorm; 3],
+    residual: Residual,
 }
 
 fn inverted_residual(
@@ -221,36 +188,36 @@ fn inverted_residual(
         groups: wide,
         ..same(3)
     };
+    let widen = conv2d(input, wide, 1, same(1), vb.pp("0"))?;
+    let depthwise = conv2d(wide, wide, 3, depthwise, vb.pp("3"))?;
+    let narrow = conv2d(wide, out, 1, same(1), vb.pp("6"))?;
     Ok(InvertedResidual {
-        widen: conv2d(input, wide, 1, same(1), vb.pp("0"))?,
-        bn1: batch_norm2d(wide, vb.pp("1"))?,
-        depthwise: conv2d(wide, wide, 3, depthwise, vb.pp("3"))?,
-        bn2: batch_norm2d(wide, vb.pp("4"))?,
-        narrow: conv2d(wide, out, 1, same(1), vb.pp("6"))?,
-        bn3: batch_norm2d(out, vb.pp("7"))?,
-        residual: stride == 1 && input == out,
+        stages: [
+            conv_norm(widen, batch_norm2d(wide, vb.pp("1"))?, true),
+            conv_norm(depthwise, batch_norm2d(wide, vb.pp("4"))?, true),
+            conv_norm(narrow, batch_norm2d(out, vb.pp("7"))?, false),
+        ],
+        residual: match stride == 1 && input == out {
+            true => Residual::Add,
+            false => Residual::None,
+        },
     })
 }
 
 impl InvertedResidual {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let out = self.bn1.forward_relu(&self.widen.forward(x, mode)?, mode)?;
-        let out = self
-            .bn2
-            .forward_relu(&self.depthwise.forward(&out, mode)?, mode)?;
-        let out = self.bn3.forward(&self.narrow.forward(&out, mode)?, mode)?;
-        if self.residual { x + out } else { Ok(out) }
+        chain(x, &self.stages, self.residual, mode)
     }
 }
 
 /// Convolutions, a transformer over the patches, and a fusion with the input.
 #[derive(Debug, Clone)]
 struct MobileVitBlock {
-    conv1: DoubleConv,
-    conv2: ConvRelu,
+    /// To the size of the tokens.
+    before: [ConvNorm; 3],
     transformer: Transformer,
-    conv3: ConvRelu,
-    conv4: DoubleConv,
+    after: ConvNorm,
+    fusion: [ConvNorm; 2],
 }
 
 fn mobilevit_block(
@@ -259,24 +226,27 @@ fn mobilevit_block(
     hidden: usize,
     vb: VarBuilder,
 ) -> Result<MobileVitBlock> {
+    let [conv3, conv1] = double_conv(channels, channels, 1, vb.pp("conv1"))?;
     Ok(MobileVitBlock {
-        conv1: double_conv(channels, channels, 1, vb.pp("conv1"))?,
-        conv2: conv_relu(channels, token, vb.pp("conv2"))?,
+        before: [conv3, conv1, conv_relu(channels, token, vb.pp("conv2"))?],
         transformer: transformer(token, hidden, vb.pp("transformer.layers.0"))?,
-        conv3: conv_relu(token, channels, vb.pp("conv3"))?,
-        conv4: double_conv(2 * channels, channels, 1, vb.pp("conv4"))?,
+        after: conv_relu(token, channels, vb.pp("conv3"))?,
+        fusion: double_conv(2 * channels, channels, 1, vb.pp("conv4"))?,
     })
 }
 
 impl MobileVitBlock {
     fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let x = self.conv1.forward_relu(input, mode)?;
-        let x = self.conv2.forward(&x, mode)?;
+        let x = chain(input, &self.before, Residual::None, mode)?;
         let (_, _, h, w) = x.dims4()?;
         let x = self.transformer.forward(&tokens(&x)?, mode)?;
-        let x = self.conv3.forward(&map(&x, h, w)?, mode)?;
-        self.conv4
-            .forward_relu(&Tensor::cat(&[&x, input], 1)?, mode)
+        let x = self.after.forward(&map(&x, h, w)?, mode)?;
+        chain(
+            &Tensor::cat(&[&x, input], 1)?,
+            &self.fusion,
+            Residual::None,
+            mode,
+        )
     }
 }
 
@@ -341,22 +311,9 @@ impl Transformer {
         x + self.narrow.forward(&hidden, mode)?
     }
 
-    /// softmax(Q Kᵀ / sqrt(d)) V in each of the heads.
+    /// Attention between two linear maps.
     fn attention(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let (n, tokens, _) = x.dims3()?;
-        let qkv = self
-            .to_qkv
-            .forward(x, mode)?
-            .reshape((n, tokens, 3, HEADS, HEAD))?
-            .permute((2, 0, 3, 1, 4))?
-            .reshape((3, n * HEADS, tokens, HEAD))?;
-        let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
-        let scores = (q.matmul(&k.t()?)? * (HEAD as f64).powf(-0.5))?;
-        let out = softmax(&scores)?
-            .matmul(&v)?
-            .reshape((n, HEADS, tokens, HEAD))?
-            .permute((0, 2, 1, 3))?
-            .reshape((n, tokens, HEADS * HEAD))?;
+        let out = attention(&self.to_qkv.forward(x, mode)?, HEADS)?;
         self.to_out.forward(&out, mode)
     }
 }

@@ -3,10 +3,10 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d};
+use mde_ops::{ConvConfig, PoolConfig, Residual, max_pool2d};
 
 use crate::Mode;
-use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, same};
+use crate::layers::{ConvNorm, batch_norm2d, conv_norm, conv2d, lean_chain, same};
 
 /// The shape of a ResNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,7 @@ impl ResNetConfig {
 /// A ResNet up to its last stage.
 #[derive(Debug, Clone)]
 pub struct ResNet {
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
+    conv1: ConvNorm,
     stages: Vec<Vec<Block>>,
 }
 
@@ -103,8 +102,11 @@ pub fn resnet(config: ResNetConfig, vb: VarBuilder) -> Result<ResNet> {
         stages.push(stage);
     }
     Ok(ResNet {
-        conv1: conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
-        bn1: batch_norm2d(config.width, vb.pp("bn1"))?,
+        conv1: conv_norm(
+            conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
+            batch_norm2d(config.width, vb.pp("bn1"))?,
+            true,
+        ),
         stages,
     })
 }
@@ -115,8 +117,7 @@ impl ResNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.bn1
-            .forward_relu(&self.conv1.forward(image, mode)?, mode)
+        self.conv1.forward(image, mode)
     }
 
     /// One of the four stages, `index` from 0; the first begins with the max-pool.
@@ -144,8 +145,8 @@ impl ResNet {
 
 #[derive(Debug, Clone)]
 struct Block {
-    convs: Vec<(Conv2d, BatchNorm2d)>,
-    downsample: Option<(Conv2d, BatchNorm2d)>,
+    convs: Vec<ConvNorm>,
+    downsample: Option<ConvNorm>,
 }
 
 fn block(
@@ -172,16 +173,20 @@ fn block(
         }
     };
     let mut convs = Vec::with_capacity(plan.len());
+    let last = plan.len() - 1;
     for (index, (input, out, kernel, config)) in plan.into_iter().enumerate() {
         let number = index + 1;
         let conv = conv2d(input, out, kernel, config, vb.pp(format!("conv{number}")))?;
-        convs.push((conv, batch_norm2d(out, vb.pp(format!("bn{number}")))?));
+        let bn = batch_norm2d(out, vb.pp(format!("bn{number}")))?;
+        // The last ReLU comes after the addition.
+        convs.push(conv_norm(conv, bn, index != last));
     }
     let downsample = if stride != 1 || input != out {
         let vb = vb.pp("downsample");
-        Some((
+        Some(conv_norm(
             conv2d(input, out, 1, strided(1), vb.pp("0"))?,
             batch_norm2d(out, vb.pp("1"))?,
+            false,
         ))
     } else {
         None
@@ -191,21 +196,12 @@ fn block(
 
 impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let shortcut = match &self.downsample {
-            Some((conv, bn)) => bn.forward(&conv.forward(x, mode)?, mode)?,
-            None => x.clone(),
-        };
-        let mut out = x.clone();
-        for (index, (conv, bn)) in self.convs.iter().enumerate() {
-            out = conv.forward(&out, mode)?;
-            // The last ReLU comes after the addition.
-            let last = index + 1 == self.convs.len();
-            out = if last {
-                bn.forward(&out, mode)?
-            } else {
-                bn.forward_relu(&out, mode)?
-            };
+        match &self.downsample {
+            Some(downsample) => {
+                let out = lean_chain(x, &self.convs, Residual::None, mode)?;
+                downsample.forward_add_relu(x, &out, mode)
+            }
+            None => lean_chain(x, &self.convs, Residual::AddRelu, mode),
         }
-        add_relu(&out, &shortcut)
     }
 }

@@ -9,10 +9,10 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
-use mde_ops::{ConvConfig, PoolConfig, add_relu, max_pool2d, relu};
+use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d, relu};
 
 use crate::Mode;
-use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d, conv2d, conv2d_bias, same};
+use crate::layers::{Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, same};
 
 /// The shape of a SENet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl SeNetConfig {
 /// A SENet up to its last stage.
 #[derive(Debug, Clone)]
 pub struct SeNet {
-    stem: Vec<(Conv2d, BatchNorm2d)>,
+    stem: Vec<ConvNorm>,
     stages: Vec<Vec<Block>>,
 }
 
@@ -67,9 +67,10 @@ pub fn senet(config: SeNetConfig, vb: VarBuilder) -> Result<SeNet> {
         let stride = if number == 1 { 2 } else { 1 };
         let conv = ConvConfig { stride, ..same(3) };
         let (input, out) = (widths[number - 1], widths[number]);
-        Ok((
+        Ok(conv_norm(
             conv2d(input, out, 3, conv, vb.pp(format!("conv{number}")))?,
             batch_norm2d(out, vb.pp(format!("bn{number}")))?,
+            true,
         ))
     });
     let stem = stem.collect::<Result<_>>()?;
@@ -95,11 +96,7 @@ impl SeNet {
     /// # Errors
     /// If the input does not fit.
     pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut x = image.clone();
-        for (conv, bn) in &self.stem {
-            x = bn.forward_relu(&conv.forward(&x, mode)?, mode)?;
-        }
-        Ok(x)
+        chain(image, &self.stem, Residual::None, mode)
     }
 
     /// One of the four stages, `index` from 0; the first begins with the max-pool.
@@ -128,14 +125,9 @@ impl SeNet {
 
 #[derive(Debug, Clone)]
 struct Block {
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
-    conv2: Conv2d,
-    bn2: BatchNorm2d,
-    conv3: Conv2d,
-    bn3: BatchNorm2d,
+    convs: [ConvNorm; 3],
     excitation: Excitation,
-    downsample: Option<(Conv2d, BatchNorm2d)>,
+    downsample: Option<ConvNorm>,
 }
 
 fn block(
@@ -158,20 +150,33 @@ fn block(
             ..same(kernel)
         };
         let vb = vb.pp("downsample");
-        Some((
+        Some(conv_norm(
             conv2d(input, out, kernel, conv, vb.pp("0"))?,
             batch_norm2d(out, vb.pp("1"))?,
+            false,
         ))
     } else {
         None
     };
+    let narrow = out / 2;
     Ok(Block {
-        conv1: conv2d(input, out / 2, 1, same(1), vb.pp("conv1"))?,
-        bn1: batch_norm2d(out / 2, vb.pp("bn1"))?,
-        conv2: conv2d(out / 2, out, 3, grouped, vb.pp("conv2"))?,
-        bn2: batch_norm2d(out, vb.pp("bn2"))?,
-        conv3: conv2d(out, out, 1, same(1), vb.pp("conv3"))?,
-        bn3: batch_norm2d(out, vb.pp("bn3"))?,
+        convs: [
+            conv_norm(
+                conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
+                batch_norm2d(narrow, vb.pp("bn1"))?,
+                true,
+            ),
+            conv_norm(
+                conv2d(narrow, out, 3, grouped, vb.pp("conv2"))?,
+                batch_norm2d(out, vb.pp("bn2"))?,
+                true,
+            ),
+            conv_norm(
+                conv2d(out, out, 1, same(1), vb.pp("conv3"))?,
+                batch_norm2d(out, vb.pp("bn3"))?,
+                false,
+            ),
+        ],
         excitation: excitation(out, out / config.reduction, vb.pp("se_module"))?,
         downsample,
     })
@@ -180,14 +185,10 @@ fn block(
 impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let shortcut = match &self.downsample {
-            Some((conv, bn)) => bn.forward(&conv.forward(x, mode)?, mode)?,
+            Some(downsample) => downsample.forward(x, mode)?,
             None => x.clone(),
         };
-        let out = self.bn1.forward_relu(&self.conv1.forward(x, mode)?, mode)?;
-        let out = self
-            .bn2
-            .forward_relu(&self.conv2.forward(&out, mode)?, mode)?;
-        let out = self.bn3.forward(&self.conv3.forward(&out, mode)?, mode)?;
+        let out = chain(x, &self.convs, Residual::None, mode)?;
         add_relu(&self.excitation.forward(&out, mode)?, &shortcut)
     }
 }

@@ -3,14 +3,16 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, Kernel, vectorised};
 use crate::exp::exp_m1;
+use crate::trace::{self, Work};
 
 /// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
 ///
 /// # Errors
 /// If the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
+    let _span = trace::forward("relu", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Relu)
     } else {
@@ -23,6 +25,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the device fails.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
+    let _span = trace::forward("elu", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Elu)
     } else {
@@ -34,6 +37,15 @@ pub fn elu(x: &Tensor) -> Result<Tensor> {
 enum Activation {
     Relu,
     Elu,
+}
+
+impl Activation {
+    fn op(self) -> &'static str {
+        match self {
+            Activation::Relu => "relu",
+            Activation::Elu => "elu",
+        }
+    }
 }
 
 impl CustomOp1 for Activation {
@@ -56,6 +68,7 @@ impl CustomOp1 for Activation {
 
     /// The slope follows from the value: ELU's is exp(x) = value + 1 where x is not positive.
     fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward(self.op(), || Work::on(x));
         let grad_x = cpu::with_values([out, grad], |operands| {
             let grad_x = match self {
                 Activation::Relu => map(operands, |[out, grad]| if out > 0.0 { grad } else { 0.0 }),
@@ -74,11 +87,28 @@ fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync
     const RUN: usize = 1 << 14;
     let mut out = vec![0.0; operands[0].len()];
     out.par_chunks_mut(RUN).enumerate().for_each(|(run, out)| {
-        // Slices of one length, so that the loop needs no checks and vectorises.
+        // Slices of one length, so that the loop needs no checks.
         let operands = operands.map(|values| &values[run * RUN..][..out.len()]);
-        for (index, out) in out.iter_mut().enumerate() {
-            *out = f(operands.map(|values| values[index]));
-        }
+        vectorised(Map {
+            operands,
+            f: &f,
+            out,
+        });
     });
     out
+}
+
+struct Map<'a, F, const N: usize> {
+    operands: [&'a [f32]; N],
+    f: &'a F,
+    out: &'a mut [f32],
+}
+
+impl<F: Fn([f32; N]) -> f32, const N: usize> Kernel for Map<'_, F, N> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        for (index, out) in self.out.iter_mut().enumerate() {
+            *out = (self.f)(self.operands.map(|values| values[index]));
+        }
+    }
 }

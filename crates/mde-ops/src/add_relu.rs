@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::affine::mask;
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// `max(x + y, 0)` of two tensors of one shape, with gradient 0 where the result is 0, as in PyTorch (candle's
 /// `relu` has 1 there).
@@ -19,6 +20,7 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
             y.dims()
         );
     }
+    let _span = trace::forward("add_relu", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&y.contiguous()?, AddRelu)
     } else {
@@ -64,6 +66,7 @@ impl CustomOp2 for AddRelu {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("add_relu", || Work::on(x));
         cpu::with_values([out, grad], |[out, grad]| {
             let grad = cpu::tensor(mask(grad, out, true).into_owned(), x.shape())?;
             Ok((Some(grad.clone()), Some(grad)))

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
 ///
@@ -13,6 +14,7 @@ use crate::cpu;
 /// If the shapes do not agree or a dimension is empty.
 pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
     check("channel_affine", x, scale, shift)?;
+    let _span = trace::forward("channel_affine", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op3(
             &scale.contiguous()?,
@@ -32,15 +34,25 @@ pub(crate) fn check(
     bias: &Tensor,
 ) -> Result<(usize, usize, usize, usize)> {
     let dims = crate::map_dims(operation, x)?;
-    if weight.dims() != [dims.1] || bias.dims() != [dims.1] {
+    check_channels(operation, dims.1, weight, bias)?;
+    Ok(dims)
+}
+
+/// Fails unless `weight` and `bias` have a value for each of the channels.
+pub(crate) fn check_channels(
+    operation: &str,
+    channels: usize,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<()> {
+    if weight.dims() != [channels] || bias.dims() != [channels] {
         candle_core::bail!(
-            "{operation}: weight {:?} and bias {:?} for {:?}: expected a value per channel",
+            "{operation}: weight {:?} and bias {:?} for {channels} channels: expected a value per channel",
             weight.dims(),
             bias.dims(),
-            x.dims()
         );
     }
-    Ok(dims)
+    Ok(())
 }
 
 struct ChannelAffine {
@@ -78,6 +90,7 @@ impl CustomOp3 for ChannelAffine {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("channel_affine", || Work::on(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values(
             [x, scale, out, grad],

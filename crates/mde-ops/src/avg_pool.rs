@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// The mean of every 2x2 block of `x` [B, C, H, W]: [B, C, H / 2, W / 2], rounded down, as PyTorch's
 /// `avg_pool2d(x, 2)`. A last odd row or column is left out and gets no gradient.
@@ -11,7 +12,8 @@ use crate::cpu;
 /// # Errors
 /// If `x` has not four dimensions, or a side is shorter than 2.
 pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
-    check(x)?;
+    let (_, _, h, w) = check(x)?;
+    let _span = trace::forward("avg_pool2x2", || Work::resampling(x, (h / 2, w / 2)));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(AvgPool)
     } else {
@@ -58,6 +60,7 @@ impl CustomOp1 for AvgPool {
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let (_, _, h, w) = x.dims4()?;
         let (out_h, out_w) = (h / 2, w / 2);
+        let _span = trace::backward("avg_pool2x2", || Work::resampling(x, (out_h, out_w)));
         let grad_x = cpu::with_values([grad], |[grad]| {
             let mut grad_x = vec![0.0; x.elem_count()];
             grad_x

@@ -1,10 +1,12 @@
-//! Batch normalisation over batch and pixels, train and eval, with an optional ReLU in the same pass.
+//! Batch normalisation over batch and pixels with an optional ReLU in the same pass, and what it comes down to in eval.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::affine::{affine_planes, channel_sums, mask};
+use crate::affine::affine_planes;
 use crate::cpu;
+use crate::norm::{Channel, norm_backward};
+use crate::trace::{self, Work};
 
 /// The statistics of one batch, for the running averages.
 #[derive(Debug, Clone)]
@@ -29,56 +31,75 @@ pub fn batch_norm_train(
     eps: f64,
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
-    let (b, c, h, w) = crate::affine::check("batch_norm_train", x, weight, bias)?;
+    crate::affine::check("batch_norm_train", x, weight, bias)?;
+    let _span = trace::forward("batch_norm_train", || Work::on(x));
     if !crate::on_cpu_kernels(x) {
         return crate::plain::batch_norm_train(x, weight, bias, eps, relu);
     }
     let x = x.contiguous()?;
-    let moments = cpu::with_values([&x], |[x]| Ok(moments(x, c, h * w)))?;
-    let per_channel = |value: fn(&Moments) -> f64| {
-        cpu::tensor(
-            moments.iter().map(|moment| value(moment) as f32).collect(),
-            c,
-        )
-    };
-    let stats = BatchStats {
-        mean: per_channel(|m| m.mean)?,
-        var: per_channel(|m| m.var)?,
-        count: b * h * w,
-    };
-    let op = BatchNormTrain { moments, eps, relu };
+    let (channels, stats) = normed(&x, weight, bias, eps, relu)?;
+    let op = BatchNormTrain { channels, relu };
     Ok((
         x.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?,
         stats,
     ))
 }
 
-/// Normalises `x` [B, C, H, W] with given statistics (one `mean` and one `var` per channel), then ReLU where asked.
+/// What a norm over the batch `x` [B, C, H, W] does to each channel, and the batch's statistics.
+pub(crate) fn normed(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f64,
+    relu: bool,
+) -> Result<(Vec<Channel>, BatchStats)> {
+    let (b, c, h, w) = x.dims4()?;
+    cpu::with_values([x, weight, bias], |[x, weight, bias]| {
+        let moments = moments(x, c, h * w);
+        let stats = BatchStats::of(&moments, b * h * w)?;
+        Ok((Channel::all(&moments, weight, bias, eps, relu), stats))
+    })
+}
+
+/// Scale and shift of every channel, all `[C]`, to which a batch norm with given statistics comes down: for
+/// [`channel_affine`](crate::channel_affine), or for [`conv2d_affine`](crate::conv2d_affine) after a convolution.
 ///
 /// # Errors
 /// If the shapes do not agree.
-pub fn batch_norm_eval(
-    x: &Tensor,
+pub fn batch_norm_affine(
     weight: &Tensor,
     bias: &Tensor,
     mean: &Tensor,
     var: &Tensor,
     eps: f64,
-    relu: bool,
-) -> Result<Tensor> {
+) -> Result<(Tensor, Tensor)> {
     let scale = (weight / (var + eps)?.sqrt()?)?;
     let shift = (bias - (mean * &scale)?)?;
-    crate::channel_affine(x, &scale, &shift, relu)
+    Ok((scale, shift))
+}
+
+impl BatchStats {
+    pub(crate) fn of(moments: &[Moments], count: usize) -> Result<Self> {
+        let per_channel = |value: fn(&Moments) -> f64| {
+            let values = moments.iter().map(|moments| value(moments) as f32);
+            cpu::tensor(values.collect(), moments.len())
+        };
+        Ok(Self {
+            mean: per_channel(|moments| moments.mean)?,
+            var: per_channel(|moments| moments.var)?,
+            count,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Moments {
-    mean: f64,
-    var: f64,
+pub(crate) struct Moments {
+    pub(crate) mean: f64,
+    pub(crate) var: f64,
 }
 
 /// Mean and biased variance of every channel of `[B, C, pixels]`, in two passes.
-fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
+pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
     let count = (x.len() / channels) as f64;
     (0..channels)
         .into_par_iter()
@@ -116,15 +137,8 @@ fn sum(plane: &[f32], f: impl Fn(f32) -> f32) -> f64 {
 }
 
 struct BatchNormTrain {
-    moments: Vec<Moments>,
-    eps: f64,
+    channels: Vec<Channel>,
     relu: bool,
-}
-
-impl BatchNormTrain {
-    fn inv_std(&self, channel: usize) -> f64 {
-        1.0 / (self.moments[channel].var + self.eps).sqrt()
-    }
 }
 
 impl CustomOp3 for BatchNormTrain {
@@ -136,21 +150,14 @@ impl CustomOp3 for BatchNormTrain {
         &self,
         x: &CpuStorage,
         layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
+        _weight: &CpuStorage,
+        _weight_layout: &Layout,
+        _bias: &CpuStorage,
+        _bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let weight = cpu::values(weight, weight_layout)?;
-        let bias = cpu::values(bias, bias_layout)?;
         let (_, c, h, w) = layout.shape().dims4()?;
         let out = affine_planes(cpu::values(x, layout)?, h * w, self.relu, |plane| {
-            let channel = plane % c;
-            let scale = f64::from(weight[channel]) * self.inv_std(channel);
-            (
-                scale as f32,
-                (f64::from(bias[channel]) - scale * self.moments[channel].mean) as f32,
-            )
+            self.channels[plane % c].affine()
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
@@ -158,54 +165,23 @@ impl CustomOp3 for BatchNormTrain {
     fn bwd(
         &self,
         x: &Tensor,
-        weight: &Tensor,
+        _weight: &Tensor,
         _bias: &Tensor,
-        out: &Tensor,
+        _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (b, c, h, w) = x.dims4()?;
-        let (pixels, count) = (h * w, (b * h * w) as f64);
-        cpu::with_values(
-            [x, weight, out, grad],
-            |[x_values, weight_values, out, grad]| {
-                let grad = mask(grad, out, self.relu);
-                let sums = channel_sums(&grad, x_values, c, pixels);
-                // With n = (x - mean) / std: d weight = Σ g n, d bias = Σ g,
-                // d x = weight / std (g - mean(g) - n mean(g n)), linear in g and x once the sums are known.
-                let grad_weight: Vec<f64> = (0..c)
-                    .map(|c| {
-                        (sums[c].product - self.moments[c].mean * sums[c].value) * self.inv_std(c)
-                    })
-                    .collect();
-                let mut grad_x = vec![0.0; x_values.len()];
-                grad_x
-                    .par_chunks_mut(pixels)
-                    .zip(x_values.par_chunks(pixels))
-                    .zip(grad.par_chunks(pixels))
-                    .enumerate()
-                    .for_each(|(plane, ((grad_x, x), grad))| {
-                        let c = plane % c;
-                        let inv_std = self.inv_std(c);
-                        let scale = f64::from(weight_values[c]) * inv_std;
-                        let slope = -scale * inv_std * grad_weight[c] / count;
-                        let offset = -scale * sums[c].value / count - slope * self.moments[c].mean;
-                        let (scale, slope, offset) = (scale as f32, slope as f32, offset as f32);
-                        for ((grad_x, x), grad) in grad_x.iter_mut().zip(x).zip(grad) {
-                            *grad_x = scale * grad + slope * x + offset;
-                        }
-                    });
-                Ok((
-                    Some(cpu::tensor(grad_x, x.shape())?),
-                    Some(cpu::tensor(
-                        grad_weight.iter().map(|&g| g as f32).collect(),
-                        c,
-                    )?),
-                    Some(cpu::tensor(
-                        sums.iter().map(|sum| sum.value as f32).collect(),
-                        c,
-                    )?),
-                ))
-            },
-        )
+        let _span = trace::backward("batch_norm_train", || Work::on(x));
+        let (_, c, h, w) = x.dims4()?;
+        cpu::with_values([x, grad], |[x_values, grad]| {
+            let mut grad_x = grad.to_vec();
+            let (mut grad_weight, mut grad_bias) = (vec![0.0; c], vec![0.0; c]);
+            let gradients = (&mut grad_weight[..], &mut grad_bias[..]);
+            norm_backward(&self.channels, x_values, h * w, &mut grad_x, gradients);
+            Ok((
+                Some(cpu::tensor(grad_x, x.shape())?),
+                Some(cpu::tensor(grad_weight, c)?),
+                Some(cpu::tensor(grad_bias, c)?),
+            ))
+        })
     }
 }

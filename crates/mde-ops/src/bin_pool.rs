@@ -1,17 +1,22 @@
 //! Responses pooled by depth bin, without upsampling the features.
 
-use candle_core::{Result, Tensor};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu::{self, Matrix, MatrixMut, Threads, for_each_tile, gemm};
+use crate::trace::{self, Work};
 
 /// The sum of every unit's activation over the pixels of every depth bin, over the batch.
 ///
-/// `features` [B, N, h, w] and `weights` [B, K, h w] give [N, K]: `Σ_b Σ_p features[b, n, p] weights[b, k, p]`.
+/// `features` [B, N, h, w] and `weights` [B, K, h w] give [N, K]: `Σ_b Σ_p features[b, n, p] weights[b, k, p]`; with
+/// `absolute`, |features| stands in place of features (its gradient is 0 where a feature is 0, as PyTorch's is).
 /// With `weights[b, k]` the adjoint of the bilinear resize to the ground truth's size applied to the mask of bin k
 /// (`mde_metrics::BinWeights::dense`), this equals upsampling the features and summing over the bin's pixels, since
-/// `Σ_q mask[q] (U f)[q] = f · (Uᵀ mask)`. One matrix product an image, on any device, with candle's own gradient.
+/// `Σ_q mask[q] (U f)[q] = f · (Uᵀ mask)`. One matrix product an image, and its transpose for the gradient.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
-pub fn bin_pool(features: &Tensor, weights: &Tensor) -> Result<Tensor> {
+pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<Tensor> {
     let (b, n, h, w) = crate::map_dims("bin_pool", features)?;
     let (weight_b, bins, pixels) = weights.dims3()?;
     if weight_b != b || pixels != h * w || bins == 0 {
@@ -20,9 +25,154 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor) -> Result<Tensor> {
             weights.dims()
         );
     }
-    features
-        .reshape((b, n, h * w))?
-        .contiguous()?
-        .matmul(&weights.transpose(1, 2)?.contiguous()?)?
-        .sum(0)
+    let _span = trace::forward("bin_pool", || Work::pooling(features, [b, n, h, w], bins));
+    let features = features.reshape((b, n, h * w))?.contiguous()?;
+    if crate::on_cpu_kernels(&features) {
+        features.apply_op2(
+            &weights.contiguous()?,
+            BinPool {
+                absolute,
+                size: (h, w),
+            },
+        )
+    } else {
+        magnitude(&features, absolute)?
+            .matmul(&weights.transpose(1, 2)?.contiguous()?)?
+            .sum(0)
+    }
+}
+
+/// The features, or with `absolute` their magnitudes.
+fn magnitude(features: &Tensor, absolute: bool) -> Result<Tensor> {
+    if absolute {
+        // Not `abs`, whose gradient is 1 at 0.
+        features * features.detach().sign()?
+    } else {
+        Ok(features.clone())
+    }
+}
+
+/// Pixels of one product: the images' sums are made of the sums over such runs, the same for any number of threads.
+const RUN: usize = 2048;
+
+struct BinPool {
+    absolute: bool,
+    /// Of the maps.
+    size: (usize, usize),
+}
+
+impl CustomOp2 for BinPool {
+    fn name(&self) -> &'static str {
+        "mde-bin-pool"
+    }
+
+    fn cpu_fwd(
+        &self,
+        features: &CpuStorage,
+        features_layout: &Layout,
+        weights: &CpuStorage,
+        weights_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (b, n, pixels) = features_layout.shape().dims3()?;
+        let (_, bins, _) = weights_layout.shape().dims3()?;
+        let features = cpu::values(features, features_layout)?;
+        let weights = cpu::values(weights, weights_layout)?;
+        let runs = pixels.div_ceil(RUN);
+        let sums: Vec<Vec<f32>> = (0..b * runs)
+            .into_par_iter()
+            .map(|task| {
+                let (image, first) = (task / runs, task % runs * RUN);
+                let length = RUN.min(pixels - first);
+                let weights =
+                    Matrix::strided(weights, image * bins * pixels + first, bins, length, pixels);
+                let mut sums = vec![0.0; n * bins];
+                let mut product = |features: Matrix<'_>| {
+                    let out = MatrixMut::new(&mut sums, n, bins);
+                    gemm(out, features, weights.t(), false, Threads::One);
+                };
+                let from = image * n * pixels + first;
+                if self.absolute {
+                    cpu::with_scratch([n * length], |[magnitudes]| {
+                        let maps = features[from..].chunks(pixels);
+                        for (out, map) in magnitudes.chunks_exact_mut(length).zip(maps) {
+                            for (out, value) in out.iter_mut().zip(map) {
+                                *out = value.abs();
+                            }
+                        }
+                        product(Matrix::new(magnitudes, n, length));
+                    });
+                } else {
+                    product(Matrix::strided(features, from, n, length, pixels));
+                }
+                sums
+            })
+            .collect();
+        let mut total = vec![0.0; n * bins];
+        for sums in sums {
+            for (total, sum) in total.iter_mut().zip(sums) {
+                *total += sum;
+            }
+        }
+        Ok((CpuStorage::F32(total), (n, bins).into()))
+    }
+
+    fn bwd(
+        &self,
+        features: &Tensor,
+        weights: &Tensor,
+        _out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (b, n, pixels) = features.dims3()?;
+        let (_, bins, _) = weights.dims3()?;
+        let _span = trace::backward("bin_pool", || {
+            let mut operands = vec![features, weights];
+            operands.retain(|operand| operand.track_op());
+            let dims = [b, n, self.size.0, self.size.1];
+            Work::pooling(features, dims, bins).gradients_in(&operands)
+        });
+        let grad_features = if features.track_op() {
+            let values =
+                cpu::with_values([features, weights, grad], |[features, weights, grad]| {
+                    let mut out = vec![0.0; features.len()];
+                    for_each_tile(&mut out, pixels, n, RUN, |image, run, tile| {
+                        let from = image * bins * pixels + run.start;
+                        let weights = Matrix::strided(weights, from, bins, run.len(), pixels);
+                        gemm(
+                            tile,
+                            Matrix::new(grad, n, bins),
+                            weights,
+                            false,
+                            Threads::One,
+                        );
+                    });
+                    if self.absolute {
+                        out.par_chunks_mut(pixels)
+                            .zip(features.par_chunks(pixels))
+                            .for_each(|(out, map)| {
+                                for (out, &value) in out.iter_mut().zip(map) {
+                                    // A NaN stays one.
+                                    *out *= if value == 0.0 { 0.0 } else { value.signum() };
+                                }
+                            });
+                    }
+                    Ok(out)
+                })?;
+            Some(cpu::tensor(values, features.shape())?)
+        } else {
+            None
+        };
+        let grad_weights = if weights.track_op() {
+            let features = magnitude(&features.detach(), self.absolute)?;
+            Some(
+                grad.t()?
+                    .contiguous()?
+                    .unsqueeze(0)?
+                    .broadcast_matmul(&features)?,
+            )
+        } else {
+            None
+        };
+        Ok((grad_features, grad_weights))
+    }
 }

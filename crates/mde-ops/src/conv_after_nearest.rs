@@ -2,7 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::ConvConfig;
 use crate::phases::{TapSums, check, conv_in_phases};
+use crate::trace::{self, Work};
 
 /// With values repeated, two of the three taps always fall on one value.
 const NEAREST: TapSums = [
@@ -20,9 +22,9 @@ const NEAREST: TapSums = [
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     check("conv_after_nearest2x", x, weight, 1)?;
-    if crate::on_cpu_kernels(x) {
-        conv_in_phases(x, weight, &NEAREST)
-    } else {
-        crate::plain::conv_after_nearest2x(x, weight)
-    }
+    let _span = trace::forward("conv_after_nearest2x", || {
+        let size = (2 * x.dims()[2], 2 * x.dims()[3]);
+        Work::convolution(x, weight, size, ConvConfig::default())
+    });
+    conv_in_phases(x, weight, &NEAREST)
 }

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::phases::{TapSums, check, conv_in_phases};
+use crate::trace::{self, Work};
 
 /// `out[2 i - 1 + k] += w[k] x[i]` along each axis: an even position sees the middle tap, an odd one the outer two. The
 /// zero is what the shared 2x2 form costs: 16 taps where 9 would do.
@@ -20,9 +21,6 @@ const TRANSPOSED: TapSums = [
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     check("conv_transpose2x", x, weight, 0)?;
-    if crate::on_cpu_kernels(x) {
-        conv_in_phases(x, &weight.transpose(0, 1)?, &TRANSPOSED)
-    } else {
-        crate::plain::conv_transpose2x(x, weight)
-    }
+    let _span = trace::forward("conv_transpose2x", || Work::transposed(x, weight));
+    conv_in_phases(x, &weight.transpose(0, 1)?, &TRANSPOSED)
 }

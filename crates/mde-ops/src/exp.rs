@@ -4,7 +4,7 @@
 ///
 /// With x = k ln 2 + r and |r| <= ln 2 / 2, it is 2^k (e^r - 1) + (2^k - 1), where e^r - 1 is its Taylor series: near 0,
 /// where k = 0, no digit is lost.
-#[inline]
+#[inline(always)]
 pub(crate) fn exp_m1(x: f32) -> f32 {
     // Below, the result is -1 in f32, and 2^k stays a normal number.
     const LOWEST: f32 = -80.0;

@@ -12,39 +12,57 @@
 //! - a [`plain`] path made of candle's own differentiable primitives, for every other device and
 //!   type. The tests hold the first to the second.
 //!
-//! The public functions choose between the two. Tensors are `[B, C, H, W]`.
+//! A few come a third time in [`device`], where `plain` would waste a GPU. The public functions choose. Tensors are
+//! `[B, C, H, W]`.
+//!
+//! Every pass of an operation is a `tracing` span, from which `mde profile` makes its table: level TRACE, target `mde_ops`,
+//! fields `op`, `pass`, `shape`, `bytes` and `flops`. The gradient of what is made of other operations, here or in [`plain`], is
+//! that of its parts, and candle's own have no spans.
 
 #![doc = include_str!("../README.md")]
 
 mod activation;
 mod add_relu;
 mod affine;
+mod attention;
 mod avg_pool;
 mod batch_norm;
 mod bin_pool;
 mod conv;
 mod conv_after_nearest;
 mod conv_after_resize;
+mod conv_norm;
 mod conv_transpose;
 mod cpu;
+pub mod device;
 mod exp;
+mod layer_norm;
+mod linear;
+mod norm;
+mod norm_add_relu;
 mod phases;
 mod pixel_shuffle;
 pub mod plain;
 mod pool;
 mod resize;
 mod softmax;
+mod trace;
 
 pub use activation::{elu, relu};
 pub use add_relu::add_relu;
 pub use affine::channel_affine;
+pub use attention::attention;
 pub use avg_pool::avg_pool2x2;
-pub use batch_norm::{BatchStats, batch_norm_eval, batch_norm_train};
+pub use batch_norm::{BatchStats, batch_norm_affine, batch_norm_train};
 pub use bin_pool::bin_pool;
-pub use conv::{ConvConfig, conv2d};
+pub use conv::{ConvConfig, conv2d, conv2d_affine};
 pub use conv_after_nearest::conv_after_nearest2x;
 pub use conv_after_resize::conv_after_resize;
+pub use conv_norm::{ConvNorm, Hold, Norm, Residual, conv_norm_chain};
 pub use conv_transpose::conv_transpose2x;
+pub use layer_norm::layer_norm;
+pub use linear::linear;
+pub use norm_add_relu::norm_add_relu;
 pub use pixel_shuffle::pixel_shuffle;
 pub use pool::{PoolConfig, max_pool2d};
 pub use resize::resize_bilinear;
@@ -52,7 +70,7 @@ pub use softmax::softmax;
 
 use candle_core::{DType, Result, Tensor};
 
-/// True where the CPU kernels of this crate serve; everything else takes the [`plain`] path.
+/// True where the CPU kernels of this crate serve; everything else takes that of [`device`] or [`plain`].
 fn on_cpu_kernels(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }

@@ -5,6 +5,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::trace::{self, Work};
 
 /// `x` [B, C r², h, w] to [B, C, h r, w r] with `out[c, y r + i, x r + j] = x[(c r + i) r + j, y, x]`, r = `ratio`,
 /// as PyTorch's `pixel_shuffle` (Shi et al. 2016).
@@ -12,6 +13,7 @@ use crate::cpu;
 /// # Errors
 /// If `x` has not four dimensions, or its channels are no multiple of r².
 pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
+    let _span = trace::forward("pixel_shuffle", || Work::on(x));
     shuffle(x, PixelShuffle { ratio, overlap: 0 })
 }
 
@@ -91,6 +93,7 @@ impl CustomOp1 for PixelShuffle {
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward("pixel_shuffle", || Work::on(x));
         let (_, h, w) = self.out_shape(x)?;
         let (_, _, map_h, map_w) = x.dims4()?;
         let phases = self.ratio * self.ratio;

@@ -1,5 +1,5 @@
-//! Every operation of this crate made of candle's own differentiable primitives: the path of devices
-//! and types that the CPU kernels do not serve, and what the tests hold those kernels to.
+//! Every operation of this crate made of candle's own differentiable primitives: what the tests hold the CPU kernels and
+//! [`device`](crate::device) to, and the path of other devices and types where `device` has no better one.
 //!
 //! Clear before fast: a convolution gathers its columns by index, an interpolation is a matrix.
 
@@ -9,7 +9,7 @@ use crate::conv::Dims;
 use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
 use crate::pixel_shuffle::PixelShuffle;
-use crate::{BatchStats, ConvConfig, PoolConfig};
+use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual};
 
 /// See [`crate::conv2d`].
 ///
@@ -36,6 +36,48 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
     weight
         .broadcast_matmul(&columns)?
         .reshape((b, out, out_h, out_w))
+}
+
+/// See [`crate::conv_norm_chain`].
+///
+/// # Errors
+/// If there is no stage, or the shapes do not agree.
+pub fn conv_norm_chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: Residual,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    chain(x, stages, residual, conv2d)
+}
+
+/// [`conv_norm_chain`] of these convolutions.
+pub(crate) fn chain(
+    x: &Tensor,
+    stages: &[ConvNorm<'_>],
+    residual: Residual,
+    conv2d: impl Fn(&Tensor, &Tensor, ConvConfig) -> Result<Tensor>,
+) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
+    crate::conv_norm::check(x, stages, residual)?;
+    let mut out = x.clone();
+    let mut stats = Vec::with_capacity(stages.len());
+    for stage in stages {
+        if let Some((weight, config)) = stage.conv {
+            out = conv2d(&out, weight, config)?;
+        }
+        let mut of_stage = None;
+        if let Some(norm) = stage.norm {
+            let (normed, batch) =
+                batch_norm_train(&out, norm.weight, norm.bias, norm.eps, norm.relu)?;
+            (out, of_stage) = (normed, Some(batch));
+        }
+        stats.push(of_stage);
+    }
+    let out = match residual {
+        Residual::None => out,
+        Residual::Add => (out + x)?,
+        Residual::AddRelu => add_relu(&out, x)?,
+    };
+    Ok((out, stats))
 }
 
 /// See [`crate::conv_after_resize`].
@@ -81,9 +123,13 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
         .contiguous()?
         .index_select(&Tensor::new(index, x.device())?, 2)?
         .reshape((b, c, config.kernel * config.kernel, out_h * out_w))?;
-    // Not `max`, whose gradient goes to all equal values.
+    first_maximum(&values)?.reshape((b, c, out_h, out_w))
+}
+
+/// The largest of `values` [B, C, taps, pixels] over the taps. Not `max`, whose gradient goes to all equal ones.
+pub(crate) fn first_maximum(values: &Tensor) -> Result<Tensor> {
     let winner = values.detach().argmax_keepdim(2)?;
-    values.gather(&winner, 2)?.reshape((b, c, out_h, out_w))
+    values.gather(&winner, 2)
 }
 
 /// See [`crate::resize_bilinear`].
@@ -149,6 +195,58 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
     let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
     let exp = shifted.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+}
+
+/// See [`crate::attention`].
+///
+/// # Errors
+/// If the sizes do not agree.
+pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
+    let sizes = crate::attention::Sizes::new(qkv, heads)?;
+    let (n, tokens, head) = (sizes.sequences, sizes.tokens, sizes.head);
+    let qkv = qkv
+        .reshape((n, tokens, 3, heads, head))?
+        .permute((2, 0, 3, 1, 4))?
+        .reshape((3, n * heads, tokens, head))?;
+    let [q, k, v] = [qkv.get(0)?, qkv.get(1)?, qkv.get(2)?];
+    let scores = (q.matmul(&k.t()?)? * (head as f64).powf(-0.5))?;
+    softmax(&scores)?
+        .matmul(&v)?
+        .reshape((n, heads, tokens, head))?
+        .permute((0, 2, 1, 3))?
+        .reshape((n, tokens, heads * head))
+}
+
+/// See [`crate::layer_norm`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    crate::layer_norm::check(x, weight, bias)?;
+    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+    let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+    centred
+        .broadcast_div(&std)?
+        .broadcast_mul(weight)?
+        .broadcast_add(bias)
+}
+
+/// See [`crate::linear`].
+///
+/// # Errors
+/// If the shapes do not agree.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    crate::linear::check(x, weight, bias)?;
+    let (out, input) = weight.dims2()?;
+    let mut dims = x.dims().to_vec();
+    if let Some(last) = dims.last_mut() {
+        *last = out;
+    }
+    let product = x.reshape(((), input))?.matmul(&weight.t()?)?;
+    match bias {
+        Some(bias) => product.broadcast_add(bias)?.reshape(dims),
+        None => product.reshape(dims),
+    }
 }
 
 /// See [`crate::avg_pool2x2`].
@@ -267,7 +365,12 @@ fn windows<T>(
 }
 
 /// The matrix `[target, source]` of linear interpolation along one axis.
-fn interpolation(source: usize, target: usize, dtype: DType, device: &Device) -> Result<Tensor> {
+pub(crate) fn interpolation(
+    source: usize,
+    target: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
     let mut matrix = vec![0f32; target * source];
     for (row, tap) in matrix
         .chunks_exact_mut(source)

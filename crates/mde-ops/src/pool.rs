@@ -3,7 +3,8 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, Kernel, vectorised, with_scratch};
+use crate::trace::{self, Work};
 
 /// How a square pooling window moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +61,12 @@ impl PoolConfig {
 /// not fit.
 pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let out = config.out_sizes(x)?;
+    let _span = trace::forward("max_pool2d", || Work::resampling(x, out));
     if crate::on_cpu_kernels(x) {
         let size = (x.dim(2)?, x.dim(3)?);
         x.contiguous()?.apply_op1(MaxPool { config, size, out })
     } else {
-        crate::plain::max_pool2d(x, config)
+        crate::device::max_pool2d(x, config)
     }
 }
 
@@ -107,6 +109,56 @@ impl MaxPool {
     }
 }
 
+/// `value`, if it is above `best` or NaN: NaN wins, so that a diverged network is not hidden.
+#[inline(always)]
+fn larger(best: f32, value: f32) -> f32 {
+    if value > best || value.is_nan() {
+        value
+    } else {
+        best
+    }
+}
+
+/// The maxima of a plane's windows: of their columns, then along the row.
+struct Maxima<'a> {
+    pool: &'a MaxPool,
+    plane: &'a [f32],
+    /// The maximum of every column over the rows of a window.
+    highest: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Maxima<'_> {
+    #[inline(always)]
+    fn run<S: pulp::Simd>(self, _simd: S) {
+        let PoolConfig {
+            kernel,
+            stride,
+            padding,
+            ..
+        } = self.pool.config;
+        let ((h, w), (_, out_w)) = (self.pool.size, self.pool.out);
+        for (oy, out) in self.out.chunks_exact_mut(out_w).enumerate() {
+            let rows =
+                (oy * stride).saturating_sub(padding)..(oy * stride + kernel - padding).min(h);
+            self.highest
+                .copy_from_slice(&self.plane[rows.start * w..][..w]);
+            for y in rows.skip(1) {
+                let row = &self.plane[y * w..][..w];
+                for (highest, value) in self.highest.iter_mut().zip(row) {
+                    *highest = larger(*highest, *value);
+                }
+            }
+            for (ox, out) in out.iter_mut().enumerate() {
+                let first = (ox * stride).saturating_sub(padding);
+                let last = (ox * stride + kernel - padding).min(w);
+                let (start, rest) = (self.highest[first], &self.highest[first + 1..last]);
+                *out = rest.iter().fold(start, |best, value| larger(best, *value));
+            }
+        }
+    }
+}
+
 impl CustomOp1 for MaxPool {
     fn name(&self) -> &'static str {
         "mde-max-pool2d"
@@ -119,12 +171,20 @@ impl CustomOp1 for MaxPool {
         out.par_chunks_mut(self.out.0 * self.out.1)
             .zip(x.par_chunks(h * w))
             .for_each(|(out, plane)| {
-                self.winners(plane, |to, from| out[to] = plane[from]);
+                with_scratch([w], |[highest]| {
+                    vectorised(Maxima {
+                        pool: self,
+                        plane,
+                        highest,
+                        out,
+                    });
+                });
             });
         Ok((CpuStorage::F32(out), (b, c, self.out.0, self.out.1).into()))
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward("max_pool2d", || Work::resampling(x, self.out));
         let pixels = (self.size.0 * self.size.1, self.out.0 * self.out.1);
         let grad_x = cpu::with_values([x, grad], |[x_values, grad]| {
             let mut grad_x = vec![0.0; x_values.len()];

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, lerp::Lerp, lerp::add_blend, lerp::add_scaled};
+use crate::trace::{self, Work};
 
 /// Bilinear resize of `x` [B, C, h, w] to [B, C, height, width] with `align_corners = false` and no
 /// antialiasing, as PyTorch's `interpolate(mode="bilinear")`.
@@ -15,6 +16,7 @@ pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor
     if (h, w) == (height, width) {
         return Ok(x.clone());
     }
+    let _span = trace::forward("resize_bilinear", || Work::resampling(x, (height, width)));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(ResizeBilinear { height, width })
     } else {
@@ -70,6 +72,8 @@ impl CustomOp1 for ResizeBilinear {
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let size = (self.height, self.width);
+        let _span = trace::backward("resize_bilinear", || Work::resampling(x, size));
         let (b, c, h, w) = x.dims4()?;
         let (rows, columns) = (Lerp::new(h, self.height), Lerp::new(w, self.width));
         let grad_x = cpu::with_values([grad], |[grad]| {

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::cpu;
 use crate::exp::exp_m1;
+use crate::trace::{self, Work};
 
 /// `exp(x) / Σ exp(x)` over the last dimension of `x`.
 ///
@@ -12,6 +13,7 @@ use crate::exp::exp_m1;
 /// If `x` has no dimension, or an empty one.
 pub fn softmax(x: &Tensor) -> Result<Tensor> {
     check(x)?;
+    let _span = trace::forward("softmax", || Work::on(x));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Softmax)
     } else {
@@ -59,6 +61,7 @@ impl CustomOp1 for Softmax {
 
     /// d x = y (g - Σ g y).
     fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let _span = trace::backward("softmax", || Work::on(x));
         let length = x.dim(candle_core::D::Minus1)?;
         let grad_x = cpu::with_values([out, grad], |[out, grad]| {
             let mut grad_x = vec![0.0; out.len()];

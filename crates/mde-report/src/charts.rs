@@ -212,9 +212,9 @@ pub(crate) fn step_chart(
 /// One row per strip: a tick for every unit's value between 0 and 1, a heavy mark and a number for the mean.
 pub(crate) fn strip_chart(labels: &Labels<'_>, strips: &[Strip<'_>]) -> String {
     const ROW: f64 = 34.0;
-    const NAMES: f64 = 118.0;
+    let names = names_width(strips);
     let bottom = 10.0 + ROW * strips.len() as f64;
-    let x = Scale::new(0.0, 1.0, NAMES, WIDTH - 46.0);
+    let x = Scale::new(0.0, 1.0, names, WIDTH - 46.0);
     let mut svg = open_sized(labels.alt, WIDTH, bottom + 36.0);
     for value in ticks(0.0, 1.0, 5) {
         let at = x.at(value);
@@ -238,7 +238,7 @@ pub(crate) fn strip_chart(labels: &Labels<'_>, strips: &[Strip<'_>]) -> String {
         let _ = write!(
             svg,
             r#"<text class="name" x="{:.1}" y="{:.1}" text-anchor="end">{}</text><g class="strip {}">"#,
-            NAMES - 10.0,
+            names - 10.0,
             middle + 4.0,
             escape(&strip.label),
             strip.class
@@ -267,6 +267,13 @@ pub(crate) fn strip_chart(labels: &Labels<'_>, strips: &[Strip<'_>]) -> String {
     }
     svg.push_str("</svg>");
     svg
+}
+
+/// Room for the longest label, in the larger type of small screens; of very long ones the beginning is cut off.
+fn names_width(strips: &[Strip<'_>]) -> f64 {
+    const CHARACTER: f64 = 7.6;
+    let longest = strips.iter().map(|strip| strip.label.chars().count()).max();
+    (CHARACTER * longest.unwrap_or(0) as f64 + 14.0).clamp(118.0, WIDTH / 2.0)
 }
 
 /// An SVG path through the points that are there; `None` lifts the pen. `digits` decimals.
@@ -393,6 +400,21 @@ mod tests {
             0,
         );
         assert_eq!(path, "M0 1h0L1 2M3 4h0");
+    }
+
+    #[test]
+    fn labels_of_strips_have_room() {
+        let strip = |label: &str| Strip {
+            class: "plain",
+            label: label.to_owned(),
+            values: vec![0.5],
+            mean: Some(0.5),
+        };
+        let short = names_width(&[strip("D, plain")]);
+        let long = names_width(&[strip("D, plain"), strip("ups_block_1, assigned")]);
+        assert_eq!(short, 118.0);
+        assert!(long > 150.0 && long < WIDTH / 2.0);
+        assert!(names_width(&[strip(&"x".repeat(200))]) <= WIDTH / 2.0);
     }
 
     #[test]

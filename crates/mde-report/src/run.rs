@@ -108,8 +108,8 @@ impl RunFolder {
     /// Reads the run folder at `path` and checks that its parts belong together.
     ///
     /// # Errors
-    /// The folder or the file of a stage is missing, a file is damaged or of another format, or `evaluate.json` and
-    /// `dissect.json` describe different weights.
+    /// The folder or the file of a stage is missing, a file is damaged or of another format, `evaluate.json` is of another
+    /// network than `config.json`, or `evaluate.json` and `dissect.json` describe different weights.
     pub fn read(path: &Path) -> Result<Self, ReportError> {
         if !path.is_dir() {
             return Err(ReportError::RunMissing {
@@ -176,7 +176,8 @@ impl RunFolder {
             .find(|layer| layer.layer == name)
     }
 
-    /// A stage that was run before the weights changed must not be reported beside one that was run after.
+    /// `evaluate.json` must be of the network in `config.json`, and `dissect.json` of the same weights: one stage may have
+    /// been run before the network was trained again, and the other after.
     fn check_stages(&self) -> Result<(), ReportError> {
         let measured = &self.evaluation.provenance.model;
         if *measured != self.config.model {

@@ -186,6 +186,27 @@ fn stages_of_different_weights() {
 }
 
 #[test]
+fn results_of_another_network() {
+    let folder = runs();
+    edit(
+        &folder.path().join("assigned/evaluate.json"),
+        "/provenance/model",
+        json!("meter-xxs"),
+    );
+    let error = refused(
+        folder.path(),
+        &[
+            "assigned",
+            "evaluate.json is about meter-xxs",
+            "the run trained mff-tiny",
+            "mde evaluate",
+            "--run",
+        ],
+    );
+    assert!(matches!(error, ReportError::OtherModel { .. }));
+}
+
+#[test]
 fn runs_that_cannot_be_compared() {
     let cases = [
         (

@@ -1,4 +1,4 @@
-//! One training step: forward, losses, gradients, update.
+//! One training step: forward, losses, gradients, update, each in a `tracing` span of level TRACE for profilers.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor, backprop::GradStore};
 use mde_losses::assigned_selectivity;
 use mde_models::{Capture, DepthInput, DepthNet, Mode, Parameters, build};
 use serde::{Deserialize, Serialize};
+use tracing::trace_span;
 
 use crate::{Adam, AdamConfig, Assignment, AssignmentConfig, DepthLoss, TrainError};
 
@@ -75,6 +76,11 @@ impl Trainer {
         &self.parameters
     }
 
+    /// The network in training.
+    pub fn network(&self) -> &dyn DepthNet {
+        self.network.as_ref()
+    }
+
     pub(crate) fn optimiser(&mut self) -> (&Parameters, &mut Adam) {
         (&self.parameters, &mut self.adam)
     }
@@ -107,9 +113,11 @@ impl Trainer {
             base: number(&losses.base)?,
             selectivity,
         };
-        let gradients = losses.loss.backward()?;
+        let backward = || losses.loss.backward();
+        let gradients = trace_span!("backward").in_scope(backward)?;
         if record.loss.is_finite() {
-            self.adam.step(&gradients, at.learning_rate)?;
+            let update = || self.adam.step(&gradients, at.learning_rate);
+            trace_span!("update").in_scope(update)?;
         }
         Ok((record, gradients))
     }
@@ -127,7 +135,9 @@ impl Trainer {
             source,
         };
         let mut capture = Capture::of(self.assignments.iter().map(|assignment| &assignment.layer));
-        let pred = self.network.forward(input, Mode::Train, &mut capture)?;
+        let forward = || self.network.forward(input, Mode::Train, &mut capture);
+        let pred = trace_span!("forward").in_scope(forward)?;
+        let _losses = trace_span!("losses").entered();
         let (_, _, h, w) = depths.dims4()?;
         let pred = mde_ops::resize_bilinear(&pred, h, w)?;
         let base = self.loss.of(&pred, depths).map_err(failed)?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use self::plan::{Plan, Start};
 use crate::fetch;
-use crate::mde::{Mde, workspace};
+use crate::mde::{DeviceChoice, Mde, workspace};
 
 /// The experiments there are.
 #[derive(clap::Subcommand)]
@@ -64,6 +64,9 @@ pub(crate) struct Options {
     /// Seed of the networks, their data order and augmentation.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Where the networks are trained and measured.
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
 }
 
 /// Runs an experiment and says where the report lies.
@@ -81,7 +84,7 @@ pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
         .unwrap_or_else(|| default_out(kind, &options));
     let weights = initial_weights(&plan, options.init)?;
     let pipeline = Pipeline {
-        mde: Mde::build()?,
+        mde: Mde::build(options.device)?,
         data: match &data {
             Some(folder) => spec(kind, folder.as_deref().unwrap_or(&default_data(kind))),
             None => spec(kind, &out.join("data")),

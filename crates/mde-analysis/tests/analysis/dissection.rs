@@ -193,6 +193,38 @@ fn each_image_is_tallied_as_by_itself_and_the_total_is_their_sum() {
     }
 }
 
+/// Weights of the images' depths are shared by layers of one size, but not by those of other bins or sizes.
+#[test]
+fn what_layers_share_changes_no_tally() {
+    let scaled = |factor: f32| {
+        move |seen: &[f32], size: (usize, usize)| Map {
+            size,
+            values: seen.iter().map(|value| value * factor).collect(),
+        }
+    };
+    let network = Fake::new()
+        .layer("a", 1, scaled(1.0))
+        .layer("b", 1, scaled(2.0))
+        .layer("other bins", 1, scaled(3.0))
+        .layer("other size", 1, |seen, _| Map {
+            size: (9, 7),
+            values: seen.to_vec(),
+        });
+    let other = DepthBins::uniform(0.0, 3.0, K).unwrap();
+    let layers = [
+        layer("a", bins()),
+        layer("b", bins()),
+        layer("other bins", other),
+        layer("other size", bins()),
+    ];
+    let images = random_images();
+    let together = run(&network, &images, 3, &layers).unwrap();
+    for (together, layer) in together.iter().zip(layers) {
+        let alone = run(&network, &images, 3, &[layer]).unwrap();
+        assert_eq!(*together, alone[0]);
+    }
+}
+
 #[test]
 fn batches_of_any_size_give_the_same_tallies() {
     let images = random_images();

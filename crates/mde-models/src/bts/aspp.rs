@@ -7,7 +7,9 @@ use mde_ops::{ConvConfig, relu};
 
 use super::{BATCH_NORM, ConvElu, conv_elu};
 use crate::Mode;
-use crate::layers::{BatchNorm2d, BatchNormConfig, Conv2d, batch_norm2d_with, conv2d, same};
+use crate::layers::{
+    BatchNorm2d, BatchNormConfig, Conv2d, ConvNorm, batch_norm2d_with, conv_norm, conv2d, same,
+};
 
 const DILATIONS: [usize; 5] = [3, 6, 12, 18, 24];
 
@@ -66,8 +68,7 @@ impl DenseAspp {
 #[derive(Debug, Clone)]
 struct Atrous {
     first_bn: Option<BatchNorm2d>,
-    conv1: Conv2d,
-    bn: BatchNorm2d,
+    conv1: ConvNorm,
     conv3: Conv2d,
 }
 
@@ -91,8 +92,11 @@ fn atrous(
     };
     Ok(Atrous {
         first_bn,
-        conv1: conv2d(input, 2 * out, 1, same(1), vb.pp("1"))?,
-        bn: batch_norm2d_with(2 * out, norm, vb.pp("2"))?,
+        conv1: conv_norm(
+            conv2d(input, 2 * out, 1, same(1), vb.pp("1"))?,
+            batch_norm2d_with(2 * out, norm, vb.pp("2"))?,
+            true,
+        ),
         conv3: conv2d(2 * out, out, 3, dilated, vb.pp("4"))?,
     })
 }
@@ -103,7 +107,6 @@ impl Atrous {
             Some(bn) => bn.forward_relu(x, mode)?,
             None => relu(x)?,
         };
-        let x = self.bn.forward_relu(&self.conv1.forward(&x, mode)?, mode)?;
-        self.conv3.forward(&x, mode)
+        self.conv3.forward(&self.conv1.forward(&x, mode)?, mode)
     }
 }

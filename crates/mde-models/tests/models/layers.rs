@@ -1,8 +1,12 @@
-//! Linear and layer norm.
+//! Linear, layer norm, and chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Tensor, Var};
-use mde_models::layers::{layer_norm, linear, linear_bias};
+use mde_models::layers::{
+    bare, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, layer_norm, linear, linear_bias,
+    same,
+};
 use mde_models::{Mode, Parameters};
+use mde_ops::Residual;
 
 use crate::common::values;
 
@@ -73,7 +77,68 @@ fn a_layer_norm_has_known_values() {
     close(&out[..3], &[expected[0], 2. * expected[1], 7.]);
 }
 
-/// What `LayerNorm` is written out for. A failure is good news: candle's own may serve now.
+/// In either mode, with the same running averages afterwards, which decide what eval gives.
+#[test]
+fn a_chain_is_its_layers_in_turn() {
+    let (chained, single) = (
+        Parameters::new(4, &Device::Cpu),
+        Parameters::new(4, &Device::Cpu),
+    );
+    let layers = |parameters: &Parameters| {
+        let vb = parameters.builder();
+        let first = conv2d(3, 5, 3, same(3), vb.pp("a")).unwrap();
+        let second = conv2d(5, 3, 1, same(1), vb.pp("b")).unwrap();
+        (first, second, batch_norm2d(3, vb.pp("bn")).unwrap())
+    };
+    let (first, second, bn) = layers(&chained);
+    let stages = [bare(first), conv_norm(second, bn, true)];
+    let (first, second, bn) = layers(&single);
+    let x = Tensor::rand(-1f32, 1., (2, 3, 9, 7), &Device::Cpu).unwrap();
+    for mode in [Mode::Train, Mode::Eval, Mode::Train, Mode::Eval] {
+        let found = chain(&x, &stages, Residual::Add, mode).unwrap();
+        let convolved = second
+            .forward(&first.forward(&x, mode).unwrap(), mode)
+            .unwrap();
+        let expected = (bn.forward_relu(&convolved, mode).unwrap() + &x).unwrap();
+        close(&values(&found), &values(&expected));
+        assert_eq!(found.track_op(), mode == Mode::Train);
+        for name in ["bn.running_mean", "bn.running_var"] {
+            let of = |parameters: &Parameters| values(&parameters.all()[name]);
+            close(&of(&chained), &of(&single));
+        }
+    }
+    assert_ne!(values(&chained.all()["bn.running_mean"]), [0.0; 3]);
+}
+
+/// A bias is no part of the chained operation, and is not lost for it.
+#[test]
+fn a_chain_keeps_the_bias_of_its_convolutions() {
+    let parameters = Parameters::new(5, &Device::Cpu);
+    let vb = parameters.builder();
+    let conv = conv2d_bias(3, 4, 1, same(1), vb.pp("conv")).unwrap();
+    let bn = batch_norm2d(4, vb.pp("bn")).unwrap();
+    parameters.all()["conv.bias"]
+        .set(&tensor(&[1., -2., 3., 0.5], &[4]))
+        .unwrap();
+    let x = Tensor::rand(-1f32, 1., (2, 3, 5, 4), &Device::Cpu).unwrap();
+    for mode in [Mode::Train, Mode::Eval] {
+        let convolved = conv.forward(&x, mode).unwrap();
+        let stages = [bare(conv.clone())];
+        let found = chain(&x, &stages, Residual::None, mode).unwrap();
+        close(&values(&found), &values(&convolved));
+    }
+    // In eval: batch statistics would take any bias off again.
+    let stages = [conv_norm(conv.clone(), bn.clone(), false)];
+    let found = chain(&x, &stages, Residual::None, Mode::Eval).unwrap();
+    let convolved = conv.forward(&x, Mode::Eval).unwrap();
+    let expected = bn.forward(&convolved, Mode::Eval).unwrap();
+    close(&values(&found), &values(&expected));
+    for mode in [Mode::Train, Mode::Eval] {
+        assert!(chain(&x, &[], Residual::None, mode).is_err());
+    }
+}
+
+/// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other devices now.
 #[test]
 fn candles_own_layer_norm_loses_the_gradient() {
     let x = Var::from_tensor(&tensor(&[1., 2., 4.], &[1, 3])).unwrap();
@@ -83,6 +148,6 @@ fn candles_own_layer_norm_loses_the_gradient() {
     let arrives = gradients.is_ok_and(|gradients| gradients.get(&x).is_some());
     assert!(
         !arrives,
-        "candle differentiates its layer norm now: reconsider layers::LayerNorm"
+        "candle differentiates its layer norm now: reconsider mde_ops::plain::layer_norm"
     );
 }

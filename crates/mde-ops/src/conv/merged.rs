@@ -1,4 +1,4 @@
-//! Convolution of small maps: the columns of many images side by side make one product.
+//! The gradients of a convolution of small maps: the columns of many images side by side make one product.
 //!
 //! Deep in a network a map has fewer pixels than channels; a product for each image would spend its time on
 //! bringing up the weight.
@@ -46,35 +46,6 @@ fn channels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     for (plane, values) in values.chunks_exact(pixels).enumerate() {
         let (image, channel) = (plane / channels, plane % channels);
         out[(channel * images + image) * pixels..][..pixels].copy_from_slice(values);
-    }
-    out
-}
-
-/// The output, `[batch, out_channels, out_height, out_width]`.
-pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let (images, pixels) = (images_per_round(dims), dims.geometry.out_pixels());
-    let mut out = vec![0.0; dims.batch * dims.out_channels * pixels];
-    let rounds = x.chunks(images * dims.in_channels * dims.geometry.pixels());
-    for (x, out) in rounds.zip(out.chunks_mut(images * dims.out_channels * pixels)) {
-        let images = out.len() / (dims.out_channels * pixels);
-        let all = images * pixels;
-        with_scratch(
-            [dims.depth() * all, dims.out_channels * all],
-            |[columns, product]| {
-                unfold(dims, x, images, columns);
-                gemm(
-                    MatrixMut::new(product, dims.out_channels, all),
-                    Matrix::new(weight, dims.out_channels, dims.depth()),
-                    Matrix::new(columns, dims.depth(), all),
-                    false,
-                    Threads::All,
-                );
-                for (plane, out) in out.chunks_exact_mut(pixels).enumerate() {
-                    let (image, channel) = (plane / dims.out_channels, plane % dims.out_channels);
-                    out.copy_from_slice(&product[(channel * images + image) * pixels..][..pixels]);
-                }
-            },
-        );
     }
     out
 }

@@ -1,16 +1,20 @@
 //! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
 //!
-//! Three kernels, chosen by shape alone: [`winograd`] for 3x3 and 5x5 with stride 1 where it saves products, [`merged`]
-//! for maps with few pixels, [`strips`] for everything. With stride 1 the gradient in the input is a convolution of
-//! the output's gradient with the mirrored weight. All sums have a fixed order, so that the number of threads changes
-//! no bit of a result.
+//! Chosen by shape alone: [`depthwise`] for 3x3 in every channel by itself; [`winograd`] for 3x3 and 5x5 with stride 1 on
+//! large maps; otherwise [`panels`] for the output and [`strips`], or [`merged`] for maps with few pixels, for the
+//! gradients. With stride 1 the gradient in the input is a convolution of the output's gradient with the mirrored
+//! weight. All sums have a fixed order, so that the number of threads changes no bit of a result, and an image's output
+//! does not depend on its neighbours in the batch.
 
+mod depthwise;
 mod merged;
+mod panels;
 mod strips;
 mod winograd;
 
-use crate::cpu;
 use crate::cpu::im2col::Geometry;
+use crate::cpu::{self, Finish};
+use crate::trace::{self, Work};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use winograd::Tiles;
@@ -57,12 +61,43 @@ impl ConvConfig {
 /// groups are 0.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
     let dims = Dims::new(x, weight, config)?;
+    let _span = trace::forward("conv2d", || dims.work(x, weight));
     if crate::on_cpu_kernels(x) {
         x.contiguous()?
             .apply_op2(&weight.contiguous()?, Conv2d { dims })
     } else {
-        crate::plain::conv2d(x, weight, config)
+        crate::device::conv2d(x, weight, config)
     }
+}
+
+/// A convolution and what follows it in a network that is not trained, in one pass over the output:
+/// `relu(scale[o] * conv2d(x, weight)[o] + shift[o])`, without ReLU where `relu` is not set. `scale` and `shift` are `[O]`: a
+/// batch norm with its running statistics, or a bias.
+///
+/// # Errors
+/// As [`conv2d`], or if scale or shift have another length.
+pub fn conv2d_affine(
+    x: &Tensor,
+    weight: &Tensor,
+    config: ConvConfig,
+    scale: &Tensor,
+    shift: &Tensor,
+    relu: bool,
+) -> Result<Tensor> {
+    let tracked = [x, weight, scale, shift].iter().any(|t| t.track_op());
+    if tracked || !crate::on_cpu_kernels(x) {
+        return crate::channel_affine(&conv2d(x, weight, config)?, scale, shift, relu);
+    }
+    let dims = Dims::new(x, weight, config)?;
+    let _span = trace::forward("conv2d_affine", || dims.work(x, weight));
+    crate::affine::check_channels("conv2d_affine", dims.out_shape().1, scale, shift)?;
+    let op = FinishedConv2d {
+        dims,
+        scale: scale.to_vec1()?,
+        shift: shift.to_vec1()?,
+        relu,
+    };
+    x.contiguous()?.apply_op2_no_bwd(&weight.contiguous()?, &op)
 }
 
 /// All sizes of one convolution.
@@ -74,9 +109,6 @@ pub(crate) struct Dims {
     in_channels: usize,
     out_channels: usize,
     geometry: Geometry,
-    /// Whether images may share a product. Sums of another length may be rounded otherwise, so they do only in training,
-    /// where batch norm ties them together anyhow: a prediction must not depend on its neighbours in the batch.
-    together: bool,
 }
 
 impl Dims {
@@ -109,7 +141,6 @@ impl Dims {
             groups,
             in_channels,
             out_channels: out / groups,
-            together: x.track_op() || weight.track_op(),
             geometry: Geometry {
                 height,
                 width,
@@ -121,6 +152,25 @@ impl Dims {
                 out_width,
             },
         })
+    }
+
+    /// The convolution as a profiler is told of it.
+    pub(crate) fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
+        let Geometry {
+            out_height,
+            out_width,
+            stride,
+            padding,
+            dilation,
+            ..
+        } = self.geometry;
+        let config = ConvConfig {
+            stride,
+            padding,
+            dilation,
+            groups: self.groups,
+        };
+        Work::convolution(x, weight, (out_height, out_width), config)
     }
 
     /// Length of the sum behind one output value.
@@ -140,12 +190,15 @@ impl Dims {
     fn method(&self) -> Method {
         /// Below so many pixels an image's product is not worth its packing.
         const FEW_PIXELS: usize = 512;
+        if depthwise::fits(self) {
+            return Method::Depthwise;
+        }
         if self.groups != 1 {
             return Method::Strips;
         }
         match Tiles::choose(&self.geometry, self.in_channels.min(self.out_channels)) {
             Some(tiles) => Method::Winograd(tiles),
-            None if self.together && self.geometry.out_pixels() <= FEW_PIXELS => Method::Merged,
+            None if self.geometry.out_pixels() <= FEW_PIXELS => Method::Merged,
             None => Method::Strips,
         }
     }
@@ -183,7 +236,7 @@ impl Dims {
         &weight[group * size..][..size]
     }
 
-    fn x_shape(&self) -> (usize, usize, usize, usize) {
+    pub(crate) fn x_shape(&self) -> (usize, usize, usize, usize) {
         (
             self.batch,
             self.groups * self.in_channels,
@@ -192,7 +245,7 @@ impl Dims {
         )
     }
 
-    fn weight_shape(&self) -> (usize, usize, usize, usize) {
+    pub(crate) fn weight_shape(&self) -> (usize, usize, usize, usize) {
         let (kh, kw) = self.geometry.kernel;
         (self.groups * self.out_channels, self.in_channels, kh, kw)
     }
@@ -208,9 +261,10 @@ impl Dims {
     }
 }
 
-/// How a convolution is computed.
+/// How a convolution is computed, or where its output comes from panels, its gradients.
 #[derive(Debug, Clone, Copy)]
 enum Method {
+    Depthwise,
     Strips,
     Merged,
     Winograd(Tiles),
@@ -234,7 +288,7 @@ impl CustomOp2 for Conv2d {
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(x, x_layout)?;
         let weight = cpu::values(weight, weight_layout)?;
-        let out = forward(&self.dims, x, weight);
+        let out = forward(&self.dims, x, weight, Finish::default());
         Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
     }
 
@@ -245,6 +299,7 @@ impl CustomOp2 for Conv2d {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("conv2d", || self.dims.work(x, weight).gradients(x));
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             // An image from outside needs no gradient, and its convolution is among the largest.
             let grad_x = if x.track_op() {
@@ -253,33 +308,68 @@ impl CustomOp2 for Conv2d {
             } else {
                 None
             };
-            let values = backward_weight(&self.dims, x_values, grad);
-            Ok((grad_x, Some(cpu::tensor(values, self.dims.weight_shape())?)))
+            let grad_weight = weight.track_op().then(|| {
+                let values = backward_weight(&self.dims, x_values, grad);
+                cpu::tensor(values, self.dims.weight_shape())
+            });
+            Ok((grad_x, grad_weight.transpose()?))
         })
     }
 }
 
+struct FinishedConv2d {
+    dims: Dims,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    relu: bool,
+}
+
+impl CustomOp2 for FinishedConv2d {
+    fn name(&self) -> &'static str {
+        "mde-conv2d-affine"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(x, x_layout)?;
+        let weight = cpu::values(weight, weight_layout)?;
+        let finish = Finish {
+            affine: Some((&self.scale, &self.shift)),
+            relu: self.relu,
+        };
+        let out = forward(&self.dims, x, weight, finish);
+        Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
+    }
+}
+
 /// The output, `[batch, groups * out_channels, out_height, out_width]`.
-fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+pub(crate) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     match dims.method() {
-        Method::Strips => strips::forward(dims, x, weight),
-        Method::Merged => merged::forward(dims, x, weight),
-        Method::Winograd(tiles) => tiles.forward(dims, x, weight),
+        Method::Depthwise => depthwise::forward(dims, x, weight, finish),
+        Method::Strips | Method::Merged => panels::forward(dims, x, weight, finish),
+        Method::Winograd(tiles) => tiles.forward(dims, x, weight, finish),
     }
 }
 
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
-fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     match (dims.mirrored(), dims.method()) {
-        (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight)),
+        (Some(mirrored), _) => forward(&mirrored, grad, &flipped(dims, weight), Finish::default()),
+        (None, Method::Depthwise) => depthwise::backward_input(dims, weight, grad),
         (None, Method::Merged) => merged::backward_input(dims, weight, grad),
         (None, _) => strips::backward_input(dims, weight, grad),
     }
 }
 
 /// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
-fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(crate) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     match dims.method() {
+        Method::Depthwise => depthwise::backward_weight(dims, x, grad),
         Method::Strips => strips::backward_weight(dims, x, grad),
         Method::Merged => merged::backward_weight(dims, x, grad),
         Method::Winograd(tiles) => tiles.backward_weight(dims, x, grad),
@@ -290,6 +380,14 @@ fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
 fn flipped(dims: &Dims, weight: &[f32]) -> Vec<f32> {
     let taps = dims.geometry.taps();
     let mut flipped = vec![0.0; weight.len()];
+    if taps == 1 {
+        let size = dims.out_channels * dims.in_channels;
+        let groups = flipped
+            .par_chunks_exact_mut(size)
+            .zip(weight.par_chunks_exact(size));
+        groups.for_each(|(flipped, weight)| cpu::transpose(weight, dims.out_channels, flipped));
+        return flipped;
+    }
     flipped
         .par_chunks_exact_mut(dims.out_channels * taps)
         .enumerate()

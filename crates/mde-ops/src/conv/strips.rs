@@ -1,41 +1,10 @@
-//! Convolution of any shape by unfolding: strips of output rows whose columns fit the cache, one strip a task.
+//! The gradients of a convolution of any shape by unfolding strips of output rows whose columns fit the cache.
 
 use rayon::prelude::*;
 
 use super::Dims;
 use crate::cpu::im2col::Placement;
-use crate::cpu::{Matrix, MatrixMut, Threads, for_each_tile, gemm, with_scratch};
-
-/// The output, `[batch, groups * out_channels, out_height, out_width]`.
-pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let geometry = &dims.geometry;
-    let pixels = geometry.out_pixels();
-    let mut out = vec![0.0; dims.batch * dims.groups * dims.out_channels * pixels];
-    let strip = dims.strip_rows() * geometry.out_width;
-    for_each_tile(
-        &mut out,
-        pixels,
-        dims.out_channels,
-        strip,
-        |block, range, tile| {
-            let (image, group) = (block / dims.groups, block % dims.groups);
-            let input = dims.input(x, image, group);
-            let weight = dims.group_weight(weight, group);
-            let weight = Matrix::new(weight, dims.out_channels, dims.depth());
-            if geometry.is_pointwise() {
-                let pixels = Matrix::strided(input, range.start, dims.depth(), range.len(), pixels);
-                return gemm(tile, weight, pixels, false, Threads::One);
-            }
-            with_scratch([dims.depth() * range.len()], |[columns]| {
-                let rows = range.start / geometry.out_width..range.end / geometry.out_width;
-                geometry.im2col(input, rows, columns, Placement::alone(range.len()));
-                let columns = Matrix::new(columns, dims.depth(), range.len());
-                gemm(tile, weight, columns, false, Threads::One);
-            });
-        },
-    );
-    out
-}
+use crate::cpu::{Matrix, MatrixMut, Threads, gemm, with_scratch};
 
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
 pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {

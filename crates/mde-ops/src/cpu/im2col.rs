@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::PANEL;
+
 /// The sizes of a convolution of one image, in one group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Geometry {
@@ -110,6 +112,72 @@ impl Geometry {
         }
     }
 
+    /// Unfolds `planes` (`[channels, height, width]`) for at most [`PANEL`] output `pixels`, counted row after row: row
+    /// (channel, tap) of `panel` `[channels * taps, PANEL]` holds their values, zero outside the image, then anything.
+    pub(crate) fn panel(&self, planes: &[f32], pixels: Range<usize>, panel: &mut [f32]) {
+        let channels = planes.chunks_exact(self.pixels());
+        if self.is_pointwise() {
+            for (plane, row) in channels.zip(panel.chunks_exact_mut(PANEL)) {
+                row[..pixels.len()].copy_from_slice(&plane[pixels.clone()]);
+            }
+            return;
+        }
+        let runs = self.panel_runs(pixels);
+        for (plane, rows) in channels.zip(panel.chunks_exact_mut(self.taps() * PANEL)) {
+            for run in &runs {
+                let target = &mut rows[run.target.clone()];
+                target[..run.inside.start].fill(0.0);
+                target[run.inside.end..].fill(0.0);
+                let source = &plane[run.source..];
+                let inside = &mut target[run.inside.clone()];
+                if self.stride == 1 {
+                    inside.copy_from_slice(&source[..inside.len()]);
+                } else {
+                    for (value, source) in inside.iter_mut().zip(source.iter().step_by(self.stride))
+                    {
+                        *value = *source;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The runs of pixels of one output row that each tap sees, in a channel's part of a panel.
+    fn panel_runs(&self, pixels: Range<usize>) -> Vec<PanelRun> {
+        let mut runs = Vec::new();
+        let mut offset = 0;
+        while offset < pixels.len() {
+            let pixel = pixels.start + offset;
+            let (oy, ox) = (pixel / self.out_width, pixel % self.out_width);
+            let length = (self.out_width - ox).min(pixels.len() - offset);
+            for ky in 0..self.kernel.0 {
+                let row = self.source(oy, ky, self.height);
+                for kx in 0..self.kernel.1 {
+                    let start = (ky * self.kernel.1 + kx) * PANEL + offset;
+                    let columns = self.inside(kx);
+                    let first = columns.start.clamp(ox, ox + length);
+                    let end = columns.end.clamp(first, ox + length);
+                    let run = match row {
+                        Some(y) if first < end => PanelRun {
+                            target: start..start + length,
+                            inside: first - ox..end - ox,
+                            source: y * self.width + first * self.stride + kx * self.dilation
+                                - self.padding,
+                        },
+                        _ => PanelRun {
+                            target: start..start + length,
+                            inside: 0..0,
+                            source: 0,
+                        },
+                    };
+                    runs.push(run);
+                }
+            }
+            offset += length;
+        }
+        runs
+    }
+
     /// The adjoint of [`Geometry::im2col`] over all rows: adds the columns back onto the image.
     pub(crate) fn col2im(
         &self,
@@ -127,6 +195,15 @@ impl Geometry {
             });
         }
     }
+}
+
+/// A run of a panel's row.
+struct PanelRun {
+    target: Range<usize>,
+    /// The part of the target inside the image.
+    inside: Range<usize>,
+    /// What the first value inside reads.
+    source: usize,
 }
 
 /// Where an image's columns lie in rows that several images may share.

@@ -1,6 +1,9 @@
 //! Linear interpolation along one axis, as PyTorch's bilinear mode with `align_corners = false`, and
 //! its adjoint.
 
+/// Who reads a source position: target positions with their weights.
+pub(crate) type Readers = Vec<(usize, f32)>;
+
 /// For every output position the two source positions it lies between, and the weight of the second.
 #[derive(Debug, Clone)]
 pub(crate) struct Lerp {
@@ -35,7 +38,7 @@ impl Lerp {
     }
 
     /// For every source position, who reads it: target positions with their weights.
-    pub(crate) fn readers(&self, source: usize) -> Vec<Vec<(usize, f32)>> {
+    pub(crate) fn readers(&self, source: usize) -> Vec<Readers> {
         let mut readers = vec![Vec::new(); source];
         for (position, tap) in self.taps.iter().enumerate() {
             readers[tap.low].push((position, 1.0 - tap.weight));

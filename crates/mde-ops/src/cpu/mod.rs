@@ -3,8 +3,10 @@
 mod gemm;
 pub(crate) mod im2col;
 pub(crate) mod lerp;
+mod panel;
 
 pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
+pub(crate) use panel::{Finish, PANEL, Rows, multiply};
 
 use std::cell::Cell;
 
@@ -46,6 +48,20 @@ pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
+/// The sum of vectors of one length, in their order.
+pub(crate) fn sum(parts: &[Vec<f32>]) -> Vec<f32> {
+    let Some((first, rest)) = parts.split_first() else {
+        return Vec::new();
+    };
+    let mut sum = first.clone();
+    for part in rest {
+        for (sum, value) in sum.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    sum
+}
+
 thread_local! {
     static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
@@ -56,6 +72,8 @@ pub(crate) fn with_scratch<const N: usize, R>(
     sizes: [usize; N],
     f: impl FnOnce([&mut [f32]; N]) -> R,
 ) -> R {
+    /// Larger buffers are rare, and would be kept by every thread.
+    const KEPT: usize = 8 * 1024 * 1024;
     // Taken, not borrowed: while `f` waits for others, this thread may run another task that wants scratch too.
     let mut buffer = SPARE.take();
     let total = sizes.iter().sum();
@@ -69,7 +87,9 @@ pub(crate) fn with_scratch<const N: usize, R>(
         part
     });
     let result = f(parts);
-    SPARE.set(buffer);
+    if buffer.len() <= KEPT {
+        SPARE.set(buffer);
+    }
     result
 }
 
@@ -98,6 +118,7 @@ pub(crate) fn vectorised(kernel: impl Kernel) {
 }
 
 /// `[columns, rows]` from `[rows, columns]`, both row-major.
+#[inline(always)]
 pub(crate) fn transpose(values: &[f32], rows: usize, out: &mut [f32]) {
     // Blocks of a cache line a side: neither side is read or written in long strides only.
     const BLOCK: usize = 16;

@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    ConvConfig, PoolConfig, avg_pool2x2, batch_norm_eval, batch_norm_train, bin_pool,
-    channel_affine, conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, max_pool2d,
+    ConvConfig, ConvNorm, Hold, Norm, PoolConfig, Residual, attention, avg_pool2x2,
+    batch_norm_affine, batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x,
+    conv_after_resize, conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d,
     pixel_shuffle, plain, resize_bilinear, softmax,
 };
 
@@ -207,6 +208,100 @@ fn the_rest() {
 }
 
 #[test]
+fn convolutions_and_norms_in_a_row() {
+    for (x, weight, norm, residual, part) in [
+        (
+            &[2, 4, 5, 7][..],
+            &[4, 3, 3, 3][..],
+            &[4][..],
+            false,
+            "4 channels",
+        ),
+        (&[2, 4, 5, 7], &[4, 4, 6, 3], &[4], false, "does not fit"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[5], false, "per channel"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[1, 4], false, "per channel"),
+        (&[2, 4, 5, 7], &[4, 4, 3, 3], &[4], true, "added"),
+        (&[2, 4, 5, 7], &[6, 4, 1, 1], &[6], true, "added"),
+        (&[0, 4, 5, 7], &[4, 4, 3, 3], &[4], false, "empty"),
+        (&[2, 4, 5, 7], &[0, 4, 3, 3], &[0], false, "empty"),
+        (&[4, 5, 7], &[4, 4, 3, 3], &[4], false, "rank"),
+    ] {
+        let (x, weight, norm) = (zeros(x), zeros(weight), zeros(norm));
+        let stage = ConvNorm {
+            conv: Some((&weight, ConvConfig::default())),
+            norm: Some(Norm {
+                weight: &norm,
+                bias: &norm,
+                eps: 1e-5,
+                relu: true,
+            }),
+        };
+        let residual = match residual {
+            true => Residual::Add,
+            false => Residual::None,
+        };
+        assert_error(conv_norm_chain(&x, &[stage], residual, Hold::Outputs), part);
+        assert_error(plain::conv_norm_chain(&x, &[stage], residual), part);
+    }
+    let x = zeros(&[2, 4, 5, 7]);
+    assert_error(
+        conv_norm_chain(&x, &[], Residual::None, Hold::Outputs),
+        "no stage",
+    );
+    assert_error(plain::conv_norm_chain(&x, &[], Residual::None), "no stage");
+    let nothing = ConvNorm {
+        conv: None,
+        norm: None,
+    };
+    assert_error(
+        conv_norm_chain(&x, &[nothing], Residual::None, Hold::Outputs),
+        "neither",
+    );
+}
+
+#[test]
+fn the_parts_of_a_transformer() {
+    for (qkv, heads, part) in [
+        (&[2, 5, 24][..], 0, "0 heads"),
+        (&[2, 5, 24], 3, "3 heads"),
+        (&[2, 5, 24], usize::MAX, "heads"),
+        (&[2, 0, 24], 2, "empty"),
+        (&[0, 5, 24], 2, "empty"),
+        (&[2, 5, 0], 2, "empty"),
+        (&[5, 24], 2, "rank"),
+    ] {
+        assert_error(attention(&zeros(qkv), heads), part);
+        assert_error(plain::attention(&zeros(qkv), heads), part);
+    }
+    for (x, weight, bias, part) in [
+        (&[2, 5][..], &[4][..], &[5][..], "last dimension"),
+        (&[2, 5], &[5], &[4], "last dimension"),
+        (&[2, 5], &[1, 5], &[5], "last dimension"),
+        (&[2, 0], &[0], &[0], "empty"),
+        (&[0, 5], &[5], &[5], "empty"),
+        (&[], &[1], &[1], "last dimension"),
+    ] {
+        let (x, weight, bias) = (zeros(x), zeros(weight), zeros(bias));
+        assert_error(layer_norm(&x, &weight, &bias, 1e-5), part);
+        assert_error(plain::layer_norm(&x, &weight, &bias, 1e-5), part);
+    }
+    for (x, weight, bias, part) in [
+        (&[2, 5][..], &[3, 4][..], &[3][..], "do not fit"),
+        (&[2, 5], &[3, 5], &[4], "do not fit"),
+        (&[2, 5], &[3, 5], &[1, 3], "do not fit"),
+        (&[], &[3, 5], &[3], "do not fit"),
+        (&[2, 5], &[5], &[3], "rank"),
+        (&[0, 5], &[3, 5], &[3], "empty"),
+        (&[2, 0], &[3, 0], &[3], "empty"),
+        (&[2, 5], &[0, 5], &[0], "empty"),
+    ] {
+        let (x, weight, bias) = (zeros(x), zeros(weight), zeros(bias));
+        assert_error(linear(&x, &weight, Some(&bias)), part);
+        assert_error(plain::linear(&x, &weight, Some(&bias)), part);
+    }
+}
+
+#[test]
 fn resizing() {
     for (x, (height, width), part) in [
         (&[1, 2, 5, 7][..], (0, 3), "positive"),
@@ -246,16 +341,14 @@ fn normalising() {
 
 #[test]
 fn normalising_with_statistics_of_another_length() {
-    let (x, right, wrong) = (zeros(&[2, 3, 5, 7]), zeros(&[3]), zeros(&[4]));
+    let (right, wrong) = (zeros(&[3]), zeros(&[4]));
     for odd in 0..4 {
         let stats: Vec<&Tensor> = (0..4)
             .map(|i| if i == odd { &wrong } else { &right })
             .collect();
-        let result = batch_norm_eval(&x, stats[0], stats[1], stats[2], stats[3], 1e-5, false);
+        let result = batch_norm_affine(stats[0], stats[1], stats[2], stats[3], 1e-5);
         assert_error(result, "shape mismatch");
     }
-    let all_wrong = batch_norm_eval(&x, &wrong, &wrong, &wrong, &wrong, 1e-5, false);
-    assert_error(all_wrong, "per channel");
 }
 
 #[test]
@@ -270,7 +363,7 @@ fn pooling_by_bin() {
         (&[2, 3, 0, 7], &[2, 4, 0], "empty"),
         (&[3, 5, 7], &[2, 4, 35], "rank"),
     ] {
-        assert_error(bin_pool(&zeros(features), &zeros(weights)), part);
+        assert_error(bin_pool(&zeros(features), &zeros(weights), false), part);
     }
 }
 
@@ -299,5 +392,8 @@ fn mixed_types() {
             batch_norm_train(&x, &weight(&[3]), &weight(&[3]), 1e-5, true),
             "dtype",
         );
+        let (sevens, seven) = (weight(&[4, 7]), weight(&[7]));
+        assert_error(linear(&x, &sevens, None), "dtype");
+        assert_error(layer_norm(&x, &seven, &seven, 1e-5), "dtype");
     }
 }

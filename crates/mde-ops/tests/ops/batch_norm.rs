@@ -1,7 +1,7 @@
 //! Batch norm in training and evaluation, and the channel-wise affine map below it.
 
 use candle_core::{Device, Result, Tensor};
-use mde_ops::{add_relu, batch_norm_eval, batch_norm_train, channel_affine, plain};
+use mde_ops::{add_relu, batch_norm_affine, batch_norm_train, channel_affine, plain};
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, flat, random, random_values};
 
@@ -37,7 +37,8 @@ fn eval_inputs(shape: [usize; 4]) -> Vec<Tensor> {
 }
 
 fn eval(t: &[Tensor], relu: bool) -> Result<Tensor> {
-    batch_norm_eval(&t[0], &t[1], &t[2], &t[3], &t[4], EPS, relu)
+    let (scale, shift) = batch_norm_affine(&t[1], &t[2], &t[3], &t[4], EPS)?;
+    channel_affine(&t[0], &scale, &shift, relu)
 }
 
 #[test]

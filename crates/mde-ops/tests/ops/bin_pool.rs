@@ -3,32 +3,70 @@
 use candle_core::{DType, Device, Tensor, Var};
 use mde_ops::{bin_pool, plain};
 
-use crate::gradient::{assert_agree, assert_close, assert_gradient, random};
+use crate::gradient::{assert_agree, assert_close, assert_gradient, flat, random};
 
+/// Maps of less than a run of pixels and of several.
 #[test]
-fn agrees_with_itself_in_f64() {
+fn agrees_with_the_plain_path_in_f64() {
     for [b, n, k, h, w] in [
         [3, 5, 4, 7, 9],
         [1, 1, 6, 5, 3],
         [1, 33, 64, 29, 38],
+        [2, 17, 5, 57, 76],
         [3, 4, 1, 1, 1],
     ] {
         let inputs = [random(&[b, n, h, w], 3), random(&[b, k, h * w], 4)];
-        let pool = |t: &[Tensor]| bin_pool(&t[0], &t[1]);
-        assert_agree(
-            &format!("{b}, {n}, {k}, {h}x{w}"),
-            &inputs,
-            pool,
-            pool,
-            2e-5,
-        );
+        for absolute in [false, true] {
+            let pool = |t: &[Tensor]| bin_pool(&t[0], &t[1], absolute);
+            assert_agree(
+                &format!("{b}, {n}, {k}, {h}x{w}"),
+                &inputs,
+                pool,
+                pool,
+                2e-5,
+            );
+        }
     }
 }
 
 #[test]
 fn gradient_is_that_of_finite_differences() {
     let inputs = [random(&[2, 3, 3, 5], 3), random(&[2, 4, 15], 4)];
-    assert_gradient("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1]));
+    for absolute in [false, true] {
+        assert_gradient("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1], absolute));
+    }
+}
+
+#[test]
+fn absolute_is_that_of_the_magnitudes_with_no_gradient_at_0() {
+    for dtype in [DType::F32, DType::F64] {
+        let features = Tensor::new(&[[[[-2f32, 0.0, 3.0]]]], &Device::Cpu).unwrap();
+        let features = Var::from_tensor(&features.to_dtype(dtype).unwrap()).unwrap();
+        let weights = Tensor::new(&[[[1f32, 2.0, 4.0], [1.0, 0.0, 0.0]]], &Device::Cpu).unwrap();
+        let pooled = bin_pool(&features, &weights.to_dtype(dtype).unwrap(), true).unwrap();
+        assert_eq!(flat(&pooled), [14.0, 2.0]);
+        let gradients = pooled.sum_all().unwrap().backward().unwrap();
+        assert_eq!(flat(gradients.get(&features).unwrap()), [-2.0, 0.0, 4.0]);
+    }
+}
+
+#[test]
+fn nan_stays_visible() {
+    let mut values = vec![1f32; 2 * 35];
+    values[40] = f32::NAN;
+    let features = Var::from_vec(values, (1, 2, 5, 7), &Device::Cpu).unwrap();
+    let weights = Tensor::ones((1, 3, 35), DType::F32, &Device::Cpu).unwrap();
+    let pooled = bin_pool(&features, &weights, true).unwrap();
+    let nan: Vec<bool> = flat(&pooled).iter().map(|value| value.is_nan()).collect();
+    assert_eq!(nan, [false, false, false, true, true, true]);
+    let gradients = pooled.sum_all().unwrap().backward().unwrap();
+    let gradient = flat(gradients.get(&features).unwrap());
+    assert!(
+        gradient
+            .iter()
+            .enumerate()
+            .all(|(at, value)| value.is_nan() == (at == 40))
+    );
 }
 
 /// What the operation is for: with the adjoint of the resize applied to the masks of the bins, it sums the
@@ -74,7 +112,7 @@ fn equals_upsampling_and_summing_over_the_bins() {
     let expected = Tensor::stack(&sums, 1).unwrap();
     assert_close(
         "sums",
-        &bin_pool(&features, &weights).unwrap(),
+        &bin_pool(&features, &weights, false).unwrap(),
         &expected,
         1e-6,
     );
@@ -82,7 +120,13 @@ fn equals_upsampling_and_summing_over_the_bins() {
 
 #[test]
 fn inputs_need_not_be_contiguous() {
-    let pool = |t: &[Tensor]| bin_pool(&t[0].permute((3, 2, 1, 0))?, &t[1].permute((2, 1, 0))?);
+    let pool = |t: &[Tensor]| {
+        bin_pool(
+            &t[0].permute((3, 2, 1, 0))?,
+            &t[1].permute((2, 1, 0))?,
+            true,
+        )
+    };
     let inputs = [random(&[9, 7, 5, 3], 1), random(&[63, 4, 3], 2)];
     assert_agree("views", &inputs, pool, pool, 2e-5);
 }

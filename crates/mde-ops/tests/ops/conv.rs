@@ -1,19 +1,19 @@
 //! Convolution.
 
 use candle_core::Tensor;
-use mde_ops::{ConvConfig, conv2d, plain};
+use mde_ops::{ConvConfig, conv2d, conv2d_affine, plain};
 use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
 
 /// A convolution to try.
 #[derive(Debug, Clone, Copy)]
-struct Case {
+pub(crate) struct Case {
     /// Batch, channels, height, width.
     x: [usize; 4],
     out: usize,
     kernel: [usize; 2],
-    config: ConvConfig,
+    pub(crate) config: ConvConfig,
 }
 
 /// `x`, output channels, kernel, then stride, padding, dilation, groups.
@@ -34,7 +34,7 @@ fn case(x: [usize; 4], out: usize, kernel: [usize; 2], config: [usize; 4]) -> Ca
 }
 
 impl Case {
-    fn inputs(&self, seed: u64) -> [Tensor; 2] {
+    pub(crate) fn inputs(&self, seed: u64) -> [Tensor; 2] {
         let [kh, kw] = self.kernel;
         let weight = [self.out, self.x[1] / self.config.groups, kh, kw];
         [random(&self.x, seed), random(&weight, seed + 1)]
@@ -89,13 +89,17 @@ impl Case {
 }
 
 /// What the networks use, and every branch of the kernels.
-fn table() -> Vec<Case> {
+pub(crate) fn table() -> Vec<Case> {
     vec![
         // Pointwise, with and without stride and padding.
         case([1, 5, 7, 9], 4, [1, 1], [1, 0, 1, 1]),
         case([3, 5, 7, 9], 4, [1, 1], [2, 0, 1, 1]),
         case([3, 5, 7, 9], 4, [1, 1], [1, 2, 1, 1]),
         case([3, 8, 7, 9], 4, [1, 1], [1, 0, 1, 4]),
+        // Few pixels and many filters: several tasks a panel; 131 cannot be shared equally.
+        case([2, 6, 5, 7], 300, [3, 3], [1, 1, 1, 1]),
+        case([2, 4, 5, 7], 520, [3, 3], [1, 1, 1, 2]),
+        case([1, 3, 5, 7], 131, [1, 1], [1, 0, 1, 1]),
         // Square kernels.
         case([3, 4, 9, 13], 6, [3, 3], [1, 1, 1, 1]),
         case([1, 4, 9, 13], 6, [3, 3], [1, 0, 1, 1]),
@@ -126,6 +130,17 @@ fn table() -> Vec<Case> {
         case([3, 6, 9, 7], 6, [3, 3], [1, 1, 1, 6]),
         case([1, 6, 9, 7], 6, [5, 5], [2, 2, 1, 6]),
         case([1, 5, 9, 7], 10, [3, 3], [1, 2, 2, 5]),
+        // Every channel by itself, 3x3: rows that fill no vector, one, and several; stride, padding and dilation of any size.
+        case([2, 5, 9, 7], 5, [3, 3], [2, 1, 1, 5]),
+        case([3, 4, 6, 5], 4, [3, 3], [1, 0, 1, 4]),
+        case([1, 3, 8, 16], 3, [3, 3], [1, 1, 1, 3]),
+        case([2, 3, 21, 53], 3, [3, 3], [1, 1, 1, 3]),
+        case([2, 3, 22, 70], 3, [3, 3], [2, 1, 1, 3]),
+        case([1, 2, 11, 37], 2, [3, 3], [3, 2, 1, 2]),
+        case([1, 2, 11, 37], 2, [3, 3], [2, 3, 2, 2]),
+        case([1, 3, 15, 17], 3, [3, 3], [1, 6, 6, 3]),
+        case([1, 3, 4, 5], 3, [3, 3], [1, 5, 1, 3]),
+        case([2, 1, 7, 9], 1, [3, 3], [1, 1, 1, 1]),
         // One channel in, one out.
         case([3, 1, 9, 7], 5, [3, 3], [1, 1, 1, 1]),
         case([1, 5, 9, 7], 1, [5, 5], [1, 2, 1, 1]),
@@ -291,5 +306,32 @@ proptest! {
                 prop_assert!((adjoint - value).abs() <= scale, "{} and {}", adjoint, value);
             }
         }
+    }
+}
+
+/// The batch norm and ReLU that follow a convolution, in its own pass over the output or in another.
+#[test]
+fn what_follows_a_convolution_is_the_same_in_one_pass() {
+    for (index, case) in table().iter().enumerate() {
+        let [x, weight] = case.inputs(31);
+        let scale = random(&[case.out], 33);
+        let shift = random(&[case.out], 34);
+        for relu in [false, true] {
+            let found = conv2d_affine(&x, &weight, case.config, &scale, &shift, relu).unwrap();
+            let convolved = conv2d(&x, &weight, case.config).unwrap();
+            let expected = plain::channel_affine(&convolved, &scale, &shift, relu).unwrap();
+            assert_close(&format!("case {index}"), &found, &expected, 1e-5);
+            // What is tracked takes the way that has a gradient.
+            let tracked = candle_core::Var::from_tensor(&weight).unwrap();
+            let out = conv2d_affine(&x, &tracked, case.config, &scale, &shift, relu).unwrap();
+            assert!(out.track_op());
+            assert_close(&format!("case {index}"), &out, &expected, 1e-5);
+        }
+    }
+    let (x, weight) = (random(&[1, 3, 4, 5], 1), random(&[2, 3, 1, 1], 2));
+    let (good, bad) = (random(&[2], 3), random(&[3], 4));
+    let config = ConvConfig::default();
+    for (scale, shift) in [(&good, &bad), (&bad, &good)] {
+        assert!(conv2d_affine(&x, &weight, config, scale, shift, false).is_err());
     }
 }

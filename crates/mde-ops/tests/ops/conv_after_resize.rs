@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, random};
 
 /// Batch, channels and size, output channels, side of the kernel, target size.
-const TABLE: [([usize; 4], usize, usize, [usize; 2]); 14] = [
+pub(crate) const TABLE: [([usize; 4], usize, usize, [usize; 2]); 14] = [
     ([1, 3, 5, 7], 2, 1, [10, 14]),
     ([3, 3, 5, 7], 2, 3, [10, 14]),
     ([1, 4, 8, 10], 3, 5, [15, 19]),
@@ -35,6 +35,18 @@ fn agrees_with_the_plain_path_in_f64() {
             |t| plain::conv_after_resize(&t[0], &t[1], height, width),
             2e-5,
         );
+    }
+}
+
+/// Several rounds of filters and of images.
+#[test]
+fn agrees_with_the_plain_path_on_larger_maps() {
+    let inputs = [random(&[3, 40, 29, 38], 3), random(&[72, 40, 5, 5], 4)];
+    let [found, expected] = [conv_after_resize, plain::conv_after_resize]
+        .map(|function| evaluate(&inputs, |t| function(&t[0], &t[1], 31, 40)));
+    assert_close("output", &found.out, &expected.out, 2e-5);
+    for (found, expected) in found.gradients.iter().zip(&expected.gradients) {
+        assert_close("gradient", found, expected, 1e-4);
     }
 }
 

@@ -23,6 +23,15 @@ const OPERATIONS: [(&str, Operation, Operation, bool); 2] = [
     ),
 ];
 
+/// Input and output channels.
+pub(crate) const SHAPES: [([usize; 4], usize); 5] = [
+    ([1, 3, 5, 7], 2),
+    ([3, 4, 6, 9], 5),
+    ([2, 1, 1, 1], 1),
+    ([1, 2, 1, 8], 3),
+    ([2, 9, 11, 38], 4),
+];
+
 fn weight(transposed: bool, input: usize, out: usize, seed: u64) -> Tensor {
     let dims = if transposed {
         [input, out, 3, 3]
@@ -34,13 +43,7 @@ fn weight(transposed: bool, input: usize, out: usize, seed: u64) -> Tensor {
 
 #[test]
 fn agree_with_the_plain_path_in_f64() {
-    for (x, out) in [
-        ([1, 3, 5, 7], 2),
-        ([3, 4, 6, 9], 5),
-        ([2, 1, 1, 1], 1),
-        ([1, 2, 1, 8], 3),
-        ([2, 9, 11, 38], 4),
-    ] {
+    for (x, out) in SHAPES {
         for (name, fast, plain, transposed) in OPERATIONS {
             assert_agree(
                 &format!("{name}: {x:?} to {out} channels"),
@@ -130,6 +133,18 @@ proptest! {
         for (input, gradient) in inputs.iter().zip(&at.gradients) {
             let adjoint = dot(input, gradient);
             prop_assert!((adjoint - value).abs() <= scale, "{} and {}", adjoint, value);
+        }
+    }
+}
+
+/// Kernels for the phases are made in another way where no gradient is wanted.
+#[test]
+fn agree_without_a_gradient() {
+    for (x, out) in SHAPES {
+        for (name, fast, plain, transposed) in OPERATIONS {
+            let (x, weight) = (random(&x, 3), weight(transposed, x[1], out, 4));
+            let (found, expected) = (fast(&x, &weight).unwrap(), plain(&x, &weight).unwrap());
+            assert_close(name, &found, &expected, 2e-5);
         }
     }
 }

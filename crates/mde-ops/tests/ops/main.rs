@@ -11,11 +11,16 @@ mod batch_norm;
 mod bin_pool;
 mod conv;
 mod conv_after_resize;
+mod conv_norm;
+mod device;
 mod doubling;
+mod norm_add_relu;
 mod pixel_shuffle;
 mod pool;
 mod resize;
 mod softmax;
+mod spans;
+mod transformer;
 
 mod bad_input;
 mod candle_traps;

@@ -15,7 +15,7 @@ fn config(kernel: usize, stride: usize, padding: usize, ceil_mode: bool) -> Pool
     }
 }
 
-fn table() -> [([usize; 4], PoolConfig); 12] {
+pub(crate) fn table() -> [([usize; 4], PoolConfig); 12] {
     [
         ([3, 3, 57, 75], config(3, 2, 1, false)),
         ([1, 3, 57, 76], config(3, 2, 1, true)),

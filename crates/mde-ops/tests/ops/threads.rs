@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 use mde_ops::{
-    ConvConfig, PoolConfig, avg_pool2x2, batch_norm_train, bin_pool, channel_affine,
-    conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu, max_pool2d,
-    pixel_shuffle, relu, resize_bilinear, softmax,
+    ConvConfig, PoolConfig, attention, avg_pool2x2, batch_norm_train, bin_pool, channel_affine,
+    conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu, layer_norm, linear,
+    max_pool2d, norm_add_relu, pixel_shuffle, relu, resize_bilinear, softmax,
 };
 
 use crate::gradient::{Function, evaluate, random};
@@ -67,6 +67,16 @@ fn convolution() {
                 ..ConvConfig::default()
             },
         ),
+        (
+            24,
+            24,
+            ConvConfig {
+                stride: 2,
+                padding: 1,
+                groups: 24,
+                ..ConvConfig::default()
+            },
+        ),
     ] {
         let weight = random(&[out, channels / config.groups, 3, 3], 2);
         assert_same_bits(
@@ -103,6 +113,14 @@ fn a_prediction_does_not_depend_on_its_batch() {
         let values = t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         values.into_iter().map(f32::to_bits).collect()
     };
+    // Rows of other images come before an image's own, in blocks that they share.
+    let (weight, bias) = (random(&[50, 40], 2), random(&[50], 3));
+    for rows in [70, 97, 1] {
+        let batch = random(&[3, rows, 40], 1);
+        let function = |x: &Tensor| linear(x, &weight, Some(&bias)).unwrap();
+        let alone = (0..3).flat_map(|image| values(function(&batch.narrow(0, image, 1).unwrap())));
+        assert!(alone.eq(values(function(&batch))), "linear, {rows} rows");
+    }
     for (x, k) in [
         ([3, 700, 4, 5], 3),
         ([3, 300, 2, 3], 1),
@@ -149,6 +167,31 @@ fn convolutions_that_double_the_size() {
 }
 
 #[test]
+fn convolutions_and_norms_in_a_row() {
+    for (index, case) in crate::conv_norm::cases().iter().enumerate() {
+        assert_same_bits(&format!("case {index}"), &case.inputs(), |t| {
+            case.run(crate::conv_norm::holding, t)
+        });
+    }
+    let inputs = crate::norm_add_relu::inputs(&[3, 20, 29, 38]);
+    assert_same_bits("norm_add_relu", &inputs, |t| {
+        Ok(norm_add_relu(&t[0], crate::norm_add_relu::norm(t, false), &t[1])?.0)
+    });
+}
+
+#[test]
+fn the_parts_of_a_transformer() {
+    let inputs = [random(&[7, 150, 72], 1)];
+    assert_same_bits("attention", &inputs, |t| attention(&t[0], 3));
+    let inputs = [random(&[7, 350, 40], 1), random(&[40], 2), random(&[40], 3)];
+    assert_same_bits("layer_norm", &inputs, |t| {
+        layer_norm(&t[0], &t[1], &t[2], 1e-5)
+    });
+    let inputs = [inputs[0].clone(), random(&[24, 40], 2), random(&[24], 3)];
+    assert_same_bits("linear", &inputs, |t| linear(&t[0], &t[1], Some(&t[2])));
+}
+
+#[test]
 fn the_other_operations() {
     let x = random(&[3, 20, 41, 53], 1);
     let (weight, bias) = (random(&[20], 2), random(&[20], 3));
@@ -174,5 +217,5 @@ fn the_other_operations() {
     assert_same_bits("softmax", x, |t| softmax(&t[0]));
     assert_same_bits("resize_bilinear", x, |t| resize_bilinear(&t[0], 80, 77));
     let inputs = [random(&[3, 64, 57, 76], 1), random(&[3, 65, 57 * 76], 2)];
-    assert_same_bits("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1]));
+    assert_same_bits("bin_pool", &inputs, |t| bin_pool(&t[0], &t[1], true));
 }

@@ -14,7 +14,7 @@ mod transform;
 
 use super::Dims;
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{for_each_tile, vectorised, with_scratch};
+use crate::cpu::{Finish, PANEL, for_each_tile, vectorised, with_scratch};
 use strip::{Grid, ReadInputs, Strip, WriteOutput};
 use transform::{TransformFilters, TransformWeights, Winograd};
 
@@ -36,12 +36,18 @@ impl Tiles {
     pub(super) fn choose(geometry: &Geometry, channels: usize) -> Option<Self> {
         /// With fewer channels the transforms outweigh the products.
         const MIN_CHANNELS: usize = 16;
+        /// On smaller maps the transforms of the filters do.
+        const MIN_PIXELS: usize = 1024;
         let candidates = match geometry.kernel {
             (3, 3) => [Self::Six4, Self::Eight6],
             (5, 5) => [Self::Six2, Self::Eight4],
             _ => return None,
         };
-        if geometry.stride != 1 || geometry.dilation != 1 || channels < MIN_CHANNELS {
+        if geometry.stride != 1
+            || geometry.dilation != 1
+            || channels < MIN_CHANNELS
+            || geometry.out_pixels() < MIN_PIXELS
+        {
             return None;
         }
         let best = candidates
@@ -66,12 +72,18 @@ impl Tiles {
     }
 
     /// The output, `[batch, out_channels, out_height, out_width]`.
-    pub(super) fn forward(self, dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
+    pub(super) fn forward(
+        self,
+        dims: &Dims,
+        x: &[f32],
+        weight: &[f32],
+        finish: Finish<'_>,
+    ) -> Vec<f32> {
         match self {
-            Self::Six2 => Winograd::<6, 2>::forward(dims, x, weight),
-            Self::Six4 => Winograd::<6, 4>::forward(dims, x, weight),
-            Self::Eight4 => Winograd::<8, 4>::forward(dims, x, weight),
-            Self::Eight6 => Winograd::<8, 6>::forward(dims, x, weight),
+            Self::Six2 => Winograd::<6, 2>::forward(dims, x, weight, finish),
+            Self::Six4 => Winograd::<6, 4>::forward(dims, x, weight, finish),
+            Self::Eight4 => Winograd::<8, 4>::forward(dims, x, weight, finish),
+            Self::Eight6 => Winograd::<8, 6>::forward(dims, x, weight, finish),
         }
     }
 
@@ -87,9 +99,7 @@ impl Tiles {
 }
 
 impl<const T: usize, const M: usize> Winograd<T, M> {
-    fn forward(dims: &Dims, x: &[f32], weight: &[f32]) -> Vec<f32> {
-        // Transformed input and output of a strip should stay in a core's cache.
-        const FLOATS: usize = 320 * 1024;
+    fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
         let Dims {
             in_channels,
             out_channels,
@@ -98,7 +108,8 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         } = *dims;
         let filters = Self::filters(weight, out_channels * in_channels);
         let grid = Grid::<T, M>::new(geometry);
-        let rows = grid.rows_within(FLOATS / (Self::POINTS * (in_channels + out_channels)));
+        // A panel of tiles: the filters pass by once for every panel.
+        let rows = grid.rows_within(PANEL);
         let pixels = geometry.out_pixels();
         let run = rows * M * geometry.out_width;
         let mut out = vec![0.0; dims.batch * out_channels * pixels];
@@ -112,7 +123,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
                 let strip = Strip::new(grid, first..grid.tile_rows.min(first + rows));
                 let planes = dims.input(x, image, 0);
                 let sizes = [
-                    Self::POINTS * in_channels * strip.slots(),
+                    Self::POINTS * in_channels * strip.panels() * PANEL,
                     Self::POINTS * out_channels * strip.slots(),
                     strip.phase_floats(),
                 ];
@@ -134,6 +145,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
                             phases,
                             channel,
                             rows,
+                            finish,
                         });
                     }
                 });
@@ -176,12 +188,19 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
 
     /// G g Gᵀ for all filters: `[T, T, filters]` from `[filters, K, K]`.
     fn filters(weight: &[f32], count: usize) -> Vec<f32> {
+        const RUN: usize = 1024;
         let mut filters = vec![0.0; Self::POINTS * count];
-        vectorised(TransformFilters::<T, M> {
-            weight,
+        for_each_tile(
+            &mut filters,
             count,
-            filters: &mut filters,
-        });
+            Self::POINTS,
+            RUN,
+            |_, range, filters| {
+                let taps = Self::K * Self::K;
+                let weight = &weight[range.start * taps..range.end * taps];
+                vectorised(TransformFilters::<T, M> { weight, filters });
+            },
+        );
         filters
     }
 

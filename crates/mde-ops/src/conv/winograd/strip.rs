@@ -7,7 +7,10 @@ use rayon::prelude::*;
 
 use super::transform::{LANES, Winograd, load, store};
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{Kernel, Matrix, MatrixMut, Threads, gemm, vectorised, with_scratch};
+use crate::cpu::{
+    Finish, Kernel, Matrix, MatrixMut, PANEL, Rows, Threads, gemm, multiply, vectorised,
+    with_scratch,
+};
 
 /// How tiles cover a map.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +55,11 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         (self.rows.len() * self.grid.pitch()).next_multiple_of(LANES)
     }
 
+    /// Panels that hold the slots of one point of one channel.
+    pub(super) fn panels(&self) -> usize {
+        self.slots().div_ceil(PANEL)
+    }
+
     /// Length of one phase: the slots, and what the last tiles reach into.
     fn phase_length(&self) -> usize {
         self.slots() + Winograd::<T, M>::REACH * (self.grid.pitch() + 1)
@@ -67,12 +75,12 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         points
             .par_chunks_exact_mut(Winograd::<T, M>::POINTS * self.slots())
             .zip(planes.par_chunks_exact(geometry.pixels()))
-            .for_each(|(points, planes)| {
+            .for_each(|(points, plane)| {
                 with_scratch([self.phase_floats()], |[phases]| {
-                    vectorised(ReadInputs {
+                    vectorised(ReadInput {
                         strip: self,
                         geometry,
-                        planes,
+                        plane,
                         phases,
                         points,
                     });
@@ -189,15 +197,14 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// Bᵀ d B of every tile of one channel, into `points` `[T, T, channels, slots]`.
+    /// Bᵀ d B of every tile of one channel; the vector of tiles from `slot` on goes to `points[at(point, slot)..]`.
     #[inline(always)]
     fn transform_input<S: Simd>(
         &self,
         simd: S,
         phases: &[f32],
         points: &mut [f32],
-        channel: usize,
-        channels: usize,
+        at: impl Fn(usize, usize) -> usize,
     ) {
         let (slots, length, pitch) = (self.slots(), self.phase_length(), self.grid.pitch());
         for slot in (0..slots).step_by(S::F32_LANES) {
@@ -216,14 +223,13 @@ impl<const T: usize, const M: usize> Strip<T, M> {
             for (y, row) in half.iter().enumerate() {
                 let row = Winograd::<T, M>::input(simd, row);
                 for (x, value) in row.into_iter().enumerate() {
-                    let start = ((y * T + x) * channels + channel) * slots + slot;
-                    store(simd, value, &mut points[start..]);
+                    store(simd, value, &mut points[at(y * T + x, slot)..]);
                 }
             }
         }
     }
 
-    /// The product at every point, `[T, T, out_channels, slots]`.
+    /// The product at every point, `[T, T, out_channels, slots]`, of `points` `[T, T, panels, in_channels, PANEL]`.
     pub(super) fn multiply(
         &self,
         filters: &[f32],
@@ -234,16 +240,16 @@ impl<const T: usize, const M: usize> Strip<T, M> {
     ) {
         let slots = self.slots();
         let filters = filters.chunks_exact(out_channels * in_channels);
-        let points = points.chunks_exact(in_channels * slots);
+        let points = points.chunks_exact(self.panels() * in_channels * PANEL);
         let products = products.chunks_exact_mut(out_channels * slots);
         for ((filters, points), products) in filters.zip(points).zip(products) {
-            gemm(
-                MatrixMut::new(products, out_channels, slots),
-                Matrix::new(filters, out_channels, in_channels),
-                Matrix::new(points, in_channels, slots),
-                false,
-                Threads::One,
-            );
+            let rows = Rows::new(filters, out_channels, in_channels);
+            let mut out = MatrixMut::new(products, out_channels, slots);
+            for (index, panel) in points.chunks_exact(in_channels * PANEL).enumerate() {
+                let first = index * PANEL;
+                let width = PANEL.min(slots - first);
+                multiply(rows, panel, width, &mut out, first, Finish::default());
+            }
         }
     }
 
@@ -307,21 +313,27 @@ impl<const T: usize, const M: usize> Strip<T, M> {
 
     /// Puts the phases of the strip back together; `rows` are the strip's rows of the output plane.
     #[inline(always)]
-    fn write_phases(&self, phases: &[f32], geometry: &Geometry, rows: &mut [f32]) {
+    fn write_phases(
+        &self,
+        phases: &[f32],
+        geometry: &Geometry,
+        rows: &mut [f32],
+        finish: impl Fn(f32) -> f32,
+    ) {
         let (length, pitch) = (self.phase_length(), self.grid.pitch());
         for (y, row) in rows.chunks_exact_mut(geometry.out_width).enumerate() {
             for phase_x in 0..M.min(row.len()) {
                 let phase = (y % M * M + phase_x) * length + y / M * pitch;
                 let source = &phases[phase..][..self.grid.tile_columns];
                 for (value, source) in row[phase_x..].iter_mut().step_by(M).zip(source) {
-                    *value = *source;
+                    *value = finish(*source);
                 }
             }
         }
     }
 }
 
-/// Input planes `[channels, height, width]` to `points` `[T, T, channels, slots]`.
+/// Input planes `[channels, height, width]` to `points` `[T, T, panels, channels, PANEL]`.
 pub(super) struct ReadInputs<'a, const T: usize, const M: usize> {
     pub(super) strip: &'a Strip<T, M>,
     pub(super) geometry: &'a Geometry,
@@ -337,9 +349,34 @@ impl<const T: usize, const M: usize> Kernel for ReadInputs<'_, T, M> {
         let channels = self.planes.len() / pixels;
         for (channel, plane) in self.planes.chunks_exact(pixels).enumerate() {
             self.strip.read_phases(plane, self.geometry, self.phases);
+            let at = |point, slot| {
+                let panel = point * self.strip.panels() + slot / PANEL;
+                (panel * channels + channel) * PANEL + slot % PANEL
+            };
             self.strip
-                .transform_input(simd, self.phases, self.points, channel, channels);
+                .transform_input(simd, self.phases, self.points, at);
         }
+    }
+}
+
+/// One input plane to `points` `[T, T, slots]`.
+struct ReadInput<'a, const T: usize, const M: usize> {
+    strip: &'a Strip<T, M>,
+    geometry: &'a Geometry,
+    plane: &'a [f32],
+    phases: &'a mut [f32],
+    points: &'a mut [f32],
+}
+
+impl<const T: usize, const M: usize> Kernel for ReadInput<'_, T, M> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let slots = self.strip.slots();
+        let at = |point, slot| point * slots + slot;
+        self.strip
+            .read_phases(self.plane, self.geometry, self.phases);
+        self.strip
+            .transform_input(simd, self.phases, self.points, at);
     }
 }
 
@@ -369,6 +406,7 @@ pub(super) struct WriteOutput<'a, const T: usize, const M: usize> {
     pub(super) phases: &'a mut [f32],
     pub(super) channel: usize,
     pub(super) rows: &'a mut [f32],
+    pub(super) finish: Finish<'a>,
 }
 
 impl<const T: usize, const M: usize> Kernel for WriteOutput<'_, T, M> {
@@ -377,7 +415,9 @@ impl<const T: usize, const M: usize> Kernel for WriteOutput<'_, T, M> {
         let channels = self.products.len() / (Winograd::<T, M>::POINTS * self.strip.slots());
         self.strip
             .transform_output(simd, self.products, self.phases, self.channel, channels);
+        let coefficients = self.finish.coefficients(self.channel);
+        let finish = |value| self.finish.value(value, coefficients);
         self.strip
-            .write_phases(self.phases, self.geometry, self.rows);
+            .write_phases(self.phases, self.geometry, self.rows, finish);
     }
 }

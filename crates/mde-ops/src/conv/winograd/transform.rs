@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use crate::cpu::Kernel;
+use crate::cpu::{Kernel, MatrixMut};
 
 /// Slots are a multiple of this: no processor's vectors are longer.
 pub(super) const LANES: usize = 16;
@@ -149,21 +149,21 @@ pub(super) fn store<S: Simd>(_simd: S, value: S::f32s, values: &mut [f32]) {
     S::as_mut_simd_f32s(&mut values[..S::F32_LANES]).0[0] = value;
 }
 
-/// G g Gᵀ of all filters: `filters` `[T, T, count]` from `weight` `[count, K, K]`.
+/// G g Gᵀ of some filters: `filters` `[T T, count]` from `weight` `[count, K, K]`.
 pub(super) struct TransformFilters<'a, const T: usize, const M: usize> {
     pub(super) weight: &'a [f32],
-    pub(super) count: usize,
-    pub(super) filters: &'a mut [f32],
+    pub(super) filters: MatrixMut<'a>,
 }
 
 impl<const T: usize, const M: usize> Kernel for TransformFilters<'_, T, M> {
     #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
+    fn run<S: Simd>(mut self, simd: S) {
         let (g, k) = (Winograd::<T, M>::g(), Winograd::<T, M>::K);
+        let count = self.weight.len() / (k * k);
         let weighted = |sum, value, factor| simd.mul_add_f32s(value, simd.splat_f32s(factor), sum);
         // Their taps are gathered once, then every step is on a vector of filters.
-        for first in (0..self.count).step_by(S::F32_LANES) {
-            let lanes = S::F32_LANES.min(self.count - first);
+        for first in (0..count).step_by(S::F32_LANES) {
+            let lanes = S::F32_LANES.min(count - first);
             let mut gathered = [[0.0; LANES]; 64];
             for lane in 0..lanes {
                 let filter = &self.weight[(first + lane) * k * k..][..k * k];
@@ -183,8 +183,8 @@ impl<const T: usize, const M: usize> Kernel for TransformFilters<'_, T, M> {
                     for (row, g) in row[..k].iter().zip(g) {
                         value = weighted(value, *row, *g);
                     }
-                    let start = (y * T + x) * self.count + first;
-                    simd.partial_store_f32s(&mut self.filters[start..start + lanes], value);
+                    let point = self.filters.row_mut(y * T + x);
+                    simd.partial_store_f32s(&mut point[first..first + lanes], value);
                 }
             }
         }

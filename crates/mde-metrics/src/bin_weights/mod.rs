@@ -4,21 +4,27 @@
 //! <f, Uᵀ mask>. [`BinWeights`] is Uᵀ mask for every bin at once: it is made once per image, at the cost of four
 //! additions per ground-truth pixel, and serves every unit.
 
+mod pool;
+mod strip;
+
+use pool::{BLOCK, Pool};
+use rayon::prelude::*;
+use strip::{STRIP, Scatter, Scratch, Strip, TILE};
+
+use crate::slot_table::SlotTable;
 use crate::{DepthBins, ImageSize, MetricsError};
 
 /// For every feature pixel, how much it weighs in the sum over each bin's ground-truth pixels.
 ///
 /// The resize is bilinear, half-pixel centres (`align_corners = false`), no antialias, source coordinates clamped at 0.
-/// Most feature pixels see one or two bins, so the weights are kept sparse: for each feature pixel a list of
-/// (slot, weight), ordered by slot. Slots are those of [`DepthBins::slot`]: K bins and one beyond the last edge.
+/// Most feature pixels see one or two bins, so the weights are kept sparse. Slots are those of [`DepthBins::slot`]: K
+/// bins and one beyond the last edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BinWeights {
+    bins: DepthBins,
     feature_size: ImageSize,
     counts: Vec<u64>,
-    /// The list of feature pixel p is `starts[p]..starts[p + 1]`.
-    starts: Vec<usize>,
-    slots: Vec<u32>,
-    weights: Vec<f64>,
+    strips: Vec<Strip>,
 }
 
 impl BinWeights {
@@ -32,53 +38,60 @@ impl BinWeights {
         gt_size: ImageSize,
         feature_size: ImageSize,
     ) -> Result<Self, MetricsError> {
+        // Of a parallel task.
+        const PIXELS: usize = 1 << 13;
         gt_size.check("ground truth", 1, gt.len())?;
         feature_size.check("feature map", 1, feature_size.pixels())?;
 
         let slot_count = bins.len() + 1;
-        let gt_slots: Vec<Option<usize>> = gt.iter().map(|&depth| bins.slot(depth)).collect();
-        let mut counts = vec![0; slot_count];
-        for slot in gt_slots.iter().flatten() {
-            counts[*slot] += 1;
-        }
-
-        let rows = axis_adjoint(feature_size.height, gt_size.height);
-        let columns = axis_adjoint(feature_size.width, gt_size.width);
-        let mut starts = Vec::with_capacity(feature_size.pixels() + 1);
-        let (mut slots, mut weights) = (Vec::new(), Vec::new());
-        starts.push(0);
-        // One feature pixel's weights; `touched` lists the slots in use, so that clearing is cheap for many bins.
-        let mut pixel_weights = vec![0.0; slot_count];
-        let mut touched: Vec<usize> = Vec::new();
-        for row_taps in &rows {
-            for column_taps in &columns {
-                for &(gt_row, row_weight) in row_taps {
-                    for &(gt_column, column_weight) in column_taps {
-                        let Some(slot) = gt_slots[gt_row * gt_size.width + gt_column] else {
-                            continue;
-                        };
-                        // Every tap is positive: a weight of 0 means that the slot is new here.
-                        if pixel_weights[slot] == 0.0 {
-                            touched.push(slot);
-                        }
-                        pixel_weights[slot] += row_weight * column_weight;
+        let table = SlotTable::new(bins);
+        let mut gt_slots = vec![SlotTable::NONE; gt.len()];
+        let counts = gt_slots
+            .par_chunks_mut(PIXELS)
+            .zip(gt.par_chunks(PIXELS))
+            .map(|(slots, depths)| {
+                let mut counts = vec![0u64; slot_count];
+                for (slot, &depth) in slots.iter_mut().zip(depths) {
+                    *slot = table.slot(depth);
+                    if *slot != SlotTable::NONE {
+                        counts[*slot as usize] += 1;
                     }
                 }
-                touched.sort_unstable();
-                for slot in touched.drain(..) {
-                    slots.push(slot as u32);
-                    weights.push(std::mem::take(&mut pixel_weights[slot]));
-                }
-                starts.push(slots.len());
-            }
-        }
+                counts
+            })
+            .reduce(
+                || vec![0; slot_count],
+                |mut counts, more| {
+                    counts
+                        .iter_mut()
+                        .zip(more)
+                        .for_each(|(count, more)| *count += more);
+                    counts
+                },
+            );
+        let scatter = Scatter::new(&gt_slots, gt_size, feature_size);
+        let tiles = feature_size.pixels().div_ceil(TILE);
+        let strips = (0..tiles.div_ceil(STRIP))
+            .into_par_iter()
+            .map_init(
+                || Scratch::new(slot_count),
+                |scratch, strip| {
+                    let first = strip * STRIP;
+                    scatter.strip(first..tiles.min(first + STRIP), scratch)
+                },
+            )
+            .collect();
         Ok(Self {
+            bins: bins.clone(),
             feature_size,
             counts,
-            starts,
-            slots,
-            weights,
+            strips,
         })
+    }
+
+    /// The bins.
+    pub fn bins(&self) -> &DepthBins {
+        &self.bins
     }
 
     /// Ground-truth pixels of each slot, `[K + 1]`.
@@ -113,60 +126,90 @@ impl BinWeights {
         }
         let units = sums.len() / slot_count;
         self.feature_size.check("features", units, features.len())?;
-        if let Some(at) = features.iter().position(|value| !value.is_finite()) {
-            let pixel = at % self.feature_size.pixels();
-            return Err(MetricsError::NonFiniteFeature {
-                unit: at / self.feature_size.pixels(),
-                row: pixel / self.feature_size.width,
-                column: pixel % self.feature_size.width,
-                value: features[at],
+        // The parts of the map, and so the order of all sums, are the same for any number of threads. There are few where
+        // the parts' sums would need as much memory as the features.
+        let pixels = self.feature_size.pixels();
+        let parts = (pixels / (4 * slot_count)).clamp(1, 8);
+        let strips_per_part = self.strips.len().div_ceil(parts);
+        let parts: Vec<_> = self.strips.chunks(strips_per_part).enumerate().collect();
+        let pool = |features: &[f32], part: usize, strips: &[Strip]| {
+            let mut sums = vec![0.0; slot_count * BLOCK];
+            let finite = pulp::Arch::new().dispatch(Pool {
+                strips,
+                first: part * strips_per_part * STRIP * TILE,
+                features,
+                pixels,
+                absolute,
+                sums: &mut sums,
             });
-        }
-
-        let maps = features.chunks_exact(self.feature_size.pixels());
-        for (map, unit_sums) in maps.zip(sums.chunks_exact_mut(slot_count)) {
-            for (&value, span) in map.iter().zip(self.starts.windows(2)) {
-                let value = f64::from(if absolute { value.abs() } else { value });
-                let list = span[0]..span[1];
-                for (&slot, &weight) in self.slots[list.clone()].iter().zip(&self.weights[list]) {
-                    unit_sums[slot as usize] += value * weight;
+            finite.then_some(sums)
+        };
+        let blocks: Option<Vec<Vec<Vec<f64>>>> = features
+            .par_chunks(BLOCK * pixels)
+            .map(|block| {
+                let parts = parts.par_iter();
+                parts
+                    .map(|&(part, strips)| pool(block, part, strips))
+                    .collect()
+            })
+            .collect();
+        let Some(blocks) = blocks else {
+            return Err(self.not_finite(features));
+        };
+        for (sums, parts) in sums.chunks_mut(BLOCK * slot_count).zip(blocks) {
+            let whole = parts.into_iter().reduce(|mut whole, part| {
+                for (sum, part) in whole.iter_mut().zip(part) {
+                    *sum += part;
+                }
+                whole
+            });
+            let whole = whole.unwrap_or_default();
+            for (unit, sums) in sums.chunks_exact_mut(slot_count).enumerate() {
+                for (sum, slot) in sums.iter_mut().zip(whole.chunks_exact(BLOCK)) {
+                    *sum += slot[unit];
                 }
             }
         }
         Ok(())
     }
 
+    /// The error for the first feature that is not finite.
+    fn not_finite(&self, features: &[f32]) -> MetricsError {
+        let at = features.iter().position(|value| !value.is_finite());
+        let at = at.unwrap_or_default();
+        let pixel = at % self.feature_size.pixels();
+        MetricsError::NonFiniteFeature {
+            unit: at / self.feature_size.pixels(),
+            row: pixel / self.feature_size.width,
+            column: pixel % self.feature_size.width,
+            value: features[at],
+        }
+    }
+
     /// The weights as a matrix, row-major `[K + 1, height * width]`; for training, where one matrix product gives the
     /// sums and its transpose their gradient.
     pub fn dense(&self) -> Vec<f32> {
-        let pixels = self.feature_size.pixels();
-        let mut matrix = vec![0.0; self.counts.len() * pixels];
-        for (pixel, span) in self.starts.windows(2).enumerate() {
-            for entry in span[0]..span[1] {
-                matrix[self.slots[entry] as usize * pixels + pixel] = self.weights[entry] as f32;
-            }
-        }
+        let mut matrix = vec![0.0; self.counts.len() * self.feature_size.pixels()];
+        self.add_dense(&mut matrix, |slot| slot);
         matrix
     }
-}
 
-/// The adjoint of linear interpolation from `feature_length` to `gt_length` samples: for each feature index, the
-/// ground-truth indices that read it and the positive weight with which they do.
-fn axis_adjoint(feature_length: usize, gt_length: usize) -> Vec<Vec<(usize, f64)>> {
-    let mut taps = vec![Vec::new(); feature_length];
-    let scale = feature_length as f64 / gt_length as f64;
-    for gt_index in 0..gt_length {
-        let source = ((gt_index as f64 + 0.5) * scale - 0.5).max(0.0);
-        let lower = (source.floor() as usize).min(feature_length - 1);
-        let upper_weight = source - lower as f64;
-        if lower + 1 == feature_length || upper_weight == 0.0 {
-            taps[lower].push((gt_index, 1.0));
-        } else {
-            taps[lower].push((gt_index, 1.0 - upper_weight));
-            taps[lower + 1].push((gt_index, upper_weight));
+    /// Adds the weights of each slot to its row of a row-major matrix `[rows, height * width]`: slots may share a row.
+    ///
+    /// # Panics
+    /// If the matrix has no such row, as indexing a slice does.
+    pub fn add_dense(&self, matrix: &mut [f32], row_of: impl Fn(usize) -> usize) {
+        let pixels = self.feature_size.pixels();
+        let tiles = self.strips.iter().flat_map(Strip::tiles);
+        for (first, runs) in (0..pixels).step_by(TILE).zip(tiles) {
+            for run in runs {
+                let row = &mut matrix[row_of(run.slot) * pixels..][..pixels];
+                for (&place, &weight) in run.pixels.iter().zip(run.weights) {
+                    row[first + usize::from(place)] += weight as f32;
+                }
+            }
         }
     }
-    taps
 }
 
 #[cfg(test)]

@@ -1,0 +1,362 @@
+//! Scaled dot-product attention (Vaswani et al. 2017, "Attention is all you need"), a sequence a task. Scores are kept for
+//! one query at a time, and computed again for the gradient.
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use pulp::Simd;
+use rayon::prelude::*;
+
+use crate::cpu::{self, Kernel, transpose, vectorised, with_scratch};
+use crate::exp::exp_m1;
+use crate::trace::{self, Work};
+
+/// `softmax(Q Kᵀ / sqrt(d)) V` in each of the heads: `qkv` [N, tokens, 3 heads d] gives [N, tokens, heads d]. The last
+/// dimension holds the queries of all heads, then the keys, then the values, each head's d side by side.
+///
+/// # Errors
+/// If `qkv` has not three dimensions, an empty one, or a last one that is no multiple of 3 `heads`.
+pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
+    let sizes = Sizes::new(qkv, heads)?;
+    let _span = trace::forward("attention", || Work::attention(qkv, heads));
+    if crate::on_cpu_kernels(qkv) {
+        qkv.contiguous()?.apply_op1(Attention { sizes })
+    } else {
+        crate::plain::attention(qkv, heads)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) sequences: usize,
+    pub(crate) tokens: usize,
+    pub(crate) heads: usize,
+    /// Values of a query, key or value.
+    pub(crate) head: usize,
+}
+
+impl Sizes {
+    pub(crate) fn new(qkv: &Tensor, heads: usize) -> Result<Self> {
+        let (sequences, tokens, values) = qkv.dims3()?;
+        let parts = heads.checked_mul(3).filter(|&parts| parts > 0);
+        let head = parts.filter(|&parts| values.is_multiple_of(parts));
+        let Some(head) = head.map(|parts| values / parts) else {
+            candle_core::bail!("attention: {values} values are no multiple of 3 x {heads} heads");
+        };
+        if qkv.elem_count() == 0 {
+            candle_core::bail!("attention: {:?} has an empty dimension", qkv.dims());
+        }
+        Ok(Self {
+            sequences,
+            tokens,
+            heads,
+            head,
+        })
+    }
+
+    fn out_shape(&self) -> (usize, usize, usize) {
+        (self.sequences, self.tokens, self.heads * self.head)
+    }
+
+    /// Values of `qkv` for one token.
+    fn token(&self) -> usize {
+        3 * self.heads * self.head
+    }
+
+    /// What a score is multiplied with.
+    fn scale(&self) -> f32 {
+        (self.head as f64).powf(-0.5) as f32
+    }
+
+    /// Tokens, rounded up to whole vectors of any processor: what lies beyond is 0 and has no weight.
+    fn row(&self) -> usize {
+        self.tokens.next_multiple_of(16)
+    }
+
+    /// The values of one head and one kind (queries 0, keys 1, values 2) as `[head, row]`.
+    #[inline(always)]
+    fn columns(&self, qkv: &[f32], kind: usize, head: usize, out: &mut [f32]) {
+        let first = (kind * self.heads + head) * self.head;
+        out.fill(0.0);
+        for (token, values) in qkv.chunks_exact(self.token()).enumerate() {
+            let values = &values[first..first + self.head];
+            for (row, value) in out.chunks_exact_mut(self.row()).zip(values) {
+                row[token] = *value;
+            }
+        }
+    }
+}
+
+struct Attention {
+    sizes: Sizes,
+}
+
+impl CustomOp1 for Attention {
+    fn name(&self) -> &'static str {
+        "mde-attention"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let sizes = self.sizes;
+        let qkv = cpu::values(storage, layout)?;
+        let mut out = vec![0.0; qkv.len() / 3];
+        out.par_chunks_exact_mut(sizes.tokens * sizes.token() / 3)
+            .zip(qkv.par_chunks_exact(sizes.tokens * sizes.token()))
+            .for_each(|(out, qkv)| {
+                let columns = sizes.head * sizes.row();
+                with_scratch(
+                    [columns, columns, sizes.row(), sizes.head],
+                    |[keys, values, weights, query]| {
+                        vectorised(Forward {
+                            sizes,
+                            qkv,
+                            keys,
+                            values,
+                            weights,
+                            query,
+                            out,
+                        });
+                    },
+                );
+            });
+        Ok((CpuStorage::F32(out), sizes.out_shape().into()))
+    }
+
+    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let sizes = self.sizes;
+        let work = || Work::attention(x, sizes.heads).both_gradients();
+        let _span = trace::backward("attention", work);
+        let grad_qkv = cpu::with_values([x, grad], |[qkv, grad]| {
+            let mut grad_qkv = vec![0.0; qkv.len()];
+            grad_qkv
+                .par_chunks_exact_mut(sizes.tokens * sizes.token())
+                .zip(qkv.par_chunks_exact(sizes.tokens * sizes.token()))
+                .zip(grad.par_chunks_exact(sizes.tokens * sizes.token() / 3))
+                .for_each(|((grad_qkv, qkv), grad)| {
+                    let columns = sizes.head * sizes.row();
+                    with_scratch(
+                        [
+                            columns,
+                            columns,
+                            2 * columns,
+                            2 * sizes.row(),
+                            sizes.head,
+                            columns,
+                        ],
+                        |[keys, values, grads, rows, query, transposed]| {
+                            let (grad_keys, grad_values) = grads.split_at_mut(columns);
+                            let (weights, slopes) = rows.split_at_mut(sizes.row());
+                            vectorised(Backward {
+                                sizes,
+                                qkv,
+                                grad,
+                                keys,
+                                values,
+                                grad_keys,
+                                grad_values,
+                                weights,
+                                slopes,
+                                query,
+                                transposed,
+                                grad_qkv,
+                            });
+                        },
+                    );
+                });
+            cpu::tensor(grad_qkv, x.shape())
+        })?;
+        Ok(Some(grad_qkv))
+    }
+}
+
+struct Forward<'a> {
+    sizes: Sizes,
+    /// One sequence.
+    qkv: &'a [f32],
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+    weights: &'a mut [f32],
+    query: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let sizes = self.sizes;
+        for head in 0..sizes.heads {
+            sizes.columns(self.qkv, 1, head, self.keys);
+            sizes.columns(self.qkv, 2, head, self.values);
+            let tokens = self.qkv.chunks_exact(sizes.token());
+            let outs = self.out.chunks_exact_mut(sizes.heads * sizes.head);
+            for (token, out) in tokens.zip(outs) {
+                let query = &token[head * sizes.head..][..sizes.head];
+                let scale = attend(simd, sizes, query, self.keys, self.query, self.weights);
+                let out = &mut out[head * sizes.head..][..sizes.head];
+                dots(simd, self.weights, self.values, scale, out);
+            }
+        }
+    }
+}
+
+struct Backward<'a> {
+    sizes: Sizes,
+    /// One sequence.
+    qkv: &'a [f32],
+    grad: &'a [f32],
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
+    grad_keys: &'a mut [f32],
+    grad_values: &'a mut [f32],
+    weights: &'a mut [f32],
+    slopes: &'a mut [f32],
+    query: &'a mut [f32],
+    transposed: &'a mut [f32],
+    grad_qkv: &'a mut [f32],
+}
+
+impl Kernel for Backward<'_> {
+    /// With weights p, scores s and output o = Σ p v: d v = p g, d p = g v, d s = p (d p - Σ p d p), d q = scale d s k,
+    /// d k = scale d s q.
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let sizes = self.sizes;
+        for head in 0..sizes.heads {
+            sizes.columns(self.qkv, 1, head, self.keys);
+            sizes.columns(self.qkv, 2, head, self.values);
+            self.grad_keys.fill(0.0);
+            self.grad_values.fill(0.0);
+            let own = head * sizes.head..(head + 1) * sizes.head;
+            let tokens = self.qkv.chunks_exact(sizes.token());
+            let grads = self.grad.chunks_exact(sizes.heads * sizes.head);
+            let grad_tokens = self.grad_qkv.chunks_exact_mut(sizes.token());
+            for ((token, grad), grad_token) in tokens.zip(grads).zip(grad_tokens) {
+                let (query, grad) = (&token[own.clone()], &grad[own.clone()]);
+                let scale = attend(simd, sizes, query, self.keys, self.query, self.weights);
+                for weight in self.weights.iter_mut() {
+                    *weight *= scale;
+                }
+                add_outer(simd, grad, self.weights, self.grad_values);
+                combine(simd, grad, self.values, self.slopes);
+                let mut mean = [0.0];
+                dots(simd, self.weights, self.slopes, 1.0, &mut mean);
+                for (slope, weight) in self.slopes.iter_mut().zip(&*self.weights) {
+                    *slope = weight * (*slope - mean[0]);
+                }
+                dots(
+                    simd,
+                    self.slopes,
+                    self.keys,
+                    sizes.scale(),
+                    &mut grad_token[own.clone()],
+                );
+                add_outer(simd, self.query, self.slopes, self.grad_keys);
+            }
+            for (kind, columns) in [(1, &*self.grad_keys), (2, &*self.grad_values)] {
+                transpose(columns, sizes.head, self.transposed);
+                let first = (kind * sizes.heads + head) * sizes.head;
+                let tokens = self.grad_qkv.chunks_exact_mut(sizes.token());
+                for (token, values) in tokens.zip(self.transposed.chunks_exact(sizes.head)) {
+                    token[first..first + sizes.head].copy_from_slice(values);
+                }
+            }
+        }
+    }
+}
+
+/// The weights of all tokens for one query, the softmax of its scores, but for the factor that is returned. Leaves the scaled
+/// query in `scaled`.
+#[inline(always)]
+fn attend<S: Simd>(
+    simd: S,
+    sizes: Sizes,
+    query: &[f32],
+    keys: &[f32],
+    scaled: &mut [f32],
+    weights: &mut [f32],
+) -> f32 {
+    for (scaled, query) in scaled.iter_mut().zip(query) {
+        *scaled = query * sizes.scale();
+    }
+    combine(simd, scaled, keys, weights);
+    weights[sizes.tokens..].fill(f32::NEG_INFINITY);
+    let vectors = S::as_simd_f32s(weights).0;
+    let mut largest = simd.splat_f32s(f32::NEG_INFINITY);
+    for scores in vectors {
+        largest = simd.max_f32s(*scores, largest);
+    }
+    let largest = simd.reduce_max_f32s(largest);
+    for weight in weights.iter_mut() {
+        *weight = exp_m1(*weight - largest) + 1.0;
+    }
+    let mut sum = simd.splat_f32s(0.0);
+    for weights in S::as_simd_f32s(weights).0 {
+        sum = simd.add_f32s(sum, *weights);
+    }
+    1.0 / simd.reduce_sum_f32s(sum)
+}
+
+/// `out = Σ factors[i] rows[i]`, over rows as long as `out`.
+#[inline(always)]
+fn combine<S: Simd>(simd: S, factors: &[f32], rows: &[f32], out: &mut [f32]) {
+    let length = out.len();
+    let out = S::as_mut_simd_f32s(out).0;
+    let mut quads = out.chunks_exact_mut(4);
+    let mut start = 0;
+    for quad in &mut quads {
+        let mut sums = [simd.splat_f32s(0.0); 4];
+        for (factor, row) in factors.iter().zip(rows.chunks_exact(length)) {
+            let (row, factor) = (S::as_simd_f32s(row).0, simd.splat_f32s(*factor));
+            for (sum, value) in sums.iter_mut().zip(&row[start..start + 4]) {
+                *sum = simd.mul_add_f32s(factor, *value, *sum);
+            }
+        }
+        quad.copy_from_slice(&sums);
+        start += 4;
+    }
+    for (index, out) in quads.into_remainder().iter_mut().enumerate() {
+        let mut sum = simd.splat_f32s(0.0);
+        for (factor, row) in factors.iter().zip(rows.chunks_exact(length)) {
+            let value = S::as_simd_f32s(row).0[start + index];
+            sum = simd.mul_add_f32s(simd.splat_f32s(*factor), value, sum);
+        }
+        *out = sum;
+    }
+}
+
+/// `out[i] = scale <values, rows[i]>`, over rows as long as `values`.
+#[inline(always)]
+fn dots<S: Simd>(simd: S, values: &[f32], rows: &[f32], scale: f32, out: &mut [f32]) {
+    let vectors = S::as_simd_f32s(values).0;
+    let mut rows = rows.chunks_exact(values.len());
+    // Four rows at a time, whose sums do not wait for each other.
+    for out in out.chunks_mut(4) {
+        let mut sums = [simd.splat_f32s(0.0); 4];
+        let four: [&[f32]; 4] = std::array::from_fn(|i| {
+            if i < out.len() {
+                rows.next().unwrap_or(values)
+            } else {
+                values
+            }
+        });
+        let four = four.map(|row| &S::as_simd_f32s(row).0[..vectors.len()]);
+        for (index, value) in vectors.iter().enumerate() {
+            for (sum, row) in sums.iter_mut().zip(four) {
+                *sum = simd.mul_add_f32s(*value, row[index], *sum);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = scale * simd.reduce_sum_f32s(sum);
+        }
+    }
+}
+
+/// `rows[i] += factors[i] values`, over rows as long as `values`.
+#[inline(always)]
+fn add_outer<S: Simd>(simd: S, factors: &[f32], values: &[f32], rows: &mut [f32]) {
+    let vectors = S::as_simd_f32s(values).0;
+    for (factor, row) in factors.iter().zip(rows.chunks_exact_mut(values.len())) {
+        let factor = simd.splat_f32s(*factor);
+        for (value, row) in vectors.iter().zip(S::as_mut_simd_f32s(row).0) {
+            *row = simd.mul_add_f32s(factor, *value, *row);
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Convolution of every channel by itself, 3x3: a plane a task, without unfolding.
+//!
+//! A plane is spread once, with its border of zeros, into *phases*: phase r of a row holds every stride-th column from
+//! the r-th on, so that every tap reads neighbouring values for neighbouring outputs, whatever the stride.
+
+use pulp::Simd;
+use rayon::prelude::*;
+
+use super::Dims;
+use crate::cpu::im2col::Geometry;
+use crate::cpu::lerp::add_scaled;
+use crate::cpu::{Finish, Kernel, vectorised, with_scratch};
+
+const TAPS: usize = 9;
+
+/// True for the shapes of this file: as many filters as channels, each of 3x3.
+pub(super) fn fits(dims: &Dims) -> bool {
+    // A plane spread for a larger stride would have phases that no tap reads.
+    let geometry = &dims.geometry;
+    (dims.in_channels, dims.out_channels, geometry.kernel) == (1, 1, (3, 3))
+        && geometry.stride <= 2 * geometry.dilation + 1
+}
+
+/// The output, `[batch, channels, out_height, out_width]`.
+pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+    let spread = Spread::new(&dims.geometry);
+    let mut out = vec![0.0; dims.batch * dims.groups * dims.geometry.out_pixels()];
+    out.par_chunks_exact_mut(dims.geometry.out_pixels())
+        .zip(x.par_chunks_exact(dims.geometry.pixels()))
+        .enumerate()
+        .for_each(|(index, (out, plane))| {
+            let channel = index % dims.groups;
+            let filter = &weight[channel * TAPS..][..TAPS];
+            with_scratch([spread.size()], |[padded]| {
+                vectorised(Forward {
+                    spread,
+                    plane,
+                    filter,
+                    padded,
+                    out: &mut *out,
+                });
+            });
+            finish.plane(out, channel);
+        });
+    out
+}
+
+/// The gradient in the input, `[batch, channels, height, width]`.
+pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+    let spread = Spread::new(&dims.geometry);
+    let mut grad_x = vec![0.0; dims.batch * dims.groups * dims.geometry.pixels()];
+    grad_x
+        .par_chunks_exact_mut(dims.geometry.pixels())
+        .zip(grad.par_chunks_exact(dims.geometry.out_pixels()))
+        .enumerate()
+        .for_each(|(index, (grad_x, grad))| {
+            let filter = &weight[index % dims.groups * TAPS..][..TAPS];
+            with_scratch([spread.size()], |[padded]| {
+                vectorised(BackwardInput {
+                    spread,
+                    grad,
+                    filter,
+                    padded,
+                    grad_x,
+                });
+            });
+        });
+    grad_x
+}
+
+/// The gradient in the weight, `[channels, 1, 3, 3]`.
+pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    let spread = Spread::new(&dims.geometry);
+    let mut grad_weight = vec![0.0; dims.groups * TAPS];
+    grad_weight
+        .par_chunks_exact_mut(TAPS)
+        .enumerate()
+        .for_each(|(channel, grad_weight)| {
+            let mut sums = [0f64; TAPS];
+            with_scratch([spread.size()], |[padded]| {
+                let planes = x.chunks_exact(dims.geometry.pixels());
+                let grads = grad.chunks_exact(dims.geometry.out_pixels());
+                for (plane, grad) in planes.zip(grads).skip(channel).step_by(dims.groups) {
+                    vectorised(BackwardWeight {
+                        spread,
+                        plane,
+                        grad,
+                        padded: &mut *padded,
+                        sums: &mut sums,
+                    });
+                }
+            });
+            for (grad_weight, sum) in grad_weight.iter_mut().zip(sums) {
+                *grad_weight = sum as f32;
+            }
+        });
+    grad_weight
+}
+
+/// Where the values of a plane lie once it is spread into phases.
+#[derive(Clone, Copy)]
+struct Spread<'a> {
+    geometry: &'a Geometry,
+    /// Rows that some output reads.
+    rows: usize,
+    /// Values of one phase of a row.
+    columns: usize,
+}
+
+impl<'a> Spread<'a> {
+    fn new(geometry: &'a Geometry) -> Self {
+        let reach = 2 * geometry.dilation;
+        Self {
+            geometry,
+            rows: (geometry.out_height - 1) * geometry.stride + reach + 1,
+            columns: geometry.out_width + reach / geometry.stride,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.rows * self.row_size()
+    }
+
+    fn row_size(&self) -> usize {
+        self.geometry.stride * self.columns
+    }
+
+    /// Calls `visit(first value in the spread plane, first pixel in the plane, count)` for every phase of every row; the
+    /// pixels lie a stride apart.
+    #[inline(always)]
+    fn phases(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let Geometry {
+            height,
+            width,
+            stride,
+            padding,
+            ..
+        } = *self.geometry;
+        for row in padding..self.rows.min(height + padding) {
+            for phase in 0..stride {
+                // Column c of the phase is column c * stride + phase of the padded plane.
+                let first = padding.saturating_sub(phase).div_ceil(stride);
+                let end = (width + padding).saturating_sub(phase).div_ceil(stride);
+                let end = end.min(self.columns);
+                if first < end {
+                    let to = row * self.row_size() + phase * self.columns + first;
+                    let from = (row - padding) * width + first * stride + phase - padding;
+                    visit(to, from, end - first);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn spread(&self, plane: &[f32], padded: &mut [f32]) {
+        padded.fill(0.0);
+        let stride = self.geometry.stride;
+        self.phases(|to, from, count| {
+            let to = &mut padded[to..to + count];
+            if stride == 1 {
+                to.copy_from_slice(&plane[from..from + count]);
+            } else if stride == 2 {
+                // Pairs vectorise, steps do not. The last pixel may have no neighbour.
+                let (pairs, rest) = plane[from..].as_chunks::<2>();
+                for (to, pair) in to.iter_mut().zip(pairs) {
+                    *to = pair[0];
+                }
+                if let (Some(to), [from]) = (to.get_mut(pairs.len()), rest) {
+                    *to = *from;
+                }
+            } else {
+                for (to, from) in to.iter_mut().zip(plane[from..].iter().step_by(stride)) {
+                    *to = *from;
+                }
+            }
+        });
+    }
+
+    /// The inverse of [`Spread::spread`]: pixels that no output reads are 0.
+    #[inline(always)]
+    fn gather(&self, padded: &[f32], plane: &mut [f32]) {
+        let stride = self.geometry.stride;
+        self.phases(|from, to, count| {
+            let from = &padded[from..from + count];
+            for (to, from) in plane[to..].iter_mut().step_by(stride).zip(from) {
+                *to = *from;
+            }
+        });
+    }
+
+    /// For every tap, where the values that an output row multiplies with it begin.
+    #[inline(always)]
+    fn starts(&self, out_row: usize) -> [usize; TAPS] {
+        let Geometry {
+            stride, dilation, ..
+        } = *self.geometry;
+        std::array::from_fn(|tap| {
+            let (y, x) = (tap / 3 * dilation, tap % 3 * dilation);
+            (out_row * stride + y) * self.row_size() + x % stride * self.columns + x / stride
+        })
+    }
+
+    /// For every tap, the values that an output row multiplies with it.
+    #[inline(always)]
+    fn taps<'b>(&self, padded: &'b [f32], out_row: usize) -> [&'b [f32]; TAPS] {
+        self.starts(out_row)
+            .map(|start| &padded[start..start + self.geometry.out_width])
+    }
+}
+
+struct Forward<'a> {
+    spread: Spread<'a>,
+    plane: &'a [f32],
+    filter: &'a [f32],
+    padded: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.spread.spread(self.plane, self.padded);
+        let filter: [_; TAPS] = std::array::from_fn(|tap| simd.splat_f32s(self.filter[tap]));
+        let rows = self.out.chunks_exact_mut(self.spread.geometry.out_width);
+        for (row, out) in rows.enumerate() {
+            let taps = self.spread.taps(self.padded, row);
+            let (out, out_rest) = S::as_mut_simd_f32s(out);
+            let vectors = taps.map(|values| &S::as_simd_f32s(values).0[..out.len()]);
+            let rests = taps.map(|values| S::as_simd_f32s(values).1);
+            for (index, out) in out.iter_mut().enumerate() {
+                let mut sum = simd.splat_f32s(0.0);
+                for tap in 0..TAPS {
+                    sum = simd.mul_add_f32s(filter[tap], vectors[tap][index], sum);
+                }
+                *out = sum;
+            }
+            if !out_rest.is_empty() {
+                let mut sum = simd.splat_f32s(0.0);
+                for tap in 0..TAPS {
+                    let values = simd.partial_load_f32s(rests[tap]);
+                    sum = simd.mul_add_f32s(filter[tap], values, sum);
+                }
+                simd.partial_store_f32s(out_rest, sum);
+            }
+        }
+    }
+}
+
+struct BackwardInput<'a> {
+    spread: Spread<'a>,
+    grad: &'a [f32],
+    filter: &'a [f32],
+    padded: &'a mut [f32],
+    grad_x: &'a mut [f32],
+}
+
+impl Kernel for BackwardInput<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        self.padded.fill(0.0);
+        let width = self.spread.geometry.out_width;
+        for (row, grad) in self.grad.chunks_exact(width).enumerate() {
+            for (start, factor) in self.spread.starts(row).into_iter().zip(self.filter) {
+                add_scaled(&mut self.padded[start..start + width], grad, *factor);
+            }
+        }
+        self.spread.gather(self.padded, self.grad_x);
+    }
+}
+
+struct BackwardWeight<'a> {
+    spread: Spread<'a>,
+    plane: &'a [f32],
+    grad: &'a [f32],
+    padded: &'a mut [f32],
+    /// Adds up over the images.
+    sums: &'a mut [f64; TAPS],
+}
+
+impl Kernel for BackwardWeight<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        self.spread.spread(self.plane, self.padded);
+        let mut sums = [simd.splat_f32s(0.0); TAPS];
+        let rows = self.grad.chunks_exact(self.spread.geometry.out_width);
+        for (row, grad) in rows.enumerate() {
+            let taps = self.spread.taps(self.padded, row);
+            let (grad, grad_rest) = S::as_simd_f32s(grad);
+            let vectors = taps.map(|values| &S::as_simd_f32s(values).0[..grad.len()]);
+            let rests = taps.map(|values| S::as_simd_f32s(values).1);
+            for (index, grad) in grad.iter().enumerate() {
+                for tap in 0..TAPS {
+                    sums[tap] = simd.mul_add_f32s(*grad, vectors[tap][index], sums[tap]);
+                }
+            }
+            if !grad_rest.is_empty() {
+                let grad = simd.partial_load_f32s(grad_rest);
+                for tap in 0..TAPS {
+                    let values = simd.partial_load_f32s(rests[tap]);
+                    sums[tap] = simd.mul_add_f32s(grad, values, sums[tap]);
+                }
+            }
+        }
+        for (total, sum) in self.sums.iter_mut().zip(sums) {
+            *total += f64::from(simd.reduce_sum_f32s(sum));
+        }
+    }
+}

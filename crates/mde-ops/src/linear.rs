@@ -1,0 +1,171 @@
+//! An affine map of the last dimension.
+
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::cpu::{self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, gemm, multiply};
+use crate::trace::{self, Work};
+
+/// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
+///
+/// # Errors
+/// If the shapes do not agree or a dimension is empty.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    check(x, weight, bias)?;
+    let _span = trace::forward("linear", || Work::linear(x, weight));
+    if !crate::on_cpu_kernels(x) {
+        return crate::plain::linear(x, weight, bias);
+    }
+    let bias = match bias {
+        Some(bias) => bias.contiguous()?,
+        None => Tensor::zeros(weight.dim(0)?, DType::F32, x.device())?,
+    };
+    x.contiguous()?
+        .apply_op3(&weight.contiguous()?, &bias, Linear)
+}
+
+pub(crate) fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
+    let (out, input) = weight.dims2()?;
+    let fits = x.dims().last() == Some(&input) && bias.is_none_or(|bias| bias.dims() == [out]);
+    if !fits {
+        candle_core::bail!(
+            "linear: weight {:?} and bias {:?} do not fit {:?}",
+            weight.dims(),
+            bias.map(Tensor::dims),
+            x.dims()
+        );
+    }
+    if x.elem_count() == 0 || out == 0 {
+        candle_core::bail!(
+            "linear: {:?} or {:?} has an empty dimension",
+            x.dims(),
+            weight.dims()
+        );
+    }
+    Ok(())
+}
+
+/// Rows of one task.
+const ROWS: usize = 96;
+/// Rows of one task of the gradient in the weight: a fixed number, for each task has a sum of its own.
+const SUMMED_ROWS: usize = 768;
+
+/// `[panels, input, PANEL]` from `[out_size, input]`.
+fn panels(weight: &[f32], out_size: usize, input: usize) -> Vec<f32> {
+    let mut panels = vec![0.0; out_size.div_ceil(PANEL) * input * PANEL];
+    for (out, row) in weight.chunks_exact(input).enumerate() {
+        let panel = &mut panels[out / PANEL * input * PANEL + out % PANEL..];
+        for (value, weight) in panel.iter_mut().step_by(PANEL).zip(row) {
+            *value = *weight;
+        }
+    }
+    panels
+}
+
+struct Linear;
+
+impl CustomOp3 for Linear {
+    fn name(&self) -> &'static str {
+        "mde-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (out_size, input) = weight_layout.shape().dims2()?;
+        let x = cpu::values(x, layout)?;
+        let weight = cpu::values(weight, weight_layout)?;
+        let bias = cpu::values(bias, bias_layout)?;
+        let panels = panels(weight, out_size, input);
+        let mut out = vec![0.0; x.len() / input * out_size];
+        out.par_chunks_mut(ROWS * out_size)
+            .zip(x.par_chunks(ROWS * input))
+            .for_each(|(out, x)| {
+                let count = x.len() / input;
+                let rows = Rows::new(x, count, input);
+                let mut tile = MatrixMut::new(out, count, out_size);
+                for (index, panel) in panels.chunks_exact(input * PANEL).enumerate() {
+                    let first = index * PANEL;
+                    let width = PANEL.min(out_size - first);
+                    multiply(rows, panel, width, &mut tile, first, Finish::default());
+                }
+                for row in out.chunks_exact_mut(out_size) {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        *value += bias;
+                    }
+                }
+            });
+        let mut dims = layout.dims().to_vec();
+        if let Some(last) = dims.last_mut() {
+            *last = out_size;
+        }
+        Ok((CpuStorage::F32(out), dims.into()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: &Tensor,
+        _out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("linear", || Work::linear(x, weight).both_gradients());
+        let (out_size, input) = weight.dims2()?;
+        cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
+            let mut grad_x = vec![0.0; x_values.len()];
+            grad_x
+                .par_chunks_mut(ROWS * input)
+                .zip(grad.par_chunks(ROWS * out_size))
+                .for_each(|(grad_x, grad)| {
+                    let rows = grad.len() / out_size;
+                    gemm(
+                        MatrixMut::new(grad_x, rows, input),
+                        Matrix::new(grad, rows, out_size),
+                        Matrix::new(weight_values, out_size, input),
+                        false,
+                        Threads::One,
+                    );
+                });
+            let parts: Vec<Vec<f32>> = x_values
+                .par_chunks(SUMMED_ROWS * input)
+                .zip(grad.par_chunks(SUMMED_ROWS * out_size))
+                .map(|(x, grad)| {
+                    let rows = grad.len() / out_size;
+                    let mut sums = vec![0.0; out_size * (input + 1)];
+                    let (grad_weight, grad_bias) = sums.split_at_mut(out_size * input);
+                    gemm(
+                        MatrixMut::new(grad_weight, out_size, input),
+                        Matrix::new(grad, rows, out_size).t(),
+                        Matrix::new(x, rows, input),
+                        false,
+                        Threads::One,
+                    );
+                    for row in grad.chunks_exact(out_size) {
+                        for (sum, value) in grad_bias.iter_mut().zip(row) {
+                            *sum += value;
+                        }
+                    }
+                    sums
+                })
+                .collect();
+            let mut grads = cpu::sum(&parts);
+            let grad_bias = grads.split_off(out_size * input);
+            let grad_bias = bias
+                .track_op()
+                .then(|| cpu::tensor(grad_bias, out_size))
+                .transpose()?;
+            Ok((
+                Some(cpu::tensor(grad_x, x.shape())?),
+                Some(cpu::tensor(grads, weight.shape())?),
+                grad_bias,
+            ))
+        })
+    }
+}

@@ -1,0 +1,167 @@
+//! What a batch norm does to each channel, and its gradient in place.
+
+use pulp::Simd;
+use rayon::prelude::*;
+
+use crate::batch_norm::Moments;
+use crate::cpu::{Kernel, vectorised};
+
+/// A channel of a norm: `scale y + shift`, with statistics and slope.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Channel {
+    mean: f64,
+    inv_std: f64,
+    scale: f64,
+    shift: f32,
+    relu: bool,
+}
+
+impl Channel {
+    /// All channels of a norm with these statistics, weights and biases, and whether ReLU follows.
+    pub(crate) fn all(
+        moments: &[Moments],
+        weight: &[f32],
+        bias: &[f32],
+        eps: f64,
+        relu: bool,
+    ) -> Vec<Self> {
+        let values = moments.iter().zip(weight.iter().zip(bias));
+        values
+            .map(|(moments, (weight, bias))| {
+                let inv_std = 1.0 / (moments.var + eps).sqrt();
+                let scale = f64::from(*weight) * inv_std;
+                Self {
+                    mean: moments.mean,
+                    inv_std,
+                    scale,
+                    shift: (f64::from(*bias) - scale * moments.mean) as f32,
+                    relu,
+                }
+            })
+            .collect()
+    }
+
+    /// Scale and shift.
+    #[inline(always)]
+    pub(crate) fn affine(&self) -> (f32, f32) {
+        (self.scale as f32, self.shift)
+    }
+}
+
+/// Turns the gradient of a norm's output into that of its input, a channel a task, so that its planes stay in a core's
+/// cache from the sums to their use. Fills the gradients of the norm's weight and bias.
+pub(crate) fn norm_backward(
+    channels: &[Channel],
+    inputs: &[f32],
+    pixels: usize,
+    grad: &mut [f32],
+    (grad_weight, grad_bias): (&mut [f32], &mut [f32]),
+) {
+    let mut by_channel: Vec<Vec<&mut [f32]>> = channels.iter().map(|_| Vec::new()).collect();
+    for (plane, grad) in grad.chunks_exact_mut(pixels).enumerate() {
+        by_channel[plane % channels.len()].push(grad);
+    }
+    by_channel
+        .par_iter_mut()
+        .zip(channels)
+        .zip(grad_weight)
+        .zip(grad_bias)
+        .enumerate()
+        .for_each(|(index, (((grads, channel), grad_weight), grad_bias))| {
+            let planes = || inputs.chunks_exact(pixels).skip(index);
+            let planes = || planes().step_by(channels.len());
+            let mut sums = Sums::default();
+            for (grad, input) in grads.iter_mut().zip(planes()) {
+                vectorised(MaskAndSum {
+                    channel: *channel,
+                    input,
+                    grad,
+                    sums: &mut sums,
+                });
+            }
+            // With n = (y - mean) / std: d weight = Σ g n, d bias = Σ g, d y = scale (g - mean(g) - n mean(g n)).
+            let count = (grads.len() * pixels) as f64;
+            let centre = f64::from(channel.mean as f32);
+            let slope = (sums.product - (channel.mean - centre) * sums.value) * channel.inv_std;
+            (*grad_weight, *grad_bias) = (slope as f32, sums.value as f32);
+            let by_input = -channel.scale * channel.inv_std * slope / count;
+            let offset = -channel.scale * sums.value / count - by_input * channel.mean;
+            for (grad, input) in grads.iter_mut().zip(planes()) {
+                vectorised(Combine {
+                    factors: [channel.scale, by_input, offset].map(|factor| factor as f32),
+                    input,
+                    grad,
+                });
+            }
+        });
+}
+
+/// Sums over a channel's gradient.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    value: f64,
+    /// Of the gradient times the centred input.
+    product: f64,
+}
+
+/// Takes the gradient before the ReLU, and its sums.
+struct MaskAndSum<'a> {
+    channel: Channel,
+    input: &'a [f32],
+    grad: &'a mut [f32],
+    sums: &'a mut Sums,
+}
+
+impl Kernel for MaskAndSum<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        /// Values summed in f32.
+        const RUN: usize = 256;
+        const LANES: usize = 16;
+        let (scale, shift) = self.channel.affine();
+        let centre = self.channel.mean as f32;
+        for (grad, input) in self.grad.chunks_mut(RUN).zip(self.input.chunks(RUN)) {
+            if self.channel.relu {
+                for (grad, input) in grad.iter_mut().zip(input) {
+                    *grad = if scale * input + shift > 0.0 {
+                        *grad
+                    } else {
+                        0.0
+                    };
+                }
+            }
+            let (mut value, mut product) = ([0f32; LANES], [0f32; LANES]);
+            let (grads, grad_rest) = grad.as_chunks::<LANES>();
+            let (inputs, input_rest) = input.as_chunks::<LANES>();
+            for (grad, input) in grads.iter().zip(inputs) {
+                for lane in 0..LANES {
+                    value[lane] += grad[lane];
+                    product[lane] += grad[lane] * (input[lane] - centre);
+                }
+            }
+            for (lane, (grad, input)) in grad_rest.iter().zip(input_rest).enumerate() {
+                value[lane] += grad;
+                product[lane] += grad * (input - centre);
+            }
+            self.sums.value += f64::from(value.iter().sum::<f32>());
+            self.sums.product += f64::from(product.iter().sum::<f32>());
+        }
+    }
+}
+
+/// `grad = a grad + b input + c`.
+struct Combine<'a> {
+    factors: [f32; 3],
+    input: &'a [f32],
+    grad: &'a mut [f32],
+}
+
+impl Kernel for Combine<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, _simd: S) {
+        let [a, b, c] = self.factors;
+        for (grad, input) in self.grad.iter_mut().zip(self.input) {
+            *grad = a * *grad + b * input + c;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A batch norm, a sum and ReLU in one pass: where two branches of a network meet.
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+
+use crate::affine::mask;
+use crate::batch_norm::normed;
+use crate::conv_norm::Norm;
+use crate::cpu;
+use crate::norm::{Channel, norm_backward};
+use crate::trace::{self, Work};
+use crate::{BatchStats, batch_norm_train};
+
+/// `max(norm(x) + other, 0)` of two tensors [B, C, H, W], with the statistics of `x`, for training: as
+/// [`batch_norm_train`] and [`add_relu`](crate::add_relu) in turn, without a map in between. The norm's own ReLU comes before
+/// the sum.
+///
+/// # Errors
+/// If the shapes do not agree or a dimension is empty.
+pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tensor, BatchStats)> {
+    crate::affine::check("norm_add_relu", x, norm.weight, norm.bias)?;
+    if other.dims() != x.dims() {
+        candle_core::bail!(
+            "norm_add_relu: {:?} and {:?} must have one shape",
+            x.dims(),
+            other.dims()
+        );
+    }
+    let _span = trace::forward("norm_add_relu", || Work::on(x));
+    if !crate::on_cpu_kernels(x) {
+        let (normed, stats) = batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.relu)?;
+        return Ok((crate::add_relu(&normed, other)?, stats));
+    }
+    let x = x.contiguous()?;
+    let (channels, stats) = normed(&x, norm.weight, norm.bias, norm.eps, norm.relu)?;
+    let op = NormAddRelu {
+        channels,
+        relu: norm.relu,
+    };
+    let parameters = Tensor::cat(&[norm.weight, norm.bias], 0)?;
+    Ok((x.apply_op3(&other.contiguous()?, &parameters, op)?, stats))
+}
+
+struct NormAddRelu {
+    channels: Vec<Channel>,
+    /// The norm's own.
+    relu: bool,
+}
+
+impl CustomOp3 for NormAddRelu {
+    fn name(&self) -> &'static str {
+        "mde-norm-add-relu"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        other: &CpuStorage,
+        other_layout: &Layout,
+        _parameters: &CpuStorage,
+        _parameter_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let x = cpu::values(x, layout)?;
+        let other = cpu::values(other, other_layout)?;
+        let (_, c, h, w) = layout.shape().dims4()?;
+        let mut out = vec![0.0; x.len()];
+        out.par_chunks_mut(h * w)
+            .zip(x.par_chunks(h * w))
+            .zip(other.par_chunks(h * w))
+            .enumerate()
+            .for_each(|(plane, ((out, x), other))| {
+                let (scale, shift) = self.channels[plane % c].affine();
+                for ((out, x), other) in out.iter_mut().zip(x).zip(other) {
+                    // Not `max`: a NaN must stay visible.
+                    let normed = scale * x + shift;
+                    let normed = if self.relu && normed < 0.0 {
+                        0.0
+                    } else {
+                        normed
+                    };
+                    let sum = normed + other;
+                    *out = if sum < 0.0 { 0.0 } else { sum };
+                }
+            });
+        Ok((CpuStorage::F32(out), layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        _other: &Tensor,
+        parameters: &Tensor,
+        out: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let _span = trace::backward("norm_add_relu", || Work::on(x));
+        let (_, c, h, w) = x.dims4()?;
+        cpu::with_values([x, out, grad], |[x_values, out, grad]| {
+            let grad_other = mask(grad, out, true).into_owned();
+            let mut grad_x = grad_other.clone();
+            let mut grad_parameters = vec![0.0; 2 * c];
+            let gradients = grad_parameters.split_at_mut(c);
+            norm_backward(&self.channels, x_values, h * w, &mut grad_x, gradients);
+            Ok((
+                Some(cpu::tensor(grad_x, x.shape())?),
+                Some(cpu::tensor(grad_other, x.shape())?),
+                Some(cpu::tensor(grad_parameters, parameters.shape())?),
+            ))
+        })
+    }
+}
