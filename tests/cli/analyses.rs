@@ -165,7 +165,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
             &["run/dissect.json is about other weights", "00ff", again],
         );
         change(&|document| document["format"] = json!(7));
-        place.refuses(&line(stage), &["format 7", "format 1", again]);
+        place.refuses(&line(stage), &["format 7", "reads format 2", again]);
         change(&|document| document["layers"] = json!("MFF"));
         place.refuses(&line(stage), &["run/dissect.json is not what", again]);
         change(&|document| document["layers"][0]["units"] = json!(3));

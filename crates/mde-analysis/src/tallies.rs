@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
+use mde_metrics::results::{EstimatedSelectivity, HeldOutSelectivity, LayerDissection};
 use mde_metrics::{BinWeights, DepthBins, Estimator, MetricsError, ResponseTally, UnitAssignment};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -127,6 +127,13 @@ impl LayerTallies {
                 estimator,
                 mean: selectivity.mean,
                 bins_used: selectivity.bins_used,
+                unit_intervals: vec![None; selectivity.units.len()],
+                held_out: HeldOutSelectivity {
+                    splits: 0,
+                    mean: None,
+                    units: vec![None; selectivity.units.len()],
+                },
+                interval: None,
                 units: selectivity.units,
                 assigned,
             })
@@ -142,7 +149,12 @@ impl LayerTallies {
             reference: estimated(Estimator::Reference)?,
             valid_bins: estimated(Estimator::valid_bins())?,
             mean_response: total.mean_response(Estimator::valid_bins()),
+            response_intervals: vec![vec![None; self.bins.len()]; self.units],
+            flat_floor: None,
+            null: None,
+            discretisations: Vec::new(),
             tally,
+            top_images: None,
         })
     }
 

@@ -4,6 +4,7 @@ use candle_core::Device;
 use mde_analysis::{DissectLayer, dissect};
 use mde_datasets::{Preprocessing, Split};
 use mde_metrics::results::{Dissection, FORMAT, LayerDissection, Provenance};
+use mde_metrics::statistics::Bootstrap;
 use mde_train::Assignment;
 use serde::Serialize;
 use serde_json::json;
@@ -96,6 +97,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         format: FORMAT,
         provenance,
         images: list.len(),
+        bootstrap: Bootstrap::default(),
         layers: Vec::new(),
     };
     for (layer, tallies) in layers.iter().zip(&tallies) {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use mde_metrics::results::FORMAT;
 use mde_train::hash_file;
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +38,8 @@ impl Stage {
         Ok(Self {
             folder: folder.map(Path::to_owned),
             name,
-            inputs: serde_json::to_value(inputs)?,
+            // Results of another format are not results.
+            inputs: serde_json::json!({ "results_format": FORMAT, "of": inputs }),
         })
     }
 

@@ -4,23 +4,33 @@
 //! Keys are snake_case, depths metres. A value that is not defined is `null`, never NaN: JSON has no NaN, and reading
 //! `null` where a number is required fails.
 
-use crate::{DepthBins, DepthErrors, ErrorSummary, Estimator, EvalProtocol, UnitSelectivity};
+use crate::{DepthErrors, ErrorSummary, EvalProtocol};
 use serde::{Deserialize, Serialize};
 
 mod ablation;
+mod comparison;
 mod correction;
+mod dissection;
 
 pub use ablation::{
     Ablation, AblationArea, AblationCurve, AblationPoint, DepthRange, Fill, LayerAblation,
     RemovalOrder, SingleRemovals,
+};
+pub use comparison::{
+    AccuracyComparison, LayerComparison, MetricComparison, RunComparison, SelectivityComparison,
 };
 pub use correction::{
     BinGroup, Corrected, Correction, ImageCorrection, Indicator, LayerCorrection, ORACLE,
     UnitDistance, UnitShare,
 };
 
+pub use dissection::{
+    DiscretisationScore, Dissection, EstimatedSelectivity, HeldOutSelectivity, LayerDissection,
+    PermutationNull, UnitNull,
+};
+
 /// The version of these documents; raised when an old reader would misread a new document.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Where a result comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,64 +105,14 @@ pub struct ImageErrors {
     pub errors: DepthErrors,
 }
 
-/// Depth selectivity of a model's layers on one split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Dissection {
-    /// [`FORMAT`].
-    pub format: u32,
-    /// Where it comes from.
-    pub provenance: Provenance,
-    /// Images tallied.
-    pub images: usize,
-    /// The layers dissected.
-    pub layers: Vec<LayerDissection>,
-}
-
-/// Depth selectivity of one layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LayerDissection {
-    /// The layer's name in the model.
-    pub layer: String,
-    /// Number of units, N.
-    pub units: usize,
-    /// Input pixels per feature pixel.
-    pub stride: usize,
-    /// The depth bins, K of them.
-    pub bins: DepthBins,
-    /// Ground-truth pixels per bin, `[K]`.
-    pub pixels: Vec<u64>,
-    /// Ground-truth pixels beyond the last edge.
-    pub pixels_beyond: u64,
-    /// Selectivity as the paper's code computes it.
-    pub reference: EstimatedSelectivity,
-    /// Selectivity over the bins that have enough pixels.
-    pub valid_bins: EstimatedSelectivity,
-    /// Mean response `[N][K]` by the valid-bins rule; `None` in bins left out.
-    pub mean_response: Vec<Vec<Option<f64>>>,
-    /// The file with the per-image tallies, relative to the run folder.
-    pub tally: String,
-}
-
-/// Depth selectivity of one layer by one estimator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EstimatedSelectivity {
-    /// The estimator.
-    pub estimator: Estimator,
-    /// Mean over the units that have a value.
-    pub mean: Option<f64>,
-    /// Bins that the estimator used.
-    pub bins_used: usize,
-    /// Every unit, `[N]`.
-    pub units: Vec<UnitSelectivity>,
-    /// If the layer was trained with an assignment, each unit's selectivity at the bin it owns, `[N]`.
-    pub assigned: Option<Vec<Option<f64>>>,
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{DepthPair, ErrorTally, ImageSize, ResponseTally, depth_errors};
+    use crate::statistics::Bootstrap;
+    use crate::{
+        DepthBins, DepthPair, ErrorTally, Estimator, ImageSize, ResponseTally, depth_errors,
+    };
     use serde::de::DeserializeOwned;
 
     fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(document: &T) {
@@ -225,6 +185,13 @@ mod tests {
                 estimator,
                 mean: layer.mean,
                 bins_used: layer.bins_used,
+                interval: None,
+                unit_intervals: vec![None; layer.units.len()],
+                held_out: HeldOutSelectivity {
+                    splits: 10,
+                    mean: None,
+                    units: vec![None; layer.units.len()],
+                },
                 units: layer.units,
                 assigned: Some(vec![None, Some(0.0)]),
             }
@@ -234,6 +201,7 @@ mod tests {
             format: FORMAT,
             provenance: provenance(),
             images: 1,
+            bootstrap: Bootstrap::default(),
             layers: vec![LayerDissection {
                 layer: "D".into(),
                 units: tally.units(),
@@ -244,6 +212,31 @@ mod tests {
                 reference: estimated(Estimator::Reference),
                 valid_bins: estimated(one_pixel),
                 mean_response: tally.mean_response(one_pixel),
+                response_intervals: vec![vec![None; 4]; 2],
+                flat_floor: Some(1.0),
+                null: Some(PermutationNull {
+                    permutations: 9,
+                    seed: 0,
+                    mean: None,
+                    units: vec![
+                        UnitNull {
+                            mean: Some(0.25),
+                            quantile_95: None,
+                            p_value: Some(0.1),
+                        };
+                        2
+                    ],
+                    above: 0,
+                    tested: 2,
+                }),
+                discretisations: vec![DiscretisationScore {
+                    bins: DepthBins::uniform(0.0, 10.0, 3).unwrap(),
+                    bins_used: 1,
+                    valid_bins: None,
+                    reference: Some(0.5),
+                    flat_floor: Some(1.0),
+                }],
+                top_images: None,
                 tally: "dissect/D.safetensors".into(),
             }],
         };

@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::ReportError;
 use crate::examples::{Example, read_examples};
 
+/// The format of `config.json`, which `mde train` writes; the results have a number of their own, [`FORMAT`].
+const CONFIG_FORMAT: u32 = 1;
+
 /// The part of `config.json` that the report uses; other fields are kept in [`RunFolder::config_json`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct RunConfig {
@@ -122,7 +125,7 @@ impl RunFolder {
         let dissect = format!("mde dissect --run {shown}");
 
         let config_path = path.join("config.json");
-        let config_json = read_json(&config_path, &train)?;
+        let config_json = read_json(&config_path, &train, CONFIG_FORMAT)?;
         let config = from_json(&config_path, &train, config_json.clone())?;
         let training = read_training(&path.join("metrics.jsonl"), &train)?;
 
@@ -130,7 +133,7 @@ impl RunFolder {
         let evaluation: Evaluation = from_json(
             &evaluation_path,
             &evaluate,
-            read_json(&evaluation_path, &evaluate)?,
+            read_json(&evaluation_path, &evaluate, FORMAT)?,
         )?;
         let examples = read_examples(&path.join("examples.safetensors"), &evaluate)?;
 
@@ -138,7 +141,7 @@ impl RunFolder {
         let dissection: Dissection = from_json(
             &dissection_path,
             &dissect,
-            read_json(&dissection_path, &dissect)?,
+            read_json(&dissection_path, &dissect, FORMAT)?,
         )?;
         for layer in &dissection.layers {
             check_layer(layer)
@@ -260,18 +263,18 @@ pub(crate) fn read_bytes(path: &Path, command: &str) -> Result<Vec<u8>, ReportEr
     })
 }
 
-fn read_json(path: &Path, command: &str) -> Result<serde_json::Value, ReportError> {
+fn read_json(path: &Path, command: &str, expected: u32) -> Result<serde_json::Value, ReportError> {
     let bytes = read_bytes(path, command)?;
     let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
         ReportError::malformed(path, command, format!("not valid JSON ({error})"))
     })?;
     // The number is looked at before the rest, since another format may lack the fields that this one expects.
     match json.get("format") {
-        Some(format) if *format == FORMAT => Ok(json),
+        Some(format) if *format == expected => Ok(json),
         found => Err(ReportError::Format {
             path: path.to_owned(),
             found: found.map_or("none".to_owned(), ToString::to_string),
-            expected: FORMAT,
+            expected,
             command: command.to_owned(),
         }),
     }

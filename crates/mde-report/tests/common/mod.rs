@@ -6,8 +6,9 @@ use std::path::Path;
 
 use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Dissection, EstimatedSelectivity, Evaluation, FORMAT,
-    ImageErrors, LayerDissection, Provenance,
+    HeldOutSelectivity, ImageErrors, LayerDissection, Provenance,
 };
+use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{
     DepthBins, DepthErrors, ErrorTally, Estimator, EvalProtocol, ResponseTally, UnitAssignment,
 };
@@ -181,7 +182,14 @@ pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
         EstimatedSelectivity {
             estimator,
             mean: selectivity.mean,
+            interval: None,
             bins_used: selectivity.bins_used,
+            unit_intervals: vec![None; selectivity.units.len()],
+            held_out: HeldOutSelectivity {
+                splits: 0,
+                mean: None,
+                units: vec![None; selectivity.units.len()],
+            },
             units: selectivity.units,
             assigned,
         }
@@ -195,6 +203,11 @@ pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
         reference: estimated(Estimator::Reference),
         valid_bins: estimated(Estimator::valid_bins()),
         mean_response: tally.mean_response(Estimator::valid_bins()),
+        response_intervals: vec![vec![None; k]; spec.units],
+        flat_floor: None,
+        null: None,
+        discretisations: Vec::new(),
+        top_images: None,
         tally: format!("dissect/{name}.safetensors"),
         bins,
     }
@@ -206,6 +219,7 @@ pub fn dissection(spec: &Spec) -> Dissection {
         format: FORMAT,
         provenance: provenance(spec),
         images: spec.images,
+        bootstrap: Bootstrap::default(),
         layers,
     }
 }
@@ -215,7 +229,7 @@ pub fn config(spec: &Spec) -> Value {
         .assigned
         .then(|| json!({"alpha": 0.1, "layers": LAYERS, "max_bins": 64}));
     json!({
-        "format": FORMAT, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
+        "format": 1, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
         "learning_rate": 1e-4, "assignment": assignment, "init": null,
         "data": {"name": "rooms", "root": "data/rooms", "fingerprint": "c".repeat(64), "images": 2000, "mean_depth": 3.21},
     })

@@ -1,0 +1,86 @@
+//! `compare.json`: two runs side by side, paired by image and by unit.
+
+use serde::{Deserialize, Serialize};
+
+use super::Provenance;
+use crate::statistics::{Bootstrap, Estimate};
+
+/// The second of two runs less the first, on the same images.
+///
+/// Images are resampled together: a resample holds the same images for both runs, so that what makes an image hard for both
+/// cancels in the difference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunComparison {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: u32,
+    /// The first run, such as the plain one.
+    pub first: Provenance,
+    /// The second run, such as the assigned one.
+    pub second: Provenance,
+    /// How the intervals were drawn.
+    pub bootstrap: Bootstrap,
+    /// Depth errors.
+    pub accuracy: AccuracyComparison,
+    /// The layers that both runs' dissections have, with the same units and bins, in the first's order.
+    pub layers: Vec<LayerComparison>,
+    /// Mean over `layers` of the mean selectivity (valid-bins), with the interval of the difference; `None` if a layer
+    /// has none in either run, and without layers.
+    pub selectivity: Option<SelectivityComparison>,
+}
+
+/// Depth errors of both runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccuracyComparison {
+    /// The protocol's name.
+    pub protocol: String,
+    /// Images that both runs evaluated.
+    pub images: usize,
+    /// Each metric: means over images.
+    pub metrics: Vec<MetricComparison>,
+}
+
+/// One metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricComparison {
+    /// Its key in [`DepthErrors`](crate::DepthErrors), such as `abs_rel`.
+    pub metric: String,
+    /// The first run's mean over images.
+    pub first: f64,
+    /// The second run's.
+    pub second: f64,
+    /// Second less first, mean over images.
+    pub difference: Estimate,
+}
+
+/// Selectivity in both runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SelectivityComparison {
+    /// The first run's.
+    pub first: f64,
+    /// The second run's.
+    pub second: f64,
+    /// Second less first, its interval over images.
+    pub difference: Estimate,
+}
+
+/// One layer in both runs, by the valid-bins estimator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerComparison {
+    /// The layer's name.
+    pub layer: String,
+    /// Number of units, N.
+    pub units: usize,
+    /// Images in both tallies.
+    pub images: usize,
+    /// Mean over units; `None` if it is not defined in either run.
+    pub selectivity: Option<SelectivityComparison>,
+    /// Each unit's selectivity in the second run less the first, `[N]`; `None` where it is not defined in either.
+    pub unit_differences: Vec<Option<f64>>,
+    /// Mean of `unit_differences`, its interval over units drawn with replacement: how much it depends on which units the layer
+    /// happens to have.
+    pub by_unit: Option<Estimate>,
+    /// Units that are more selective in the second run.
+    pub higher: usize,
+    /// Units that are less selective in it.
+    pub lower: usize,
+}
