@@ -27,6 +27,7 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
     let input = ReportInput {
         plain: &args.plain,
         assigned: args.assigned.as_deref(),
+        comparison: None,
         title: args.title,
     };
     let paths = write_report(&input, &args.out)?;

@@ -41,13 +41,13 @@ pub struct LayerChange {
     pub selectivity: Option<Change>,
 }
 
-/// What assigning depth ranges to units did, computed from two runs.
+/// The second of two runs less the first, such as an assigned one less a plain one.
 ///
-/// Selectivity is the valid-bins estimator's: the mean over the units of a layer, then over the assigned layers.
+/// Selectivity is the valid-bins estimator's: the mean over the units of a layer, then over the layers compared.
 /// AbsRel is the mean over the test images under the runs' common protocol.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// The assigned layers, in the order of the configuration.
+    /// The layers compared: the assigned ones in the order of the configuration, or else all that both runs dissected.
     pub layers: Vec<LayerChange>,
     /// Mean over `layers`; `None` where a layer's score is not defined in either model.
     pub selectivity: Option<Change>,
@@ -59,15 +59,14 @@ const SELECTIVITY_DIGITS: usize = 3;
 const ABS_REL_DIGITS: usize = 4;
 
 impl Comparison {
-    /// Compares a plain and an assigned run.
+    /// Compares two runs.
     ///
     /// # Errors
-    /// [`ReportError::NotComparable`] unless the first run is plain, the second assigned, and both were evaluated and
-    /// dissected on the same images of the same data, under the same protocol, with the same bins in every assigned layer.
+    /// [`ReportError::NotComparable`] if the first run was assigned and the second was not, and unless both were evaluated and
+    /// dissected on the same images of the same data, under the same protocol, with the same bins in every layer compared.
     pub fn new(plain: &RunFolder, assigned: &RunFolder) -> Result<Self, ReportError> {
         check_comparable(plain, assigned)?;
-        let layers: Vec<LayerChange> = assigned
-            .assigned_layers()
+        let layers: Vec<LayerChange> = compared_layers(plain, assigned)
             .iter()
             .map(|name| {
                 let mean =
@@ -148,7 +147,7 @@ fn check_comparable(plain: &RunFolder, assigned: &RunFolder) -> Result<(), Repor
         [] => "without an assignment".to_owned(),
         layers => format!("with an assignment to {}", listed(layers)),
     };
-    if !plain.assigned_layers().is_empty() || assigned.assigned_layers().is_empty() {
+    if !plain.assigned_layers().is_empty() && assigned.assigned_layers().is_empty() {
         return Err(runs.refusal("the training", training(plain), training(assigned), swap));
     }
 
@@ -203,7 +202,7 @@ fn check_comparable(plain: &RunFolder, assigned: &RunFolder) -> Result<(), Repor
         |run| run.dissection.images.to_string(),
         dissect,
     )?;
-    for name in assigned.assigned_layers() {
+    for name in &compared_layers(plain, assigned) {
         let what = format!("the dissection of layer {name}");
         let bins = |run: &RunFolder| match run.layer(name) {
             Some(layer) => format!(
@@ -219,6 +218,21 @@ fn check_comparable(plain: &RunFolder, assigned: &RunFolder) -> Result<(), Repor
         }
     }
     Ok(())
+}
+
+/// The layers that either run assigned, or else those that both dissected.
+fn compared_layers(plain: &RunFolder, assigned: &RunFolder) -> Vec<String> {
+    let named = |run: &RunFolder| run.assigned_layers().to_vec();
+    let (first, second) = (named(plain), named(assigned));
+    match (first.is_empty(), second.is_empty()) {
+        (_, false) => second,
+        (false, true) => first,
+        (true, true) => {
+            let layers = plain.dissection.layers.iter().map(|layer| &layer.layer);
+            let common = layers.filter(|name| assigned.layer(name).is_some());
+            common.cloned().collect()
+        }
+    }
 }
 
 fn data(provenance: &Provenance) -> String {

@@ -60,17 +60,34 @@ pub enum ReportError {
 
     /// Stages of one run folder describe different weights.
     #[error(
-        "{}: evaluate.json and dissect.json are of different weights ({evaluated} and {dissected}); \
-         run `mde evaluate` and `mde dissect` again on this folder",
-        path.display()
+        "{}: evaluate.json and {file} are of different weights ({evaluated} and {found}); run `{}` and `{}` again",
+        path.display(), commands[0], commands[1]
     )]
     StageMismatch {
         /// The run folder.
         path: PathBuf,
+        /// The other stage's file.
+        file: &'static str,
         /// Hash of the weights in evaluate.json.
         evaluated: String,
-        /// Hash of the weights in dissect.json.
-        dissected: String,
+        /// Hash of the weights in the other file.
+        found: String,
+        /// The commands that write both.
+        commands: [String; 2],
+    },
+
+    /// The comparison is not one of these runs.
+    #[error(
+        "the comparison that was given is of other weights ({compared}) than those in {} ({found}); compare these runs again",
+        path.display()
+    )]
+    OtherComparison {
+        /// The run folder.
+        path: PathBuf,
+        /// Hash of the weights compared.
+        compared: String,
+        /// Hash of the weights in the folder.
+        found: String,
     },
 
     /// The results are of another network than the run's.
@@ -105,7 +122,7 @@ pub enum ReportError {
     },
 
     /// A picture could not be encoded.
-    #[error("a {height}x{width} picture could not be encoded as {kind}: {source}")]
+    #[error("a {height}x{width} picture could not be encoded as {kind}: {reason}")]
     Picture {
         /// "PNG" or "JPEG".
         kind: &'static str,
@@ -114,8 +131,12 @@ pub enum ReportError {
         /// Columns of the picture.
         width: usize,
         /// The encoder's reason.
-        source: image::ImageError,
+        reason: String,
     },
+
+    /// The page's data could not be written as JSON: a fault of the crate, not of the run.
+    #[error("the report's data failed: {0}; please report this")]
+    Data(#[source] serde_json::Error),
 
     /// A template of this crate failed: a fault of the crate, not of the run.
     #[error("the report's template failed: {0:#}; please report this")]
@@ -140,14 +161,6 @@ pub struct Mismatch {
 }
 
 impl ReportError {
-    pub(crate) fn malformed(path: &Path, command: &str, problem: impl Into<String>) -> Self {
-        Self::Malformed {
-            path: path.to_owned(),
-            problem: problem.into(),
-            command: command.to_owned(),
-        }
-    }
-
     pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
         Self::Write {
             path: path.to_owned(),

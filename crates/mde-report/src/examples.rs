@@ -1,99 +1,155 @@
-//! Reads `examples.safetensors`: image, ground truth and prediction of a few test images.
+//! The pictures of a run folder: example depth maps, corrected depth maps, and the images that units answer to most.
 
-use std::path::Path;
-
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
 use crate::ReportError;
-use crate::run::read_bytes;
+use crate::read::{Photograph, Pictures, Source};
 
-/// One test image with its depth maps, all of the same size, row-major.
+/// One test image with its depth maps, all of the image's size, row-major.
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// Identifier of the image in its list.
-    pub id: String,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// `[height, width, 3]`, 8-bit RGB.
-    pub rgb: Vec<u8>,
+    /// The image.
+    pub image: Photograph,
     /// `[height, width]` metres, 0 where nothing was measured.
     pub gt: Vec<f32>,
     /// `[height, width]` metres.
     pub pred: Vec<f32>,
 }
 
-pub(crate) fn read_examples(path: &Path, command: &str) -> Result<Vec<Example>, ReportError> {
-    let bytes = read_bytes(path, command)?;
-    parse(&bytes).map_err(|problem| ReportError::malformed(path, command, problem))
+/// One test image with its depth before and after correction; see `LayerCorrection::maps`.
+#[derive(Debug, Clone)]
+pub struct CorrectedExample {
+    /// The image, ground truth and prediction.
+    pub example: Example,
+    /// Prediction with all units corrected, `[height, width]` metres.
+    pub corrected: Vec<f32>,
+    /// The most by which correcting a single unit brings a pixel nearer to the truth, `[height, width]` metres.
+    pub gain: Vec<f32>,
+    /// That unit, `[height, width]`; `None` where no unit does.
+    pub unit: Vec<Option<usize>>,
 }
 
-fn parse(bytes: &[u8]) -> Result<Vec<Example>, String> {
-    let broken = |error| format!("not a whole safetensors file ({error})");
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-    let ids = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|entries| entries.get("ids"));
-    let ids = ids.ok_or("the metadata has no \"ids\"")?;
-    let ids: Vec<String> = serde_json::from_str(ids)
-        .map_err(|error| format!("the metadata's \"ids\" is no JSON array ({error})"))?;
-    ids.into_iter()
-        .enumerate()
-        .map(|(index, id)| example(&tensors, index, id))
-        .collect()
+/// The images that the units of a layer answer to most.
+#[derive(Debug, Clone)]
+pub struct TopImages {
+    /// All images that appear.
+    pub images: Vec<Photograph>,
+    /// Per unit, strongest first.
+    pub units: Vec<Vec<TopImage>>,
+    /// Rows and columns of the activation maps.
+    pub size: (usize, usize),
 }
 
-fn example(tensors: &SafeTensors<'_>, index: usize, id: String) -> Result<Example, String> {
-    let (rgb, shape) = tensor(tensors, &format!("{index}/rgb"), Dtype::U8)?;
-    let [height, width, 3] = shape[..] else {
-        return Err(format!(
-            "{index}/rgb has shape {shape:?} where [height, width, 3] is expected"
-        ));
-    };
-    if height == 0 || width == 0 {
-        return Err(format!("{index}/rgb is an empty image, shape {shape:?}"));
-    }
-    let map = |name: &str| -> Result<Vec<f32>, String> {
-        let (data, shape) = tensor(tensors, &format!("{index}/{name}"), Dtype::F32)?;
-        if shape != [height, width] {
-            return Err(format!(
-                "{index}/{name} has shape {shape:?} where [{height}, {width}] is expected"
-            ));
-        }
-        Ok(data
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|bytes| f32::from_le_bytes(*bytes))
-            .collect())
-    };
-    Ok(Example {
-        gt: map("gt")?,
-        pred: map("pred")?,
-        id,
-        height,
-        width,
-        rgb: rgb.to_vec(),
+/// One image that a unit answers to.
+#[derive(Debug, Clone)]
+pub struct TopImage {
+    /// Which of [`TopImages::images`].
+    pub image: usize,
+    /// The response of the largest size, with its sign.
+    pub peak: f32,
+    /// `[h, w]`: 0 to 255 as a share of the peak.
+    pub activation: Vec<u8>,
+}
+
+pub(crate) fn read_examples(source: Source<'_>) -> Result<Vec<Example>, ReportError> {
+    source.pictures(|pictures| {
+        (0..pictures.ids.len())
+            .map(|index| example(pictures, index))
+            .collect()
     })
 }
 
-/// Bytes and shape of a tensor of the expected element type.
-fn tensor<'file>(
-    tensors: &SafeTensors<'file>,
-    name: &str,
-    dtype: Dtype,
-) -> Result<(&'file [u8], Vec<usize>), String> {
-    let view = tensors
-        .tensor(name)
-        .map_err(|_| format!("tensor {name} is missing"))?;
-    if view.dtype() != dtype {
-        return Err(format!(
-            "tensor {name} is {:?} where {dtype:?} is expected",
-            view.dtype()
-        ));
+fn example(pictures: &Pictures<'_>, index: usize) -> Result<Example, String> {
+    let image = pictures.photograph(index)?;
+    let shape = [image.height, image.width];
+    Ok(Example {
+        gt: pictures.floats(&format!("{index}/gt"), &shape)?,
+        pred: pictures.floats(&format!("{index}/pred"), &shape)?,
+        image,
+    })
+}
+
+pub(crate) fn read_corrected(
+    source: Source<'_>,
+    units: usize,
+) -> Result<Vec<CorrectedExample>, ReportError> {
+    source.pictures(|pictures| {
+        (0..pictures.ids.len())
+            .map(|index| {
+                let example = example(pictures, index)?;
+                let shape = [example.image.height, example.image.width];
+                let name = format!("{index}/unit");
+                let unit = pictures
+                    .integers(&name, &shape)?
+                    .into_iter()
+                    .map(|unit| index_or_none(unit, units))
+                    .collect::<Option<Vec<_>>>();
+                Ok(CorrectedExample {
+                    corrected: pictures.floats(&format!("{index}/corrected"), &shape)?,
+                    gain: pictures.floats(&format!("{index}/gain"), &shape)?,
+                    unit: unit.ok_or_else(|| format!("{name} names a unit beyond {units}"))?,
+                    example,
+                })
+            })
+            .collect()
+    })
+}
+
+pub(crate) fn read_top_images(source: Source<'_>, units: usize) -> Result<TopImages, ReportError> {
+    source.pictures(|pictures| {
+        let (_, shape) = pictures.tensor("activation", Dtype::U8)?;
+        let [found, top, height, width] = shape[..] else {
+            return Err(format!(
+                "activation has shape {shape:?} where [units, images, height, width] is expected"
+            ));
+        };
+        if found != units {
+            return Err(format!(
+                "activation is of {found} units where {units} are expected"
+            ));
+        }
+        let activation = pictures.shaped("activation", Dtype::U8, &shape)?;
+        let images = pictures.integers("images", &[units, top])?;
+        let peaks = pictures.floats("peak", &[units, top])?;
+        let of_unit = |unit: usize| {
+            (unit * top..(unit + 1) * top)
+                .filter_map(|at| {
+                    let image = index_or_none(images[at], pictures.ids.len());
+                    let image = image.ok_or_else(|| {
+                        format!(
+                            "images names image {} of {}",
+                            images[at],
+                            pictures.ids.len()
+                        )
+                    });
+                    let pixels = height * width;
+                    image
+                        .map(|image| {
+                            image.map(|image| TopImage {
+                                image,
+                                peak: peaks[at],
+                                activation: activation[at * pixels..(at + 1) * pixels].to_vec(),
+                            })
+                        })
+                        .transpose()
+                })
+                .collect()
+        };
+        Ok(TopImages {
+            images: (0..pictures.ids.len())
+                .map(|index| pictures.photograph(index))
+                .collect::<Result<_, String>>()?,
+            units: (0..units).map(of_unit).collect::<Result<_, String>>()?,
+            size: (height, width),
+        })
+    })
+}
+
+/// -1 stands for none; `None` for what is no index at all.
+fn index_or_none(value: i32, count: usize) -> Option<Option<usize>> {
+    match usize::try_from(value) {
+        Ok(index) if index < count => Some(Some(index)),
+        Err(_) if value == -1 => Some(None),
+        _ => None,
     }
-    Ok((view.data(), view.shape().to_vec()))
 }

@@ -1,5 +1,7 @@
 //! Numbers and lists as a reader wants them: typographic minus, no "-0.000", a dash for "not defined".
 
+use mde_metrics::statistics::Interval;
+
 /// What stands where a value is not defined.
 pub(crate) const UNDEFINED: &str = "–";
 
@@ -53,6 +55,33 @@ pub(crate) fn grouped(value: u64) -> String {
 pub(crate) fn metres(depth: f64) -> String {
     let text = format!("{depth:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// "0.118 to 0.129".
+pub(crate) fn between(interval: Interval, digits: usize) -> String {
+    format!(
+        "{} to {}",
+        fixed(interval.low, digits),
+        fixed(interval.high, digits)
+    )
+}
+
+/// "0.123 (0.118 to 0.129)"; the value alone without an interval.
+pub(crate) fn with_interval(
+    value: impl Into<Option<f64>>,
+    interval: Option<Interval>,
+    digits: usize,
+) -> String {
+    let value = fixed(value, digits);
+    match interval {
+        Some(interval) => format!("{value} ({})", between(interval, digits)),
+        None => value,
+    }
+}
+
+/// A share of 1 in per cent: "95 %".
+pub(crate) fn percent(share: f64, digits: usize) -> String {
+    format!("{}\u{a0}%", fixed(100.0 * share, digits))
 }
 
 /// "a", "a and b", "a, b and c".

@@ -17,12 +17,15 @@
 //! escaping or `charts::escape`. The same run folders give the same bytes.
 
 mod charts;
+mod check;
 mod compare;
+mod config;
 mod error;
 mod examples;
 mod format;
 mod maps;
 mod page;
+mod read;
 mod render;
 mod run;
 mod table;
@@ -30,18 +33,24 @@ mod tuning;
 
 use std::path::{Path, PathBuf};
 
+use mde_metrics::results::RunComparison;
+
 pub use compare::{Change, Comparison, LayerChange};
+pub use config::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, TrainStep};
 pub use error::{Mismatch, ReportError};
-pub use examples::Example;
-pub use run::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, RunFolder, TrainStep};
+pub use examples::{CorrectedExample, Example, TopImage, TopImages};
+pub use read::Photograph;
+pub use run::RunFolder;
 
 /// What a report is made from.
 #[derive(Debug, Clone)]
 pub struct ReportInput<'a> {
-    /// The run folder of the plain model, or of the only model.
+    /// The run folder of the plain model, of the first of two, or of the only one.
     pub plain: &'a Path,
-    /// The run folder of the model trained with an assignment; `None` describes one model.
+    /// The run folder of the model trained with an assignment, or of the second of two; `None` describes one model.
     pub assigned: Option<&'a Path>,
+    /// The two runs compared, with intervals; without it the page tells the differences alone.
+    pub comparison: Option<RunComparison>,
     /// Title of the report.
     pub title: String,
 }
@@ -74,6 +83,25 @@ pub fn headline(plain: &Path, assigned: &Path) -> Result<Comparison, ReportError
 pub fn write_report(input: &ReportInput<'_>, out: &Path) -> Result<ReportPaths, ReportError> {
     let plain = RunFolder::read(input.plain)?;
     let assigned = input.assigned.map(RunFolder::read).transpose()?;
-    let page = page::Page::build(&input.title, &plain, assigned.as_ref())?;
+    let comparison = input.comparison.as_ref();
+    if let (Some(comparison), Some(assigned)) = (comparison, &assigned) {
+        comparison_is_of(comparison, [&plain, assigned])?;
+    }
+    let page = page::Page::build(&input.title, &plain, assigned.as_ref(), comparison)?;
     render::write(&page, out)
+}
+
+fn comparison_is_of(comparison: &RunComparison, runs: [&RunFolder; 2]) -> Result<(), ReportError> {
+    let compared = [&comparison.first, &comparison.second];
+    let mut pairs = runs.into_iter().zip(compared);
+    let other =
+        pairs.find(|(run, compared)| run.evaluation.provenance.checkpoint != compared.checkpoint);
+    match other {
+        None => Ok(()),
+        Some((run, compared)) => Err(ReportError::OtherComparison {
+            path: run.path.clone(),
+            compared: compared.checkpoint.clone(),
+            found: run.evaluation.provenance.checkpoint.clone(),
+        }),
+    }
 }

@@ -1,14 +1,13 @@
-//! Depth and error maps as coloured PNGs, photographs as JPEGs, all as data URIs; colour bars as SVG.
+//! Depth and error maps as PNGs of 256 colours, photographs as JPEGs, all as data URIs; colour bars as SVG.
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use colorous::Gradient;
-use image::ExtendedColorType;
-use image::ImageEncoder as _;
 use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder as _};
+use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
 use crate::ReportError;
 use crate::charts::{Scale, open_sized, tick_label, ticks};
@@ -20,15 +19,19 @@ pub(crate) const HOLE: [u8; 3] = [150, 150, 150];
 pub(crate) const DEPTH: Gradient = colorous::VIRIDIS;
 /// Error maps: magma, no error is black. Perceptually uniform.
 pub(crate) const ERROR: Gradient = colorous::MAGMA;
+/// Maps of how much nearer a correction comes: no gain is dark blue. Perceptually uniform, and not taken for an error.
+pub(crate) const GAIN: Gradient = colorous::CIVIDIS;
 
-/// Pictures wider than this are thinned (every n-th pixel): the report is for looking, not for measuring.
-const WIDEST: usize = 640;
+/// Shades of a gradient; the last entry of a palette is [`HOLE`].
+const SHADES: usize = 255;
 
 /// A row-major picture of `height` x `width` values.
 pub(crate) struct Map<'a> {
     pub values: &'a [Option<f64>],
     pub height: usize,
     pub width: usize,
+    /// Wider pictures are thinned (every n-th pixel): the report is for looking, not for measuring.
+    pub widest: usize,
 }
 
 impl Map<'_> {
@@ -38,61 +41,107 @@ impl Map<'_> {
         gradient: Gradient,
         (from, to): (f64, f64),
     ) -> Result<String, ReportError> {
-        let unit = Scale::new(from, to, 0.0, 1.0);
-        let mut rgb = Vec::with_capacity(self.values.len() * 3);
-        for value in self.values {
-            rgb.extend(match value.filter(|value| value.is_finite()) {
-                Some(value) => gradient
-                    .eval_continuous(unit.at(value).clamp(0.0, 1.0))
-                    .as_array(),
-                None => HOLE,
-            });
-        }
-        png(&rgb, self.height, self.width)
+        let last = SHADES as f64 - 1.0;
+        let shade = Scale::new(from, to, 0.0, last);
+        let indices: Vec<u8> = self
+            .values
+            .iter()
+            .map(|value| match value.filter(|value| value.is_finite()) {
+                Some(value) => shade.at(value).clamp(0.0, last).round() as u8,
+                None => SHADES as u8,
+            })
+            .collect();
+        let mut palette: Vec<[u8; 3]> = (0..SHADES)
+            .map(|shade| gradient.eval_continuous(shade as f64 / last).as_array())
+            .collect();
+        palette.push(HOLE);
+        indexed(&indices, (self.height, self.width), self.widest, &palette)
     }
 }
 
-fn png(rgb: &[u8], height: usize, width: usize) -> Result<String, ReportError> {
-    let (rgb, height, width) = thinned(rgb, height, width);
+/// A picture whose pixels are indices into at most 256 colours, as a PNG data URI.
+pub(crate) fn indexed(
+    indices: &[u8],
+    size: (usize, usize),
+    widest: usize,
+    palette: &[[u8; 3]],
+) -> Result<String, ReportError> {
+    let (pixels, height, width) = thinned(indices, size, widest);
+    png(&pixels, (height, width), Some(palette.as_flattened()))
+}
+
+/// A grey picture as a PNG data URI.
+pub(crate) fn grey(values: &[u8], size: (usize, usize)) -> Result<String, ReportError> {
+    png(values, size, None)
+}
+
+fn png(
+    pixels: &[u8],
+    (height, width): (usize, usize),
+    palette: Option<&[u8]>,
+) -> Result<String, ReportError> {
     let mut bytes = Vec::new();
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive)
-        .write_image(&rgb, width as u32, height as u32, ExtendedColorType::Rgb8)
-        .map_err(|source| ReportError::Picture {
-            kind: "PNG",
-            height,
-            width,
-            source,
-        })?;
+    let encoded = || -> Result<(), png::EncodingError> {
+        let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_compression(Compression::High);
+        // Neighbouring shades are neighbours in the palette, so that what filters gain on grey pictures they gain here.
+        encoder.set_filter(Filter::Adaptive);
+        match palette {
+            Some(palette) => {
+                encoder.set_color(ColorType::Indexed);
+                encoder.set_palette(palette);
+            }
+            None => encoder.set_color(ColorType::Grayscale),
+        }
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(pixels)?;
+        writer.finish()
+    }();
+    encoded.map_err(|error| ReportError::Picture {
+        kind: "PNG",
+        height,
+        width,
+        reason: error.to_string(),
+    })?;
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
 }
 
 /// A photograph `[height, width, 3]` as a JPEG data URI: a quarter of a PNG's size.
-pub(crate) fn photograph(rgb: &[u8], height: usize, width: usize) -> Result<String, ReportError> {
-    const QUALITY: u8 = 88;
-    let (rgb, height, width) = thinned(rgb, height, width);
+pub(crate) fn photograph(
+    rgb: &[u8],
+    size: (usize, usize),
+    widest: usize,
+) -> Result<String, ReportError> {
+    const QUALITY: u8 = 85;
+    let (pixels, height, width) = thinned(rgb.as_chunks::<3>().0, size, widest);
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .write_image(&rgb, width as u32, height as u32, ExtendedColorType::Rgb8)
-        .map_err(|source| ReportError::Picture {
+        .write_image(
+            pixels.as_flattened(),
+            width as u32,
+            height as u32,
+            ExtendedColorType::Rgb8,
+        )
+        .map_err(|error| ReportError::Picture {
             kind: "JPEG",
             height,
             width,
-            source,
+            reason: error.to_string(),
         })?;
     Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
 }
 
-fn thinned(rgb: &[u8], height: usize, width: usize) -> (Vec<u8>, usize, usize) {
-    let step = width.div_ceil(WIDEST).max(1);
-    if step == 1 {
-        return (rgb.to_vec(), height, width);
-    }
+/// Every n-th pixel of every n-th row, so that at most `widest` are left in a row.
+fn thinned<T: Copy>(
+    pixels: &[T],
+    (height, width): (usize, usize),
+    widest: usize,
+) -> (Vec<T>, usize, usize) {
+    let step = width.div_ceil(widest).max(1);
     let rows = (0..height).step_by(step);
-    let pixels = rows.flat_map(|y| (0..width).step_by(step).map(move |x| 3 * (y * width + x)));
-    let rgb: Vec<u8> = pixels
-        .flat_map(|at| [rgb[at], rgb[at + 1], rgb[at + 2]])
-        .collect();
-    (rgb, height.div_ceil(step), width.div_ceil(step))
+    let kept = rows.flat_map(|y| (0..width).step_by(step).map(move |x| pixels[y * width + x]));
+    (kept.collect(), height.div_ceil(step), width.div_ceil(step))
 }
 
 /// A horizontal colour bar with ticks in `unit`.
@@ -102,7 +151,6 @@ pub(crate) fn colour_bar(
     what: &str,
     unit: &str,
 ) -> Result<String, ReportError> {
-    const SHADES: usize = 256;
     const WIDTH: f64 = 300.0;
     let x = Scale::new(from, to, 8.0, WIDTH - 8.0);
     let marks = ticks(from, to, 5);
@@ -122,6 +170,7 @@ pub(crate) fn colour_bar(
         values: &shades,
         height: 1,
         width: SHADES,
+        widest: SHADES,
     }
     .paint(gradient, (0.0, SHADES as f64 - 1.0))?;
     let _ = write!(
@@ -170,6 +219,7 @@ mod tests {
                 values: &values,
                 height: 2,
                 width: 3,
+                widest: 3,
             }
             .paint(DEPTH, (1.0, 5.0))
             .unwrap(),
@@ -183,7 +233,7 @@ mod tests {
 
     #[test]
     fn wide_pictures_are_thinned() {
-        let picture = decode(&photograph(&vec![90; 3 * 1242 * 5], 5, 1242).unwrap());
+        let picture = decode(&photograph(&vec![90; 3 * 1242 * 5], (5, 1242), 640).unwrap());
         assert_eq!(picture.dimensions(), (621, 3));
     }
 
@@ -194,7 +244,8 @@ mod tests {
             Map {
                 values: &values,
                 height: 2,
-                width: 2
+                width: 2,
+                widest: 2,
             }
             .paint(ERROR, (2.0, 2.0))
             .is_ok()

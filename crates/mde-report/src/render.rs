@@ -1,23 +1,37 @@
 //! Fills the templates and puts the files in place, whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value, context};
 
-use crate::page::Page;
+use crate::page::{BrowserData, Page};
+use crate::table::Table;
 use crate::{ReportError, ReportPaths};
 
 /// (name, source): the names' endings decide on escaping, ".html" escapes.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 12] = [
     ("report.html", include_str!("../templates/report.html")),
-    ("figures.html", include_str!("../templates/figures.html")),
+    ("units.html", include_str!("../templates/units.html")),
+    ("ablation.html", include_str!("../templates/ablation.html")),
+    (
+        "correction.html",
+        include_str!("../templates/correction.html"),
+    ),
     ("macros.html", include_str!("../templates/macros.html")),
-    ("style.css", include_str!("../templates/style.css")),
+    ("page.css", include_str!("../templates/page.css")),
+    ("figures.css", include_str!("../templates/figures.css")),
+    ("units.css", include_str!("../templates/units.css")),
+    ("page.js", include_str!("../templates/page.js")),
+    ("units.js", include_str!("../templates/units.js")),
     ("report.md", include_str!("../templates/report.md")),
     ("macros.md", include_str!("../templates/macros.md")),
 ];
+
+/// A longer table is not carried inside the page; it lies beside it like all others.
+const LARGEST_EMBEDDED: usize = 4_000_000;
 
 /// Renders everything in memory, then writes the tables, report.md and, last, report.html into `out`.
 pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError> {
@@ -28,33 +42,77 @@ pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError>
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
-    let context = Value::from(Serde(page));
-    let html = environment
-        .get_template("report.html")?
-        .render(context.clone())?;
-    let markdown = environment.get_template("report.md")?.render(context)?;
-
     let folder = out.join("tables");
-    let tables: Vec<(PathBuf, Vec<u8>)> = page
+    let tables: Vec<(&str, PathBuf, String)> = page
         .tables()
         .map(|table| {
             let path = folder.join(format!("{}.csv", table.name));
-            table.csv(&path).map(|csv| (path, csv))
+            let csv = table.csv(&path)?;
+            Ok((table.name, path, csv))
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, ReportError>>()?;
+    let data = script_data(&Data {
+        browser: &page.browser,
+        tables: tables
+            .iter()
+            .filter(|(.., csv)| csv.len() <= LARGEST_EMBEDDED)
+            .map(|(name, _, csv)| (*name, csv.as_str()))
+            .collect(),
+    })?;
+
+    let names: Vec<Named> = page.tables().map(Named::of).collect();
+    let context = Value::from(Serde(page));
+    let markdown = environment
+        .get_template("report.md")?
+        .render(context.clone())?;
+    let html = environment
+        .get_template("report.html")?
+        .render(context! { data, all_tables => Value::from(Serde(&names)), ..context })?;
 
     std::fs::create_dir_all(&folder).map_err(|source| ReportError::write(&folder, source))?;
-    for (path, csv) in &tables {
-        put(path, csv)?;
+    for (_, path, csv) in &tables {
+        put(path, csv.as_bytes())?;
     }
     let paths = ReportPaths {
         html: out.join("report.html"),
         markdown: out.join("report.md"),
-        tables: tables.into_iter().map(|(path, _)| path).collect(),
+        tables: tables.into_iter().map(|(_, path, _)| path).collect(),
     };
     put(&paths.markdown, markdown.as_bytes())?;
     put(&paths.html, html.as_bytes())?;
     Ok(paths)
+}
+
+/// What the page's script reads.
+#[derive(serde::Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    browser: &'a BrowserData,
+    /// CSV by name.
+    tables: BTreeMap<&'a str, &'a str>,
+}
+
+/// A table in the page's list of all.
+#[derive(serde::Serialize)]
+struct Named {
+    name: &'static str,
+    caption: String,
+}
+
+impl Named {
+    fn of(table: &Table) -> Self {
+        Self {
+            name: table.name,
+            caption: table.caption.clone(),
+        }
+    }
+}
+
+/// JSON that can stand inside a script element: no text in it ends the element or opens a comment.
+fn script_data(data: &Data<'_>) -> Result<String, ReportError> {
+    // "<" occurs inside strings only, where its escape means the same.
+    let json = serde_json::to_string(data).map_err(ReportError::Data)?;
+    Ok(json.replace('<', "\\u003c"))
 }
 
 /// Writes aside and renames, so that a reader never meets half a file.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::ReportError;
-use crate::format::{UNDEFINED, fixed, grouped, signed};
+use crate::format::{UNDEFINED, fixed, grouped, percent, signed};
 
 /// A cell: what a reader sees, and what a program reads.
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +62,15 @@ impl Cell {
         }
     }
 
+    /// A share of 1 in per cent; the CSV has the share.
+    pub(crate) fn percent(value: impl Into<Option<f64>>, digits: usize) -> Self {
+        let value = value.into();
+        Self {
+            text: value.map_or(UNDEFINED.to_owned(), |value| percent(value, digits)),
+            raw: raw(value),
+        }
+    }
+
     pub(crate) fn undefined() -> Self {
         Self {
             text: UNDEFINED.to_owned(),
@@ -87,6 +96,8 @@ pub(crate) struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Columns of words, set to the left; numbers are set to the right.
     pub words: usize,
+    /// How many rows the page shows, where that is not all; the CSV has all.
+    pub shown: Option<usize>,
 }
 
 impl Table {
@@ -98,10 +109,11 @@ impl Table {
             columns,
             rows: Vec::new(),
             words: 1,
+            shown: None,
         }
     }
 
-    pub(crate) fn csv(&self, path: &Path) -> Result<Vec<u8>, ReportError> {
+    pub(crate) fn csv(&self, path: &Path) -> Result<String, ReportError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let failed = |error: csv::Error| ReportError::write(path, std::io::Error::other(error));
         writer.write_record(&self.columns).map_err(failed)?;
@@ -110,8 +122,10 @@ impl Table {
                 .write_record(row.iter().map(|cell| &cell.raw))
                 .map_err(failed)?;
         }
-        writer
+        let bytes = writer
             .into_inner()
-            .map_err(|error| ReportError::write(path, error.into_error()))
+            .map_err(|error| ReportError::write(path, error.into_error()))?;
+        String::from_utf8(bytes)
+            .map_err(|error| ReportError::write(path, std::io::Error::other(error)))
     }
 }

@@ -9,7 +9,7 @@ use mde_metrics::results::LayerDissection;
 use mde_metrics::{DepthBins, UnitAssignment};
 
 use crate::ReportError;
-use crate::charts::{Scale, open_sized, polyline, tick_label};
+use crate::charts::{Scale, band, open_sized, polyline, tick_label};
 use crate::format::{fixed, metres};
 use crate::maps::{DEPTH, Map};
 
@@ -44,7 +44,12 @@ pub(crate) fn tuning_curve(layer: &LayerDissection, unit: usize, owned: Option<u
     let bins = responses.len() as f64;
     let x = Scale::new(0.0, bins, 2.0, WIDTH - 2.0);
     let defined = || responses.iter().flatten().copied();
-    let (low, high) = (defined().fold(0.0, f64::min), defined().fold(0.0, f64::max));
+    let intervals = &layer.response_intervals[unit];
+    let ends = || {
+        let ends = intervals.iter().flatten();
+        defined().chain(ends.flat_map(|interval| [interval.low, interval.high]))
+    };
+    let (low, high) = (ends().fold(0.0, f64::min), ends().fold(0.0, f64::max));
     let y = Scale::new(low, high, HEIGHT - 4.0, 4.0);
 
     let mut svg = format!(
@@ -64,6 +69,13 @@ pub(crate) fn tuning_curve(layer: &LayerDissection, unit: usize, owned: Option<u
         y.at(0.0)
     );
     let centre = |bin: usize| x.at(bin as f64 + 0.5);
+    let outline = intervals.iter().enumerate().map(|(bin, interval)| {
+        interval.map(|interval| (centre(bin), y.at(interval.low), y.at(interval.high)))
+    });
+    let outline = band(outline, 1);
+    if !outline.is_empty() {
+        let _ = write!(svg, r#"<path class="band" d="{outline}"/>"#);
+    }
     let points = responses
         .iter()
         .enumerate()
@@ -143,6 +155,7 @@ pub(crate) fn response_map(layer: &LayerDissection, alt: &str) -> Result<String,
         values: &values,
         height: layer.units,
         width: bins,
+        widest: bins,
     }
     .paint(DEPTH, (0.0, 1.0))?;
 
@@ -174,7 +187,7 @@ pub(crate) fn response_map(layer: &LayerDissection, alt: &str) -> Result<String,
 }
 
 /// Round depths with their position along the bins (in bins), far enough apart to be labelled.
-fn depth_ticks(bins: &DepthBins) -> Vec<(f64, String)> {
+pub(crate) fn depth_ticks(bins: &DepthBins) -> Vec<(f64, String)> {
     const APART: f64 = 0.055;
     let edges = bins.edges();
     let [first, .., last] = edges else {

@@ -23,9 +23,16 @@ fn report(folder: &Path, title: &str) -> ReportPaths {
     let input = ReportInput {
         plain: &plain,
         assigned: Some(&assigned),
+        comparison: None,
         title: title.to_owned(),
     };
     write_report(&input, &folder.join("out")).unwrap()
+}
+
+/// The page without its script: what is shown, and the data.
+fn page(path: &Path) -> String {
+    let html = read(path);
+    html.split("<script>").next().unwrap().to_owned()
 }
 
 fn read(path: &Path) -> String {
@@ -67,8 +74,13 @@ fn the_sentence_holds_the_numbers_computed_by_hand() {
     assert_eq!(comparison.sentence(), sentence);
 
     let paths = report(folder.path(), "Rooms");
-    assert!(read(&paths.html).contains(sentence));
-    assert!(read(&paths.markdown).contains(sentence));
+    for sentence in [
+        "With depth ranges assigned, AbsRel fell by 0.0100, from 0.2000 to 0.1900, \u{2212}5.0\u{a0}%.",
+        "The units’ mean selectivity in D and MFF rose by 0.300, from 0.350 to 0.650.",
+    ] {
+        assert!(read(&paths.html).contains(sentence), "{sentence}");
+        assert!(read(&paths.markdown).contains(sentence), "{sentence}");
+    }
 }
 
 #[test]
@@ -124,12 +136,15 @@ fn both_models_stand_side_by_side() {
 
     let (p, a) = (plain.mean.abs_rel, assigned.mean.abs_rel);
     let cells = format!(
-        "<td>{p:.4}</td><td>{a:.4}</td><td>+{:.4}</td><td>0.4800</td>",
+        "<td>{p:.4}</td><td>{a:.4}</td><td>+{:.4}</td><td>–</td><td>–</td><td>0.4800</td>",
         a - p
     );
     assert!(html.contains(&cells), "{cells}");
     assert!(
-        markdown.contains(&format!("| {p:.4} | {a:.4} | +{:.4} | 0.4800 |", a - p)),
+        markdown.contains(&format!(
+            "| {p:.4} | {a:.4} | +{:.4} | – | – | 0.4800 |",
+            a - p
+        )),
         "{markdown}"
     );
     let pooled = format!(
@@ -138,13 +153,13 @@ fn both_models_stand_side_by_side() {
     );
     assert!(html.contains(&pooled), "{pooled}");
 
-    let [p, a] = [&PLAIN, &ASSIGNED].map(|spec| layer(spec, "MFF").valid_bins.mean.unwrap());
-    let owned = layer(&ASSIGNED, "MFF").valid_bins.assigned.unwrap();
+    let a = layer(&ASSIGNED, "MFF").valid_bins;
+    let owned = a.assigned.unwrap();
     let defined: Vec<f64> = owned.iter().flatten().copied().collect();
     let at_assigned = defined.iter().sum::<f64>() / defined.len() as f64;
     let cells = format!(
-        "<td>{p:.3}</td><td>{a:.3}</td><td>+{:.3}</td><td>{at_assigned:.3}</td>",
-        a - p
+        "<td class=\"word\">Assigned</td><td class=\"word\">valid bins</td><td>{:.3}</td><td>–</td><td>–</td><td>{at_assigned:.3}</td>",
+        a.mean.unwrap()
     );
     assert!(html.contains(&cells), "{cells}");
     let accuracy = read(&folder.path().join("out/tables/accuracy.csv"));
@@ -165,14 +180,21 @@ fn both_models_stand_side_by_side() {
 fn the_page_is_self_contained_and_every_unit_has_its_curve() {
     let folder = runs(&PLAIN, &ASSIGNED);
     let paths = report(folder.path(), "Rooms");
-    let html = read(&paths.html);
+    let html = page(&paths.html);
     for forbidden in [
-        "http://", "https://", "<script", "<link", "@import", "NaN", "infinity", "src=\"/",
+        "http://",
+        "https://",
+        "<script src",
+        "<link",
+        "@import",
+        "NaN",
+        "infinity",
+        "src=\"/",
     ] {
         assert!(!html.contains(forbidden), "{forbidden}");
     }
-    let urls = html.matches("src=\"").count() + html.matches(" href=\"").count();
-    let inside = html.matches("src=\"data:").count()
+    let urls = html.matches(" src=\"").count() + html.matches(" href=\"").count();
+    let inside = html.matches(" src=\"data:").count()
         + html.matches(" href=\"data:").count()
         + html.matches(" href=\"#").count();
     assert_eq!(urls, inside, "every address is inside the page");
@@ -197,7 +219,13 @@ fn the_page_is_self_contained_and_every_unit_has_its_curve() {
     assert_eq!(html.matches("<img ").count(), 3 * 6);
     assert_eq!(
         html.matches("<svg").count(),
-        html.matches("role=\"img\"").count()
+        html.matches("<svg class=\"tuning\" viewBox").count()
+            + html.matches("<svg class=\"chart\" viewBox").count()
+            + html
+                .matches("aria-hidden=\"true\"><path class=\"curve")
+                .count()
+            + html.matches("<svg class=\"filters\"").count(),
+        "every drawing is named or hidden"
     );
     assert_eq!(
         html.matches("<img ").count(),
@@ -225,7 +253,7 @@ fn tables_hold_every_unit_bin_and_image() {
     assert_eq!(lines("tuning_curves.csv"), units * PLAIN.units);
     assert_eq!(lines("images.csv"), 2 * PLAIN.images);
     assert_eq!(lines("error_by_depth.csv"), 16);
-    assert_eq!(lines("selectivity.csv"), 2 * LAYERS.len());
+    assert_eq!(lines("selectivity.csv"), 2 * 2 * LAYERS.len());
     let left: Vec<_> = std::fs::read_dir(folder.path().join("out"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -265,7 +293,7 @@ fn outside_text_is_escaped() {
     );
     let paths = report(folder.path(), "A <script>alert(1)</script> title");
     let (html, markdown) = (read(&paths.html), read(&paths.markdown));
-    assert!(!html.contains("<b>mff") && !html.contains("D<i>") && !html.contains("<script"));
+    assert!(!html.contains("<b>mff") && !html.contains("D<i>") && !html.contains("<script>alert"));
     assert!(html.contains("&lt;b&gt;mff|&quot;tiny&quot;") && html.contains("D&lt;i&gt;"));
     assert!(
         !markdown.contains("<b>")
@@ -282,10 +310,11 @@ fn one_run_makes_a_report_of_its_own() {
         let input = ReportInput {
             plain: folder.path(),
             assigned: None,
+            comparison: None,
             title: "One model".to_owned(),
         };
         let paths = write_report(&input, folder.path()).unwrap();
-        let html = read(&paths.html);
+        let html = page(&paths.html);
         assert_eq!(html.contains("class=\"own\""), shaded);
         assert_eq!(
             html.matches("<svg class=\"tuning\"").count(),
@@ -350,7 +379,7 @@ fn undefined_scores_show_as_dashes() {
         json!(null),
     );
     std::fs::remove_file(folder.path().join("plain/metrics.jsonl")).unwrap();
-    let html = read(&report(folder.path(), "Rooms").html);
+    let html = page(&report(folder.path(), "Rooms").html);
     assert!(html.contains("1 of 12 units of D in the plain model have no valid-bins score"));
     assert!(!html.contains("NaN") && !html.contains("Always the training mean depth"));
     assert_eq!(
@@ -394,6 +423,7 @@ fn a_realistic_report_stays_under_five_megabytes() {
         let input = ReportInput {
             plain: &single,
             assigned: None,
+            comparison: None,
             title: "One model".to_owned(),
         };
         write_report(&input, &keep.join("single")).unwrap();

@@ -1,6 +1,8 @@
 //! Depth errors: the table of all metrics, and errors by depth range.
 
-use mde_metrics::ErrorSummary;
+use mde_metrics::results::RunComparison;
+use mde_metrics::statistics::{Bootstrap, Interval};
+use mde_metrics::{DepthErrors, ErrorSummary};
 
 use super::{Figure, Model, change_of};
 use crate::charts::{Labels, step_chart};
@@ -9,30 +11,42 @@ use crate::table::{Cell, Table};
 
 type Value = fn(&ErrorSummary) -> f64;
 
-/// Name, arrow towards better, value.
-const METRICS: [(&str, &str, Value); 14] = [
-    ("AbsRel", "↓", |summary| summary.mean.abs_rel),
-    ("SqRel (m)", "↓", |summary| summary.mean.sq_rel),
-    ("RMSE, mean over images (m)", "↓", |summary| {
+/// Name, arrow towards better, key among the errors of an image (none for those of pooled pixels), value.
+const METRICS: [(&str, &str, &str, Value); 14] = [
+    ("AbsRel", "↓", "abs_rel", |summary| summary.mean.abs_rel),
+    ("SqRel (m)", "↓", "sq_rel", |summary| summary.mean.sq_rel),
+    ("RMSE, mean over images (m)", "↓", "rmse", |summary| {
         summary.mean.rmse
     }),
-    ("RMSE, pooled pixels (m)", "↓", |summary| {
+    ("RMSE, pooled pixels (m)", "↓", "", |summary| {
         summary.rmse_pooled
     }),
-    ("RMSE log, mean over images", "↓", |summary| {
+    ("RMSE log, mean over images", "↓", "rmse_log", |summary| {
         summary.mean.rmse_log
     }),
-    ("RMSE log, pooled pixels", "↓", |summary| {
+    ("RMSE log, pooled pixels", "↓", "", |summary| {
         summary.rmse_log_pooled
     }),
-    ("log10", "↓", |summary| summary.mean.log10),
-    ("SILog", "↓", |summary| summary.mean.silog),
-    ("δ < 1.02", "↑", |summary| summary.mean.delta_1_02),
-    ("δ < 1.05", "↑", |summary| summary.mean.delta_1_05),
-    ("δ < 1.10", "↑", |summary| summary.mean.delta_1_10),
-    ("δ < 1.25", "↑", |summary| summary.mean.delta_1),
-    ("δ < 1.25²", "↑", |summary| summary.mean.delta_2),
-    ("δ < 1.25³", "↑", |summary| summary.mean.delta_3),
+    ("log10", "↓", "log10", |summary| summary.mean.log10),
+    ("SILog", "↓", "silog", |summary| summary.mean.silog),
+    ("δ < 1.02", "↑", "delta_1_02", |summary| {
+        summary.mean.delta_1_02
+    }),
+    ("δ < 1.05", "↑", "delta_1_05", |summary| {
+        summary.mean.delta_1_05
+    }),
+    ("δ < 1.10", "↑", "delta_1_10", |summary| {
+        summary.mean.delta_1_10
+    }),
+    ("δ < 1.25", "↑", "delta_1", |summary| {
+        summary.mean.delta_1
+    }),
+    ("δ < 1.25²", "↑", "delta_2", |summary| {
+        summary.mean.delta_2
+    }),
+    ("δ < 1.25³", "↑", "delta_3", |summary| {
+        summary.mean.delta_3
+    }),
 ];
 
 const DIGITS: usize = 4;
@@ -46,18 +60,20 @@ pub(super) fn baseline<'run>(
         .find_map(|model| model.run.evaluation.constant_baseline.as_ref())
 }
 
-pub(super) fn table(models: &[Model<'_>]) -> Table {
+pub(super) fn table(models: &[Model<'_>], compared: Option<&RunComparison>) -> Table {
     let baseline = baseline(models);
     let mut columns = vec!["Metric"];
-    columns.extend(models.iter().map(|model| model.label.label));
+    columns.extend(models.iter().map(|model| model.label.label.as_str()));
     columns.extend((models.len() == 2).then_some("Change"));
+    columns.extend(["95 % low", "95 % high"]);
     columns.extend(baseline.map(|_| "Always the training mean depth"));
-    let mut table = Table::new(
-        "accuracy",
-        "Depth accuracy on the test images, all metrics.",
-        &columns,
-    );
-    for (name, better, value) in METRICS {
+    let caption = if models.len() == 2 {
+        "Depth accuracy on the test images, all metrics; the interval is that of the change."
+    } else {
+        "Depth accuracy on the test images, all metrics, with intervals over images."
+    };
+    let mut table = Table::new("accuracy", caption, &columns);
+    for (name, better, key, value) in METRICS {
         let values: Vec<Option<f64>> = models
             .iter()
             .map(|model| Some(value(&model.run.evaluation.summary)))
@@ -68,10 +84,30 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
         }];
         row.extend(values.iter().map(|value| Cell::fixed(*value, DIGITS)));
         row.extend(change_of(&values).map(|change| Cell::signed(change, DIGITS)));
+        let (interval, cell): (Option<Interval>, fn(Option<f64>, usize) -> Cell) = match models {
+            [model] => (over_images(model, key), Cell::fixed),
+            _ => (of_change(compared, key), Cell::signed),
+        };
+        row.push(cell(interval.map(|interval| interval.low), DIGITS));
+        row.push(cell(interval.map(|interval| interval.high), DIGITS));
         row.extend(baseline.map(|baseline| Cell::fixed(value(&baseline.summary), DIGITS)));
         table.rows.push(row);
     }
     table
+}
+
+/// The interval of a metric's mean over images.
+pub(super) fn over_images(model: &Model<'_>, key: &str) -> Option<Interval> {
+    let metric = DepthErrors::NAMES.iter().position(|name| *name == key)?;
+    let images = model.run.evaluation.per_image.iter();
+    let values: Vec<f64> = images.map(|image| image.errors.values()[metric]).collect();
+    Bootstrap::default().mean(&values)?.interval
+}
+
+fn of_change(compared: Option<&RunComparison>, key: &str) -> Option<Interval> {
+    let mut metrics = compared?.accuracy.metrics.iter();
+    let metric = metrics.find(|metric| metric.metric == key)?;
+    metric.difference.interval
 }
 
 pub(super) fn note(models: &[Model<'_>]) -> String {
@@ -103,11 +139,10 @@ pub(super) fn by_depth_table(models: &[Model<'_>]) -> Table {
         "Pixels".to_owned(),
     ];
     for metric in ["AbsRel", "RMSE (m)"] {
-        columns.extend(
-            models
-                .iter()
-                .map(|model| format!("{metric}, {}", model.label.label.to_lowercase())),
-        );
+        columns.extend(models.iter().map(|model| match models {
+            [_] => metric.to_owned(),
+            _ => format!("{metric}, {}", model.label.name),
+        }));
     }
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let mut table = Table::new(
@@ -158,13 +193,13 @@ pub(super) fn by_depth_figures(models: &[Model<'_>]) -> Vec<Figure> {
     let total = pixels.iter().sum::<u64>().max(1) as f64;
     let shares: Vec<f64> = pixels.iter().map(|count| *count as f64 / total).collect();
     let figure = |title: &str, y: &str, value: fn(&Range) -> Option<f64>| {
-        let series: Vec<(&str, Vec<Option<f64>>)> = models
+        let series: Vec<(String, Vec<Option<f64>>)> = models
             .iter()
             .map(|model| {
                 let mut values: Vec<Option<f64>> =
                     model.run.evaluation.by_depth.iter().map(value).collect();
                 values.resize(ranges.len(), None);
-                (model.label.class, values)
+                (model.label.class.to_owned(), values)
             })
             .collect();
         let alt =
@@ -178,6 +213,7 @@ pub(super) fn by_depth_figures(models: &[Model<'_>]) -> Vec<Figure> {
             title: title.to_owned(),
             caption: "Grey: share of the pixels per metre.".to_owned(),
             svg: step_chart(&labels, &ranges, &shares, &series),
+            legend: Vec::new(),
         }
     };
     vec![
@@ -194,7 +230,7 @@ pub(super) fn image_table(models: &[Model<'_>]) -> Table {
     for model in models {
         for image in &model.run.evaluation.per_image {
             let mut row = vec![
-                Cell::text(model.label.class),
+                Cell::text(model.label.key),
                 Cell::text(&image.id),
                 Cell::count(image.errors.pixels),
             ];

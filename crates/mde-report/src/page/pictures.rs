@@ -7,6 +7,7 @@ use crate::format::fixed;
 use crate::maps::{DEPTH, ERROR, Map, colour_bar, photograph};
 
 const MAX_EXAMPLES: usize = 4;
+const WIDEST: usize = 480;
 /// Errors above this share of all errors of an image take the brightest colour, so that a few outliers do not darken the rest.
 const BRIGHTEST: f64 = 0.98;
 
@@ -24,7 +25,8 @@ pub(super) fn examples(models: &[Model<'_>]) -> Result<Vec<ExampleSection>, Repo
 /// The same image in every model, or `None` if a run lacks it or has it at another size.
 fn matching<'run>(models: &[Model<'run>], first: &Example) -> Option<Vec<&'run Example>> {
     let same = |example: &&Example| {
-        example.id == first.id && (example.height, example.width) == (first.height, first.width)
+        let (one, other) = (&example.image, &first.image);
+        one.id == other.id && (one.height, one.width) == (other.height, other.width)
     };
     models
         .iter()
@@ -33,25 +35,31 @@ fn matching<'run>(models: &[Model<'run>], first: &Example) -> Option<Vec<&'run E
 }
 
 /// Measured depths; `None` in the holes.
-fn measured(gt: &[f32]) -> Vec<Option<f64>> {
+pub(super) fn measured(gt: &[f32]) -> Vec<Option<f64>> {
     gt.iter()
         .map(|depth| (depth.is_finite() && *depth > 0.0).then(|| f64::from(*depth)))
         .collect()
 }
 
-fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection, ReportError> {
-    let first = examples[0];
-    let gt = measured(&first.gt);
+/// From the nearest to the farthest measured depth.
+pub(super) fn depth_range(gt: &[Option<f64>]) -> (f64, f64) {
     let depths = || gt.iter().flatten().copied();
     let (nearest, farthest) = (
         depths().fold(f64::INFINITY, f64::min),
         depths().fold(0.0, f64::max),
     );
-    let range = if nearest < farthest {
+    if nearest < farthest {
         (nearest, farthest)
     } else {
         (0.0, farthest.max(1.0))
-    };
+    }
+}
+
+fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection, ReportError> {
+    let first = examples[0];
+    let size = (first.image.height, first.image.width);
+    let gt = measured(&first.gt);
+    let range = depth_range(&gt);
     let errors: Vec<Vec<Option<f64>>> = examples
         .iter()
         .map(|example| {
@@ -65,21 +73,22 @@ fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection
     let map = |values: &[Option<f64>], gradient, range| {
         Map {
             values,
-            height: first.height,
-            width: first.width,
+            height: size.0,
+            width: size.1,
+            widest: WIDEST,
         }
         .paint(gradient, range)
     };
     let picture = |caption: String, alt: String, uri: String| Picture { caption, alt, uri };
 
-    let id = &first.id;
+    let id = &first.image.id;
     let mut columns = vec![ExampleColumn {
         class: "input",
         pictures: [
             picture(
                 "Image".to_owned(),
                 format!("Photograph {id}"),
-                photograph(&first.rgb, first.height, first.width)?,
+                photograph(&first.image.rgb, size, WIDEST)?,
             ),
             picture(
                 "Ground truth".to_owned(),
@@ -89,7 +98,7 @@ fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection
         ],
     }];
     for ((model, example), errors) in models.iter().zip(examples).zip(&errors) {
-        let (label, class) = (model.label.label, model.label.class);
+        let (label, name) = (&model.label.label, &model.label.name);
         let pred: Vec<Option<f64>> = example
             .pred
             .iter()
@@ -101,16 +110,16 @@ fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection
             .find(|image| image.id == *id)
             .map(|image| format!(", AbsRel {}", fixed(image.errors.abs_rel, 3)));
         columns.push(ExampleColumn {
-            class,
+            class: model.label.class,
             pictures: [
                 picture(
                     format!("{label}: prediction"),
-                    format!("Depth of {id} predicted by the {class} model"),
+                    format!("Depth of {id} predicted by the {name} model"),
                     map(&pred, DEPTH, range)?,
                 ),
                 picture(
                     format!("{label}: error{}", score.unwrap_or_default()),
-                    format!("Absolute error of the {class} model on {id}"),
+                    format!("Absolute error of the {name} model on {id}"),
                     map(errors, ERROR, error_range)?,
                 ),
             ],
@@ -118,8 +127,8 @@ fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection
     }
     Ok(ExampleSection {
         id: id.clone(),
-        width: first.width,
-        height: first.height,
+        width: size.1,
+        height: size.0,
         columns,
         depth_bar: colour_bar(DEPTH, range, "depth", "metres")?,
         error_bar: colour_bar(ERROR, error_range, "absolute error", "metres")?,
@@ -127,9 +136,9 @@ fn section(models: &[Model<'_>], examples: &[&Example]) -> Result<ExampleSection
 }
 
 /// One scale for all models, or their error maps could not be compared.
-fn brightest(errors: &[Vec<Option<f64>>]) -> f64 {
+pub(super) fn brightest<'a>(errors: impl IntoIterator<Item = &'a Vec<Option<f64>>>) -> f64 {
     let mut all: Vec<f64> = errors
-        .iter()
+        .into_iter()
         .flatten()
         .flatten()
         .copied()

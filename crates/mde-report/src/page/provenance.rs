@@ -4,31 +4,46 @@ use mde_metrics::EvalProtocol;
 use mde_metrics::results::Provenance;
 
 use super::{Config, Model};
+use crate::config::{AssignmentConfig, RunConfig};
 use crate::format::{listed, metres, short_hash};
-use crate::run::{AssignmentConfig, RunConfig, RunFolder};
+use crate::run::RunFolder;
 use crate::table::{Cell, Table};
 
 type Fact = (&'static str, fn(&RunFolder) -> Cell);
 
-const FACTS: [Fact; 20] = [
-    ("Network", |run| Cell::text(&run.config.model)),
+const FACTS: [Fact; 22] = [
+    ("Network", |run| {
+        Cell::text(&run.evaluation.provenance.model)
+    }),
     ("Weights (blake3)", |run| {
         hash(&run.evaluation.provenance.checkpoint)
     }),
-    ("Depth ranges", |run| Cell::text(assignment(&run.config))),
-    ("Seed", |run| Cell::text(run.config.seed.to_string())),
-    ("Steps", |run| Cell::count(run.config.steps)),
-    ("Batch", |run| Cell::count(run.config.batch as u64)),
-    ("Learning rate", |run| {
-        Cell::number(run.config.learning_rate)
+    ("Depth ranges", |run| {
+        trained(run, |config| Cell::text(assignment(config)))
     }),
-    ("Training data", |run| Cell::text(&run.config.data.name)),
-    ("Training images", |run| Cell::count(run.config.data.images)),
+    ("Seed", |run| {
+        trained(run, |config| Cell::text(config.seed.to_string()))
+    }),
+    ("Steps", |run| {
+        trained(run, |config| Cell::count(config.steps))
+    }),
+    ("Batch", |run| {
+        trained(run, |config| Cell::count(config.batch as u64))
+    }),
+    ("Learning rate", |run| {
+        trained(run, |config| Cell::number(config.learning_rate))
+    }),
+    ("Training data", |run| {
+        trained(run, |config| Cell::text(&config.data.name))
+    }),
+    ("Training images", |run| {
+        trained(run, |config| Cell::count(config.data.images))
+    }),
     ("Training data (blake3)", |run| {
-        hash(&run.config.data.fingerprint)
+        trained(run, |config| hash(&config.data.fingerprint))
     }),
     ("Mean training depth (m)", |run| {
-        Cell::fixed(run.config.data.mean_depth, 3)
+        trained(run, |config| Cell::fixed(config.data.mean_depth, 3))
     }),
     ("Test data", |run| {
         Cell::text(data(&run.evaluation.provenance))
@@ -51,17 +66,39 @@ const FACTS: [Fact; 20] = [
     ("Dissected images", |run| {
         Cell::count(run.dissection.images as u64)
     }),
+    ("Intervals", |run| {
+        let drawn = &run.dissection.bootstrap;
+        Cell::text(format!(
+            "{} resamples of the images, seed {}",
+            drawn.resamples, drawn.seed
+        ))
+    }),
+    ("Permutation null", |run| {
+        let mut layers = run.dissection.layers.iter();
+        match layers.find_map(|layer| layer.null.as_ref()) {
+            Some(null) => Cell::text(format!(
+                "{} permutations, seed {}",
+                null.permutations, null.seed
+            )),
+            None => Cell::undefined(),
+        }
+    }),
     ("Version that trained", |run| {
-        Cell::text(&run.config.version)
+        trained(run, |config| Cell::text(&config.version))
     }),
     ("Version that evaluated", |run| {
         Cell::text(&run.evaluation.provenance.version)
     }),
 ];
 
+/// A fact of the training, where it was done here.
+fn trained(run: &RunFolder, fact: impl Fn(&RunConfig) -> Cell) -> Cell {
+    run.config.as_ref().map_or(Cell::undefined(), fact)
+}
+
 pub(super) fn table(models: &[Model<'_>]) -> Table {
     let mut columns = vec!["What"];
-    columns.extend(models.iter().map(|model| model.label.label));
+    columns.extend(models.iter().map(|model| model.label.label.as_str()));
     let mut table = Table::new(
         "provenance",
         "Where the numbers come from. Hashes are shortened here; the CSV has them whole.",
@@ -112,9 +149,11 @@ fn protocol(protocol: &EvalProtocol) -> String {
 pub(super) fn configs(models: &[Model<'_>]) -> Vec<Config> {
     models
         .iter()
-        .map(|model| Config {
-            label: model.label.label,
-            json: format!("{:#}", model.run.config_json),
+        .filter_map(|model| {
+            Some(Config {
+                label: model.label.name.clone(),
+                json: format!("{:#}", model.run.config_json.as_ref()?),
+            })
         })
         .collect()
 }
@@ -123,10 +162,13 @@ pub(super) fn configs(models: &[Model<'_>]) -> Vec<Config> {
 pub(super) fn commands(models: &[Model<'_>]) -> Vec<String> {
     let mut commands = Vec::new();
     for model in models {
-        let folder = model.run.path.display();
-        commands.extend(model.run.config.command.clone());
-        commands.push(format!("mde evaluate --run {folder}"));
-        commands.push(format!("mde dissect --run {folder}"));
+        let run = model.run;
+        let config = run.config.as_ref();
+        commands.extend(config.and_then(|config| config.command.clone()));
+        commands.push(run.command("evaluate"));
+        commands.push(run.command("dissect"));
+        commands.extend(run.ablation.as_ref().map(|_| run.command("ablate")));
+        commands.extend(run.correction.as_ref().map(|_| run.command("correct")));
     }
     commands
 }

@@ -1,17 +1,12 @@
-//! Depth selectivity: the table with both estimators, the units' scores, and the tuning curves.
+//! Depth selectivity: the table with both estimators, the units' scores, and their tables.
 
-use mde_metrics::Estimator;
-use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
+use mde_metrics::results::{EstimatedSelectivity, Fill, LayerDissection};
 
-use super::{Figure, LayerPanel, LayerSection, Model, UnitCurve, change_of};
-use crate::ReportError;
+use super::browser::{removed, short};
+use super::{Figure, Model, layer_names};
 use crate::charts::{Labels, Strip, strip_chart};
-use crate::format::fixed;
 use crate::table::{Cell, Table};
-use crate::tuning::{by_preferred_depth, owned_bins, response_map, tuning_curve};
-
-/// At most this many curves a layer and model are drawn; the CSV has all of them.
-const MAX_CURVES: usize = 256;
+use crate::tuning::owned_bins;
 
 const DIGITS: usize = 3;
 
@@ -22,27 +17,6 @@ const ESTIMATORS: [(&str, Part); 2] = [
     ("reference", |layer| &layer.reference),
 ];
 
-/// Names of all dissected layers: the first model's in order, then what only the second has.
-fn layer_names<'run>(models: &[Model<'run>]) -> Vec<&'run str> {
-    let mut names: Vec<&str> = Vec::new();
-    for layer in models.iter().flat_map(|model| &model.run.dissection.layers) {
-        if !names.contains(&layer.layer.as_str()) {
-            names.push(&layer.layer);
-        }
-    }
-    names
-}
-
-fn is_assigned(models: &[Model<'_>], layer: &str) -> bool {
-    models.iter().any(|model| {
-        model
-            .run
-            .assigned_layers()
-            .iter()
-            .any(|assigned| assigned == layer)
-    })
-}
-
 /// Mean over the units that have a value.
 fn mean(values: &[Option<f64>]) -> Option<f64> {
     let defined: Vec<f64> = values.iter().flatten().copied().collect();
@@ -50,51 +24,86 @@ fn mean(values: &[Option<f64>]) -> Option<f64> {
 }
 
 pub(super) fn table(models: &[Model<'_>]) -> Table {
-    let any_assigned = models
-        .iter()
-        .any(|model| !model.run.assigned_layers().is_empty());
-    let mut columns = vec!["Layer", "Estimator"];
-    columns.extend(models.iter().map(|model| model.label.label));
-    columns.extend((models.len() == 2).then_some("Change"));
-    columns.extend(any_assigned.then_some("At the assigned bin"));
-    columns.extend(["Units", "Bins used"]);
-    let caption =
-        "Depth selectivity of every dissected layer, mean over its units, with both estimators.";
-    let mut table = Table::new("selectivity", caption, &columns);
-    table.words = 2;
+    let columns = [
+        "Layer",
+        "Model",
+        "Estimator",
+        "Selectivity",
+        "95 % low",
+        "95 % high",
+        "Held out",
+        "By chance",
+        "Above chance",
+        "At the assigned bin",
+        "Flat-unit floor",
+        "Units",
+        "Bins used",
+    ];
+    let mut table = Table::new(
+        "selectivity",
+        "Depth selectivity of every dissected layer, mean over its units, by both estimators.",
+        &columns,
+    );
+    table.words = 3;
     for name in layer_names(models) {
-        let layers: Vec<Option<&LayerDissection>> =
-            models.iter().map(|model| model.run.layer(name)).collect();
-        let Some(first) = layers.iter().flatten().next() else {
-            continue;
-        };
-        for (estimator, part) in ESTIMATORS {
-            let values: Vec<Option<f64>> = layers
-                .iter()
-                .map(|layer| layer.and_then(|layer| part(layer).mean))
-                .collect();
-            let mut row = vec![Cell::text(name), Cell::text(estimator)];
-            row.extend(values.iter().map(|value| Cell::fixed(*value, DIGITS)));
-            row.extend(change_of(&values).map(|change| Cell::signed(change, DIGITS)));
-            let at_assigned = layers
-                .iter()
-                .flatten()
-                .find_map(|layer| part(layer).assigned.as_deref());
-            row.extend(any_assigned.then(|| {
-                at_assigned.map_or(Cell::undefined(), |scores| {
-                    Cell::fixed(mean(scores), DIGITS)
-                })
-            }));
-            row.push(Cell::count(first.units as u64));
-            row.push(Cell::text(format!(
-                "{} of {}",
-                part(first).bins_used,
-                first.bins.len()
-            )));
-            table.rows.push(row);
+        for model in models {
+            let Some(layer) = model.run.layer(name) else {
+                continue;
+            };
+            for (estimator, part) in ESTIMATORS {
+                let scores = part(layer);
+                let valid = scores.estimator == layer.valid_bins.estimator;
+                let interval = scores.interval;
+                // The null is drawn by the valid-bins estimator alone.
+                let null = layer.null.as_ref().filter(|_| valid);
+                table.rows.push(vec![
+                    Cell::text(name),
+                    Cell::text(&model.label.label),
+                    Cell::text(estimator),
+                    Cell::fixed(scores.mean, DIGITS),
+                    Cell::fixed(interval.map(|interval| interval.low), DIGITS),
+                    Cell::fixed(interval.map(|interval| interval.high), DIGITS),
+                    Cell::fixed(scores.held_out.mean, DIGITS),
+                    Cell::fixed(null.and_then(|null| null.mean), DIGITS),
+                    null.map_or(Cell::undefined(), |null| {
+                        Cell::text(format!("{} of {}", null.above, null.tested))
+                    }),
+                    Cell::fixed(scores.assigned.as_deref().and_then(mean), DIGITS),
+                    match valid {
+                        true => Cell::fixed(0.0, DIGITS),
+                        false => Cell::fixed(layer.flat_floor, DIGITS),
+                    },
+                    Cell::count(layer.units as u64),
+                    Cell::text(format!("{} of {}", scores.bins_used, layer.bins.len())),
+                ]);
+            }
         }
     }
+    drop_empty(
+        &mut table,
+        &[
+            "Held out",
+            "By chance",
+            "Above chance",
+            "At the assigned bin",
+        ],
+    );
     table
+}
+
+/// Leaves out those of the named columns in which no row has a value.
+fn drop_empty(table: &mut Table, names: &[&str]) {
+    for name in names {
+        let column = table.columns.iter().position(|column| column == name);
+        if let Some(column) = column
+            && table.rows.iter().all(|row| row[column].raw.is_empty())
+        {
+            table.columns.remove(column);
+            for row in &mut table.rows {
+                row.remove(column);
+            }
+        }
+    }
 }
 
 /// What the means leave out, layer by layer.
@@ -112,7 +121,7 @@ pub(super) fn notes(models: &[Model<'_>]) -> Vec<String> {
                 notes.push(format!(
                     "{undefined} of {} units of {} in the {} model have no valid-bins score (they never respond, or too few \
                      bins hold enough pixels); they are not in the mean.",
-                    layer.units, layer.layer, model.label.class
+                    layer.units, layer.layer, model.label.name
                 ));
             }
         }
@@ -133,7 +142,10 @@ pub(super) fn figure(models: &[Model<'_>]) -> Figure {
                 .iter()
                 .filter_map(|unit| unit.selectivity)
                 .collect();
-            let label = format!("{name}, {}", model.label.class);
+            let label = match models {
+                [_] => name.to_owned(),
+                _ => format!("{name}, {}", model.label.name),
+            };
             strips.push(Strip {
                 class: model.label.class,
                 label,
@@ -151,77 +163,8 @@ pub(super) fn figure(models: &[Model<'_>]) -> Figure {
         title: "Selectivity of every unit".to_owned(),
         caption: "A thin mark is a unit, the heavy mark and the number are the mean.".to_owned(),
         svg: strip_chart(&labels, &strips),
+        legend: Vec::new(),
     }
-}
-
-pub(super) fn layers(models: &[Model<'_>]) -> Result<Vec<LayerSection>, ReportError> {
-    let any_assigned = models
-        .iter()
-        .any(|model| !model.run.assigned_layers().is_empty());
-    layer_names(models)
-        .into_iter()
-        .map(|name| {
-            let panels: Result<Vec<LayerPanel>, ReportError> = models
-                .iter()
-                .filter_map(|model| model.run.layer(name).map(|layer| panel(model, layer)))
-                .collect();
-            let shape = models.iter().find_map(|model| model.run.layer(name));
-            let remark = shape.map_or(String::new(), |layer| {
-                let min_pixels = match layer.valid_bins.estimator {
-                    Estimator::ValidBins { min_pixels } => {
-                        format!("; bins with fewer than {min_pixels} pixels are left out")
-                    }
-                    _ => String::new(),
-                };
-                format!(
-                    "{} units at stride {}, {} depth bins{min_pixels}",
-                    layer.units,
-                    layer.stride,
-                    layer.bins.len()
-                )
-            });
-            let open = !any_assigned || is_assigned(models, name);
-            Ok(LayerSection {
-                layer: name.to_owned(),
-                remark,
-                open,
-                panels: panels?,
-            })
-        })
-        .collect()
-}
-
-fn panel(model: &Model<'_>, layer: &LayerDissection) -> Result<LayerPanel, ReportError> {
-    let owned = owned_bins(layer);
-    let order = by_preferred_depth(layer);
-    let every = order.len().div_ceil(MAX_CURVES).max(1);
-    let units: Vec<UnitCurve> = order
-        .iter()
-        .step_by(every)
-        .map(|&unit| UnitCurve {
-            unit,
-            score: fixed(layer.valid_bins.units[unit].selectivity, 2),
-            svg: tuning_curve(layer, unit, owned.as_ref().map(|owned| owned.owner(unit))),
-        })
-        .collect();
-    let mut remark = format!("mean selectivity {}", fixed(layer.valid_bins.mean, DIGITS));
-    if every > 1 {
-        remark.push_str(&format!(
-            "; every {every}th of {} units is drawn, tuning_curves.csv has all",
-            layer.units
-        ));
-    }
-    let alt = format!(
-        "Response of all units of {} by depth, {} model",
-        layer.layer, model.label.class
-    );
-    Ok(LayerPanel {
-        class: model.label.class,
-        label: model.label.label,
-        remark,
-        map: response_map(layer, &alt)?,
-        units,
-    })
 }
 
 /// Every unit's scores: CSV only.
@@ -240,12 +183,35 @@ pub(super) fn unit_table(models: &[Model<'_>]) -> Table {
         "assigned_bin",
         "assigned_selectivity_valid_bins",
         "assigned_selectivity_reference",
+        "selectivity_low",
+        "selectivity_high",
+        "held_out",
+        "null_mean",
+        "null_quantile_95",
+        "p_value",
+        "removed_zero_abs_rel",
+        "removed_zero_rmse_m",
+        "removed_mean_abs_rel",
+        "removed_mean_rmse_m",
+        "corrected_abs_rel_lowered",
+        "corrected_low",
+        "corrected_high",
+        "indicator_distance",
+        "indicator_spearman",
     ];
-    let mut table = Table::new("units", "Selectivity of every unit.", &columns);
+    let mut table = Table::new(
+        "units",
+        "Every unit: selectivity, chance, and what removing and correcting it does.",
+        &columns,
+    );
     let count = |bin: Option<usize>| bin.map_or(Cell::undefined(), |bin| Cell::count(bin as u64));
     for model in models {
         for layer in &model.run.dissection.layers {
             let owned = owned_bins(layer);
+            let (ablated, corrected) = (
+                model.run.ablated(&layer.layer),
+                model.run.corrected(&layer.layer),
+            );
             for unit in 0..layer.units {
                 let (valid, reference) =
                     (&layer.valid_bins.units[unit], &layer.reference.units[unit]);
@@ -253,8 +219,15 @@ pub(super) fn unit_table(models: &[Model<'_>]) -> Table {
                 let assigned = |part: &EstimatedSelectivity| {
                     part.assigned.as_ref().and_then(|scores| scores[unit])
                 };
+                let interval = layer.valid_bins.unit_intervals[unit];
+                let null = layer.null.as_ref().map(|null| null.units[unit]);
+                let removed = |fill| ablated.and_then(|layer| removed(layer, fill, unit));
+                let [zero, filled] = [removed(Fill::Zero), removed(Fill::Mean)];
+                let lowered = corrected.map(|layer| layer.single[unit].lowered);
+                let gain = lowered.and_then(|lowered| lowered.interval);
+                let distance = corrected.map(|layer| layer.indicator.units[unit]);
                 table.rows.push(vec![
-                    Cell::text(model.label.class),
+                    Cell::text(model.label.key),
                     Cell::text(&layer.layer),
                     Cell::count(unit as u64),
                     count(valid.preferred_bin),
@@ -267,6 +240,21 @@ pub(super) fn unit_table(models: &[Model<'_>]) -> Table {
                     count(owned.as_ref().map(|owned| owned.owner(unit))),
                     Cell::number(assigned(&layer.valid_bins)),
                     Cell::number(assigned(&layer.reference)),
+                    Cell::number(interval.map(|interval| interval.low)),
+                    Cell::number(interval.map(|interval| interval.high)),
+                    Cell::number(layer.valid_bins.held_out.units[unit]),
+                    Cell::number(null.and_then(|null| null.mean)),
+                    Cell::number(null.and_then(|null| null.quantile_95)),
+                    Cell::number(null.and_then(|null| null.p_value)),
+                    Cell::number(zero.map(|change| change[0])),
+                    Cell::number(zero.map(|change| change[1])),
+                    Cell::number(filled.map(|change| change[0])),
+                    Cell::number(filled.map(|change| change[1])),
+                    Cell::number(lowered.map(|lowered| lowered.value)),
+                    Cell::number(gain.map(|interval| interval.low)),
+                    Cell::number(gain.map(|interval| interval.high)),
+                    Cell::number(distance.and_then(|unit| unit.distance)),
+                    Cell::number(distance.and_then(|unit| unit.spearman)),
                 ]);
             }
         }
@@ -285,10 +273,12 @@ pub(super) fn curve_table(models: &[Model<'_>]) -> Table {
         "to_m",
         "pixels",
         "mean_response",
+        "low",
+        "high",
     ];
     let mut table = Table::new(
         "tuning_curves",
-        "Mean response of every unit in every bin.",
+        "Mean response of every unit in every bin, to five digits.",
         &columns,
     );
     for model in models {
@@ -296,15 +286,18 @@ pub(super) fn curve_table(models: &[Model<'_>]) -> Table {
             for (unit, responses) in layer.mean_response.iter().enumerate() {
                 for (bin, response) in responses.iter().enumerate() {
                     let (from, to) = layer.bins.range(bin);
+                    let interval = layer.response_intervals[unit][bin];
                     table.rows.push(vec![
-                        Cell::text(model.label.class),
+                        Cell::text(model.label.key),
                         Cell::text(&layer.layer),
                         Cell::count(unit as u64),
                         Cell::count(bin as u64),
                         Cell::number(from),
                         Cell::number(to),
                         Cell::count(layer.pixels[bin]),
-                        Cell::number(*response),
+                        Cell::number(response.map(short)),
+                        Cell::number(interval.map(|interval| short(interval.low))),
+                        Cell::number(interval.map(|interval| short(interval.high))),
                     ]);
                 }
             }

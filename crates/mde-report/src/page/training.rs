@@ -1,20 +1,20 @@
 //! Training curves from `metrics.jsonl`.
 
 use super::{Figure, Model};
-use crate::charts::{Labels, Series, line_chart};
+use crate::charts::{Labels, LineChart, Series, XAxis, line_chart};
+use crate::config::TrainStep;
 use crate::format::listed;
-use crate::run::TrainStep;
 
 /// Points a curve is thinned to; each is the mean over a window of steps.
 const POINTS: usize = 200;
 
 pub(super) fn figures(models: &[Model<'_>]) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let losses: Vec<Series<'_>> = models
+    let losses: Vec<Series> = models
         .iter()
         .filter(|model| !model.run.training.is_empty())
         .map(|model| Series {
-            class: model.label.class,
+            class: model.label.class.to_owned(),
             points: curve(&model.run.training, |step| Some(step.base)),
         })
         .collect();
@@ -27,7 +27,8 @@ pub(super) fn figures(models: &[Model<'_>]) -> Vec<Figure> {
         figures.push(Figure {
             title: "Depth loss".to_owned(),
             caption: "The loss of the depth map alone, without the selectivity term.".to_owned(),
-            svg: line_chart(&labels, &losses, false),
+            svg: line_chart(&labels, &chart(losses, false)),
+            legend: Vec::new(),
         });
     }
     for model in models {
@@ -36,9 +37,9 @@ pub(super) fn figures(models: &[Model<'_>]) -> Vec<Figure> {
         let classes: Vec<String> = (0..layers.len())
             .map(|index| format!("{} dash-{}", model.label.class, index % 4))
             .collect();
-        let series: Vec<Series<'_>> = layers
+        let series: Vec<Series> = layers
             .iter()
-            .zip(&classes)
+            .zip(classes)
             .map(|(layer, class)| Series {
                 class,
                 points: curve(&model.run.training, |step| {
@@ -64,10 +65,21 @@ pub(super) fn figures(models: &[Model<'_>]) -> Vec<Figure> {
         figures.push(Figure {
             title: "Assigned selectivity".to_owned(),
             caption: format!("Within each training batch: {}.", listed(&named)),
-            svg: line_chart(&labels, &series, true),
+            svg: line_chart(&labels, &chart(series, true)),
+            legend: Vec::new(),
         });
     }
     figures
+}
+
+fn chart(series: Vec<Series>, from_zero: bool) -> LineChart {
+    LineChart {
+        x: XAxis::FromZero,
+        from_zero,
+        level: None,
+        bands: Vec::new(),
+        series,
+    }
 }
 
 /// Window means of the finite values, at most [`POINTS`] of them.

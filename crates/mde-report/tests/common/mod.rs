@@ -1,7 +1,8 @@
 //! Synthetic run folders: smooth tuning curves and gradients for depth maps, written with the real results types.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
-use std::collections::HashMap;
+pub mod analyses;
+
 use std::path::Path;
 
 use mde_metrics::results::{
@@ -13,7 +14,6 @@ use mde_metrics::{
     DepthBins, DepthErrors, ErrorTally, Estimator, EvalProtocol, ResponseTally, UnitAssignment,
 };
 use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 /// What a synthetic run is like.
@@ -56,7 +56,7 @@ pub fn noise(index: u64) -> f64 {
     ((state ^ (state >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-fn provenance(spec: &Spec) -> Provenance {
+pub fn provenance(spec: &Spec) -> Provenance {
     Provenance {
         version: "0.1.0".to_owned(),
         model: spec.model.to_owned(),
@@ -310,17 +310,10 @@ fn examples(spec: &Spec) -> Vec<u8> {
     let ids: Vec<String> = (0..spec.images.min(4))
         .map(|index| format!("test/room_{index:05}"))
         .collect();
-    let metadata = HashMap::from([("ids".to_owned(), serde_json::to_string(&ids).unwrap())]);
-    let views = tensors.iter().map(|(name, dtype, shape, data)| {
-        (
-            name.clone(),
-            TensorView::new(*dtype, shape.clone(), data).unwrap(),
-        )
-    });
-    safetensors::serialize(views, Some(metadata)).unwrap()
+    analyses::safetensors(&tensors, &ids)
 }
 
-/// Writes a whole run folder.
+/// Writes a run folder that was trained, evaluated and dissected, without statistics and further analyses.
 pub fn write_run(folder: &Path, spec: &Spec) {
     std::fs::create_dir_all(folder).unwrap();
     write_json(&folder.join("config.json"), &config(spec));
