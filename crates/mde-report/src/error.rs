@@ -60,8 +60,8 @@ pub enum ReportError {
 
     /// Stages of one run folder describe different weights.
     #[error(
-        "{}: evaluate.json and {file} are of different weights ({evaluated} and {found}); run `{}` and `{}` again",
-        path.display(), commands[0], commands[1]
+        "{}: evaluate.json and {file} are of different weights ({evaluated} and {found}); run {commands} again",
+        path.display()
     )]
     StageMismatch {
         /// The run folder.
@@ -73,7 +73,7 @@ pub enum ReportError {
         /// Hash of the weights in the other file.
         found: String,
         /// The commands that write both.
-        commands: [String; 2],
+        commands: String,
     },
 
     /// The comparison is not one of these runs.

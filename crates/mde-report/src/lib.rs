@@ -4,17 +4,19 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `run` | reading a run folder: [`RunFolder`] |
-//! | `examples` | its example pictures: [`Example`] |
-//! | `compare` | plain against assigned: [`Comparison`] |
+//! | `run`, `config`, `check` | reading a run folder: [`RunFolder`], and what must hold in its files |
+//! | `examples` | its pictures: [`Example`], [`CorrectedExample`], [`TopImages`] |
+//! | `read` | from files to JSON and tensors, and errors that name the command to run |
+//! | `compare` | two runs: [`Comparison`] |
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
 //! | `table` | one table type for the page, Markdown and CSV |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
 //! | `render` | templates (folder `templates/`) and writing the files |
 //!
-//! **Invariants.** The crate computes no result but differences and means of what the run folder holds. The page loads
-//! nothing: style, charts and pictures are inside, there is no script. All outside text goes through the templates'
-//! escaping or `charts::escape`. The same run folders give the same bytes.
+//! **Invariants.** The crate computes no result but differences, means and intervals of what the run folder holds. The page
+//! loads nothing: style, script, charts, pictures and tables are inside. All that can be read is there without the script,
+//! which adds sorting, filters, the view of one unit and downloads. All outside text goes through the templates' escaping,
+//! `charts::escape` or `render::script_data`. The same run folders give the same bytes.
 
 mod charts;
 mod check;

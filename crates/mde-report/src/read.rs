@@ -64,7 +64,7 @@ impl Source<'_> {
         }
     }
 
-    pub(crate) fn from_json<T: DeserializeOwned>(
+    pub(crate) fn parsed<T: DeserializeOwned>(
         &self,
         json: serde_json::Value,
     ) -> Result<T, ReportError> {

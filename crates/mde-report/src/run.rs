@@ -97,7 +97,7 @@ impl RunFolder {
                 command: &commands.train,
             };
             let json = source.json(&source.bytes()?, CONFIG_FORMAT)?;
-            (Some(source.from_json(json.clone())?), Some(json))
+            (Some(source.parsed(json.clone())?), Some(json))
         } else {
             (None, None)
         };
@@ -242,7 +242,11 @@ impl RunFolder {
                     file,
                     evaluated: evaluated.checkpoint.clone(),
                     found: found.checkpoint.clone(),
-                    commands: [commands.stage("evaluate"), commands.stage(stage)],
+                    commands: format!(
+                        "`{}` and `{}`",
+                        commands.stage("evaluate"),
+                        commands.stage(stage)
+                    ),
                 });
             }
         }
@@ -280,7 +284,7 @@ fn required<T: DeserializeOwned>(
         path: &folder.join(file),
         command,
     };
-    source.from_json(source.json(&source.bytes()?, FORMAT)?)
+    source.parsed(source.json(&source.bytes()?, FORMAT)?)
 }
 
 fn optional<T: DeserializeOwned>(
@@ -294,7 +298,7 @@ fn optional<T: DeserializeOwned>(
     };
     source
         .bytes_if_there()?
-        .map(|bytes| source.from_json(source.json(&bytes, FORMAT)?))
+        .map(|bytes| source.parsed(source.json(&bytes, FORMAT)?))
         .transpose()
 }
 

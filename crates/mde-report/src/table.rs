@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use mde_metrics::statistics::Interval;
 use serde::Serialize;
 
 use crate::ReportError;
-use crate::format::{UNDEFINED, fixed, grouped, percent, signed};
+use crate::format::{UNDEFINED, between, fixed, grouped, percent, signed};
 
 /// A cell: what a reader sees, and what a program reads.
 #[derive(Debug, Clone, Serialize)]
@@ -15,7 +16,13 @@ pub(crate) struct Cell {
     /// For CSV: full precision, empty where the value is not defined.
     #[serde(skip)]
     pub raw: String,
+    /// The upper end of an interval, whose lower end is `raw`: two columns of the CSV.
+    #[serde(skip)]
+    pub high: Option<String>,
 }
+
+/// A column of cells made by [`Cell::interval`].
+pub(crate) const INTERVAL: &str = "95 % interval";
 
 impl Cell {
     pub(crate) fn text(text: impl Into<String>) -> Self {
@@ -23,6 +30,7 @@ impl Cell {
         Self {
             raw: text.clone(),
             text,
+            high: None,
         }
     }
 
@@ -30,6 +38,7 @@ impl Cell {
         Self {
             text: grouped(value),
             raw: value.to_string(),
+            high: None,
         }
     }
 
@@ -38,6 +47,7 @@ impl Cell {
         Self {
             text: fixed(value, digits),
             raw: raw(value),
+            high: None,
         }
     }
 
@@ -46,6 +56,7 @@ impl Cell {
         Self {
             text: signed(value, digits),
             raw: raw(value),
+            high: None,
         }
     }
 
@@ -59,6 +70,25 @@ impl Cell {
                 raw.clone()
             },
             raw,
+            high: None,
+        }
+    }
+
+    /// Both ends of an interval.
+    pub(crate) fn interval(interval: Option<Interval>, digits: usize) -> Self {
+        Self {
+            text: interval.map_or(UNDEFINED.to_owned(), |ends| between(ends, digits)),
+            raw: raw(interval.map(|ends| ends.low)),
+            high: Some(raw(interval.map(|ends| ends.high))),
+        }
+    }
+
+    /// What a reader sees and what a program reads, where they differ.
+    pub(crate) fn of(text: impl Into<String>, raw: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            raw: raw.into(),
+            high: None,
         }
     }
 
@@ -68,6 +98,7 @@ impl Cell {
         Self {
             text: value.map_or(UNDEFINED.to_owned(), |value| percent(value, digits)),
             raw: raw(value),
+            high: None,
         }
     }
 
@@ -75,6 +106,7 @@ impl Cell {
         Self {
             text: UNDEFINED.to_owned(),
             raw: String::new(),
+            high: None,
         }
     }
 }
@@ -113,14 +145,36 @@ impl Table {
         }
     }
 
+    /// Leaves out the columns of this name in which no row has a value.
+    pub(crate) fn drop_empty(&mut self, name: &str) {
+        while let Some(column) = (0..self.columns.len()).find(|column| {
+            self.columns[*column] == name && self.rows.iter().all(|row| row[*column].raw.is_empty())
+        }) {
+            self.columns.remove(column);
+            for row in &mut self.rows {
+                row.remove(column);
+            }
+        }
+    }
+
     pub(crate) fn csv(&self, path: &Path) -> Result<String, ReportError> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let failed = |error: csv::Error| ReportError::write(path, std::io::Error::other(error));
-        writer.write_record(&self.columns).map_err(failed)?;
+        let mut names = Vec::new();
+        for (index, name) in self.columns.iter().enumerate() {
+            if name == INTERVAL {
+                let of = &self.columns[index.saturating_sub(1)];
+                names.extend(["low", "high"].map(|end| format!("{of} 95 % {end}")));
+            } else {
+                names.push(name.clone());
+            }
+        }
+        writer.write_record(names).map_err(failed)?;
         for row in &self.rows {
-            writer
-                .write_record(row.iter().map(|cell| &cell.raw))
-                .map_err(failed)?;
+            let cells = row
+                .iter()
+                .flat_map(|cell| [Some(&cell.raw), cell.high.as_ref()]);
+            writer.write_record(cells.flatten()).map_err(failed)?;
         }
         let bytes = writer
             .into_inner()

@@ -85,8 +85,7 @@ const update = () => {
   const compare = byValue(descending);
   const { of, text } = VALUES[sort];
   tools.querySelector("output").value = Number(fields.least.value).toFixed(2);
-  direction.textContent = descending ? "↓" : "↑";
-  direction.setAttribute("aria-label", `Order: ${descending ? "largest" : "smallest"} first`);
+  direction.textContent = descending ? "↓ largest first" : "↑ smallest first";
   for (const node of document.querySelectorAll(".layer")) {
     node.hidden = node.dataset.layer !== layer;
     node.classList.toggle("as-table", asTable);
@@ -237,12 +236,16 @@ const facts = (unit) => {
     ["▮ By chance", [`${fixed(unit.null_mean, 3)}, 95 % below ${fixed(unit.null_95, 3)}`, h("small", null, ` p = ${fixed(unit.p_value, 3)}`)], unit.null_mean],
     ["Reference", [fixed(unit.reference, 3), h("small", null, " as the paper’s code computes it")], unit.reference],
     ["Owns", [range(panel, unit.own), h("small", null, ` selectivity there ${fixed(unit.at_own, 3)}`)], unit.own],
-    ["Removed", [unit.zero && removed(unit.zero), h("small", null, " 0 in its place")], unit.zero],
-    ["", [unit.filled && removed(unit.filled), h("small", null, " its mean in its place")], unit.filled],
-    ["Corrected", [`lowers AbsRel by ${fixed(unit.gain, 4)}`, interval(unit.gain_interval, 4)], unit.gain],
+    ["Removed", [unit.zero && removed(unit.zero), h("small", null, " with 0 in its place")], unit.zero],
+    ["", [unit.filled && removed(unit.filled), h("small", null, " with its mean in its place")], unit.filled],
+    ["Corrected", [`AbsRel ${signed(unit.gain === null ? null : -unit.gain, 4)}`, interval(unit.gain_interval?.map((end) => -end).reverse() ?? null, 4)], unit.gain],
   ];
-  return h("dl", { class: "facts" }, rows.filter(([, , value]) => value !== null).map(([term, value]) => [h("dt", null, term), h("dd", null, ...value)]));
+  return rows.map(([term, words, value]) => ({ term, words: value === null ? null : words }));
 };
+// Facts of several units have the same rows, so that they can be read across.
+const listed = (all, own) =>
+  h("dl", { class: "facts" }, own.flatMap(({ term, words }, row) =>
+    all.some((facts) => facts[row].words !== null) ? [h("dt", null, term), h("dd", null, words ?? NONE)] : []));
 
 const top = (unit) => {
   if (!unit.top.length) return [];
@@ -257,10 +260,10 @@ const top = (unit) => {
   return [h("h4", null, "Images it answers to most"), h("div", { class: "top" }, unit.top.map(figure))];
 };
 
-const sheet = (unit) =>
+const sheet = (unit, own, all) =>
   h("div", { class: `sheet ${unit.panel.name.class}`, role: "group", "aria-label": unit.panel.name.label },
     data.models.length > 1 ? h("h3", { class: unit.panel.name.class }, unit.panel.name.label) : null,
-    curve(unit), strip(unit), facts(unit), top(unit),
+    curve(unit), strip(unit), listed(all, own), top(unit),
     unit.panel.missing.length ? h("ul", { class: "lacks" }, unit.panel.missing.map((line) => h("li", null, line))) : null);
 
 const applyOverlay = () => {
@@ -278,18 +281,20 @@ const open = (unit) => {
   const same = others.map((other) => units.get(key(other.model, panel.layer, unit.unit))).filter(Boolean);
   // Models keep their sides, whichever was opened.
   const pair = [unit, ...same].sort((a, b) => data.models.indexOf(a.panel.name) - data.models.indexOf(b.panel.name));
-  const at = shown.indexOf(unit);
+  const all = pair.map(facts);
+  const around = shown.filter((other) => other.panel === panel);
+  const at = around.indexOf(unit);
   const step = (by, label, sign) =>
-    h("button", { type: "button", class: by < 0 ? "previous" : "next", "aria-label": label, disabled: !shown[at + by] || at < 0, onclick: () => move(by) }, sign);
+    h("button", { type: "button", class: by < 0 ? "previous" : "next", "aria-label": label, disabled: !around[at + by] || at < 0, onclick: () => move(by) }, sign);
   const focused = dialog.open ? dialog.querySelector(":focus")?.className : null;
   dialog.replaceChildren(
     h("div", { class: "bar-top" },
       h("h2", { id: "unit-title", tabindex: "-1" }, `Unit ${unit.unit} of ${panel.layer}`),
-      h("span", { class: "place", role: "status" }, at < 0 ? "not among those shown" : `${data.models.length > 1 ? `${panel.name.label}, ` : ""}${at + 1} of ${shown.length}`),
+      h("span", { class: "place", role: "status" }, at < 0 ? "not among those shown" : `${data.models.length > 1 ? `${panel.name.label}, ` : ""}${at + 1} of ${around.length}`),
       step(-1, "Previous unit", "←"), step(1, "Next unit", "→"),
       h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "✕")),
     pair.some((one) => one.top.length) ? overlayTools() : "",
-    h("div", { class: "sheets" }, pair.map(sheet)));
+    h("div", { class: "sheets" }, pair.map((one, index) => sheet(one, all[index], all))));
   applyOverlay();
   opened = unit;
   if (!dialog.open) dialog.showModal();
@@ -299,7 +304,9 @@ const open = (unit) => {
 };
 
 const move = (by) => {
-  const next = shown[shown.indexOf(opened) + by];
+  const around = shown.filter((other) => other.panel === opened.panel);
+  const at = around.indexOf(opened);
+  const next = at < 0 ? null : around[at + by];
   if (next) history.replaceState(null, "", `#unit=${next.key}`);
   if (next) open(next);
 };
@@ -327,8 +334,7 @@ dialog.addEventListener("close", () => {
   if (location.hash.startsWith("#unit=")) history.replaceState(null, "", "#units");
   dialog.replaceChildren();
   if (!unit) return;
-  const row = unit.panel.node.querySelector(`.unit-table a[href="#unit=${CSS.escape(unit.key)}"]`)
-    ?? [...unit.panel.node.querySelectorAll(".unit-table a")].find((link) => link.hash === `#unit=${unit.key}`);
+  const row = [...unit.panel.node.querySelectorAll(".unit-table a")].find((link) => link.hash === `#unit=${unit.key}`);
   const link = row ?? (unit.card.hidden ? document.getElementById("units-title") : unit.card.firstElementChild);
   if (link === unit.card.firstElementChild) rove(shown.filter((other) => other.panel === unit.panel), unit);
   link.focus();

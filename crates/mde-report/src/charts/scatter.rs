@@ -13,11 +13,11 @@ pub(crate) struct Dot {
     pub href: String,
 }
 
-const SIZE: f64 = 400.0;
-const LEFT: f64 = 44.0;
+const SIZE: f64 = 460.0;
+const LEFT: f64 = 48.0;
 const RIGHT: f64 = SIZE - 10.0;
-const TOP: f64 = 20.0;
-const BOTTOM: f64 = SIZE - 48.0;
+const TOP: f64 = 26.0;
+const BOTTOM: f64 = SIZE - 44.0;
 
 /// Points of which both values lie between 0 and 1, with the diagonal on which they are equal.
 pub(crate) fn scatter(labels: &Labels<'_>, dots: &[Dot]) -> String {

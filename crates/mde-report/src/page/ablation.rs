@@ -2,14 +2,15 @@
 
 use mde_metrics::KeyErrors;
 use mde_metrics::results::{
-    Ablation, AblationCurve, AblationPoint, Fill, LayerAblation, RemovalOrder,
+    Ablation, AblationArea, AblationCurve, AblationPoint, Fill, LayerAblation, RemovalOrder,
 };
+use mde_metrics::statistics::Estimate;
 
 use super::answer::open_sign;
 use super::{AblationChart, AblationSection, Choice, Figure, Model};
 use crate::charts::{Band, Labels, LineChart, Series, XAxis, line_chart};
-use crate::format::{between, fixed, metres, signed};
-use crate::table::{Cell, Table};
+use crate::format::metres;
+use crate::table::{Cell, INTERVAL, Table};
 
 const DIGITS: usize = 4;
 /// What stands for all depths among the ranges.
@@ -48,10 +49,10 @@ fn ablations<'a, 'run>(
         .filter_map(|model| Some((model, model.run.ablation.as_ref()?)))
 }
 
+type Found<'a, 'run> = (&'a Model<'run>, &'run Ablation, &'run LayerAblation);
+
 /// Each layer in every model that ablated it, layer by layer.
-fn layers<'a, 'run>(
-    models: &'a [Model<'run>],
-) -> Vec<(&'a Model<'run>, &'run Ablation, &'run LayerAblation)> {
+fn layers<'a, 'run>(models: &'a [Model<'run>]) -> Vec<Found<'a, 'run>> {
     let mut all = Vec::new();
     for name in super::layer_names(models) {
         for (model, ablation) in ablations(models) {
@@ -94,7 +95,6 @@ pub(super) fn section(models: &[Model<'_>]) -> Option<AblationSection> {
         text,
     };
     Some(AblationSection {
-        notes: notes(models, &all),
         areas: area_table(&all),
         fills: fills
             .iter()
@@ -212,7 +212,10 @@ fn chart(
         first,
         figure: Figure {
             title: layer.layer.clone(),
-            caption: format!("{}{at}.", capital(fill_words(fill))),
+            caption: format!(
+                "Removed unit: {}{at}. Dotted: all units in place.",
+                fill_words(fill)
+            ),
             svg: line_chart(&labels, &chart),
             legend,
         },
@@ -220,9 +223,10 @@ fn chart(
 }
 
 type Points = Vec<(f64, f64)>;
+type Spread = Vec<(f64, f64, f64)>;
 
 /// Smallest and largest of the random curves at every point, and their mean.
-fn spread(random: &[Points]) -> Option<(Vec<(f64, f64, f64)>, Points)> {
+fn spread(random: &[Points]) -> Option<(Spread, Points)> {
     let length = random.iter().map(Vec::len).min()?;
     let at = |index: usize| random.iter().map(move |curve| curve[index].1);
     let x = |index: usize| random[0][index].0;
@@ -235,90 +239,59 @@ fn spread(random: &[Points]) -> Option<(Vec<(f64, f64, f64)>, Points)> {
     Some((range.collect(), mean.collect()))
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) => first.to_uppercase().chain(letters).collect(),
-        None => String::new(),
+/// What an area says, in words.
+pub(super) fn verdict(area: &AblationArea) -> &'static str {
+    let Estimate { value, interval } = area.abs_rel;
+    match interval {
+        Some(interval) if open_sign(interval) => "no clear difference",
+        None if value == 0.0 => "no difference",
+        _ if value > 0.0 => "costs more",
+        _ => "costs less",
     }
 }
 
-fn notes(models: &[Model<'_>], all: &[(&Model<'_>, &Ablation, &LayerAblation)]) -> Vec<String> {
-    let mut notes = Vec::new();
-    for (model, _, layer) in all {
-        let of_model = match models {
-            [_] => String::new(),
-            _ => format!(" of the {} model", model.label.name),
-        };
-        for area in &layer.areas {
-            if area.order != RemovalOrder::MostSelectiveFirst {
-                continue;
-            }
-            let value = area.abs_rel.value;
-            let estimate = fixed(value.abs(), DIGITS);
-            let interval = area
-                .abs_rel
-                .interval
-                .map(|interval| between(interval, DIGITS));
-            let verdict = match area.abs_rel.interval {
-                Some(interval) if open_sign(interval) => format!(
-                    "makes no clear difference to removing random ones: {} AbsRel",
-                    signed(value, DIGITS)
-                ),
-                _ if value > 0.0 => {
-                    format!("costs {estimate} AbsRel more than removing random ones")
-                }
-                _ => format!("costs {estimate} AbsRel less than removing random ones"),
-            };
-            let interval = interval.map_or(String::new(), |words| format!(" ({words})"));
-            let above = area.abs_rel_by_seed.iter().filter(|area| **area > 0.0);
-            notes.push(format!(
-                "{}{of_model}, {}: removing the most selective units first {verdict}{interval}, averaged over the share removed; it \
-                 costs more than {} of {} random orders.",
-                layer.layer,
-                fill_words(area.fill),
-                above.count(),
-                area.abs_rel_by_seed.len()
-            ));
-        }
-    }
-    notes
-}
-
-fn area_table(all: &[(&Model<'_>, &Ablation, &LayerAblation)]) -> Table {
+fn area_table(all: &[Found<'_, '_>]) -> Table {
     let columns = [
         "Layer",
         "Model",
-        "Fill",
+        "Removed unit",
         "Order",
+        "Against random orders",
         "AbsRel",
-        "95 % low",
-        "95 % high",
+        INTERVAL,
+        "Random orders it costs more than",
         "RMSE (m)",
-        "low",
-        "high",
+        INTERVAL,
         "δ < 1.25",
-        "low",
-        "high",
+        INTERVAL,
     ];
     let mut table = Table::new(
         "ablation_areas",
-        "Area between each ordered curve and the mean of the random ones: how much higher it lies on average, with intervals over images.",
+        "How much higher each ordered curve lies than the mean of the random ones, on average over the share of units removed, with \
+         intervals over images.",
         &columns,
     );
-    table.words = 4;
+    table.words = 5;
     for (model, _, layer) in all {
         for area in &layer.areas {
+            let above = area.abs_rel_by_seed.iter().filter(|area| **area > 0.0);
             let mut row = vec![
                 Cell::text(&layer.layer),
                 Cell::text(&model.label.label),
-                Cell::text(fill_key(area.fill)),
+                Cell::of(fill_words(area.fill), fill_key(area.fill)),
                 Cell::text(order_words(area.order)),
+                Cell::text(verdict(area)),
+                Cell::signed(area.abs_rel.value, DIGITS),
+                Cell::interval(area.abs_rel.interval, DIGITS),
+                Cell::text(format!(
+                    "{} of {}",
+                    above.count(),
+                    area.abs_rel_by_seed.len()
+                )),
             ];
-            for estimate in [area.abs_rel, area.rmse, area.delta_1] {
+            for estimate in [area.rmse, area.delta_1] {
                 row.push(Cell::signed(estimate.value, DIGITS));
-                row.push(Cell::signed(estimate.interval.map(|i| i.low), DIGITS));
-                row.push(Cell::signed(estimate.interval.map(|i| i.high), DIGITS));
+                row.push(Cell::interval(estimate.interval, DIGITS));
             }
             table.rows.push(row);
         }

@@ -7,7 +7,7 @@ use mde_metrics::{DepthErrors, ErrorSummary};
 use super::{Figure, Model, change_of};
 use crate::charts::{Labels, step_chart};
 use crate::format::{fixed, grouped, metres};
-use crate::table::{Cell, Table};
+use crate::table::{Cell, INTERVAL, Table};
 
 type Value = fn(&ErrorSummary) -> f64;
 
@@ -65,12 +65,14 @@ pub(super) fn table(models: &[Model<'_>], compared: Option<&RunComparison>) -> T
     let mut columns = vec!["Metric"];
     columns.extend(models.iter().map(|model| model.label.label.as_str()));
     columns.extend((models.len() == 2).then_some("Change"));
-    columns.extend(["95 % low", "95 % high"]);
+    columns.push(INTERVAL);
     columns.extend(baseline.map(|_| "Always the training mean depth"));
-    let caption = if models.len() == 2 {
-        "Depth accuracy on the test images, all metrics; the interval is that of the change."
-    } else {
-        "Depth accuracy on the test images, all metrics, with intervals over images."
+    let caption = match (models, compared) {
+        ([_], _) => "Depth accuracy on the test images, all metrics, with intervals over images.",
+        (_, Some(_)) => {
+            "Depth accuracy on the test images, all metrics; the interval is that of the change."
+        }
+        _ => "Depth accuracy on the test images, all metrics.",
     };
     let mut table = Table::new("accuracy", caption, &columns);
     for (name, better, key, value) in METRICS {
@@ -78,21 +80,18 @@ pub(super) fn table(models: &[Model<'_>], compared: Option<&RunComparison>) -> T
             .iter()
             .map(|model| Some(value(&model.run.evaluation.summary)))
             .collect();
-        let mut row = vec![Cell {
-            text: format!("{name} {better}"),
-            raw: name.to_owned(),
-        }];
+        let mut row = vec![Cell::of(format!("{name} {better}"), name)];
         row.extend(values.iter().map(|value| Cell::fixed(*value, DIGITS)));
         row.extend(change_of(&values).map(|change| Cell::signed(change, DIGITS)));
-        let (interval, cell): (Option<Interval>, fn(Option<f64>, usize) -> Cell) = match models {
-            [model] => (over_images(model, key), Cell::fixed),
-            _ => (of_change(compared, key), Cell::signed),
+        let interval = match models {
+            [model] => over_images(model, key),
+            _ => of_change(compared, key),
         };
-        row.push(cell(interval.map(|interval| interval.low), DIGITS));
-        row.push(cell(interval.map(|interval| interval.high), DIGITS));
+        row.push(Cell::interval(interval, DIGITS));
         row.extend(baseline.map(|baseline| Cell::fixed(value(&baseline.summary), DIGITS)));
         table.rows.push(row);
     }
+    table.drop_empty(INTERVAL);
     table
 }
 

@@ -1,6 +1,6 @@
 //! The answer in three sentences: accuracy, selectivity, and what the units are good for.
 
-use mde_metrics::results::{AblationArea, Fill, RemovalOrder, RunComparison};
+use mde_metrics::results::{AblationArea, Corrected, Fill, RemovalOrder, RunComparison};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 
 use super::accuracy::over_images;
@@ -259,85 +259,68 @@ fn selectivity_of_two(
 
 /// What removing and correcting units says, of the first layer that counts; `None` if neither was measured.
 fn units(models: &[Model<'_>]) -> Option<String> {
-    let layer = models
-        .last()
-        .and_then(|model| words::counted_layers(model.run).first().copied())?;
-    let name = &layer.layer;
-    let several = models.len() > 1;
+    let layers = words::counted_layers(models.last()?.run);
+    let name = &layers.first()?.layer;
     let of_models = |part: &dyn Fn(&Model<'_>) -> Option<String>| -> Option<String> {
         let parts: Vec<String> = models
             .iter()
             .filter_map(|model| {
                 let text = part(model)?;
-                Some(if several {
-                    format!("{text} in the {} model", model.label.name)
-                } else {
-                    text
+                Some(match models {
+                    [_] => format!("by {text}"),
+                    _ => format!("by {text} in the {} model", model.label.name),
                 })
             })
             .collect();
         (!parts.is_empty()).then(|| listed(&parts))
     };
     let removal = of_models(&|model| {
-        let ablation = model.run.ablation.as_ref()?;
-        let area = area(model, name)?;
-        Some(removal_words(area, ablation.bootstrap.level))
+        let Estimate { value, interval } = area(model, name)?.abs_rel;
+        let interval = interval.map(|interval| {
+            let open = if open_sign(interval) {
+                "; no clear difference"
+            } else {
+                ""
+            };
+            format!(" ({}{open})", between(interval, ABS_REL_DIGITS))
+        });
+        let value = signed(value, ABS_REL_DIGITS);
+        Some(value + &interval.unwrap_or_default())
     });
     let removal = removal.map(|text| {
-        format!("removing the most selective units first, rather than random ones, {text} (averaged over the share removed)")
+        format!(
+            "removing the most selective units first rather than random ones changes AbsRel {text}"
+        )
     });
     let correction = of_models(&|model| {
-        let correction = model.run.correction.as_ref()?;
-        let mut layers = correction.layers.iter();
-        let all = &layers.find(|layer| layer.layer == *name)?.all;
-        let interval = all
-            .lowered
-            .interval
-            .map(|interval| interval_words(interval, correction.bootstrap.level, ABS_REL_DIGITS));
-        let explained = all
-            .explained
-            .map(|share| format!("{} of it", percent(share, 0)));
-        let remarks: Vec<String> = [explained, interval].into_iter().flatten().collect();
-        Some(format!(
-            "{} by {} ({})",
-            if all.lowered.value < 0.0 {
-                "raises AbsRel"
-            } else {
-                "lowers AbsRel"
-            },
-            fixed(all.lowered.value.abs(), ABS_REL_DIGITS),
-            remarks.join(", ")
-        ))
+        let Corrected {
+            lowered, explained, ..
+        } = &model.run.corrected(name)?.all;
+        let mut text = signed(-lowered.value, ABS_REL_DIGITS);
+        if let Some(Interval { low, high }) = lowered.interval {
+            let interval = Interval {
+                low: -high,
+                high: -low,
+            };
+            text.push_str(&format!(" ({})", between(interval, ABS_REL_DIGITS)));
+        }
+        if let Some(share) = explained {
+            let comma = if models.len() > 1 { "," } else { "" };
+            text.push_str(&format!(", {}\u{a0}%{comma}", signed(-100.0 * share, 0)));
+        }
+        Some(text)
     });
-    let correction = correction
-        .map(|text| format!("giving every unit its mean response at the true depth {text}"));
+    let it = if removal.is_some() { "it" } else { "AbsRel" };
+    let correction = correction.map(|text| {
+        format!("setting every unit to its mean response at the true depth changes {it} {text}")
+    });
     let parts: Vec<String> = [removal, correction].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| format!("In {name}, {}.", parts.join("; ")))
 }
 
 fn area<'run>(model: &Model<'run>, layer: &str) -> Option<&'run AblationArea> {
-    let ablation = model.run.ablation.as_ref()?;
-    let mut layers = ablation.layers.iter();
-    let areas = &layers.find(|ablated| ablated.layer == layer)?.areas;
+    let areas = &model.run.ablated(layer)?.areas;
     areas
         .iter()
         .find(|area| area.fill == Fill::Zero && area.order == RemovalOrder::MostSelectiveFirst)
-}
-
-/// "costs 0.0126 AbsRel more (95 % interval 0.0030 to 0.0230)".
-fn removal_words(area: &AblationArea, level: f64) -> String {
-    let Estimate { value, interval } = area.abs_rel;
-    let words = interval.map(|interval| interval_words(interval, level, ABS_REL_DIGITS));
-    match (interval, words) {
-        (Some(interval), Some(words)) if open_sign(interval) => format!(
-            "makes no clear difference ({} AbsRel, {words})",
-            signed(value, ABS_REL_DIGITS)
-        ),
-        (_, words) => format!(
-            "costs {} AbsRel {}{}",
-            fixed(value.abs(), ABS_REL_DIGITS),
-            if value > 0.0 { "more" } else { "less" },
-            words.map(|words| format!(" ({words})")).unwrap_or_default()
-        ),
-    }
 }

@@ -1,13 +1,12 @@
 //! Model error by correction: how much of the error lies in which units' responses.
 
 use mde_metrics::results::{Corrected, Correction, Indicator, LayerCorrection};
-use mde_metrics::statistics::Estimate;
 
 use super::{CorrectedLayer, CorrectionSection, Figure, Model, corrected_maps, layer_names};
 use crate::ReportError;
 use crate::charts::{Bar, Labels, bar_chart, step_chart};
-use crate::format::{fixed, metres, percent, with_interval};
-use crate::table::{Cell, Table};
+use crate::format::{fixed, metres, percent};
+use crate::table::{Cell, INTERVAL, Table};
 
 const DIGITS: usize = 4;
 /// Units in the chart of those that explain most.
@@ -62,21 +61,18 @@ pub(super) fn section(models: &[Model<'_>]) -> Result<Option<CorrectionSection>,
             maps,
         });
     }
-    let level = percent(first.bootstrap.level, 0);
-    let notes = vec![format!(
+    let replaced = all.iter().map(|(.., layer)| layer.replaced);
+    let note = format!(
         "At every pixel a unit’s response is set to its mean response at the true depth, and the rest of the network is run again. \
-             The responses use the ground truth: the errors after correction are no accuracy that the network could reach. {level} \
-             intervals over {} images.",
-        first.images
-    )];
+         This uses the ground truth: the errors after correction are no accuracy that the network could reach. Intervals over {} images; \
+         responses were replaced at {} or more of the feature maps’ pixels, where a depth was measured.",
+        first.images,
+        percent(replaced.fold(1.0, f64::min), 0),
+    );
     Ok(Some(CorrectionSection {
-        notes,
+        note,
         table: summary(&all),
         layers: sections,
-        indicator: all
-            .iter()
-            .map(|(model, _, layer)| indicator_words(models, model, layer))
-            .collect(),
         indicator_table: indicator_table(&all),
         images: image_table(&all),
     }))
@@ -97,12 +93,10 @@ fn summary(all: &[Found<'_, '_>]) -> Table {
         "AbsRel before",
         "after",
         "lowered by",
-        "95 % low",
-        "95 % high",
+        INTERVAL,
         "Explained",
         "RMSE before (m)",
         "after (m)",
-        "Pixels replaced",
     ];
     let mut table = Table::new(
         "correction",
@@ -112,7 +106,6 @@ fn summary(all: &[Found<'_, '_>]) -> Table {
     table.words = 3;
     for (model, _, layer) in all {
         let mut row = |what: String, corrected: &Corrected| {
-            let interval = corrected.lowered.interval;
             table.rows.push(vec![
                 Cell::text(&layer.layer),
                 Cell::text(&model.label.label),
@@ -120,12 +113,10 @@ fn summary(all: &[Found<'_, '_>]) -> Table {
                 Cell::fixed(layer.before.abs_rel, DIGITS),
                 Cell::fixed(corrected.errors.abs_rel, DIGITS),
                 Cell::fixed(corrected.lowered.value, DIGITS),
-                Cell::fixed(interval.map(|i| i.low), DIGITS),
-                Cell::fixed(interval.map(|i| i.high), DIGITS),
+                Cell::interval(corrected.lowered.interval, DIGITS),
                 Cell::percent(corrected.explained, 1),
                 Cell::fixed(layer.before.rmse, 3),
                 Cell::fixed(corrected.errors.rmse, 3),
-                Cell::percent(layer.replaced, 0),
             ]);
         };
         row("all units".to_owned(), &layer.all);
@@ -134,6 +125,10 @@ fn summary(all: &[Found<'_, '_>]) -> Table {
         }
         if let Some((bin, units, corrected)) = best_group(layer) {
             let (from, to) = layer.bins.range(bin);
+            let units = match units {
+                1 => "the unit".to_owned(),
+                units => format!("the {units} units"),
+            };
             let what = format!("{units} of {} – {} m", metres(from), metres(to));
             row(what, corrected);
         }
@@ -226,66 +221,44 @@ fn top_units(models: &[Model<'_>], model: &Model<'_>, layer: &LayerCorrection) -
 }
 
 /// What the indicator is worth, in words.
-fn indicator_words(models: &[Model<'_>], model: &Model<'_>, layer: &LayerCorrection) -> String {
-    let Indicator {
-        images,
-        spearman,
-        spearman_of_depth,
-        ..
-    } = &layer.indicator;
-    let name = format!("{}{}", layer.layer, of_model(models, model));
-    let words = |estimate: &Estimate| with_interval(estimate.value, estimate.interval, 2);
-    let Some(score) = spearman else {
-        return format!(
-            "{name}: the score or the error does not vary over the {images} images, so no correlation is defined."
-        );
+fn verdict(indicator: &Indicator) -> String {
+    let Some(score) = indicator.spearman else {
+        return "not defined: score or error does not vary".to_owned();
     };
-    let verdict = match score.interval {
-        Some(interval) if interval.low > 0.0 => {
-            "it tells hard images from easy ones to that degree"
-        }
-        Some(interval) if interval.high < 0.0 => "it points the wrong way",
-        Some(_) => "the interval includes 0, so it does not tell where the network errs",
+    let tells = match score.interval {
+        Some(interval) if interval.low > 0.0 => "tells hard images from easy ones",
+        Some(interval) if interval.high < 0.0 => "points the wrong way",
+        Some(_) => "does not tell: the interval holds 0",
         None => "too few images for an interval",
     };
-    let depth = spearman_of_depth.as_ref().map(|depth| {
-        let better = if depth.value.abs() >= score.value.abs() {
-            "; looking into the network gains nothing over it"
-        } else {
-            ""
-        };
-        format!(
-            " The mean predicted depth alone has {}{better}.",
-            words(depth)
-        )
-    });
-    format!(
-        "{name}: rank correlation with AbsRel over {images} images {}: {verdict}.{}",
-        words(score),
-        depth.unwrap_or_default()
-    )
+    let depth = indicator.spearman_of_depth;
+    let alone = depth.filter(|depth| depth.value.abs() >= score.value.abs());
+    match alone {
+        Some(_) => format!("{tells}; predicted depth alone does no worse"),
+        None => tells.to_owned(),
+    }
 }
 
 fn indicator_table(all: &[Found<'_, '_>]) -> Table {
     let columns = [
         "Layer",
         "Model",
+        "In words",
         "Images",
         "Score",
-        "95 % low",
-        "95 % high",
-        "Predicted depth",
-        "95 % low",
-        "95 % high",
+        INTERVAL,
+        "Mean predicted depth",
+        INTERVAL,
         "Best unit",
         "its correlation",
     ];
     let mut table = Table::new(
         "indicator",
-        "Spearman’s rank correlation with an image’s AbsRel. The best of many units is high by chance alone.",
+        "Spearman’s rank correlation with an image’s AbsRel: of the score, and of what can be had without looking into the network. \
+         The best of many units is high by chance alone.",
         &columns,
     );
-    table.words = 2;
+    table.words = 3;
     for (model, _, layer) in all {
         let indicator = &layer.indicator;
         let best = indicator
@@ -297,16 +270,16 @@ fn indicator_table(all: &[Found<'_, '_>]) -> Table {
         let mut row = vec![
             Cell::text(&layer.layer),
             Cell::text(&model.label.label),
+            Cell::text(verdict(indicator)),
             Cell::count(indicator.images as u64),
         ];
         for estimate in [indicator.spearman, indicator.spearman_of_depth] {
+            row.push(Cell::signed(estimate.map(|estimate| estimate.value), 2));
             let interval = estimate.and_then(|estimate| estimate.interval);
-            row.push(Cell::signed(estimate.map(|estimate| estimate.value), 3));
-            row.push(Cell::signed(interval.map(|i| i.low), 3));
-            row.push(Cell::signed(interval.map(|i| i.high), 3));
+            row.push(Cell::interval(interval, 2));
         }
         row.push(best.map_or(Cell::undefined(), |best| Cell::count(best.0 as u64)));
-        row.push(Cell::signed(best.map(|best| best.1), 3));
+        row.push(Cell::signed(best.map(|best| best.1), 2));
         table.rows.push(row);
     }
     table
@@ -345,10 +318,10 @@ fn image_table(all: &[Found<'_, '_>]) -> Table {
                 Cell::fixed(image.before.abs_rel, DIGITS),
                 Cell::fixed(image.after.abs_rel, DIGITS),
                 Cell::signed(image.before.abs_rel - image.after.abs_rel, DIGITS),
-                Cell {
-                    text: units.take(3).collect::<Vec<_>>().join(", "),
-                    raw: raw.collect::<Vec<_>>().join(" "),
-                },
+                Cell::of(
+                    units.take(3).collect::<Vec<_>>().join(", "),
+                    raw.collect::<Vec<_>>().join(" "),
+                ),
                 Cell::fixed(image.score, 2),
             ]);
         }

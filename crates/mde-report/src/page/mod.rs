@@ -166,7 +166,6 @@ pub(crate) struct Pairs {
 /// What removing units does.
 #[derive(Debug, Serialize)]
 pub(crate) struct AblationSection {
-    pub notes: Vec<String>,
     pub areas: Table,
     pub fills: Vec<Choice>,
     pub ranges: Vec<Choice>,
@@ -196,10 +195,9 @@ pub(crate) struct AblationChart {
 /// What correcting units does.
 #[derive(Debug, Serialize)]
 pub(crate) struct CorrectionSection {
-    pub notes: Vec<String>,
+    pub note: String,
     pub table: Table,
     pub layers: Vec<CorrectedLayer>,
-    pub indicator: Vec<String>,
     pub indicator_table: Table,
     pub images: Table,
 }

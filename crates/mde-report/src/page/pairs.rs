@@ -165,10 +165,8 @@ fn rows(table: &mut Table, name: &str, plain: &LayerDissection, assigned: &Layer
         let range = |layer: &LayerDissection, bin: Option<usize>| match bin {
             Some(bin) => {
                 let (from, to) = layer.bins.range(bin);
-                Cell {
-                    text: format!("{} – {}", metres(from), metres(to)),
-                    raw: format!("{from} {to}"),
-                }
+                let text = format!("{} – {}", metres(from), metres(to));
+                Cell::of(text, format!("{from} {to}"))
             }
             None => Cell::undefined(),
         };

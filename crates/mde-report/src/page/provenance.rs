@@ -114,10 +114,7 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
 }
 
 fn hash(whole: &str) -> Cell {
-    Cell {
-        text: short_hash(whole),
-        raw: whole.to_owned(),
-    }
+    Cell::of(short_hash(whole), whole)
 }
 
 fn data(provenance: &Provenance) -> String {

@@ -5,7 +5,7 @@ use mde_metrics::results::{EstimatedSelectivity, Fill, LayerDissection};
 use super::browser::{removed, short};
 use super::{Figure, Model, layer_names};
 use crate::charts::{Labels, Strip, strip_chart};
-use crate::table::{Cell, Table};
+use crate::table::{Cell, INTERVAL, Table};
 use crate::tuning::owned_bins;
 
 const DIGITS: usize = 3;
@@ -29,8 +29,7 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
         "Model",
         "Estimator",
         "Selectivity",
-        "95 % low",
-        "95 % high",
+        INTERVAL,
         "Held out",
         "By chance",
         "Above chance",
@@ -53,7 +52,6 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
             for (estimator, part) in ESTIMATORS {
                 let scores = part(layer);
                 let valid = scores.estimator == layer.valid_bins.estimator;
-                let interval = scores.interval;
                 // The null is drawn by the valid-bins estimator alone.
                 let null = layer.null.as_ref().filter(|_| valid);
                 table.rows.push(vec![
@@ -61,8 +59,7 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
                     Cell::text(&model.label.label),
                     Cell::text(estimator),
                     Cell::fixed(scores.mean, DIGITS),
-                    Cell::fixed(interval.map(|interval| interval.low), DIGITS),
-                    Cell::fixed(interval.map(|interval| interval.high), DIGITS),
+                    Cell::interval(scores.interval, DIGITS),
                     Cell::fixed(scores.held_out.mean, DIGITS),
                     Cell::fixed(null.and_then(|null| null.mean), DIGITS),
                     null.map_or(Cell::undefined(), |null| {
@@ -79,31 +76,16 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
             }
         }
     }
-    drop_empty(
-        &mut table,
-        &[
-            "Held out",
-            "By chance",
-            "Above chance",
-            "At the assigned bin",
-        ],
-    );
-    table
-}
-
-/// Leaves out those of the named columns in which no row has a value.
-fn drop_empty(table: &mut Table, names: &[&str]) {
-    for name in names {
-        let column = table.columns.iter().position(|column| column == name);
-        if let Some(column) = column
-            && table.rows.iter().all(|row| row[column].raw.is_empty())
-        {
-            table.columns.remove(column);
-            for row in &mut table.rows {
-                row.remove(column);
-            }
-        }
+    for name in [
+        INTERVAL,
+        "Held out",
+        "By chance",
+        "Above chance",
+        "At the assigned bin",
+    ] {
+        table.drop_empty(name);
     }
+    table
 }
 
 /// What the means leave out, layer by layer.
