@@ -56,6 +56,27 @@ pub enum AnalysisError {
     /// An ablation without anything to compare with.
     #[error("an ablation compares with units removed at random: ask for at least one random order")]
     NoRandomOrder,
+    /// The evaluation and the dissection of one run do not belong together.
+    #[error(
+        "{}: evaluate.json and dissect.json are of different {what} ({evaluated} and {dissected}); run `mde evaluate` and \
+         `mde dissect` again on the same", folder.display()
+    )]
+    OtherStage {
+        /// The folder of the results.
+        folder: PathBuf,
+        /// What differs: "weights" or "data".
+        what: &'static str,
+        /// As evaluate.json has it.
+        evaluated: String,
+        /// As dissect.json has it.
+        dissected: String,
+    },
+    /// Two runs differ in something that a comparison has to keep fixed.
+    #[error(
+        "the runs cannot be compared: {} is {} in {} but {} in {}; {}",
+        .0.what, .0.first, .0.first_folder.display(), .0.second, .0.second_folder.display(), .0.advice
+    )]
+    NotComparable(Box<Mismatch>),
     /// Bins, tallies or an assignment do not fit.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
@@ -79,4 +100,21 @@ pub enum AnalysisError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// What two runs differ in; see [`AnalysisError::NotComparable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What differs, such as "the evaluation protocol".
+    pub what: String,
+    /// Its value in the first run.
+    pub first: String,
+    /// Its value in the second run.
+    pub second: String,
+    /// The first run's folder.
+    pub first_folder: PathBuf,
+    /// The second run's folder.
+    pub second_folder: PathBuf,
+    /// What to do next.
+    pub advice: &'static str,
 }

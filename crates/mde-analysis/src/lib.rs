@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod ablate;
+mod compare;
 mod correct;
 mod correction_maps;
 mod dissect;
@@ -13,9 +14,10 @@ mod tallies;
 mod variants;
 
 pub use ablate::{AblateLayer, AblateOptions, Ablated, ablate};
+pub use compare::{RunResults, compare};
 pub use correct::{CorrectOptions, CorrectedLayers, correct};
 pub use dissect::{DissectLayer, dissect};
-pub use error::AnalysisError;
+pub use error::{AnalysisError, Mismatch};
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use examples::Examples;
 pub use tallies::LayerTallies;

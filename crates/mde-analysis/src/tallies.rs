@@ -73,6 +73,26 @@ impl LayerTallies {
         &self.bins
     }
 
+    /// Units of the layer, N.
+    pub(crate) fn units(&self) -> usize {
+        self.units
+    }
+
+    /// The images' ids, in the order of the sums.
+    pub(crate) fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// [images, units, K + 1]; the last slot is depth beyond the last edge.
+    pub(crate) fn sums(&self) -> &[f64] {
+        &self.sums
+    }
+
+    /// [images, K + 1].
+    pub(crate) fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
     /// True if a pixel of any image lies in a bin.
     pub(crate) fn has_binned_depth(&self) -> bool {
         let (bins, slots) = (self.bins.len(), self.bins.len() + 1);

@@ -30,6 +30,8 @@ mod tuning;
 
 use std::path::{Path, PathBuf};
 
+use mde_metrics::results::RunComparison;
+
 pub use compare::{Change, Comparison, LayerChange};
 pub use error::{Mismatch, ReportError};
 pub use examples::Example;
@@ -44,6 +46,8 @@ pub struct ReportInput<'a> {
     pub assigned: Option<&'a Path>,
     /// Title of the report.
     pub title: String,
+    /// The two runs side by side, with intervals, if there are two.
+    pub comparison: Option<RunComparison>,
 }
 
 /// Where the report's files lie.

@@ -24,6 +24,7 @@ fn refused(folder: &Path, parts: &[&str]) -> ReportError {
         plain: &plain,
         assigned: Some(&assigned),
         title: "Rooms".to_owned(),
+        comparison: None,
     };
     let error = write_report(&input, &folder.join("out")).unwrap_err();
     let message = error.to_string();
@@ -284,6 +285,7 @@ fn plain_and_assigned_swapped_or_alike() {
             plain: &plain,
             assigned: Some(&assigned),
             title: String::new(),
+            comparison: None,
         };
         let message = write_report(&input, &out).unwrap_err().to_string();
         assert!(
@@ -316,6 +318,7 @@ fn an_output_folder_that_cannot_be_written() {
         plain: &plain,
         assigned: None,
         title: String::new(),
+        comparison: None,
     };
     let error = write_report(&input, &folder.path().join("file")).unwrap_err();
     assert!(matches!(error, ReportError::Write { .. }));

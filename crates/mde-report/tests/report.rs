@@ -24,6 +24,7 @@ fn report(folder: &Path, title: &str) -> ReportPaths {
         plain: &plain,
         assigned: Some(&assigned),
         title: title.to_owned(),
+        comparison: None,
     };
     write_report(&input, &folder.join("out")).unwrap()
 }
@@ -283,6 +284,7 @@ fn one_run_makes_a_report_of_its_own() {
             plain: folder.path(),
             assigned: None,
             title: "One model".to_owned(),
+            comparison: None,
         };
         let paths = write_report(&input, folder.path()).unwrap();
         let html = read(&paths.html);
@@ -395,6 +397,7 @@ fn a_realistic_report_stays_under_five_megabytes() {
             plain: &single,
             assigned: None,
             title: "One model".to_owned(),
+            comparison: None,
         };
         write_report(&input, &keep.join("single")).unwrap();
     }
