@@ -271,11 +271,11 @@ impl RunResults<'_> {
     /// The tallies of a layer, which must be those that the dissection was computed from.
     fn tallies_of(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
         let tallies = (self.tallies)(layer)?;
-        let broken = |reason: String| AnalysisError::Tallies {
+        let broken = |reason: &str| AnalysisError::Tallies {
             path: self.folder.join(&layer.tally),
-            reason,
+            reason: reason.to_owned(),
         };
-        let total = tallies.total().map_err(|error| broken(error.to_string()))?;
+        let total = (tallies.total()).map_err(|_| broken("a sum of responses is not finite"))?;
         let mean = total.selectivity(Estimator::valid_bins()).mean;
         let same = match (mean, layer.valid_bins.mean) {
             // JSON keeps every digit; the order of a sum need not stay the same.
@@ -288,7 +288,7 @@ impl RunResults<'_> {
             || !same
         {
             return Err(broken(
-                "not the tallies that dissect.json was computed from".to_owned(),
+                "not the tallies that dissect.json was computed from",
             ));
         }
         Ok(tallies)
