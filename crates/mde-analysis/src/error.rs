@@ -56,6 +56,21 @@ pub enum AnalysisError {
     /// An ablation without anything to compare with.
     #[error("an ablation compares with units removed at random: ask for at least one random order")]
     NoRandomOrder,
+    /// A unit is asked for that its layer does not have.
+    #[error("layer {layer} has the units 0 to {}, and no unit {unit}", .units - 1)]
+    UnknownUnit {
+        /// The layer.
+        layer: String,
+        /// The unit.
+        unit: usize,
+        /// Units that the layer has.
+        units: usize,
+    },
+    /// A network's depth is no number.
+    #[error(
+        "the network's depth is not finite: its weights are damaged, or it was not trained to the end"
+    )]
+    NoDepth,
     /// The evaluation and the dissection of one run do not belong together.
     #[error(
         "{}: evaluate.json and dissect.json are of different {what} ({evaluated} and {dissected}); run `mde evaluate` and \

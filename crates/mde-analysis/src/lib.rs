@@ -9,6 +9,7 @@ mod error;
 mod evaluate;
 mod examples;
 mod indicator;
+mod predict;
 mod responses;
 mod tallies;
 mod variants;
@@ -20,6 +21,7 @@ pub use dissect::{DissectLayer, dissect};
 pub use error::{AnalysisError, Mismatch};
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use examples::Examples;
+pub use predict::{Predicted, predict};
 pub use tallies::LayerTallies;
 
 use candle_core::Device;

@@ -13,7 +13,9 @@ mod dissection;
 mod evaluate;
 mod memory;
 mod models;
+mod npy;
 mod output;
+mod predict;
 mod profile;
 mod progress;
 mod render;
@@ -67,6 +69,8 @@ enum Command {
     Correct(correct::CorrectArgs),
     /// Compare two runs, image by image and unit by unit: accuracy and selectivity, with intervals of the difference.
     Compare(compare::CompareArgs),
+    /// Predict the depth of any pictures, and show what chosen units respond.
+    Predict(predict::PredictArgs),
     /// Time a network operation by operation and layer by layer.
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
@@ -129,6 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Ablate(args) => ablate::run(args, &device()?)?,
         Command::Correct(args) => correct::run(args, &device()?)?,
         Command::Compare(args) => compare::run(args)?,
+        Command::Predict(args) => predict::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };

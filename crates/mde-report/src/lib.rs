@@ -10,6 +10,7 @@
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
 //! | `table` | one table type for the page, Markdown and CSV |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
+//! | `picture` | a map as a picture of its own, with a colour bar: [`coloured_picture`] |
 //! | `render` | templates (folder `templates/`) and writing the files |
 //!
 //! **Invariants.** The crate computes no result but differences and means of what the run folder holds. The page loads
@@ -23,6 +24,7 @@ mod examples;
 mod format;
 mod maps;
 mod page;
+mod picture;
 mod render;
 mod run;
 mod table;
@@ -35,6 +37,7 @@ use mde_metrics::results::RunComparison;
 pub use compare::{Change, Comparison, LayerChange};
 pub use error::{Mismatch, ReportError};
 pub use examples::Example;
+pub use picture::{PictureOf, coloured_picture};
 pub use run::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, RunFolder, TrainStep};
 
 /// What a report is made from.
