@@ -17,21 +17,28 @@ pub struct ImageTallies<'a> {
     counts: &'a [u64],
 }
 
-/// How much a layer's numbers depend on which images it was dissected on.
+/// How much a layer's numbers depend on which images it was dissected on, under `N` estimators.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TallyIntervals {
-    /// Of the layer's mean selectivity, under each estimator asked for.
-    pub means: Vec<Option<Interval>>,
-    /// Of every unit's selectivity, `[estimators][units]`.
-    pub units: Vec<Vec<Option<Interval>>>,
+pub struct TallyIntervals<const N: usize> {
+    /// Of selectivity, under each estimator asked for.
+    pub selectivity: [SelectivityIntervals; N],
     /// Of the mean responses, `[units][K]`.
     pub responses: Vec<Vec<Option<Interval>>>,
 }
 
+/// Intervals of a layer's selectivity under one estimator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelectivityIntervals {
+    /// Of the mean over units.
+    pub mean: Option<Interval>,
+    /// Of every unit.
+    pub units: Vec<Option<Interval>>,
+}
+
 /// Values of one unit in every resample.
-struct UnitResamples {
+struct UnitResamples<const N: usize> {
     /// Selectivity, `[estimators][resamples]`.
-    selectivity: Vec<Vec<Option<f64>>>,
+    selectivity: [Vec<Option<f64>>; N],
     /// Intervals of the mean responses, `[K]`.
     responses: Vec<Option<Interval>>,
 }
@@ -93,53 +100,47 @@ impl<'a> ImageTallies<'a> {
     /// `responses`. In each resample the estimators' rules hold anew: bins with too few pixels drop out. Where that leaves a
     /// value undefined, the interval is of the resamples in which it is defined, as in [`Bootstrap::interval`]; there is none
     /// for fewer than two images.
-    pub fn intervals(
+    pub fn intervals<const N: usize>(
         &self,
         bootstrap: &Bootstrap,
-        estimators: &[Estimator],
+        estimators: [Estimator; N],
         responses: Estimator,
-    ) -> TallyIntervals {
+    ) -> TallyIntervals<N> {
         let bins = self.slots - 1;
         if self.images() < 2 {
+            let none = SelectivityIntervals {
+                mean: None,
+                units: vec![None; self.units],
+            };
             return TallyIntervals {
-                means: vec![None; estimators.len()],
-                units: vec![vec![None; self.units]; estimators.len()],
+                selectivity: std::array::from_fn(|_| none.clone()),
                 responses: vec![vec![None; bins]; self.units],
             };
         }
-        let units = self.weighted(
-            &bootstrap.multiplicities(self.images()),
-            |resamples: &[Resample<'_>]| {
-                let selectivity = estimators
-                    .iter()
-                    .map(|&estimator| selectivity_in(resamples, estimator))
-                    .collect();
-                let means: Vec<_> = resamples
-                    .iter()
-                    .map(|resample| resample.response(responses))
-                    .collect();
-                let of_bin = |bin: usize| means.iter().map(move |means| means[bin]);
-                UnitResamples {
-                    selectivity,
-                    responses: (0..bins)
-                        .map(|bin| bootstrap.interval_of(of_bin(bin)))
+        let times = bootstrap.multiplicities(self.images());
+        let units = self.weighted(&times, |resamples| {
+            let means: Vec<_> = resamples
+                .iter()
+                .map(|resample| resample.response(responses))
+                .collect();
+            let of_bin = |bin: usize| means.iter().map(move |means| means[bin]);
+            UnitResamples {
+                selectivity: estimators.map(|estimator| selectivity_in(resamples, estimator)),
+                responses: (0..bins)
+                    .map(|bin| bootstrap.interval_of(of_bin(bin)))
+                    .collect(),
+            }
+        });
+        TallyIntervals {
+            selectivity: std::array::from_fn(|at| {
+                let values = units.iter().map(|unit| &unit.selectivity[at]);
+                SelectivityIntervals {
+                    mean: bootstrap.interval_of(layer_means(values.clone())),
+                    units: values
+                        .map(|values| bootstrap.interval_of(values.iter().copied()))
                         .collect(),
                 }
-            },
-        );
-        let of_estimator = |at: usize| units.iter().map(move |unit| &unit.selectivity[at]);
-        TallyIntervals {
-            means: (0..estimators.len())
-                .map(|at| bootstrap.interval_of(layer_means(of_estimator(at))))
-                .collect(),
-            units: (0..estimators.len())
-                .map(|at| {
-                    let units = of_estimator(at);
-                    units
-                        .map(|values| bootstrap.interval_of(values.iter().copied()))
-                        .collect()
-                })
-                .collect(),
+            }),
             responses: units.into_iter().map(|unit| unit.responses).collect(),
         }
     }

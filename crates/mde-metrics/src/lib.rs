@@ -44,7 +44,7 @@ pub use bins::{BinKind, DepthBins, Discretisation};
 pub use depth_errors::{DepthErrors, DepthPair, depth_errors, valid_pairs};
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};
-pub use image_tallies::{ImageTallies, TallyIntervals};
+pub use image_tallies::{ImageTallies, SelectivityIntervals, TallyIntervals};
 pub use key_errors::{KeyErrors, KeySums};
 pub use protocol::{Crop, EvalProtocol};
 pub use response::ResponseTally;

@@ -114,17 +114,17 @@ fn intervals_are_those_of_one_resample_at_a_time() {
         let layer = Layer::new(images, units, bins);
         let found = layer
             .tallies()
-            .intervals(&BOOTSTRAP, &[REFERENCE, VALID], VALID);
+            .intervals(&BOOTSTRAP, [REFERENCE, VALID], VALID);
         for (at, estimator) in [REFERENCE, VALID].into_iter().enumerate() {
             let expected = BOOTSTRAP.interval(images, |drawn| {
                 layer.total(drawn).selectivity(estimator).mean
             });
-            assert_same(found.means[at], expected);
+            assert_same(found.selectivity[at].mean, expected);
             for unit in 0..units {
                 let expected = BOOTSTRAP.interval(images, |drawn| {
                     layer.total(drawn).selectivity(estimator).units[unit].selectivity
                 });
-                assert_same(found.units[at][unit], expected);
+                assert_same(found.selectivity[at].units[unit], expected);
             }
         }
         for unit in 0..units {
@@ -256,9 +256,10 @@ fn fewer_than_two_images_have_no_intervals_and_no_halves() {
         let (sums, counts) = (&layer.sums[..images * 16], &layer.counts[..images * 4]);
         let tallies = ImageTallies::new(&layer.bins, 4, sums, counts).unwrap();
         assert_eq!(tallies.images(), images);
-        let found = tallies.intervals(&BOOTSTRAP, &[REFERENCE, VALID], VALID);
-        assert_eq!(found.means, [None, None]);
-        assert_eq!(found.units, vec![vec![None; 4]; 2]);
+        let found = tallies.intervals(&BOOTSTRAP, [REFERENCE, VALID], VALID);
+        for found in found.selectivity {
+            assert_eq!((found.mean, found.units), (None, vec![None; 4]));
+        }
         assert_eq!(found.responses, vec![vec![None; 3]; 4]);
         let held_out = tallies.held_out(VALID, 10);
         assert_eq!((held_out.splits, held_out.mean), (0, None));
