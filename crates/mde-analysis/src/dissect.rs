@@ -31,6 +31,8 @@ pub struct DissectOptions {
     pub seed: u64,
     /// Other grids under which every layer is scored, such as [`Discretisation::sweep`](mde_metrics::Discretisation::sweep).
     pub grids: Vec<DepthBins>,
+    /// Images to keep for every unit, of those that it responds to most.
+    pub top_images: usize,
 }
 
 /// Runs the network over the batches and tallies the responses of the layers' units by ground-truth depth.

@@ -9,12 +9,15 @@ use rayon::prelude::*;
 use crate::AnalysisError;
 use crate::dissect::{BatchWeights, DissectOptions, LayerMaps};
 use crate::tallies::{ImageTally, LayerTallies};
+use crate::top_images::TopImages;
 
 /// One layer after its dissection.
 #[derive(Debug, Clone)]
 pub struct DissectedLayer {
     /// The tallies, image by image.
     pub tallies: LayerTallies,
+    /// The images that the units respond to most, if they were asked for.
+    pub top: Option<TopImages>,
     layer: LayerInfo,
     /// Other grids, and the total over all images in bins of which theirs are unions.
     grids: Vec<DepthBins>,
@@ -37,6 +40,7 @@ impl DissectedLayer {
         };
         Ok(Self {
             tallies: LayerTallies::new(layer.units, bins.clone()),
+            top: (options.top_images > 0).then(|| TopImages::new(layer.units, options.top_images)),
             layer: layer.clone(),
             grids: options.grids.clone(),
             fine,
@@ -61,7 +65,11 @@ impl DissectedLayer {
                     .map_err(|source| maps.error(image, source))
             })
             .collect();
-        for (id, image) in maps.batch.ids.iter().zip(tallied?) {
+        let tallied = tallied?;
+        if let Some(top) = &mut self.top {
+            top.offer(self.tallies.images(), maps);
+        }
+        for (id, image) in maps.batch.ids.iter().zip(tallied) {
             self.tallies.push(id.clone(), image);
         }
         if let Some(fine) = &mut self.fine {
@@ -74,7 +82,8 @@ impl DissectedLayer {
         Ok(())
     }
 
-    /// What `dissect.json` says of the layer; see [`LayerTallies::summary`].
+    /// What `dissect.json` says of the layer, but for the name of the file of [`DissectedLayer::top`]; see
+    /// [`LayerTallies::summary`].
     ///
     /// # Errors
     /// As there.

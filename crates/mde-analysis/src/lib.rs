@@ -10,8 +10,10 @@ mod evaluate;
 mod examples;
 mod indicator;
 mod responses;
+mod shrink;
 mod shuffled;
 mod tallies;
+mod top_images;
 mod variants;
 
 pub use ablate::{AblateLayer, AblateOptions, Ablated, ablate};
@@ -22,6 +24,7 @@ pub use error::AnalysisError;
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use examples::Examples;
 pub use tallies::LayerTallies;
+pub use top_images::TopImages;
 
 use candle_core::Device;
 use mde_datasets::ExampleBatch;

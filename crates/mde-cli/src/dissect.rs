@@ -33,6 +33,9 @@ pub(crate) struct DissectArgs {
     /// images are read twice.
     #[arg(long, value_name = "N", default_value_t = 100)]
     permutations: usize,
+    /// Images to keep for every unit, of those that it responds to most; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    top_images: usize,
     /// Images at a time; does not change the result.
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -45,6 +48,7 @@ struct Inputs<'a> {
     layers: &'a [String],
     bins: usize,
     permutations: usize,
+    top_images: usize,
 }
 
 /// The stage's result.
@@ -80,6 +84,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         layers: &names,
         bins: args.bins,
         permutations: args.permutations,
+        top_images: args.top_images,
     };
     let stage = Stage::new(subject.folder.as_deref(), "dissect", inputs)?;
     if stage.is_done() {
@@ -89,6 +94,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         permutations: args.permutations,
         seed: 0,
         grids: subject.recipe.discretisation.sweep()?,
+        top_images: args.top_images,
     };
     let passes = 1 + u64::from(args.permutations > 0);
     let progress = bar(passes * list.len() as u64, "dissect");
@@ -119,7 +125,12 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
             .iter()
             .find(|known| known.layer == layer.name && known.bins == layer.bins);
         let owner = assigned.map(|assignment| &assignment.owner);
-        let summary = dissected.summary(owner, &dissection.bootstrap, file.clone())?;
+        let mut summary = dissected.summary(owner, &dissection.bootstrap, file.clone())?;
+        if let Some(top) = &dissected.top {
+            let file = format!("dissect/{}-top.safetensors", layer.name);
+            summary.top_images = Some(file.clone());
+            outputs.push((file, top.to_safetensors()?));
+        }
         dissection.layers.push(summary);
         outputs.push((file, dissected.tallies.to_safetensors()?));
     }
