@@ -7,8 +7,7 @@ use mde_metrics::results::{
     MetricComparison, Provenance, RunComparison, SelectivityComparison,
 };
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
-use mde_metrics::{DepthErrors, Estimator, LayerSelectivity, MetricsError, ResponseTally};
-use rayon::prelude::*;
+use mde_metrics::{DepthErrors, Estimator, LayerSelectivity};
 
 use crate::error::Mismatch;
 use crate::{AnalysisError, LayerTallies};
@@ -103,11 +102,8 @@ fn compare_layer(
     let mut resamples = Vec::with_capacity(2);
     for tallies in tallies {
         scores.push(tallies.total()?.selectivity(Estimator::valid_bins()));
-        resamples.push(resampled_means(
-            tallies,
-            Estimator::valid_bins(),
-            bootstrap,
-        )?);
+        let images = tallies.by_image()?;
+        resamples.push(images.resampled_means(bootstrap, Estimator::valid_bins()));
     }
     let differences: Vec<Option<f64>> = (resamples[0].iter().zip(&resamples[1]))
         .map(|(first, second)| Some((*second)? - (*first)?))
@@ -148,70 +144,6 @@ fn compare_layer(
     Ok((layer, differences))
 }
 
-/// The layer's mean selectivity in every resample of its images.
-///
-/// A resample is how often each image is drawn, so the sums of all resamples are the product of these counts with the images'
-/// sums; units are shared out among threads, and no sum depends on how.
-fn resampled_means(
-    tallies: &LayerTallies,
-    estimator: Estimator,
-    bootstrap: &Bootstrap,
-) -> Result<Vec<Option<f64>>, AnalysisError> {
-    let (images, units, slots) = (tallies.images(), tallies.units(), tallies.bins().len() + 1);
-    let mut resamples: Vec<Vec<(usize, u32)>> = Vec::with_capacity(bootstrap.resamples);
-    let mut times = vec![0; images];
-    bootstrap.interval(images, |drawn| {
-        times.fill(0);
-        for &image in drawn {
-            times[image] += 1;
-        }
-        let drawn = times.iter().copied().enumerate();
-        resamples.push(drawn.filter(|&(_, times)| times > 0).collect());
-        None
-    });
-    let pixels: Vec<Vec<u64>> = (resamples.iter())
-        .map(|resample| {
-            let mut pixels = vec![0; slots];
-            for &(image, times) in resample {
-                let counts = &tallies.counts()[image * slots..][..slots];
-                for (total, count) in pixels.iter_mut().zip(counts) {
-                    *total += u64::from(times) * count;
-                }
-            }
-            pixels
-        })
-        .collect();
-    // [units][resamples].
-    let selectivities: Vec<Vec<Option<f64>>> = (0..units)
-        .into_par_iter()
-        .map(|unit| {
-            // Side by side, they stay in the processor's cache for all resamples.
-            let rows = tallies.sums().chunks_exact(slots);
-            let own: Vec<f64> = rows.skip(unit).step_by(units).flatten().copied().collect();
-            let of = |(resample, pixels): (&Vec<(usize, u32)>, &Vec<u64>)| {
-                let mut sums = vec![0.0; slots];
-                for &(image, times) in resample {
-                    let times = f64::from(times);
-                    for (sum, value) in sums.iter_mut().zip(&own[image * slots..][..slots]) {
-                        *sum += times * value;
-                    }
-                }
-                let tally = ResponseTally::from_parts(tallies.bins(), sums, pixels.clone())?;
-                Ok(tally.selectivity(estimator).mean)
-            };
-            resamples.iter().zip(&pixels).map(of).collect()
-        })
-        .collect::<Result<_, MetricsError>>()?;
-    Ok((0..resamples.len())
-        .map(|resample| {
-            let values = selectivities.iter().filter_map(|unit| unit[resample]);
-            let (count, sum) =
-                values.fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
-            (count > 0).then(|| sum / f64::from(count))
-        })
-        .collect())
-}
-
 fn mean_over_layers(
     layers: &[LayerComparison],
     resamples: &[Vec<Option<f64>>],
@@ -237,10 +169,10 @@ fn mean_over_layers(
     })
 }
 
-/// The interval of values that were computed of each resample already.
+/// The interval of one value a resample; of fewer than two images all resamples are the same.
 fn interval_of(values: &[Option<f64>], images: usize, bootstrap: &Bootstrap) -> Option<Interval> {
-    let mut values = values.iter().copied();
-    bootstrap.interval(images, |_| values.next().flatten())
+    let values = values.iter().copied();
+    (images >= 2).then(|| bootstrap.interval_of(values))?
 }
 
 impl RunResults<'_> {

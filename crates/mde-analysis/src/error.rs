@@ -41,6 +41,28 @@ pub enum AnalysisError {
         /// The layer.
         layer: String,
     },
+    /// A layer's maps differ in size, so that an image cannot be given another's depth.
+    #[error(
+        "image {id}: the maps of layer {layer:?} are {found} (height x width), those of the first image {expected}; chance is measured by          giving images each other's depth maps, which needs maps of one size: dissect with 0 permutations"
+    )]
+    OtherMaps {
+        /// The image.
+        id: String,
+        /// The layer.
+        layer: String,
+        /// The size of the first image's maps.
+        expected: mde_metrics::ImageSize,
+        /// The size of this image's.
+        found: mde_metrics::ImageSize,
+    },
+    /// The images of a second pass are more than those of the first.
+    #[error(
+        "the first pass over the data had {images} images and the second has more; do not change the data meanwhile"
+    )]
+    OtherImages {
+        /// Images of the first pass.
+        images: usize,
+    },
     /// A layer's dissection is not of this network, or not whole.
     #[error(
         "the dissection of layer {layer:?} is not of this network, whose layer has {units} units, or it is damaged (it says {found} units); dissect again"

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use candle_core::Device;
 use mde_analysis::{
-    AnalysisError, DissectLayer, EvaluateOptions, LayerTallies, RunResults, compare, dissect,
-    evaluate,
+    AnalysisError, DissectLayer, DissectOptions, EvaluateOptions, LayerTallies, RunResults,
+    compare, dissect, evaluate,
 };
 use mde_metrics::results::{
     Dissection, Evaluation, FORMAT, LayerDissection, RunComparison, SelectivityComparison,
@@ -100,10 +100,19 @@ fn run_of(images: &[Image], seed: u64) -> Run {
         name: name.into(),
         bins: DepthBins::from_edges(EDGES.to_vec()).unwrap(),
     });
-    let tallies = dissect(&network, batches(images, 2), &device, &layers, &mut |_| {}).unwrap();
-    let summaries = layers.iter().zip(&tallies).map(|(layer, tallies)| {
+    let options = DissectOptions::default();
+    let dissected = dissect(
+        &network,
+        || batches(images, 2),
+        &device,
+        &layers,
+        &options,
+        &mut |_| {},
+    );
+    let dissected = dissected.unwrap();
+    let summaries = layers.iter().zip(&dissected).map(|(layer, dissected)| {
         let tally = format!("dissect/{}.safetensors", layer.name);
-        tallies.summary(&layer.name, 1, None, tally).unwrap()
+        dissected.summary(None, &BOOTSTRAP, tally).unwrap()
     });
     Run {
         evaluation: evaluated.unwrap().evaluation,
@@ -114,7 +123,7 @@ fn run_of(images: &[Image], seed: u64) -> Run {
             bootstrap: Bootstrap::default(),
             layers: summaries.collect(),
         },
-        tallies,
+        tallies: dissected.into_iter().map(|layer| layer.tallies).collect(),
     }
 }
 
