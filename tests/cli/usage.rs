@@ -68,6 +68,7 @@ fn help_and_version_go_to_stdout() {
         "evaluate ",
         "dissect ",
         "compare ",
+        "predict ",
         "profile ",
         "report ",
     ] {
