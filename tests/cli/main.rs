@@ -2,6 +2,8 @@
 //!
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
 //! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
+//! - `comparison`: two runs side by side, and results that cannot be compared
+//! - `predict`: the depth of any picture, and pictures that are none
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
 //! - `device`: which device a command computes on
@@ -27,6 +29,7 @@ mod bad_data;
 mod bad_runs;
 mod bad_settings;
 mod bad_weights;
+mod comparison;
 mod device;
 mod fine_tuning;
 mod given_weights;
@@ -34,6 +37,7 @@ mod interrupted;
 mod main_job;
 mod models;
 mod place;
+mod predict;
 mod profile;
 mod real_data;
 mod streets;

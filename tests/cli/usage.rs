@@ -33,6 +33,7 @@ fn wrong_usage_ends_with_status_2() {
             "train --data rooms:rooms --out run --depth-encoding mm",
             &["u8/25.5", "u16-mm", "u16/256"],
         ),
+        ("compare run", &["SECOND"]),
         ("profile", &["--model"]),
         ("profile --model mff-tiny --size 57", &["57", "228x304"]),
         (
@@ -66,6 +67,8 @@ fn help_and_version_go_to_stdout() {
         "train ",
         "evaluate ",
         "dissect ",
+        "compare ",
+        "predict ",
         "profile ",
         "report ",
     ] {

@@ -2,11 +2,12 @@
 
 use candle_core::{DType, Device, Storage, Tensor};
 use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::{BinWeights, DepthBins, ImageSize};
+use mde_metrics::{BinWeights, DepthBins, ImageSize, MetricsError};
 use mde_models::{DepthNet, LayerInfo, Mode, Probe};
 use rayon::prelude::*;
 
-use crate::tallies::{ImageTally, LayerTallies};
+use crate::dissected::DissectedLayer;
+use crate::shuffled::ShuffledDepths;
 use crate::{AnalysisError, depth_input};
 
 /// A layer to dissect, and its bins.
@@ -18,41 +19,71 @@ pub struct DissectLayer {
     pub bins: DepthBins,
 }
 
+/// What a dissection finds out beside the tallies; by default nothing.
+#[derive(Debug, Clone, Default)]
+pub struct DissectOptions {
+    /// Permutations of the depth maps among the images, for [`PermutationNull`](mde_metrics::results::PermutationNull).
+    /// With any, the images are read twice, and what the depth maps weigh is kept in memory: for each image and each size of
+    /// maps (with bins of its own) about 20 bytes a pixel, so 1 GB for 650 images and two sizes of 200x200; and for each permutation and
+    /// layer the sums, 8 bytes for each unit and bin.
+    pub permutations: usize,
+    /// Seed of the permutations.
+    pub seed: u64,
+    /// Other grids under which every layer is scored, such as [`Discretisation::sweep`](mde_metrics::Discretisation::sweep).
+    pub grids: Vec<DepthBins>,
+    /// Images to keep for every unit, of those that it responds to most.
+    pub top_images: usize,
+}
+
 /// Runs the network over the batches and tallies the responses of the layers' units by ground-truth depth.
 ///
 /// Each activation is pooled as the forward pass hands it over and then dropped; ground truth keeps its own
-/// resolution, features are never upsampled (see [`mde_metrics::BinWeights`]).
+/// resolution, features are never upsampled (see [`BinWeights`]). `batches` gives all images, in the same order
+/// at every call; it is called once, and with permutations twice. `observer` is told of the images of every pass.
 ///
 /// # Errors
-/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite, or no image has a
-/// depth in the bins.
-pub fn dissect(
+/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite, no image has a
+/// depth in the bins, or, with permutations, the maps of a layer differ in size from image to image.
+pub fn dissect<I>(
     network: &dyn DepthNet,
-    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    batches: impl Fn() -> I,
     device: &Device,
     layers: &[DissectLayer],
+    options: &DissectOptions,
     observer: &mut dyn FnMut(usize),
-) -> Result<Vec<LayerTallies>, AnalysisError> {
-    let mut tallies = Vec::with_capacity(layers.len());
+) -> Result<Vec<DissectedLayer>, AnalysisError>
+where
+    I: Iterator<Item = Result<ExampleBatch, DatasetError>>,
+{
+    let mut dissected = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
         if layers[..index].iter().any(|known| known.name == layer.name) {
             return Err(AnalysisError::LayerTwice {
                 name: layer.name.clone(),
             });
         }
-        tallies.push(LayerTallies::new(
-            network.layer(&layer.name)?.units,
-            layer.bins.clone(),
-        ));
+        let info = network.layer(&layer.name)?;
+        dissected.push(DissectedLayer::new(info, &layer.bins, options)?);
     }
-    for batch in batches {
+    let shuffled = match options.permutations {
+        0 => None,
+        _ => Some(ShuffledDepths::read(
+            network,
+            batches(),
+            device,
+            layers,
+            options,
+            observer,
+        )?),
+    };
+    for batch in batches() {
         let batch = batch?;
         let input = depth_input(&batch, device)?;
         let mut probe = TallyProbe {
-            batch: &batch,
+            weights: BatchWeights::new(&batch),
             layers,
-            tallies: &mut tallies,
-            weights: Vec::new(),
+            shuffled: shuffled.as_ref(),
+            dissected: &mut dissected,
             failure: None,
         };
         let passed = network.forward(&input, Mode::Eval, &mut probe);
@@ -62,24 +93,119 @@ pub fn dissect(
         passed?;
         observer(batch.len());
     }
-    for (layer, tallies) in layers.iter().zip(&tallies) {
-        if !tallies.has_binned_depth() {
+    for (layer, dissected) in layers.iter().zip(&dissected) {
+        if !dissected.tallies.has_binned_depth() {
             return Err(AnalysisError::NothingToDissect {
-                images: tallies.images(),
+                images: dissected.tallies.images(),
                 layer: layer.name.clone(),
             });
         }
     }
-    Ok(tallies)
+    Ok(dissected)
+}
+
+/// One layer's maps of a batch.
+pub(crate) struct LayerMaps<'a> {
+    pub(crate) batch: &'a ExampleBatch,
+    pub(crate) layer: &'a str,
+    pub(crate) size: ImageSize,
+    /// `[images, units, size]`.
+    features: &'a [f32],
+}
+
+impl<'a> LayerMaps<'a> {
+    /// The maps of each image, `[units, size]`.
+    pub(crate) fn images(&self) -> std::slice::ChunksExact<'a, f32> {
+        let images = self.batch.len().max(1);
+        self.features
+            .chunks_exact((self.features.len() / images).max(1))
+    }
+
+    pub(crate) fn error(&self, image: usize, source: MetricsError) -> AnalysisError {
+        image_error(self.batch, image, self.layer, source)
+    }
+}
+
+fn image_error(
+    batch: &ExampleBatch,
+    image: usize,
+    layer: &str,
+    source: MetricsError,
+) -> AnalysisError {
+    AnalysisError::Image {
+        id: format!("{}, layer {layer}", batch.ids[image]),
+        source,
+    }
+}
+
+/// The weights of a batch's depth maps for each size and bins: layers that have both share them.
+pub(crate) struct BatchWeights<'a> {
+    batch: &'a ExampleBatch,
+    made: Vec<Vec<BinWeights>>,
+}
+
+impl<'a> BatchWeights<'a> {
+    pub(crate) fn new(batch: &'a ExampleBatch) -> Self {
+        Self {
+            batch,
+            made: Vec::new(),
+        }
+    }
+
+    /// Where the images' weights are for maps of this size, which are made if they are not there yet.
+    pub(crate) fn index(
+        &mut self,
+        layer: &str,
+        bins: &DepthBins,
+        size: ImageSize,
+    ) -> Result<usize, AnalysisError> {
+        let known = self.made.iter().position(|weights| {
+            (weights.first()).is_some_and(|first| {
+                first.feature_size() == size && first.bins().edges() == bins.edges()
+            })
+        });
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let (height, width) = self.batch.depth_size;
+        let gt_size = ImageSize { height, width };
+        let weights: Result<Vec<_>, _> = self
+            .batch
+            .depths
+            .par_chunks(gt_size.pixels().max(1))
+            .enumerate()
+            .map(|(image, gt)| {
+                BinWeights::new(bins, gt, gt_size, size)
+                    .map_err(|source| image_error(self.batch, image, layer, source))
+            })
+            .collect();
+        self.made.push(weights?);
+        Ok(self.made.len() - 1)
+    }
+
+    /// The images' weights for maps of this size.
+    pub(crate) fn of(
+        &mut self,
+        layer: &str,
+        bins: &DepthBins,
+        size: ImageSize,
+    ) -> Result<&[BinWeights], AnalysisError> {
+        let index = self.index(layer, bins, size)?;
+        Ok(&self.made[index])
+    }
+
+    /// The weights in the order in which they were asked for.
+    pub(crate) fn into_made(self) -> Vec<Vec<BinWeights>> {
+        self.made
+    }
 }
 
 /// Tallies the layers of a list as they come by.
 struct TallyProbe<'a> {
-    batch: &'a ExampleBatch,
+    weights: BatchWeights<'a>,
     layers: &'a [DissectLayer],
-    tallies: &'a mut [LayerTallies],
-    /// The images' weights for each size and bins that came by: layers of one size share them.
-    weights: Vec<Vec<BinWeights>>,
+    shuffled: Option<&'a ShuffledDepths>,
+    dissected: &'a mut [DissectedLayer],
     /// What ended the forward pass, with its type kept.
     failure: Option<AnalysisError>,
 }
@@ -91,7 +217,7 @@ impl Probe for TallyProbe<'_> {
             .iter()
             .position(|wanted| wanted.name == layer.name);
         if let Some(index) = wanted
-            && let Err(failure) = self.tally(index, layer, &activation)
+            && let Err(failure) = self.tally(index, &activation)
         {
             let message = failure.to_string();
             self.failure = Some(failure);
@@ -102,45 +228,8 @@ impl Probe for TallyProbe<'_> {
 }
 
 impl TallyProbe<'_> {
-    fn tally(
-        &mut self,
-        index: usize,
-        layer: &LayerInfo,
-        activation: &Tensor,
-    ) -> Result<(), AnalysisError> {
-        let (images, units, height, width) = activation.dims4()?;
-        let feature_size = ImageSize { height, width };
-        let image_error = |image: usize, source| AnalysisError::Image {
-            id: format!("{}, layer {}", self.batch.ids[image], layer.name),
-            source,
-        };
-        let bins = &self.layers[index].bins;
-        let known = self.weights.iter().position(|weights| {
-            (weights.first()).is_some_and(|first| {
-                first.feature_size() == feature_size && first.bins().edges() == bins.edges()
-            })
-        });
-        let known = match known {
-            Some(known) => known,
-            None => {
-                let (height, width) = self.batch.depth_size;
-                let gt_size = ImageSize { height, width };
-                let weights: Result<Vec<_>, _> = self
-                    .batch
-                    .depths
-                    .par_chunks(gt_size.pixels())
-                    .enumerate()
-                    .map(|(image, gt)| {
-                        BinWeights::new(bins, gt, gt_size, feature_size)
-                            .map_err(|source| image_error(image, source))
-                    })
-                    .collect();
-                self.weights.push(weights?);
-                self.weights.len() - 1
-            }
-        };
-        let weights = &self.weights[known];
-
+    fn tally(&mut self, index: usize, activation: &Tensor) -> Result<(), AnalysisError> {
+        let (_, _, height, width) = activation.dims4()?;
         // On a CPU no copy, where the layer's values lie in order.
         let activation = activation
             .to_device(&Device::Cpu)?
@@ -151,18 +240,17 @@ impl TallyProbe<'_> {
         else {
             return Err(candle_core::Error::RequiresContiguous { op: "dissect" }.into());
         };
-        let features = &values.as_slice::<f32>()?[start..end];
-        let tallied: Result<Vec<_>, _> = (0..images)
-            .into_par_iter()
-            .zip(features.par_chunks(units * feature_size.pixels()))
-            .zip(weights)
-            .map(|((image, features), weights)| {
-                ImageTally::new(weights, units, features)
-                    .map_err(|source| image_error(image, source))
-            })
-            .collect();
-        for (id, image) in self.batch.ids.iter().zip(tallied?) {
-            self.tallies[index].push(id.clone(), image);
+        let maps = LayerMaps {
+            batch: self.weights.batch,
+            layer: &self.layers[index].name,
+            size: ImageSize { height, width },
+            features: &values.as_slice::<f32>()?[start..end],
+        };
+        let dissected = &mut self.dissected[index];
+        let first = dissected.tallies.images();
+        dissected.tally(&maps, &mut self.weights)?;
+        if let Some(shuffled) = self.shuffled {
+            shuffled.tally(index, first, &maps, &mut dissected.permuted)?;
         }
         Ok(())
     }

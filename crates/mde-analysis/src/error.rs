@@ -41,6 +41,28 @@ pub enum AnalysisError {
         /// The layer.
         layer: String,
     },
+    /// A layer's maps differ in size, so that an image cannot be given another's depth.
+    #[error(
+        "image {id}: the maps of layer {layer:?} are {found} (height x width), those of the first image {expected}; chance is measured by          giving images each other's depth maps, which needs maps of one size: dissect with 0 permutations"
+    )]
+    OtherMaps {
+        /// The image.
+        id: String,
+        /// The layer.
+        layer: String,
+        /// The size of the first image's maps.
+        expected: mde_metrics::ImageSize,
+        /// The size of this image's.
+        found: mde_metrics::ImageSize,
+    },
+    /// The images of a second pass are more than those of the first.
+    #[error(
+        "the first pass over the data had {images} images and the second has more; do not change the data meanwhile"
+    )]
+    OtherImages {
+        /// Images of the first pass.
+        images: usize,
+    },
     /// A layer's dissection is not of this network, or not whole.
     #[error(
         "the dissection of layer {layer:?} is not of this network, whose layer has {units} units, or it is damaged (it says {found} units); dissect again"
@@ -56,6 +78,42 @@ pub enum AnalysisError {
     /// An ablation without anything to compare with.
     #[error("an ablation compares with units removed at random: ask for at least one random order")]
     NoRandomOrder,
+    /// A unit is asked for that its layer does not have.
+    #[error("layer {layer} has the units 0 to {}, and no unit {unit}", .units - 1)]
+    UnknownUnit {
+        /// The layer.
+        layer: String,
+        /// The unit.
+        unit: usize,
+        /// Units that the layer has.
+        units: usize,
+    },
+    /// A network's depth is no number.
+    #[error(
+        "the network's depth is not finite: its weights are damaged, or it was not trained to the end"
+    )]
+    NoDepth,
+    /// The evaluation and the dissection of one run do not belong together.
+    #[error(
+        "{}: evaluate.json and dissect.json are of different {what} ({evaluated} and {dissected}); run `mde evaluate` and \
+         `mde dissect` again on the same", folder.display()
+    )]
+    OtherStage {
+        /// The folder of the results.
+        folder: PathBuf,
+        /// What differs: "weights" or "data".
+        what: &'static str,
+        /// As evaluate.json has it.
+        evaluated: String,
+        /// As dissect.json has it.
+        dissected: String,
+    },
+    /// Two runs differ in something that a comparison has to keep fixed.
+    #[error(
+        "the runs cannot be compared: {} is {} in {} but {} in {}; {}",
+        .0.what, .0.first, .0.first_folder.display(), .0.second, .0.second_folder.display(), .0.advice
+    )]
+    NotComparable(Box<Mismatch>),
     /// Bins, tallies or an assignment do not fit.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
@@ -79,4 +137,21 @@ pub enum AnalysisError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// What two runs differ in; see [`AnalysisError::NotComparable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What differs, such as "the evaluation protocol".
+    pub what: String,
+    /// Its value in the first run.
+    pub first: String,
+    /// Its value in the second run.
+    pub second: String,
+    /// The first run's folder.
+    pub first_folder: PathBuf,
+    /// The second run's folder.
+    pub second_folder: PathBuf,
+    /// What to do next.
+    pub advice: &'static str,
 }

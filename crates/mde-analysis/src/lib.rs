@@ -1,24 +1,34 @@
 #![doc = include_str!("../README.md")]
 
 mod ablate;
+mod compare;
 mod correct;
 mod correction_maps;
 mod dissect;
+mod dissected;
 mod error;
 mod evaluate;
 mod examples;
 mod indicator;
+mod predict;
 mod responses;
+mod shrink;
+mod shuffled;
 mod tallies;
+mod top_images;
 mod variants;
 
 pub use ablate::{AblateLayer, AblateOptions, Ablated, ablate};
+pub use compare::{RunResults, compare};
 pub use correct::{CorrectOptions, CorrectedLayers, correct};
-pub use dissect::{DissectLayer, dissect};
-pub use error::AnalysisError;
+pub use dissect::{DissectLayer, DissectOptions, dissect};
+pub use dissected::DissectedLayer;
+pub use error::{AnalysisError, Mismatch};
 pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
 pub use examples::Examples;
+pub use predict::{Predicted, predict};
 pub use tallies::LayerTallies;
+pub use top_images::TopImages;
 
 use candle_core::Device;
 use mde_datasets::ExampleBatch;

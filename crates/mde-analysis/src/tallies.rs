@@ -2,13 +2,21 @@
 
 use std::path::Path;
 
-use mde_metrics::results::{EstimatedSelectivity, HeldOutSelectivity, LayerDissection};
-use mde_metrics::{BinWeights, DepthBins, Estimator, MetricsError, ResponseTally, UnitAssignment};
+use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
+use mde_metrics::statistics::Bootstrap;
+use mde_metrics::{
+    BinWeights, DepthBins, Estimator, ImageTallies, MetricsError, ResponseTally,
+    SelectivityIntervals, UnitAssignment,
+};
+use mde_models::LayerInfo;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::AnalysisError;
 use crate::examples::ids_metadata;
+
+/// Random splits of the images for the held-out selectivity.
+const SPLITS: usize = 10;
 
 /// One layer's tallies, image by image. Everything said about its selectivity is computed from them, without
 /// another forward pass.
@@ -68,9 +76,27 @@ impl LayerTallies {
         self.ids.len()
     }
 
+    /// The images, in the order of the tallies.
+    pub fn ids(&self) -> &[String] {
+        &self.ids
+    }
+
+    /// Number of units.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
     /// The bins.
     pub fn bins(&self) -> &DepthBins {
         &self.bins
+    }
+
+    /// The same for statistics over images.
+    ///
+    /// # Errors
+    /// If a sum is not finite.
+    pub fn by_image(&self) -> Result<ImageTallies<'_>, MetricsError> {
+        ImageTallies::new(&self.bins, self.units, &self.sums, &self.counts)
     }
 
     /// True if a pixel of any image lies in a bin.
@@ -101,56 +127,55 @@ impl LayerTallies {
         ResponseTally::from_parts(&self.bins, sums, counts)
     }
 
-    /// What `dissect.json` says of the layer. `assignment` is the one it was trained with, if its bins are these;
-    /// `tally` names the file of these tallies.
+    /// What `dissect.json` says of the layer as far as the tallies tell: not the null, other grids of bins and the images that
+    /// units respond to most. `assignment` is the one it was trained with, if its bins are these; `tally` names the file of
+    /// these tallies.
     ///
     /// # Errors
-    /// If the assignment does not fit.
+    /// If the assignment does not fit, or a sum is not finite.
     pub fn summary(
         &self,
-        layer: &str,
-        stride: usize,
+        layer: &LayerInfo,
         assignment: Option<&UnitAssignment>,
+        bootstrap: &Bootstrap,
         tally: String,
     ) -> Result<LayerDissection, MetricsError> {
         let total = self.total()?;
-        let estimated = |estimator| -> Result<EstimatedSelectivity, MetricsError> {
+        let images = self.by_image()?;
+        let estimated = |estimator, intervals: SelectivityIntervals| {
             let selectivity = total.selectivity(estimator);
-            let assigned = match assignment {
-                Some(owner) => {
-                    let owned = total.assigned_selectivity(owner, estimator)?;
-                    Some(owned.units.iter().map(|unit| unit.selectivity).collect())
-                }
-                None => None,
-            };
-            Ok(EstimatedSelectivity {
+            let assigned = assignment.map(|owner| total.assigned_selectivity(owner, estimator));
+            let assigned = assigned.transpose()?;
+            Ok::<_, MetricsError>(EstimatedSelectivity {
                 estimator,
                 mean: selectivity.mean,
+                interval: intervals.mean,
                 bins_used: selectivity.bins_used,
-                unit_intervals: vec![None; selectivity.units.len()],
-                held_out: HeldOutSelectivity {
-                    splits: 0,
-                    mean: None,
-                    units: vec![None; selectivity.units.len()],
-                },
-                interval: None,
                 units: selectivity.units,
-                assigned,
+                unit_intervals: intervals.units,
+                held_out: images.held_out(estimator, SPLITS),
+                assigned: assigned.map(|layer| {
+                    let units = layer.units.iter();
+                    units.map(|unit| unit.selectivity).collect()
+                }),
             })
         };
+        let estimators = [Estimator::Reference, Estimator::valid_bins()];
+        let intervals = images.intervals(bootstrap, estimators, Estimator::valid_bins());
+        let [reference, valid_bins] = intervals.selectivity;
         let (pixels, beyond) = total.counts().split_at(self.bins.len());
         Ok(LayerDissection {
-            layer: layer.to_owned(),
+            layer: layer.name.clone(),
             units: self.units,
-            stride,
+            stride: layer.stride,
             bins: self.bins.clone(),
             pixels: pixels.to_vec(),
             pixels_beyond: beyond[0],
-            reference: estimated(Estimator::Reference)?,
-            valid_bins: estimated(Estimator::valid_bins())?,
+            reference: estimated(Estimator::Reference, reference)?,
+            valid_bins: estimated(Estimator::valid_bins(), valid_bins)?,
             mean_response: total.mean_response(Estimator::valid_bins()),
-            response_intervals: vec![vec![None; self.bins.len()]; self.units],
-            flat_floor: None,
+            response_intervals: intervals.responses,
+            flat_floor: total.flat_floor(),
             null: None,
             discretisations: Vec::new(),
             tally,
@@ -237,7 +262,10 @@ impl LayerTallies {
             .map_err(|error| broken(format!("metadata `ids`: {error}")))?;
         let bins = DepthBins::from_edges(edges).map_err(|error| broken(error.to_string()))?;
         let (slots, units) = (bins.len() + 1, sums.shape()[1]);
-        if sums.shape() != [ids.len(), units, slots] || counts.shape() != [ids.len(), slots] {
+        if units == 0
+            || sums.shape() != [ids.len(), units, slots]
+            || counts.shape() != [ids.len(), slots]
+        {
             return Err(broken(format!(
                 "sums {:?}, counts {:?} and {} ids do not fit {slots} slots",
                 sums.shape(),

@@ -1,7 +1,7 @@
 //! `mde dissect`: depth selectivity of hidden units.
 
 use candle_core::Device;
-use mde_analysis::{DissectLayer, dissect};
+use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_datasets::{Preprocessing, Split};
 use mde_metrics::results::{Dissection, FORMAT, LayerDissection, Provenance};
 use mde_metrics::statistics::Bootstrap;
@@ -29,6 +29,13 @@ pub(crate) struct DissectArgs {
     /// At most so many depth bins; a layer has min(its units, this many).
     #[arg(long, default_value_t = 64)]
     bins: usize,
+    /// Permutations of the depth maps among the images, for what selectivity is by chance; 0 for none. With any, the
+    /// images are read twice.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    permutations: usize,
+    /// Images to keep for every unit, of those that it responds to most; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    top_images: usize,
     /// Images at a time; does not change the result.
     #[arg(long, default_value_t = 8)]
     batch: usize,
@@ -40,6 +47,8 @@ struct Inputs<'a> {
     preprocessing: Preprocessing,
     layers: &'a [String],
     bins: usize,
+    permutations: usize,
+    top_images: usize,
 }
 
 /// The stage's result.
@@ -74,17 +83,27 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         preprocessing,
         layers: &names,
         bins: args.bins,
+        permutations: args.permutations,
+        top_images: args.top_images,
     };
     let stage = Stage::new(subject.folder.as_deref(), "dissect", inputs)?;
     if stage.is_done() {
         return described(&subject, &subject.read(FILE)?, true);
     }
-    let progress = bar(list.len() as u64, "dissect");
-    let tallies = dissect(
+    let options = DissectOptions {
+        permutations: args.permutations,
+        seed: 0,
+        grids: subject.recipe.discretisation.sweep()?,
+        top_images: args.top_images,
+    };
+    let passes = 1 + u64::from(args.permutations > 0);
+    let progress = bar(passes * list.len() as u64, "dissect");
+    let dissected = dissect(
         subject.network.as_ref(),
-        loader.epoch(1, 0),
+        || loader.epoch(1, 0),
         device,
         &layers,
+        &options,
         &mut |images| {
             progress.inc(images as u64);
         },
@@ -100,17 +119,20 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         bootstrap: Bootstrap::default(),
         layers: Vec::new(),
     };
-    for (layer, tallies) in layers.iter().zip(&tallies) {
+    for (layer, dissected) in layers.iter().zip(&dissected) {
         let file = format!("dissect/{}.safetensors", layer.name);
-        let info = subject.network.layer(&layer.name)?;
         let assigned = assignments
             .iter()
             .find(|known| known.layer == layer.name && known.bins == layer.bins);
         let owner = assigned.map(|assignment| &assignment.owner);
-        dissection
-            .layers
-            .push(tallies.summary(&layer.name, info.stride, owner, file.clone())?);
-        outputs.push((file, tallies.to_safetensors()?));
+        let mut summary = dissected.summary(owner, &dissection.bootstrap, file.clone())?;
+        if let Some(top) = &dissected.top {
+            let file = format!("dissect/{}-top.safetensors", layer.name);
+            summary.top_images = Some(file.clone());
+            outputs.push((file, top.to_safetensors()?));
+        }
+        dissection.layers.push(summary);
+        outputs.push((file, dissected.tallies.to_safetensors()?));
     }
     outputs.push((FILE.to_owned(), stage::json(&dissection)?));
     stage.finish(&outputs)?;

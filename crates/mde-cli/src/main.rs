@@ -4,6 +4,7 @@
 //! Exit status: 0 done, 1 failed with a message, 2 wrong usage.
 
 mod ablate;
+mod compare;
 mod correct;
 mod data;
 mod device;
@@ -12,7 +13,9 @@ mod dissection;
 mod evaluate;
 mod memory;
 mod models;
+mod npy;
 mod output;
+mod predict;
 mod profile;
 mod progress;
 mod render;
@@ -64,6 +67,10 @@ enum Command {
     Ablate(ablate::AblateArgs),
     /// Measure depth errors with responses set to what the true depth implies: which units explain which error.
     Correct(correct::CorrectArgs),
+    /// Compare two runs, image by image and unit by unit: accuracy and selectivity, with intervals of the difference.
+    Compare(compare::CompareArgs),
+    /// Predict the depth of any pictures, and show what chosen units respond.
+    Predict(predict::PredictArgs),
     /// Time a network operation by operation and layer by layer.
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
@@ -125,6 +132,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dissect(args) => dissect::run(args, &device()?)?,
         Command::Ablate(args) => ablate::run(args, &device()?)?,
         Command::Correct(args) => correct::run(args, &device()?)?,
+        Command::Compare(args) => compare::run(args)?,
+        Command::Predict(args) => predict::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };

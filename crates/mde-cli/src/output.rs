@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use mde_metrics::statistics::Estimate;
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use crate::memory;
 pub(crate) struct Output {
     words: String,
     document: serde_json::Value,
+    failure: Option<String>,
 }
 
 impl Output {
@@ -21,10 +22,22 @@ impl Output {
         Ok(Self {
             words,
             document: serde_json::to_value(document).context("cannot serialise the result")?,
+            failure: None,
         })
     }
 
+    /// The result of a part; the rest could not be done, and the command fails once it has told what it did.
+    pub(crate) fn but_failed(self, why: String) -> Self {
+        Self {
+            failure: Some(why),
+            ..self
+        }
+    }
+
     /// Prints the one that was asked for.
+    ///
+    /// # Errors
+    /// If stdout cannot be written, and with the reason of [`Output::but_failed`].
     pub(crate) fn print(&self, json: bool) -> anyhow::Result<()> {
         let text = if json {
             serde_json::to_string_pretty(&self.document)?
@@ -33,8 +46,12 @@ impl Output {
         };
         match writeln!(std::io::stdout(), "{text}") {
             // The reader has seen enough (`mde … | head`).
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            result => result.context("cannot write to stdout"),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            result => result.context("cannot write to stdout")?,
+        }
+        match &self.failure {
+            Some(why) => bail!("{why}"),
+            None => Ok(()),
         }
     }
 }

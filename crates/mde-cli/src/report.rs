@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use mde_report::{ReportInput, headline, write_report};
 use serde_json::json;
 
+use crate::compare::compare;
 use crate::output::{Output, shown};
 
 /// What to report on.
@@ -24,20 +25,24 @@ pub(crate) struct ReportArgs {
 
 /// Writes the report.
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
+    // Each is made before anything is written.
+    let (headline, comparison) = match &args.assigned {
+        Some(assigned) => (
+            Some(headline(&args.plain, assigned)?),
+            Some(compare(&args.plain, assigned)?),
+        ),
+        None => (None, None),
+    };
     let input = ReportInput {
         plain: &args.plain,
         assigned: args.assigned.as_deref(),
-        comparison: None,
         title: args.title,
+        comparison,
     };
     let paths = write_report(&input, &args.out)?;
-    let comparison = match &args.assigned {
-        Some(assigned) => Some(headline(&args.plain, assigned)?),
-        None => None,
-    };
     let mut words = String::new();
-    if let Some(comparison) = &comparison {
-        words += &format!("{}\n", comparison.sentence());
+    if let Some(headline) = &headline {
+        words += &format!("{}\n", headline.sentence());
     }
     words += &format!(
         "report: {}\n        {}",
@@ -46,8 +51,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
     );
     let document = json!({
         "html": shown(&paths.html), "markdown": shown(&paths.markdown),
-        "tables": paths.tables.iter().map(|path| shown(path)).collect::<Vec<_>>(), "comparison": comparison,
-        "sentence": comparison.as_ref().map(|comparison| comparison.sentence()),
+        "tables": paths.tables.iter().map(|path| shown(path)).collect::<Vec<_>>(), "comparison": input.comparison,
+        "sentence": headline.as_ref().map(|headline| headline.sentence()),
     });
     Output::new(words, document)
 }

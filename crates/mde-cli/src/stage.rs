@@ -96,7 +96,8 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+/// Writes a file whole or not at all, into a folder that is made if need be.
+pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;

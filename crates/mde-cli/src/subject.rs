@@ -16,9 +16,9 @@ use crate::output::shown;
 /// The network that is meant.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("network").required(true).args(["run", "weights"])))]
-pub(crate) struct SubjectArgs {
-    /// The run folder that `mde train --out` made; results go there.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "out"])]
+pub(crate) struct NetworkArgs {
+    /// The run folder that `mde train --out` made; the results of an analysis go there.
+    #[arg(long, value_name = "DIR", conflicts_with = "model")]
     run: Option<PathBuf>,
     /// The network of --weights; `mde models` lists them.
     #[arg(long, requires = "weights")]
@@ -26,8 +26,15 @@ pub(crate) struct SubjectArgs {
     /// Trained weights in place of a run: safetensors, or PyTorch's .pth.
     #[arg(long, value_name = "FILE", requires = "model")]
     weights: Option<PathBuf>,
+}
+
+/// The network that is measured, and where the results go.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SubjectArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
     /// Where results about --weights go; without it they are printed only.
-    #[arg(long, value_name = "DIR", requires = "weights")]
+    #[arg(long, value_name = "DIR", requires = "weights", conflicts_with = "run")]
     out: Option<PathBuf>,
 }
 
@@ -50,25 +57,36 @@ pub(crate) struct Subject {
 impl SubjectArgs {
     /// Loads the network: a run's newest checkpoint, or the weights given.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
-        match (&self.run, &self.model, &self.weights) {
-            (Some(run), ..) => Self::load_run(run, device),
-            (None, Some(model), Some(weights)) => self.load_weights(model, weights, device),
-            // What clap's rules leave.
-            _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
+        if let Some(out) = &self.out {
+            ensure!(
+                !RunFolder::new(out).is_begun(),
+                "{}: this is the folder of a run, whose results are its own; give --out another, or measure the run with --run",
+                out.display()
+            );
+            ensure!(
+                !out.exists() || out.is_dir(),
+                "{}: this is a file; --out takes a folder",
+                out.display()
+            );
         }
+        let mut subject = self.network.load(device)?;
+        subject.folder = self.network.run.clone().or_else(|| self.out.clone());
+        Ok(subject)
     }
 
     /// The options that name the network, as they are typed.
     pub(crate) fn in_words(&self) -> String {
+        let NetworkArgs {
+            run,
+            model,
+            weights,
+        } = &self.network;
         let options = [
-            (
-                "--run",
-                self.run.as_ref().map(|path| path.display().to_string()),
-            ),
-            ("--model", self.model.clone()),
+            ("--run", run.as_ref().map(|path| path.display().to_string())),
+            ("--model", model.clone()),
             (
                 "--weights",
-                self.weights.as_ref().map(|path| path.display().to_string()),
+                weights.as_ref().map(|path| path.display().to_string()),
             ),
             (
                 "--out",
@@ -79,6 +97,18 @@ impl SubjectArgs {
             .into_iter()
             .filter_map(|(name, value)| Some(format!("{name} {}", value?)));
         given.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl NetworkArgs {
+    /// Loads the network, as something whose results are not kept.
+    pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
+        match (&self.run, &self.model, &self.weights) {
+            (Some(run), ..) => Self::load_run(run, device),
+            (None, Some(model), Some(weights)) => Self::load_weights(model, weights, device),
+            // What clap's rules leave.
+            _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
+        }
     }
 
     fn load_run(run: &Path, device: &Device) -> anyhow::Result<Subject> {
@@ -96,23 +126,11 @@ impl SubjectArgs {
             preset,
             preprocessing: config.preprocessing,
             config: Some(config),
-            folder: Some(run.to_owned()),
+            folder: None,
         })
     }
 
-    fn load_weights(&self, model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
-        if let Some(out) = &self.out {
-            ensure!(
-                !RunFolder::new(out).is_begun(),
-                "{}: this is the folder of a run, whose results are its own; give --out another, or measure the run with --run",
-                out.display()
-            );
-            ensure!(
-                !out.exists() || out.is_dir(),
-                "{}: this is a file; --out takes a folder",
-                out.display()
-            );
-        }
+    fn load_weights(model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
         let preset = Preset::named(model)?;
         // Every value is replaced: the seed does not matter.
         let parameters = Parameters::new(0, device);
@@ -128,7 +146,7 @@ impl SubjectArgs {
             recipe,
             preset,
             config: None,
-            folder: self.out.clone(),
+            folder: None,
         })
     }
 }

@@ -20,7 +20,7 @@ pub struct ExampleBatch {
     /// Focal lengths in pixels, B of them, if the examples have any.
     pub focals: Option<Vec<f32>>,
     /// Pictures `[h, w, 3]` beside the targets: B of them from an evaluation transform; empty if
-    /// any example has none.
+    /// any example has none. [`ExampleBatch::picture`] knows their sizes.
     pub rgb: Vec<Vec<u8>>,
 }
 
@@ -76,6 +76,15 @@ impl ExampleBatch {
             batch.rgb.clear();
         }
         Ok(batch)
+    }
+
+    /// The picture of an example and its (h, w), which is the target's or the input's: see [`Example::rgb`]. None without
+    /// pictures.
+    pub fn picture(&self, index: usize) -> Option<((usize, usize), &[u8])> {
+        let rgb = self.rgb.get(index)?;
+        let mut sizes = [self.depth_size, self.image_size].into_iter();
+        let size = sizes.find(|(height, width)| height * width * 3 == rgb.len())?;
+        Some((size, rgb))
     }
 
     /// Inputs `[B, 3, H, W]`, f32.

@@ -33,6 +33,18 @@ fn rgb_decoder<'a>(
     path: &Path,
     bytes: &'a [u8],
 ) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
+    let decoder = picture_decoder(path, bytes)?;
+    match decoder.color_type() {
+        ColorType::Rgb8 => Ok(decoder),
+        found => Err(not_rgb(path, found)),
+    }
+}
+
+/// A decoder of a whole JPEG or PNG.
+pub(crate) fn picture_decoder<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
     let (format, whole) = match image::guess_format(bytes) {
         Ok(format @ ImageFormat::Jpeg) => (format, jpeg::is_complete(bytes)),
         Ok(format @ ImageFormat::Png) => (format, png_is_complete(bytes)),
@@ -43,11 +55,7 @@ fn rgb_decoder<'a>(
             path: path.to_owned(),
         });
     }
-    let decoder = decoder(path, bytes, format)?;
-    match decoder.color_type() {
-        ColorType::Rgb8 => Ok(decoder),
-        found => Err(not_rgb(path, found)),
-    }
+    decoder(path, bytes, format)
 }
 
 fn not_rgb(path: &Path, found: ColorType) -> DatasetError {
@@ -136,7 +144,7 @@ fn wrong_depth(path: &Path, encoding: DepthEncoding, found: String) -> DatasetEr
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
     fs::read(path).map_err(|source| DatasetError::Read {
         path: path.to_owned(),
         source,
@@ -153,7 +161,7 @@ fn decoder<'a>(
         .map_err(|source| decode_error(path, source))
 }
 
-fn decode_error(path: &Path, source: ImageError) -> DatasetError {
+pub(crate) fn decode_error(path: &Path, source: ImageError) -> DatasetError {
     let path = path.to_owned();
     match source {
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {

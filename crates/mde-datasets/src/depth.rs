@@ -2,6 +2,11 @@
 
 use std::ops::Range;
 
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+
+use crate::{DatasetError, DepthEncoding};
+
 /// Depth of one image, row-major `[height, width]`, in metres; 0 = no measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DepthMap {
@@ -17,6 +22,33 @@ impl DepthMap {
     /// (height, width).
     pub fn size(&self) -> (usize, usize) {
         (self.height, self.width)
+    }
+
+    /// The map as a grey PNG of this encoding, each depth by [`DepthEncoding::stored`].
+    ///
+    /// # Errors
+    /// If the map has no pixels, or more than a PNG can have.
+    pub fn to_png(&self, encoding: DepthEncoding) -> Result<Vec<u8>, DatasetError> {
+        let stored = self.metres.iter().map(|&metres| encoding.stored(metres));
+        let (bytes, colour): (Vec<u8>, _) = match encoding.bits() {
+            8 => (
+                stored.map(|value| value as u8).collect(),
+                ExtendedColorType::L8,
+            ),
+            // As numbers lie in memory: what the encoder takes.
+            _ => (
+                stored.flat_map(u16::to_ne_bytes).collect(),
+                ExtendedColorType::L16,
+            ),
+        };
+        let mut png = Vec::new();
+        PngEncoder::new(&mut png)
+            .write_image(&bytes, self.width as u32, self.height as u32, colour)
+            .map_err(|source| DatasetError::Encode {
+                size: self.size(),
+                source,
+            })?;
+        Ok(png)
     }
 
     /// Resizes by nearest neighbour: output row i takes input row floor((i + 0.5) * scale), columns

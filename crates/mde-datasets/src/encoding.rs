@@ -45,12 +45,25 @@ impl DepthEncoding {
 
     /// The stored value's depth in metres; 0 for a stored 0.
     pub fn metres(self, stored: u16) -> f32 {
-        let per_metre = match self {
+        f32::from(stored) / self.per_metre()
+    }
+
+    /// The inverse: the nearest value that can be stored, at least 1 for a depth above 0. What is no depth (0, negative or not
+    /// finite) is stored as 0.
+    pub fn stored(self, metres: f32) -> u16 {
+        if !(metres > 0.0 && metres.is_finite()) {
+            return 0;
+        }
+        let most = if self.bits() == 8 { 255.0 } else { 65535.0 };
+        (metres * self.per_metre()).round().clamp(1.0, most) as u16
+    }
+
+    fn per_metre(self) -> f32 {
+        match self {
             Self::U8Over25_5 => 25.5,
             Self::U16Millimetres => 1000.0,
             Self::U16Over256 => 256.0,
-        };
-        f32::from(stored) / per_metre
+        }
     }
 
     pub(crate) fn png_type(self) -> &'static str {

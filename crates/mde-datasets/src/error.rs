@@ -111,6 +111,44 @@ pub enum DatasetError {
         /// Its pixel type.
         found: String,
     },
+    /// A picture that looks like a depth map.
+    #[error("{}: a 16-bit grey image, which is how depth maps are stored; expected a picture: 8-bit grey, or in colour", .path.display())]
+    GreyDepth {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture that one can see through.
+    #[error("{}: the image has transparent pixels; put it on a background and save it without transparency", .path.display())]
+    Transparent {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A picture that does not fit into memory.
+    #[error("{}: {}x{} pixels; at most {most} are read: make the image smaller", .path.display(), .size.0, .size.1)]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: (usize, usize),
+        /// The most pixels that are read.
+        most: usize,
+    },
+    /// A picture that is far longer than high, or the other way round.
+    #[error("an image of {}x{} pixels (height x width): its longer side may have at most {most} times its shorter; cut it", .size.0, .size.1)]
+    TooLong {
+        /// Its size.
+        size: (usize, usize),
+        /// The most that is taken.
+        most: usize,
+    },
+    /// A depth map could not be encoded.
+    #[error("a depth map of {}x{} cannot be encoded as PNG: {source}", .size.0, .size.1)]
+    Encode {
+        /// Its size.
+        size: (usize, usize),
+        /// The encoder's reason.
+        source: image::ImageError,
+    },
     /// The depth image is not what its encoding says.
     #[error("{}: the depth encoding {encoding} needs {} PNG, found {found}; choose the encoding that the files were written with", .path.display(), .encoding.png_type())]
     WrongDepthType {

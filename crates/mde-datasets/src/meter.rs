@@ -115,13 +115,9 @@ impl Transform for MeterEval {
         let rgb = geometry::resize_rgb(&sample.rgb, (height, width));
         let image = Levels::new(self.input.normalisation).planes(&rgb, false);
         let depth = sample.depth.resize_nearest(height, width);
-        let (depth, picture) = match self.gt {
-            MeterGt::Input => (depth, rgb.into_owned()),
-            MeterGt::Target => {
-                let size = self.input.target();
-                let picture = geometry::resize_rgb(&rgb, size).into_owned();
-                (depth.every_second(), picture)
-            }
+        let depth = match self.gt {
+            MeterGt::Input => depth,
+            MeterGt::Target => depth.every_second(),
         };
         Ok(Example {
             id: sample.id,
@@ -129,7 +125,7 @@ impl Transform for MeterEval {
             image_size: self.input.size,
             depth,
             focal: sample.focal,
-            rgb: Some(picture.into_raw()),
+            rgb: Some(rgb.into_owned().into_raw()),
         })
     }
 

@@ -19,7 +19,7 @@ pub struct Example {
     /// [`BtsView::Kitti`](crate::BtsView::Kitti), which brings it to the scale of KITTI's frames.
     pub focal: Option<f32>,
     /// For pictures, from evaluation transforms: `[h, w, 3]` u8 of the same view and size as
-    /// `depth`. None from training transforms.
+    /// `depth`; METER's for dissection, whose depth is small, has the size of `image`. None from training transforms.
     pub rgb: Option<Vec<u8>>,
 }
 

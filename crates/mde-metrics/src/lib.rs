@@ -12,6 +12,9 @@
 //! | `slot_table` | the bins of many depths at once |
 //! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
 //! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
+//! | `image_tallies` | intervals over images and held-out selectivity, from tallies kept image by image: [`ImageTallies`] |
+//! | `permutation_null` | selectivity by chance, from tallies of permuted depth maps |
+//! | `discretisations` | one fine tally under many grids of bins |
 //! | `key_errors` | the three errors that analyses follow: [`KeyErrors`], [`KeySums`] |
 //! | [`statistics`] | bootstrap intervals over images, rank correlation |
 //! | [`results`] | the JSON documents that programs exchange |
@@ -22,9 +25,12 @@
 mod bin_weights;
 mod bins;
 mod depth_errors;
+mod discretisations;
 mod error;
 mod error_tally;
+mod image_tallies;
 mod key_errors;
+mod permutation_null;
 mod protocol;
 mod response;
 pub mod results;
@@ -38,6 +44,7 @@ pub use bins::{BinKind, DepthBins, Discretisation};
 pub use depth_errors::{DepthErrors, DepthPair, depth_errors, valid_pairs};
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};
+pub use image_tallies::{ImageTallies, SelectivityIntervals, TallyIntervals};
 pub use key_errors::{KeyErrors, KeySums};
 pub use protocol::{Crop, EvalProtocol};
 pub use response::ResponseTally;

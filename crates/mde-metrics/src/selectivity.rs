@@ -69,10 +69,8 @@ pub struct LayerSelectivity {
 
 impl LayerSelectivity {
     fn of(bins_used: usize, units: Vec<UnitSelectivity>) -> Self {
-        let values: Vec<f64> = units.iter().filter_map(|unit| unit.selectivity).collect();
-        let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         Self {
-            mean,
+            mean: mean(units.iter().map(|unit| unit.selectivity)),
             bins_used,
             units,
         }
@@ -123,24 +121,9 @@ impl ResponseTally {
     }
 
     fn unit_response(&self, unit: usize, estimator: Estimator) -> Vec<Option<f64>> {
-        let bins = self.bins().len();
-        let sums = &self.sums()[unit * (bins + 1)..(unit + 1) * (bins + 1)];
-        (0..bins)
-            .map(|bin| match estimator {
-                Estimator::Reference => {
-                    let (mut sum, mut count) = (sums[bin], self.counts()[bin]);
-                    if bin == 0 {
-                        sum += sums[bins];
-                        count += self.counts()[bins];
-                    }
-                    Some(if count == 0 { 0.0 } else { sum / count as f64 })
-                }
-                Estimator::ValidBins { min_pixels } => {
-                    let count = self.counts()[bin];
-                    (count >= min_pixels.max(1)).then(|| sums[bin] / count as f64)
-                }
-            })
-            .collect()
+        let slots = self.counts().len();
+        let sums = &self.sums()[unit * slots..(unit + 1) * slots];
+        mean_response(sums, self.counts(), estimator)
     }
 
     /// Bins that the estimator uses.
@@ -158,18 +141,7 @@ impl ResponseTally {
     /// Depth selectivity of every unit at the bin it prefers.
     pub fn selectivity(&self, estimator: Estimator) -> LayerSelectivity {
         let units = (0..self.units())
-            .map(|unit| {
-                let response = self.unit_response(unit, estimator);
-                // The reference's argmax of all zeros is bin 0.
-                let silent = (estimator == Estimator::Reference).then_some(0);
-                let preferred_bin = strongest_bin(&response).or(silent);
-                UnitSelectivity {
-                    selectivity: preferred_bin
-                        .and_then(|bin| selectivity_at(&response, bin, estimator)),
-                    preferred_bin,
-                    response: preferred_bin.and_then(|bin| response[bin]),
-                }
-            })
+            .map(|unit| unit_selectivity(&self.unit_response(unit, estimator), estimator))
             .collect();
         LayerSelectivity::of(self.bins_used(estimator), units)
     }
@@ -229,6 +201,68 @@ impl ResponseTally {
         };
         self.counts()[bin] + beyond
     }
+
+    /// What a unit that answers the same at every depth scores under the reference estimator: (K - m) / (K + m - 2) with m of
+    /// the K bins filled. `None` if no bin is filled, or K = 1.
+    pub fn flat_floor(&self) -> Option<f64> {
+        let bins = self.bins().len();
+        let filled = (0..bins).filter(|&bin| self.reference_count(bin) > 0);
+        let filled = filled.count();
+        let defined = filled > 0 && bins > 1;
+        defined.then(|| (bins - filled) as f64 / (bins + filled - 2) as f64)
+    }
+}
+
+/// The mean of the values that are defined, in their order; `None` if none is.
+pub(crate) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let (mut sum, mut count) = (0.0, 0u32);
+    for value in values.into_iter().flatten() {
+        sum += value;
+        count += 1;
+    }
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+/// R of one unit, `[K]`, from its sums and the pixels per slot, both `[K + 1]`.
+pub(crate) fn mean_response(
+    sums: &[f64],
+    counts: &[u64],
+    estimator: Estimator,
+) -> Vec<Option<f64>> {
+    let bins = counts.len() - 1;
+    (0..bins)
+        .map(|bin| match estimator {
+            Estimator::Reference => {
+                let (mut sum, mut count) = (sums[bin], counts[bin]);
+                if bin == 0 {
+                    sum += sums[bins];
+                    count += counts[bins];
+                }
+                Some(if count == 0 { 0.0 } else { sum / count as f64 })
+            }
+            Estimator::ValidBins { min_pixels } => {
+                let count = counts[bin];
+                (count >= min_pixels.max(1)).then(|| sums[bin] / count as f64)
+            }
+        })
+        .collect()
+}
+
+/// The selectivity of a unit with this R at the bin that it prefers.
+pub(crate) fn unit_selectivity(response: &[Option<f64>], estimator: Estimator) -> UnitSelectivity {
+    let preferred_bin = preferred_bin(response, estimator);
+    UnitSelectivity {
+        selectivity: preferred_bin.and_then(|bin| selectivity_at(response, bin, estimator)),
+        preferred_bin,
+        response: preferred_bin.and_then(|bin| response[bin]),
+    }
+}
+
+/// The bin with the greatest |R|; see [`UnitSelectivity::preferred_bin`].
+pub(crate) fn preferred_bin(response: &[Option<f64>], estimator: Estimator) -> Option<usize> {
+    // The reference's argmax of all zeros is bin 0.
+    let silent = (estimator == Estimator::Reference).then_some(0);
+    strongest_bin(response).or(silent)
 }
 
 /// The bin with the greatest |R| > 0, the first of equals.
@@ -247,7 +281,11 @@ fn strongest_bin(response: &[Option<f64>]) -> Option<usize> {
 /// (|R[bin]| - r) / (|R[bin]| + r), r = mean of |R| over the other bins that have a value; `None` without a value at
 /// `bin` or without other bins. A unit with no response anywhere scores 0 under the reference estimator, whose code adds a
 /// tiny number to the divisor, and has no value under valid-bins.
-fn selectivity_at(response: &[Option<f64>], bin: usize, estimator: Estimator) -> Option<f64> {
+pub(crate) fn selectivity_at(
+    response: &[Option<f64>],
+    bin: usize,
+    estimator: Estimator,
+) -> Option<f64> {
     let own = response[bin]?.abs();
     let (mut sum, mut count) = (0.0, 0u32);
     for (other, value) in response.iter().enumerate() {
@@ -314,6 +352,7 @@ mod tests {
         let reference = tally.selectivity(Estimator::Reference);
         let floor: f64 = (k - m) / (k + m - 2.0);
         assert!((reference.mean.unwrap() - floor).abs() < 1e-12);
+        assert_eq!(tally.flat_floor(), Some(floor));
         let valid = tally.selectivity(ONE_PIXEL);
         assert_eq!((valid.mean, valid.bins_used), (Some(0.0), 4));
     }
@@ -378,6 +417,19 @@ mod tests {
             assert_eq!(layer.units[0].selectivity, None);
             assert_eq!(layer.units[0].preferred_bin, Some(0));
         }
+    }
+
+    #[test]
+    fn the_flat_floor_is_what_a_flat_unit_scores() {
+        // Depth beyond the edges fills bin 0.
+        for counts in [&[0u64, 3, 2][..], &[4, 4, 0], &[0, 0, 2, 0, 9], &[1, 0]] {
+            let tally = tally(counts, &[&vec![2.0; counts.len()]]);
+            let scored = tally.selectivity(Estimator::Reference).mean;
+            let floor = tally.flat_floor();
+            assert_eq!(floor.is_some(), scored.is_some(), "{counts:?}");
+            assert!((floor.unwrap_or(0.0) - scored.unwrap_or(0.0)).abs() < 1e-12);
+        }
+        assert_eq!(tally(&[0, 0, 0], &[&[0.0; 3]]).flat_floor(), None);
     }
 
     #[test]

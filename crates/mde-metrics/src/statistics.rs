@@ -59,13 +59,37 @@ impl Bootstrap {
             return None;
         }
         let mut drawn = vec![0; images];
-        let mut values: Vec<f64> = (0..self.resamples as u64)
-            .filter_map(|resample| {
-                let mut random = SplitMix64::keyed(self.seed, resample);
-                drawn.fill_with(|| random.below(images));
-                statistic(&drawn).filter(|value| value.is_finite())
-            })
-            .collect();
+        self.interval_of((0..self.resamples).map(|resample| {
+            self.draw(resample, &mut drawn);
+            statistic(&drawn)
+        }))
+    }
+
+    /// The indices of the images of a resample, as many as there are images.
+    fn draw(&self, resample: usize, drawn: &mut [usize]) {
+        let images = drawn.len();
+        let mut random = SplitMix64::keyed(self.seed, resample as u64);
+        drawn.fill_with(|| random.below(images));
+    }
+
+    /// How often each of `images` images is in each resample, `[resamples][images]`: the resamples of
+    /// [`Bootstrap::interval`], for statistics that are computed of sums over images.
+    pub fn multiplicities(&self, images: usize) -> Vec<Vec<u32>> {
+        let mut drawn = vec![0; images];
+        let resamples = (0..self.resamples).map(|resample| {
+            self.draw(resample, &mut drawn);
+            let mut times = vec![0; images];
+            drawn.iter().for_each(|&image| times[image] += 1);
+            times
+        });
+        resamples.collect()
+    }
+
+    /// The interval of a statistic from its values in the resamples; those that are not defined, or not finite, are left
+    /// out. `None` if no resample has a value.
+    pub fn interval_of(&self, values: impl IntoIterator<Item = Option<f64>>) -> Option<Interval> {
+        let values = values.into_iter().flatten();
+        let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
         let tail = (1.0 - self.level) / 2.0;
         Some(Interval {
@@ -101,7 +125,7 @@ impl Bootstrap {
 }
 
 /// The value below which the share `p` of sorted values lies, interpolated linearly between neighbours.
-fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let at = p.clamp(0.0, 1.0) * last as f64;
     let lower = at.floor() as usize;
@@ -152,6 +176,11 @@ pub fn permutation(count: usize, seed: u64) -> Vec<usize> {
         order.swap(last, random.below(last + 1));
     }
     order
+}
+
+/// A seed for draw `index` of those that come from `seed`: unlike `seed + index`, it meets no draw of another seed.
+pub fn keyed_seed(seed: u64, index: usize) -> u64 {
+    SplitMix64::keyed(seed, index as u64).next()
 }
 
 /// The generator of Steele, Lea and Flood (2014): small, fast, and any seed is a good one.
@@ -280,6 +309,27 @@ mod tests {
         let width = interval.high - interval.low;
         assert!((width / expected - 1.0).abs() < 0.15, "{width} {expected}");
         assert!(interval.low < found.value && found.value < interval.high);
+    }
+
+    #[test]
+    fn multiplicities_are_those_of_the_interval_s_resamples() {
+        let (images, bootstrap) = (9, Bootstrap::default());
+        let times = bootstrap.multiplicities(images);
+        let mut resample = 0;
+        bootstrap.interval(images, |drawn| {
+            let expected = |image| drawn.iter().filter(|&&drawn| drawn == image).count() as u32;
+            assert!((0..images).all(|image| times[resample][image] == expected(image)));
+            resample += 1;
+            None
+        });
+        assert_eq!((resample, times.len()), (1000, 1000));
+    }
+
+    #[test]
+    fn keyed_seeds_differ() {
+        let seeds = |seed| (0..100).map(move |index| keyed_seed(seed, index));
+        let all: std::collections::BTreeSet<u64> = (0..10).flat_map(seeds).collect();
+        assert_eq!(all.len(), 1000);
     }
 
     #[test]

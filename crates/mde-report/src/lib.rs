@@ -11,6 +11,7 @@
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
 //! | `table` | one table type for the page, Markdown and CSV |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
+//! | `picture` | a map as a picture of its own, with a colour bar: [`coloured_picture`] |
 //! | `render` | templates (folder `templates/`) and writing the files |
 //!
 //! **Invariants.** The crate computes no result but differences, means and intervals of what the run folder holds. The page
@@ -27,6 +28,7 @@ mod examples;
 mod format;
 mod maps;
 mod page;
+mod picture;
 mod read;
 mod render;
 mod run;
@@ -41,6 +43,7 @@ pub use compare::{Change, Comparison, LayerChange};
 pub use config::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, TrainStep};
 pub use error::{Mismatch, ReportError};
 pub use examples::{CorrectedExample, Example, TopImage, TopImages};
+pub use picture::{PictureOf, coloured_picture};
 pub use read::Photograph;
 pub use run::RunFolder;
 

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, Result, Tensor};
-use mde_analysis::{DissectLayer, dissect};
+use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_datasets::{DatasetError, DepthMap, Example, ExampleBatch};
 use mde_metrics::DepthBins;
 use mde_metrics::results::{LayerDissection, Provenance};
+use mde_metrics::statistics::Bootstrap;
 use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
 use safetensors::{Dtype, SafeTensors};
 
@@ -240,11 +241,21 @@ pub(crate) fn dissected(
             bins: bins.clone(),
         })
         .collect();
-    let batches = batches(images, 1);
-    let tallies = dissect(network, batches, &Device::Cpu, &wanted, &mut |_| {}).unwrap();
-    let layers = tallies.iter().zip(layers).map(|(tallies, (name, _))| {
-        let mean = tallies.total().unwrap().overall_mean().unwrap();
-        (tallies.summary(name, 1, None, String::new()).unwrap(), mean)
+    let dissected = dissect(
+        network,
+        || batches(images, 1),
+        &Device::Cpu,
+        &wanted,
+        &DissectOptions::default(),
+        &mut |_| {},
+    );
+    let few = Bootstrap {
+        resamples: 20,
+        ..Bootstrap::default()
+    };
+    let layers = dissected.unwrap().into_iter().map(|layer| {
+        let mean = layer.tallies.total().unwrap().overall_mean().unwrap();
+        (layer.summary(None, &few, String::new()).unwrap(), mean)
     });
     layers.collect()
 }

@@ -1,9 +1,12 @@
 //! Dissection: networks that know depth, do not, or break.
 
 use candle_core::Device;
-use mde_analysis::{AnalysisError, DissectLayer, LayerTallies, dissect};
+use mde_analysis::{
+    AnalysisError, DissectLayer, DissectOptions, DissectedLayer, LayerTallies, dissect,
+};
+use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{DepthBins, Estimator, ImageSize, ResponseTally, UnitAssignment};
-use mde_models::{DepthNet, ModelError};
+use mde_models::{DepthNet, LayerInfo, ModelError};
 
 use crate::common::{Fake, Image, Map, batches, random};
 
@@ -92,13 +95,19 @@ fn run(
     batch: usize,
     layers: &[DissectLayer],
 ) -> Result<Vec<LayerTallies>, AnalysisError> {
-    dissect(
-        network,
-        batches(images, batch),
-        &Device::Cpu,
-        layers,
-        &mut |_| {},
-    )
+    let layers = run_with(&DissectOptions::default(), network, images, batch, layers)?;
+    Ok(layers.into_iter().map(|layer| layer.tallies).collect())
+}
+
+fn run_with(
+    options: &DissectOptions,
+    network: &dyn DepthNet,
+    images: &[Image],
+    batch: usize,
+    layers: &[DissectLayer],
+) -> Result<Vec<DissectedLayer>, AnalysisError> {
+    let batches = || batches(images, batch);
+    dissect(network, batches, &Device::Cpu, layers, options, &mut |_| {})
 }
 
 #[test]
@@ -302,9 +311,21 @@ fn a_response_that_is_not_finite_is_an_error_that_names_image_and_layer() {
 
 #[test]
 fn an_unknown_layer_is_an_error_before_any_image_is_loaded() {
-    let images = batches(&random_images(), 1).inspect(|_| panic!("an image was loaded"));
+    let images = || batches(&random_images(), 1).inspect(|_| panic!("an image was loaded"));
     let layers = [layer("wide", bins()), layer("deep", bins())];
-    let error = dissect(&two_layers(), images, &Device::Cpu, &layers, &mut |_| {}).unwrap_err();
+    let options = DissectOptions {
+        permutations: 3,
+        ..DissectOptions::default()
+    };
+    let found = dissect(
+        &two_layers(),
+        images,
+        &Device::Cpu,
+        &layers,
+        &options,
+        &mut |_| {},
+    );
+    let error = found.unwrap_err();
     assert!(
         matches!(error, AnalysisError::Model(ModelError::UnknownLayer { .. })),
         "{error}"
@@ -317,17 +338,18 @@ fn the_summary_is_that_of_the_total() {
     let images = random_images();
     let tallies = run(&two_layers(), &images, 2, &[layer("wide", bins())]).unwrap();
     let total = tallies[0].total().unwrap();
-    let owner = UnitAssignment::new(3, 3).unwrap();
+    let (owner, bootstrap) = (UnitAssignment::new(3, 3).unwrap(), Bootstrap::default());
+    let info = LayerInfo {
+        name: "wide".into(),
+        units: 3,
+        stride: 4,
+    };
     // An assignment of three bins, where the layer has four.
-    assert!(
-        tallies[0]
-            .summary("wide", 4, Some(&owner), "f".into())
-            .is_err()
-    );
+    let summary = tallies[0].summary(&info, Some(&owner), &bootstrap, "f".into());
+    assert!(summary.is_err());
 
-    let found = tallies[0]
-        .summary("wide", 4, None, "dissect/wide".into())
-        .unwrap();
+    let summary = tallies[0].summary(&info, None, &bootstrap, "dissect/wide".into());
+    let found = summary.unwrap();
     assert_eq!(
         (found.layer.as_str(), found.units, found.stride),
         ("wide", 3, 4)
@@ -357,11 +379,11 @@ fn the_summary_is_that_of_the_total() {
 
 #[test]
 fn the_summary_of_an_assigned_layer_has_the_score_at_the_owned_bin() {
-    let tallies = run(&knows_depth(), &[stripes(GT)], 1, &[layer("L", bins())]).unwrap();
+    let (options, layers) = (DissectOptions::default(), [layer("L", bins())]);
+    let dissected = run_with(&options, &knows_depth(), &[stripes(GT)], 1, &layers).unwrap();
     let owner = UnitAssignment::new(K, K).unwrap();
-    let found = tallies[0]
-        .summary("L", 1, Some(&owner), "f".into())
-        .unwrap();
+    let summary = dissected[0].summary(Some(&owner), &Bootstrap::default(), "f".into());
+    let found = summary.unwrap();
     assert_eq!(found.reference.assigned, Some(vec![Some(1.0); K]));
     assert_eq!(found.valid_bins.assigned, Some(vec![Some(1.0); K]));
 }

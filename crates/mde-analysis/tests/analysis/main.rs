@@ -1,9 +1,10 @@
-//! Tests of evaluation, dissection, ablation and correction on networks whose answers are known beforehand.
+//! Tests of evaluation, dissection, ablation, correction and comparison on networks whose answers are known beforehand.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
 
 mod ablation;
+mod comparison;
 mod correction;
 mod dissection;
 mod evaluation;

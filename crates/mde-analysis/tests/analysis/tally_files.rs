@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::Device;
-use mde_analysis::{AnalysisError, DissectLayer, LayerTallies, dissect};
+use mde_analysis::{AnalysisError, DissectLayer, DissectOptions, LayerTallies, dissect};
 use mde_metrics::DepthBins;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -30,14 +30,15 @@ fn tallies() -> LayerTallies {
         name: "L".into(),
         bins: DepthBins::from_edges(vec![0.0, 0.1, 1.0 / 3.0, 2.0, 4.5]).unwrap(),
     }];
-    let tallies = dissect(
+    let dissected = dissect(
         &network,
-        batches(&images, 2),
+        || batches(&images, 2),
         &Device::Cpu,
         &layers,
+        &DissectOptions::default(),
         &mut |_| {},
     );
-    tallies.unwrap().remove(0)
+    dissected.unwrap().remove(0).tallies
 }
 
 fn read(bytes: &[u8]) -> Result<LayerTallies, AnalysisError> {
@@ -144,6 +145,7 @@ fn tensors_that_do_not_fit_are_an_error() {
         (file(&[3, 2, 5], good, &edges, Some("[\"a\"]")), "1 ids"),
         (file(&[3, 2, 5], good, &edges, Some("a")), "ids"),
         (file(&[3, 2, 5], good, &edges, None), "ids"),
+        (file(&[3, 0, 5], good, &edges, three), "sums [3, 0, 5]"),
         // Edges that do not rise.
         (file(&[3, 2, 5], good, &[0; 40], three), "edges"),
     ] {

@@ -1,0 +1,347 @@
+//! Two runs side by side: what of depth errors and selectivity differs by more than the images' chance.
+
+use std::path::Path;
+
+use mde_metrics::results::{
+    AccuracyComparison, Dissection, Evaluation, FORMAT, LayerComparison, LayerDissection,
+    MetricComparison, Provenance, RunComparison, SelectivityComparison,
+};
+use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
+use mde_metrics::{DepthErrors, Estimator, LayerSelectivity};
+
+use crate::error::Mismatch;
+use crate::{AnalysisError, LayerTallies};
+
+/// The results of one run, or of one file of weights.
+#[derive(Clone, Copy)]
+pub struct RunResults<'a> {
+    /// The folder that they lie in, for messages.
+    pub folder: &'a Path,
+    /// `evaluate.json`.
+    pub evaluation: &'a Evaluation,
+    /// `dissect.json`.
+    pub dissection: &'a Dissection,
+    /// Gives the tallies of a dissected layer, [`LayerDissection::tally`]. Asked only for layers that are compared, and dropped
+    /// after each: they are what takes memory.
+    pub tallies: &'a dyn Fn(&LayerDissection) -> Result<LayerTallies, AnalysisError>,
+}
+
+/// The second run less the first: see [`RunComparison`].
+///
+/// # Errors
+/// [`AnalysisError::NotComparable`] unless both were evaluated and dissected on the same images of the same data, under the same
+/// protocol, and have a layer with the same units and bins; [`AnalysisError::OtherStage`] if the evaluation and the dissection of a
+/// run belong to different weights or data; tallies that cannot be had or are not those of the dissection.
+pub fn compare(
+    first: &RunResults<'_>,
+    second: &RunResults<'_>,
+    bootstrap: Bootstrap,
+) -> Result<RunComparison, AnalysisError> {
+    let runs = Pair { first, second };
+    first.check_stages()?;
+    second.check_stages()?;
+    runs.check_evaluations()?;
+    runs.check_dissections()?;
+    let mut layers = Vec::new();
+    let mut resamples: Vec<Vec<Option<f64>>> = Vec::new();
+    for [of_first, of_second] in runs.layers()? {
+        let tallies = [first.tallies_of(of_first)?, second.tallies_of(of_second)?];
+        runs.check_images(&of_first.layer, &tallies)?;
+        let (layer, differences) = compare_layer(&of_first.layer, &tallies, &bootstrap)?;
+        layers.push(layer);
+        resamples.push(differences);
+    }
+    Ok(RunComparison {
+        format: FORMAT,
+        first: first.evaluation.provenance.clone(),
+        second: second.evaluation.provenance.clone(),
+        bootstrap,
+        accuracy: compare_accuracy(first.evaluation, second.evaluation, &bootstrap),
+        selectivity: mean_over_layers(&layers, &resamples, &bootstrap),
+        layers,
+    })
+}
+
+/// Every metric, paired by image: the evaluations hold the same images in the same order.
+fn compare_accuracy(
+    first: &Evaluation,
+    second: &Evaluation,
+    bootstrap: &Bootstrap,
+) -> AccuracyComparison {
+    let [means, other_means] = [first, second].map(|run| run.summary.mean.values());
+    let metric = |(index, name): (usize, &&str)| {
+        let pairs = first.per_image.iter().zip(&second.per_image);
+        let differences: Vec<f64> = pairs
+            .map(|(first, second)| second.errors.values()[index] - first.errors.values()[index])
+            .collect();
+        Some(MetricComparison {
+            metric: (*name).to_owned(),
+            first: means[index],
+            second: other_means[index],
+            difference: bootstrap.mean(&differences)?,
+        })
+    };
+    AccuracyComparison {
+        protocol: first.protocol.name.clone(),
+        images: first.per_image.len(),
+        metrics: DepthErrors::NAMES
+            .iter()
+            .enumerate()
+            .filter_map(metric)
+            .collect(),
+    }
+}
+
+/// One layer, and the difference of the mean selectivities in every resample.
+fn compare_layer(
+    name: &str,
+    tallies: &[LayerTallies; 2],
+    bootstrap: &Bootstrap,
+) -> Result<(LayerComparison, Vec<Option<f64>>), AnalysisError> {
+    let mut scores: Vec<LayerSelectivity> = Vec::with_capacity(2);
+    let mut resamples = Vec::with_capacity(2);
+    for tallies in tallies {
+        scores.push(tallies.total()?.selectivity(Estimator::valid_bins()));
+        let images = tallies.by_image()?;
+        resamples.push(images.resampled_means(bootstrap, Estimator::valid_bins()));
+    }
+    let differences: Vec<Option<f64>> = (resamples[0].iter().zip(&resamples[1]))
+        .map(|(first, second)| Some((*second)? - (*first)?))
+        .collect();
+    let images = tallies[0].images();
+    let selectivity =
+        scores[0]
+            .mean
+            .zip(scores[1].mean)
+            .map(|(first, second)| SelectivityComparison {
+                first,
+                second,
+                difference: Estimate {
+                    value: second - first,
+                    interval: interval_of(&differences, images, bootstrap),
+                },
+            });
+    let unit_differences: Vec<Option<f64>> = (scores[0].units.iter().zip(&scores[1].units))
+        .map(|(first, second)| Some(second.selectivity? - first.selectivity?))
+        .collect();
+    let defined: Vec<f64> = unit_differences.iter().copied().flatten().collect();
+    let layer = LayerComparison {
+        layer: name.to_owned(),
+        units: unit_differences.len(),
+        images,
+        selectivity,
+        by_unit: bootstrap.mean(&defined),
+        higher: defined
+            .iter()
+            .filter(|&&difference| difference > 0.0)
+            .count(),
+        lower: defined
+            .iter()
+            .filter(|&&difference| difference < 0.0)
+            .count(),
+        unit_differences,
+    };
+    Ok((layer, differences))
+}
+
+fn mean_over_layers(
+    layers: &[LayerComparison],
+    resamples: &[Vec<Option<f64>>],
+    bootstrap: &Bootstrap,
+) -> Option<SelectivityComparison> {
+    let scores: Vec<&SelectivityComparison> = (layers.iter())
+        .map(|layer| layer.selectivity.as_ref())
+        .collect::<Option<_>>()?;
+    let mean = |value: &dyn Fn(usize) -> Option<f64>| -> Option<f64> {
+        let values: Vec<f64> = (0..layers.len()).map(value).collect::<Option<_>>()?;
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let differences: Vec<Option<f64>> = (0..bootstrap.resamples)
+        .map(|resample| mean(&|layer| *resamples[layer].get(resample)?))
+        .collect();
+    Some(SelectivityComparison {
+        first: mean(&|layer| Some(scores[layer].first))?,
+        second: mean(&|layer| Some(scores[layer].second))?,
+        difference: Estimate {
+            value: mean(&|layer| Some(scores[layer].difference.value))?,
+            interval: interval_of(&differences, layers.first()?.images, bootstrap),
+        },
+    })
+}
+
+/// The interval of one value a resample; of fewer than two images all resamples are the same.
+fn interval_of(values: &[Option<f64>], images: usize, bootstrap: &Bootstrap) -> Option<Interval> {
+    let values = values.iter().copied();
+    (images >= 2).then(|| bootstrap.interval_of(values))?
+}
+
+impl RunResults<'_> {
+    /// The evaluation and the dissection must be of the same weights and data: the comparison names one origin for each run.
+    fn check_stages(&self) -> Result<(), AnalysisError> {
+        let [evaluated, dissected] = [&self.evaluation.provenance, &self.dissection.provenance];
+        for (what, value) in [
+            (
+                "weights",
+                (|p| p.checkpoint.clone()) as fn(&Provenance) -> String,
+            ),
+            ("data", data),
+            ("data", |p| p.data_hash.clone()),
+        ] {
+            let [evaluated, dissected] = [value(evaluated), value(dissected)];
+            if evaluated != dissected {
+                return Err(AnalysisError::OtherStage {
+                    folder: self.folder.to_owned(),
+                    what,
+                    evaluated,
+                    dissected,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The tallies of a layer, which must be those that the dissection was computed from.
+    fn tallies_of(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
+        let tallies = (self.tallies)(layer)?;
+        let broken = |reason: &str| AnalysisError::Tallies {
+            path: self.folder.join(&layer.tally),
+            reason: reason.to_owned(),
+        };
+        let total = (tallies.total()).map_err(|_| broken("a sum of responses is not finite"))?;
+        let mean = total.selectivity(Estimator::valid_bins()).mean;
+        let same = match (mean, layer.valid_bins.mean) {
+            // JSON keeps every digit; the order of a sum need not stay the same.
+            (Some(found), Some(said)) => (found - said).abs() < 1e-9,
+            (found, said) => found == said,
+        };
+        if total.units() != layer.units
+            || total.bins().edges() != layer.bins.edges()
+            || total.counts()[..layer.bins.len()] != layer.pixels
+            || !same
+        {
+            return Err(broken(
+                "not the tallies that dissect.json was computed from",
+            ));
+        }
+        Ok(tallies)
+    }
+}
+
+struct Pair<'a> {
+    first: &'a RunResults<'a>,
+    second: &'a RunResults<'a>,
+}
+
+const EVALUATE: &str = "run `mde evaluate` on both with the same data and protocol";
+const DISSECT: &str = "run `mde dissect` on both with the same data, layers and bins";
+
+impl Pair<'_> {
+    fn check_evaluations(&self) -> Result<(), AnalysisError> {
+        let same = |what: &str, value: &dyn Fn(&Evaluation) -> String| {
+            let [first, second] = [self.first, self.second].map(|run| value(run.evaluation));
+            self.same(what, first, second, EVALUATE)
+        };
+        same("the test data", &|run| data(&run.provenance))?;
+        same("the hash of the test data", &|run| {
+            run.provenance.data_hash.clone()
+        })?;
+        same("the evaluation protocol", &|run| run.protocol.name.clone())?;
+        same("the setting of the evaluation protocol", &|run| {
+            format!("{:?}", run.protocol)
+        })?;
+        same("the number of test images", &|run| {
+            run.per_image.len().to_string()
+        })?;
+        for index in 0..self.first.evaluation.per_image.len() {
+            same(&format!("test image {index}"), &|run| {
+                run.per_image[index].id.clone()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_dissections(&self) -> Result<(), AnalysisError> {
+        let [first, second] =
+            [self.first, self.second].map(|run| run.dissection.images.to_string());
+        self.same("the number of dissected images", first, second, DISSECT)
+    }
+
+    /// The layers of both that have the same units and bins, in the first's order.
+    fn layers(&self) -> Result<Vec<[&LayerDissection; 2]>, AnalysisError> {
+        let layers: Vec<[&LayerDissection; 2]> = (self.first.dissection.layers.iter())
+            .filter_map(|first| {
+                let second = self.second.dissection.layers.iter().find(|second| {
+                    second.layer == first.layer
+                        && second.units == first.units
+                        && second.bins.edges() == first.bins.edges()
+                })?;
+                Some([first, second])
+            })
+            .collect();
+        if layers.is_empty() {
+            let [first, second] = [self.first, self.second].map(|run| {
+                let layers = run.dissection.layers.iter().map(|layer| {
+                    let LayerDissection { units, bins, .. } = layer;
+                    let (kind, edges) = (format!("{:?}", bins.kind()).to_lowercase(), bins.edges());
+                    format!(
+                        "{} ({units} units, {} {kind} bins, {} to {} m)",
+                        layer.layer,
+                        bins.len(),
+                        edges[0],
+                        edges[bins.len()]
+                    )
+                });
+                layers.collect::<Vec<_>>().join(", ")
+            });
+            let what = "no layer is in both with the same units and bins: the dissection";
+            return Err(self.refusal(what, first, second, DISSECT));
+        }
+        Ok(layers)
+    }
+
+    fn check_images(&self, layer: &str, tallies: &[LayerTallies; 2]) -> Result<(), AnalysisError> {
+        let [first, second] = tallies.each_ref().map(LayerTallies::ids);
+        let count = |ids: &[String]| ids.len().to_string();
+        let what = format!("the number of images in the tallies of layer {layer}");
+        self.same(&what, count(first), count(second), DISSECT)?;
+        for (index, (first, second)) in first.iter().zip(second).enumerate() {
+            let what = format!("image {index} in the tallies of layer {layer}");
+            self.same(&what, first.clone(), second.clone(), DISSECT)?;
+        }
+        Ok(())
+    }
+
+    fn same(
+        &self,
+        what: &str,
+        first: String,
+        second: String,
+        advice: &'static str,
+    ) -> Result<(), AnalysisError> {
+        if first == second {
+            return Ok(());
+        }
+        Err(self.refusal(what, first, second, advice))
+    }
+
+    fn refusal(
+        &self,
+        what: &str,
+        first: String,
+        second: String,
+        advice: &'static str,
+    ) -> AnalysisError {
+        AnalysisError::NotComparable(Box::new(Mismatch {
+            what: what.to_owned(),
+            first,
+            second,
+            first_folder: self.first.folder.to_owned(),
+            second_folder: self.second.folder.to_owned(),
+            advice,
+        }))
+    }
+}
+
+fn data(provenance: &Provenance) -> String {
+    format!("{} {}", provenance.data, provenance.split)
+}

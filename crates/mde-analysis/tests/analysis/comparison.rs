@@ -1,0 +1,575 @@
+//! Comparison: what resampling image by image, slowly and in the open, gives; and runs that cannot be compared.
+
+use std::path::Path;
+
+use candle_core::Device;
+use mde_analysis::{
+    AnalysisError, DissectLayer, DissectOptions, EvaluateOptions, LayerTallies, RunResults,
+    compare, dissect, evaluate,
+};
+use mde_metrics::results::{
+    Dissection, Evaluation, FORMAT, LayerDissection, RunComparison, SelectivityComparison,
+};
+use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
+use mde_metrics::{DepthBins, DepthErrors, EvalProtocol};
+
+use crate::common::{Fake, Image, Map, batches, provenance, random};
+
+/// The ends of whose interval are the third values from below and above.
+const BOOTSTRAP: Bootstrap = Bootstrap {
+    resamples: 41,
+    level: 0.9,
+    seed: 3,
+};
+const IMAGES: usize = 9;
+const SIZE: (usize, usize) = (11, 17);
+const PIXELS: usize = 11 * 17;
+const LAYERS: [(&str, usize); 2] = [("L", 4), ("M", 1)];
+const EDGES: [f64; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 7.0];
+
+/// A run's results in memory.
+#[derive(Clone)]
+struct Run {
+    evaluation: Evaluation,
+    dissection: Dissection,
+    tallies: Vec<LayerTallies>,
+}
+
+/// Images with the same ground truth for every seed, seen with another noise. A few have depths in the farthest bin, so that
+/// not every resample has enough pixels there.
+fn images(seed: u64) -> Vec<Image> {
+    (0..IMAGES as u64)
+        .map(|index| {
+            let far = if index % 4 == 0 { 5.0 } else { 4.0 };
+            let gt = random(PIXELS, 0.5, far, index);
+            let strongest = 1.0 + 0.1 * index as f32;
+            let noise = random(PIXELS, 0.8, strongest, 1000 * seed + index);
+            let seen = gt.iter().zip(noise).map(|(depth, noise)| depth * noise);
+            Image {
+                id: format!("room/{index}"),
+                seen: seen.collect(),
+                size: SIZE,
+                gt,
+                gt_size: SIZE,
+            }
+        })
+        .collect()
+}
+
+/// What a unit answers; the last of `L` is silent in runs of odd seeds.
+fn response(seed: u64, layer: &str, unit: usize, seen: f32) -> f32 {
+    match (layer, unit) {
+        ("L", 0) => seen,
+        ("L", 1) => (seen - 2.0).powi(2) - 1.0,
+        ("L", 2) => seen.floor().min(3.0),
+        ("L", _) if seed % 2 == 1 => 0.0,
+        _ => 1.0 / seen,
+    }
+}
+
+fn run_of(images: &[Image], seed: u64) -> Run {
+    let mut network = Fake::new();
+    for (layer, units) in LAYERS {
+        network = network.layer(layer, units, move |seen, size| {
+            let unit = |unit| {
+                seen.iter()
+                    .map(move |&seen| response(seed, layer, unit, seen))
+            };
+            Map {
+                size,
+                values: (0..units).flat_map(unit).collect(),
+            }
+        });
+    }
+    let device = Device::Cpu;
+    let options = EvaluateOptions {
+        protocol: EvalProtocol::preset("nyu-full").unwrap(),
+        constant: None,
+        images: images.len(),
+        examples: 0,
+    };
+    let evaluated = evaluate(
+        &network,
+        batches(images, 2),
+        &device,
+        &options,
+        provenance(),
+        &mut |_| {},
+    );
+    let layers = LAYERS.map(|(name, _)| DissectLayer {
+        name: name.into(),
+        bins: DepthBins::from_edges(EDGES.to_vec()).unwrap(),
+    });
+    let options = DissectOptions::default();
+    let dissected = dissect(
+        &network,
+        || batches(images, 2),
+        &device,
+        &layers,
+        &options,
+        &mut |_| {},
+    );
+    let dissected = dissected.unwrap();
+    let summaries = layers.iter().zip(&dissected).map(|(layer, dissected)| {
+        let tally = format!("dissect/{}.safetensors", layer.name);
+        dissected.summary(None, &BOOTSTRAP, tally).unwrap()
+    });
+    Run {
+        evaluation: evaluated.unwrap().evaluation,
+        dissection: Dissection {
+            format: FORMAT,
+            provenance: provenance(),
+            images: images.len(),
+            bootstrap: Bootstrap::default(),
+            layers: summaries.collect(),
+        },
+        tallies: dissected.into_iter().map(|layer| layer.tallies).collect(),
+    }
+}
+
+fn run(seed: u64) -> Run {
+    run_of(&images(seed), seed)
+}
+
+impl Run {
+    fn tallies(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
+        let index = LAYERS.iter().position(|(name, _)| layer.layer == *name);
+        Ok(self.tallies[index.unwrap()].clone())
+    }
+}
+
+fn compared(first: &Run, second: &Run) -> Result<RunComparison, AnalysisError> {
+    let first_tallies = |layer: &LayerDissection| first.tallies(layer);
+    let second_tallies = |layer: &LayerDissection| second.tallies(layer);
+    let first = RunResults {
+        folder: Path::new("plain"),
+        evaluation: &first.evaluation,
+        dissection: &first.dissection,
+        tallies: &first_tallies,
+    };
+    let second = RunResults {
+        folder: Path::new("assigned"),
+        evaluation: &second.evaluation,
+        dissection: &second.dissection,
+        tallies: &second_tallies,
+    };
+    compare(&first, &second, BOOTSTRAP)
+}
+
+fn compared_well(first: u64, second: u64) -> RunComparison {
+    compared(&run(first), &run(second)).unwrap()
+}
+
+/// The images of every resample, of so many.
+fn draws(images: usize) -> Vec<Vec<usize>> {
+    let mut draws = Vec::new();
+    BOOTSTRAP.interval(images, |drawn| {
+        draws.push(drawn.to_vec());
+        None
+    });
+    draws
+}
+
+/// The interval of one value a resample, by the definition.
+fn interval(values: impl IntoIterator<Item = f64>) -> Interval {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values.len(), 41);
+    Interval {
+        low: values[2],
+        high: values[38],
+    }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[track_caller]
+fn assert_is(found: &Estimate, value: f64, expected: Interval) {
+    let interval = found.interval.unwrap();
+    for (found, expected) in [
+        (found.value, value),
+        (interval.low, expected.low),
+        (interval.high, expected.high),
+    ] {
+        assert!(
+            (found - expected).abs() < 1e-12,
+            "{found} is not {expected}"
+        );
+    }
+}
+
+/// Selectivity of a layer's units by the valid-bins estimator over the images drawn, by the definition: features have the size of the
+/// ground truth, so a response is read where the depth is.
+fn slow_selectivity(seed: u64, layer: usize, drawn: &[usize]) -> Vec<Option<f64>> {
+    let (images, (name, units)) = (images(seed), LAYERS[layer]);
+    let selectivity = |unit| {
+        let in_bin = |edges: &[f64]| {
+            let (mut sum, mut pixels) = (0.0, 0);
+            for &image in drawn {
+                let Image { seen, gt, .. } = &images[image];
+                for (&seen, &gt) in seen.iter().zip(gt) {
+                    if f64::from(gt) > edges[0] && f64::from(gt) <= edges[1] {
+                        sum += f64::from(response(seed, name, unit, seen));
+                        pixels += 1;
+                    }
+                }
+            }
+            (pixels >= 100).then(|| (sum / f64::from(pixels)).abs())
+        };
+        let means: Vec<f64> = EDGES.windows(2).filter_map(in_bin).collect();
+        let most = means.iter().copied().fold(0.0, f64::max);
+        let others = (means.iter().sum::<f64>() - most) / (means.len() - 1) as f64;
+        (most > 0.0).then(|| (most - others) / (most + others))
+    };
+    (0..units).map(selectivity).collect()
+}
+
+fn slow_mean(seed: u64, layer: usize, drawn: &[usize]) -> f64 {
+    let units = slow_selectivity(seed, layer, drawn);
+    mean(&units.into_iter().flatten().collect::<Vec<_>>())
+}
+
+#[test]
+fn selectivity_is_that_of_one_resample_at_a_time() {
+    let (first, second) = (2, 5);
+    let comparison = compared_well(first, second);
+    let all: Vec<usize> = (0..IMAGES).collect();
+    let difference =
+        |layer, drawn: &[usize]| slow_mean(second, layer, drawn) - slow_mean(first, layer, drawn);
+    for (layer, (name, units)) in LAYERS.into_iter().enumerate() {
+        let found = &comparison.layers[layer];
+        assert_eq!(
+            (found.layer.as_str(), found.units, found.images),
+            (name, units, IMAGES)
+        );
+        let selectivity = found.selectivity.as_ref().unwrap();
+        assert!((selectivity.first - slow_mean(first, layer, &all)).abs() < 1e-12);
+        assert!((selectivity.second - slow_mean(second, layer, &all)).abs() < 1e-12);
+        let resampled = interval(draws(IMAGES).iter().map(|drawn| difference(layer, drawn)));
+        assert!(resampled.low < resampled.high);
+        assert_is(&selectivity.difference, difference(layer, &all), resampled);
+
+        let sides = [first, second].map(|seed| slow_selectivity(seed, layer, &all));
+        let expected: Vec<Option<f64>> = (sides[0].iter().zip(&sides[1]))
+            .map(|(first, second)| Some((*second)? - (*first)?))
+            .collect();
+        for (found, expected) in found.unit_differences.iter().zip(&expected) {
+            assert_eq!(found.is_some(), expected.is_some());
+            let (found, expected) = (found.unwrap_or(0.0), expected.unwrap_or(0.0));
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{found} is not {expected}"
+            );
+        }
+        let defined: Vec<f64> = expected.into_iter().flatten().collect();
+        let higher = defined.iter().filter(|&&value| value > 0.0).count();
+        assert_eq!(
+            (found.higher, found.lower),
+            (higher, defined.len() - higher)
+        );
+        let by_unit = found.by_unit.as_ref().unwrap();
+        if units == 1 {
+            assert_eq!(by_unit.interval, None, "one unit says nothing of others");
+        } else {
+            let resampled = draws(defined.len()).into_iter().map(|drawn| {
+                let units = drawn.into_iter().map(|unit| defined[unit]);
+                mean(&units.collect::<Vec<_>>())
+            });
+            assert_is(by_unit, mean(&defined), interval(resampled));
+        }
+    }
+    // The last unit of L is silent in the second run.
+    assert_eq!(comparison.layers[0].unit_differences[3], None);
+
+    let overall = comparison.selectivity.unwrap();
+    let of_layers = |drawn: &[usize]| mean(&[difference(0, drawn), difference(1, drawn)]);
+    let resampled = interval(draws(IMAGES).iter().map(|drawn| of_layers(drawn)));
+    assert_is(&overall.difference, of_layers(&all), resampled);
+    assert!((overall.second - overall.first - overall.difference.value).abs() < 1e-12);
+}
+
+#[test]
+fn resamples_differ_in_the_bins_that_count() {
+    // What the test above relies on to tell an estimator per resample from one for all.
+    let images = images(0);
+    let far = |drawn: &[usize]| {
+        let depths = drawn.iter().flat_map(|&image| &images[image].gt);
+        depths.filter(|&&depth| depth > 4.0).count() >= 100
+    };
+    let draws = draws(IMAGES);
+    let enough = draws.iter().filter(|drawn| far(drawn)).count();
+    assert!(enough > 5 && enough < 36, "{enough}");
+}
+
+#[test]
+fn accuracy_is_paired_by_image() {
+    let (first, second) = (run(2), run(5));
+    let comparison = compared(&first, &second).unwrap();
+    let accuracy = &comparison.accuracy;
+    assert_eq!(
+        (accuracy.protocol.as_str(), accuracy.images),
+        ("nyu-full", IMAGES)
+    );
+    assert_eq!(accuracy.metrics.len(), DepthErrors::NAMES.len());
+    for (index, name) in DepthErrors::NAMES.iter().enumerate() {
+        let found = &accuracy.metrics[index];
+        let values = [&first, &second].map(|run| {
+            let images = run.evaluation.per_image.iter();
+            images
+                .map(|image| image.errors.values()[index])
+                .collect::<Vec<f64>>()
+        });
+        let differences: Vec<f64> = (0..IMAGES).map(|i| values[1][i] - values[0][i]).collect();
+        assert_eq!(found.metric, *name);
+        assert!((found.first - mean(&values[0])).abs() < 1e-12);
+        assert!((found.second - mean(&values[1])).abs() < 1e-12);
+        let resampled = draws(IMAGES).into_iter().map(|drawn| {
+            mean(
+                &drawn
+                    .iter()
+                    .map(|&image| differences[image])
+                    .collect::<Vec<_>>(),
+            )
+        });
+        assert_is(&found.difference, mean(&differences), interval(resampled));
+    }
+}
+
+#[test]
+fn a_run_does_not_differ_from_itself() {
+    let nothing = Estimate {
+        value: 0.0,
+        interval: Some(Interval {
+            low: 0.0,
+            high: 0.0,
+        }),
+    };
+    for seed in 0..6 {
+        let comparison = compared_well(seed, seed);
+        for metric in &comparison.accuracy.metrics {
+            assert_eq!(metric.first, metric.second);
+            assert_eq!(metric.difference, nothing, "{}", metric.metric);
+        }
+        let layers = comparison.layers.iter();
+        let scores: Vec<&SelectivityComparison> = layers
+            .map(|layer| layer.selectivity.as_ref().unwrap())
+            .chain(&comparison.selectivity)
+            .collect();
+        assert_eq!(scores.len(), 3);
+        for scores in scores {
+            assert_eq!(scores.first, scores.second);
+            assert_eq!(scores.difference, nothing);
+        }
+        assert_eq!(comparison.layers[0].by_unit, Some(nothing));
+        for layer in &comparison.layers {
+            assert_eq!((layer.higher, layer.lower), (0, 0));
+            assert!(
+                layer
+                    .unit_differences
+                    .iter()
+                    .flatten()
+                    .all(|&difference| difference == 0.0)
+            );
+        }
+    }
+}
+
+#[test]
+fn the_other_way_round_every_sign_is_the_other() {
+    let (there, back) = (compared_well(2, 4), compared_well(4, 2));
+    let there = there.selectivity.unwrap();
+    let back = back.selectivity.unwrap();
+    assert_eq!((there.first, there.second), (back.second, back.first));
+    let [there, back] = [there.difference, back.difference];
+    let mirrored = back.interval.unwrap();
+    let expected = Interval {
+        low: -mirrored.high,
+        high: -mirrored.low,
+    };
+    assert_is(&there, -back.value, expected);
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| compared_well(0, 1))
+    };
+    let json = |comparison| serde_json::to_string(&comparison).unwrap();
+    let one = json(on(1));
+    assert_eq!(one, json(on(3)));
+    assert_eq!(
+        serde_json::from_str::<RunComparison>(&one).unwrap(),
+        on(2),
+        "nothing in it is no number"
+    );
+}
+
+#[test]
+fn a_layer_without_a_selectivity_has_no_difference() {
+    // Two images of the same 8 pixels: no bin holds enough.
+    let images = |seed| -> Vec<Image> {
+        let mut images = images(seed);
+        images.truncate(2);
+        for image in &mut images {
+            image.gt[8..].fill(0.0);
+        }
+        images
+    };
+    let [first, second] = [2, 4].map(|seed| run_of(&images(seed), seed));
+    let comparison = compared(&first, &second).unwrap();
+    assert_eq!(comparison.selectivity, None);
+    for layer in &comparison.layers {
+        assert_eq!((&layer.selectivity, &layer.by_unit), (&None, &None));
+        assert_eq!((layer.higher, layer.lower), (0, 0));
+        assert!(layer.unit_differences.iter().all(Option::is_none));
+    }
+    assert!(comparison.accuracy.metrics[0].difference.interval.is_some());
+}
+
+#[test]
+fn one_image_has_differences_without_intervals() {
+    let [first, second] = [2, 4].map(|seed| {
+        let mut images = images(seed);
+        images.truncate(1);
+        // Whole bins of 100 pixels and more would need a larger map.
+        images[0].gt = (0..PIXELS)
+            .map(|pixel| if pixel < 86 { 1.5 } else { 2.5 })
+            .collect();
+        images[0].gt.extend(vec![1.5; PIXELS]);
+        images[0].gt_size = (22, 17);
+        run_of(&images, seed)
+    });
+    let comparison = compared(&first, &second).unwrap();
+    let difference = comparison.selectivity.unwrap().difference;
+    assert_eq!(difference.interval, None);
+    assert!(difference.value.is_finite() && difference.value != 0.0);
+    assert_eq!(comparison.accuracy.metrics[8].difference.interval, None);
+}
+
+#[test]
+fn layers_of_one_run_or_of_other_bins_are_left_out() {
+    let (first, mut second) = (run(0), run(2));
+    second.dissection.layers.remove(0);
+    let comparison = compared(&first, &second).unwrap();
+    let names: Vec<_> = comparison.layers.iter().map(|layer| &layer.layer).collect();
+    assert_eq!(names, ["M"]);
+    assert_eq!(
+        comparison.selectivity, comparison.layers[0].selectivity,
+        "the mean over one layer"
+    );
+
+    second.dissection.layers[0].bins = DepthBins::uniform(0.0, 10.0, 5).unwrap();
+    let message = compared(&first, &second).unwrap_err().to_string();
+    for part in [
+        "no layer is in both with the same units and bins",
+        "L (4 units, 5 custom bins, 0 to 7 m), M (1 units, 5 custom bins, 0 to 7 m) in plain",
+        "M (1 units, 5 uniform bins, 0 to 10 m) in assigned",
+        "`mde dissect` on both",
+    ] {
+        assert!(message.contains(part), "no `{part}` in `{message}`");
+    }
+}
+
+#[test]
+fn runs_that_differ_in_what_they_were_measured_on_are_refused() {
+    type Change = fn(&mut Run);
+    let evaluate = "run `mde evaluate` on both with the same data and protocol";
+    let dissect = "run `mde dissect` on both with the same data, layers and bins";
+    let cases: [(Change, &str, &str); 9] = [
+        (
+            |run| both(run, |provenance| provenance.data_hash = "0a".into()),
+            "the hash of the test data is ff in plain but 0a in assigned",
+            evaluate,
+        ),
+        (
+            |run| both(run, |provenance| provenance.data = "rooms".into()),
+            "the test data is hand test in plain but rooms test in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.protocol = EvalProtocol::preset("nyu-eigen").unwrap(),
+            "the evaluation protocol is nyu-full in plain but nyu-eigen in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.protocol.median_scaling = true,
+            "the setting of the evaluation protocol",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.per_image.truncate(7),
+            "the number of test images is 9 in plain but 7 in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.per_image.swap(1, 2),
+            "test image 1 is room/1 in plain but room/2 in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.dissection.images = 7,
+            "the number of dissected images is 9 in plain but 7 in assigned",
+            dissect,
+        ),
+        (
+            |run| run.dissection.provenance.checkpoint = "77".into(),
+            "assigned: evaluate.json and dissect.json are of different weights (00 and 77)",
+            "`mde dissect` again",
+        ),
+        (
+            |run| run.dissection.provenance.data_hash = "77".into(),
+            "assigned: evaluate.json and dissect.json are of different data (ff and 77)",
+            "`mde dissect` again",
+        ),
+    ];
+    for (change, what, advice) in cases {
+        let mut second = run(2);
+        change(&mut second);
+        let message = compared(&run(0), &second).unwrap_err().to_string();
+        for part in [what, advice] {
+            assert!(message.contains(part), "no `{part}` in `{message}`");
+        }
+    }
+}
+
+fn both(run: &mut Run, change: fn(&mut mde_metrics::results::Provenance)) {
+    change(&mut run.evaluation.provenance);
+    change(&mut run.dissection.provenance);
+}
+
+#[test]
+fn tallies_of_another_dissection_are_refused() {
+    let (first, second) = (run(0), run(2));
+    let mut images = images(2);
+    images.reverse();
+    let reversed = run_of(&images, 2).tallies;
+    let cases = [
+        // The same pixels, other weights.
+        (
+            run(4).tallies,
+            "dissect/L.safetensors: not the tallies that dissect.json",
+        ),
+        // Another layer's.
+        (
+            second.tallies.iter().rev().cloned().collect(),
+            "dissect/L.safetensors: not the tallies that dissect.json",
+        ),
+        // The same in another order.
+        (
+            reversed,
+            "image 0 in the tallies of layer L is room/0 in plain but room/8",
+        ),
+    ];
+    for (tallies, part) in cases {
+        let other = Run {
+            tallies,
+            ..second.clone()
+        };
+        let message = compared(&first, &other).unwrap_err().to_string();
+        assert!(message.contains(part), "no `{part}` in `{message}`");
+        assert!(message.contains("dissect"), "{message}");
+    }
+}

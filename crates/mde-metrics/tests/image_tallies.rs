@@ -1,0 +1,288 @@
+//! What is computed of all resamples at once, against one resample at a time through [`ResponseTally`].
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use mde_metrics::statistics::{Bootstrap, Interval};
+use mde_metrics::{DepthBins, Estimator, ImageSize, ImageTallies, MetricsError, ResponseTally};
+
+const REFERENCE: Estimator = Estimator::Reference;
+/// Few enough that bins drop out of some resamples and not of others.
+const VALID: Estimator = Estimator::ValidBins { min_pixels: 25 };
+const BOOTSTRAP: Bootstrap = Bootstrap {
+    resamples: 61,
+    level: 0.9,
+    seed: 5,
+};
+
+/// A number in [0, 1) for each index (SplitMix64's mixing).
+fn random(index: usize) -> f32 {
+    let mut z = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32
+}
+
+/// The tallies of some images, one by one and as slices.
+struct Layer {
+    bins: DepthBins,
+    images: Vec<ResponseTally>,
+    sums: Vec<f64>,
+    counts: Vec<u64>,
+}
+
+impl Layer {
+    /// Images of 5x7 pixels, unit 1 of which is silent. Depths of an image lie in a range of their own, some beyond the
+    /// last edge; image 2 has none.
+    fn new(images: usize, units: usize, bins: usize) -> Self {
+        let bins = DepthBins::uniform(0.0, 4.0, bins).unwrap();
+        let size = ImageSize::new(5, 7);
+        let images: Vec<_> = (0..images)
+            .map(|image| {
+                let gt: Vec<f32> = (0..size.pixels())
+                    .map(|pixel| match image {
+                        2 => 0.0,
+                        _ => random(image) * 3.5 + random(97 * (image + 1) + pixel) * 2.0,
+                    })
+                    .collect();
+                let features: Vec<f32> = (0..units * size.pixels())
+                    .map(|at| match at / size.pixels() {
+                        1 => 0.0,
+                        unit => {
+                            let depth = gt[at % size.pixels()];
+                            let near = (depth - unit as f32).abs() < 1.0;
+                            random(31 * image + at) - 0.3 + f32::from(u8::from(near))
+                        }
+                    })
+                    .collect();
+                let mut tally = ResponseTally::new(units, &bins);
+                tally.update(&features, size, &gt, size).unwrap();
+                tally
+            })
+            .collect();
+        Self {
+            bins,
+            sums: images
+                .iter()
+                .flat_map(|tally| tally.sums())
+                .copied()
+                .collect(),
+            counts: images
+                .iter()
+                .flat_map(|tally| tally.counts())
+                .copied()
+                .collect(),
+            images,
+        }
+    }
+
+    fn units(&self) -> usize {
+        self.images[0].units()
+    }
+
+    fn tallies(&self) -> ImageTallies<'_> {
+        ImageTallies::new(&self.bins, self.units(), &self.sums, &self.counts).unwrap()
+    }
+
+    fn total(&self, images: &[usize]) -> ResponseTally {
+        let mut total = ResponseTally::new(self.units(), &self.bins);
+        for &image in images {
+            total.merge(&self.images[image]).unwrap();
+        }
+        total
+    }
+}
+
+#[track_caller]
+fn assert_near(found: Option<f64>, expected: Option<f64>) {
+    match (found, expected) {
+        (Some(found), Some(expected)) => {
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+        (found, expected) => assert_eq!(found, expected),
+    }
+}
+
+#[track_caller]
+fn assert_same(found: Option<Interval>, expected: Option<Interval>) {
+    assert_near(found.map(|i| i.low), expected.map(|i| i.low));
+    assert_near(found.map(|i| i.high), expected.map(|i| i.high));
+}
+
+#[test]
+fn intervals_are_those_of_one_resample_at_a_time() {
+    // Slots and units that fill whole panels, and some that do not.
+    for (images, units, bins) in [(9, 4, 7), (2, 3, 16), (13, 2, 1), (6, 1, 4)] {
+        let layer = Layer::new(images, units, bins);
+        let found = layer
+            .tallies()
+            .intervals(&BOOTSTRAP, [REFERENCE, VALID], VALID);
+        for (at, estimator) in [REFERENCE, VALID].into_iter().enumerate() {
+            let expected = BOOTSTRAP.interval(images, |drawn| {
+                layer.total(drawn).selectivity(estimator).mean
+            });
+            assert_same(found.selectivity[at].mean, expected);
+            for unit in 0..units {
+                let expected = BOOTSTRAP.interval(images, |drawn| {
+                    layer.total(drawn).selectivity(estimator).units[unit].selectivity
+                });
+                assert_same(found.selectivity[at].units[unit], expected);
+            }
+        }
+        for unit in 0..units {
+            for bin in 0..bins {
+                let expected = BOOTSTRAP.interval(images, |drawn| {
+                    layer.total(drawn).mean_response(VALID)[unit][bin]
+                });
+                assert_same(found.responses[unit][bin], expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_cases_above_have_bins_that_drop_out_of_some_resamples() {
+    let layer = Layer::new(9, 4, 7);
+    let mut used = Vec::new();
+    BOOTSTRAP.interval(9, |drawn| {
+        used.push(layer.total(drawn).selectivity(VALID).bins_used);
+        None
+    });
+    assert!(used.iter().any(|&bins| bins != used[0]), "{used:?}");
+}
+
+#[test]
+fn resampled_means_are_in_the_order_of_the_resamples() {
+    let layer = Layer::new(9, 4, 7);
+    let means = layer.tallies().resampled_means(&BOOTSTRAP, VALID);
+    let mut resample = 0;
+    BOOTSTRAP.interval(9, |drawn| {
+        assert_near(means[resample], layer.total(drawn).selectivity(VALID).mean);
+        resample += 1;
+        None
+    });
+    assert_eq!(resample, means.len());
+}
+
+/// The halves are not handed out, so the split is found from what it gives: with two images there is only one.
+#[test]
+fn held_out_selectivity_of_two_images_by_hand() {
+    let bins = DepthBins::uniform(0.0, 3.0, 3).unwrap();
+    let counts = [30, 30, 30, 0, 30, 30, 30, 0];
+    // Unit 0 prefers bin 0 in one image and bin 1 in the other, unit 1 never answers, unit 2 answers to one image.
+    let sums: Vec<f64> = [
+        [3.0, 1.0, 2.0, 0.0],
+        [0.0; 4],
+        [0.0; 4],
+        [1.0, -5.0, 3.0, 0.0],
+        [0.0; 4],
+        [1.0, 0.0, 0.0, 0.0],
+    ]
+    .iter()
+    .flatten()
+    .map(|mean| mean * 30.0)
+    .collect();
+    let tallies = ImageTallies::new(&bins, 3, &sums, &counts).unwrap();
+    let valid = tallies.held_out(VALID, 10);
+    assert_eq!(valid.splits, 10);
+    // Bin 0 on the second image: (1 - 4) / (1 + 4); bin 1 on the first: (1 - 2.5) / (1 + 2.5).
+    let first = (-3.0 / 5.0 - 1.5 / 3.5) / 2.0;
+    assert_near(valid.units[0], Some(first));
+    assert_eq!(valid.units[1], None);
+    // Chosen on the silent image there is no bin; scored on it there is no value.
+    assert_eq!(valid.units[2], None);
+    assert_near(valid.mean, Some(first));
+    let reference = tallies.held_out(REFERENCE, 10);
+    assert_near(reference.units[0], Some(first));
+    assert_eq!(reference.units[1], Some(0.0));
+    // Silent: bin 0, and on the other image it is the one; the other way round 0.
+    assert_near(reference.units[2], Some(0.5));
+    assert_near(reference.mean, Some((first + 0.5) / 3.0));
+}
+
+/// Four images have three splits into halves, each as likely as the others.
+#[test]
+fn held_out_selectivity_is_the_mean_over_random_splits() {
+    let layer = Layer::new(4, 4, 2);
+    let one_pixel = Estimator::ValidBins { min_pixels: 1 };
+    let score = |chosen: &[usize], scored: &[usize], unit: usize| {
+        let bin = layer.total(chosen).selectivity(one_pixel).units[unit].preferred_bin?;
+        let response = &layer.total(scored).mean_response(one_pixel)[unit];
+        // Two bins: the other one is all the others.
+        let (own, rest) = (response[bin]?.abs(), response[1 - bin]?.abs());
+        Some((own - rest) / (own + rest))
+    };
+    let found = layer.tallies().held_out(one_pixel, 3000);
+    for unit in [0, 2, 3] {
+        let splits = [([0, 1], [2, 3]), ([0, 2], [1, 3]), ([0, 3], [1, 2])];
+        let scores: Vec<f64> = splits
+            .iter()
+            .flat_map(|(a, b)| [score(a, b, unit), score(b, a, unit)])
+            .flatten()
+            .collect();
+        let expected = scores.iter().sum::<f64>() / scores.len() as f64;
+        let found = found.units[unit].unwrap();
+        assert!((found - expected).abs() < 0.05, "{found} {expected}");
+    }
+    assert_eq!(found.units[1], None);
+    assert_eq!(layer.tallies().held_out(one_pixel, 3000), found);
+}
+
+/// Units of pure chance: at a bin that was chosen on other images they answer no more than elsewhere.
+#[test]
+fn held_out_selectivity_has_no_optimism() {
+    let (images, units) = (40, 50);
+    let bins = DepthBins::uniform(0.0, 8.0, 8).unwrap();
+    let sums: Vec<f64> = (0..images * units * 9)
+        .map(|at| 100.0 * (1.0 + f64::from(random(at))))
+        .collect();
+    let counts = vec![100; images * 9];
+    let tallies = ImageTallies::new(&bins, units, &sums, &counts).unwrap();
+    let held_out = tallies.held_out(VALID, 10).mean.unwrap();
+    let mut total = ResponseTally::new(units, &bins);
+    for image in sums.chunks_exact(units * 9) {
+        let image = ResponseTally::from_parts(&bins, image.to_vec(), vec![100; 9]);
+        total.merge(&image.unwrap()).unwrap();
+    }
+    let in_sample = total.selectivity(VALID).mean.unwrap();
+    assert!(
+        in_sample > 0.015 && held_out.abs() < 0.003,
+        "{in_sample} {held_out}"
+    );
+}
+
+#[test]
+fn fewer_than_two_images_have_no_intervals_and_no_halves() {
+    for images in [0, 1] {
+        let layer = Layer::new(1, 4, 3);
+        let (sums, counts) = (&layer.sums[..images * 16], &layer.counts[..images * 4]);
+        let tallies = ImageTallies::new(&layer.bins, 4, sums, counts).unwrap();
+        assert_eq!(tallies.images(), images);
+        let found = tallies.intervals(&BOOTSTRAP, [REFERENCE, VALID], VALID);
+        for found in found.selectivity {
+            assert_eq!((found.mean, found.units), (None, vec![None; 4]));
+        }
+        assert_eq!(found.responses, vec![vec![None; 3]; 4]);
+        let held_out = tallies.held_out(VALID, 10);
+        assert_eq!((held_out.splits, held_out.mean), (0, None));
+        assert_eq!(held_out.units, [None; 4]);
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit_are_an_error() {
+    let layer = Layer::new(3, 2, 3);
+    let new = |units, sums, counts| ImageTallies::new(&layer.bins, units, sums, counts).map(|_| ());
+    assert_eq!(new(2, &layer.sums, &layer.counts), Ok(()));
+    assert!(new(3, &layer.sums, &layer.counts).is_err());
+    assert!(new(2, &layer.sums[1..], &layer.counts).is_err());
+    assert!(new(2, &layer.sums, &layer.counts[1..]).is_err());
+    let mut broken = layer.sums.clone();
+    broken[8 + 4 + 2] = f64::NAN;
+    assert!(matches!(
+        new(2, &broken, &layer.counts),
+        Err(MetricsError::NonFiniteSum {
+            unit: 1,
+            slot: 2,
+            ..
+        })
+    ));
+}
