@@ -52,19 +52,23 @@ pub struct RunFolder {
 /// The commands that write a folder's files.
 struct Commands {
     train: String,
-    /// How the other commands name the folder.
+    /// How the other commands name the folder and the data.
     subject: String,
 }
 
 impl Commands {
-    fn of(path: &Path, trained: bool) -> Self {
+    /// What `measured` does not say is left to the reader in capitals.
+    fn of(path: &Path, trained: bool, measured: Option<&Provenance>) -> Self {
         let shown = path.display();
+        let (model, data) = measured.map_or(("NAME", "KIND"), |measured| {
+            (measured.model.as_str(), measured.data.as_str())
+        });
         Self {
             train: format!("mde train --out {shown}"),
             subject: if trained {
-                format!("--run {shown}")
+                format!("--run {shown} --data {data}:DIR")
             } else {
-                format!("--model NAME --weights FILE --out {shown}")
+                format!("--model {model} --weights FILE --out {shown} --data {data}:DIR")
             },
         }
     }
@@ -89,7 +93,7 @@ impl RunFolder {
         }
         let [config_path, log_path] = ["config.json", "metrics.jsonl"].map(|file| path.join(file));
         let trained = config_path.exists() || log_path.exists() || path.join("checkpoint").exists();
-        let commands = Commands::of(path, trained);
+        let commands = Commands::of(path, trained, None);
 
         let (config, config_json) = if trained {
             let source = Source {
@@ -106,7 +110,8 @@ impl RunFolder {
             command: &commands.train,
         })?;
 
-        let evaluation = required(path, "evaluate.json", &commands.stage("evaluate"))?;
+        let evaluation: Evaluation = required(path, "evaluate.json", &commands.stage("evaluate"))?;
+        let commands = Commands::of(path, trained, Some(&evaluation.provenance));
         let examples = read_examples(Source {
             path: &path.join("examples.safetensors"),
             command: &commands.stage("evaluate"),
@@ -204,10 +209,11 @@ impl RunFolder {
         layers.find(|layer| layer.layer == name)
     }
 
-    /// The command that runs a stage on this folder: `--run DIR`, or what stands for it where the weights were not trained here.
+    /// The command that runs a stage on this folder; DIR and FILE stand for what the folder does not know.
     #[must_use]
     pub fn command(&self, stage: &str) -> String {
-        Commands::of(&self.path, self.config.is_some()).stage(stage)
+        let measured = &self.evaluation.provenance;
+        Commands::of(&self.path, self.config.is_some(), Some(measured)).stage(stage)
     }
 
     /// `evaluate.json` must be of the network in `config.json`, and all stages of the same weights: one may have been run before
