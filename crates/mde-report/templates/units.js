@@ -229,11 +229,11 @@ const strip = (unit) => {
 const facts = (unit) => {
   const { panel } = unit;
   const interval = (ends, digits) => (ends === null ? null : h("small", null, ` (${fixed(ends[0], digits)} to ${fixed(ends[1], digits)})`));
-  const removed = (change) => `AbsRel ${signed(change[0], 4)}, RMSE ${signed(change[1], 4)} m`;
+  const removed = (change) => `AbsRel ${signed(change[0], 4)}, RMSE ${signed(change[1], 4)}\u00a0m`;
   const rows = [
     ["● Selectivity", [fixed(unit.selectivity, 3), interval(unit.interval, 3)], unit.selectivity],
     ["○ Held out", [fixed(unit.held_out, 3)], unit.held_out],
-    ["▮ By chance", [`${fixed(unit.null_mean, 3)}, 95 % below ${fixed(unit.null_95, 3)}`, h("small", null, ` p = ${fixed(unit.p_value, 3)}`)], unit.null_mean],
+    ["▮ By chance", [`${fixed(unit.null_mean, 3)}, 95 % below ${fixed(unit.null_95, 3)}`, h("small", null, ` p\u00a0=\u00a0${fixed(unit.p_value, 3)}`)], unit.null_mean],
     ["Reference", [fixed(unit.reference, 3), h("small", null, " as the paper’s code computes it")], unit.reference],
     ["Owns", [range(panel, unit.own), h("small", null, ` selectivity there ${fixed(unit.at_own, 3)}`)], unit.own],
     ["Removed", [unit.zero && removed(unit.zero), h("small", null, " with 0 in its place")], unit.zero],
@@ -261,7 +261,7 @@ const top = (unit) => {
 };
 
 const sheet = (unit, own, all) =>
-  h("div", { class: `sheet ${unit.panel.name.class}`, role: "group", "aria-label": unit.panel.name.label },
+  h("div", { class: `sheet ${unit.panel.name.class}${unit === opened ? " opened" : ""}`, role: "group", "aria-label": unit.panel.name.label },
     data.models.length > 1 ? h("h3", { class: unit.panel.name.class }, unit.panel.name.label) : null,
     curve(unit), strip(unit), listed(all, own), top(unit),
     unit.panel.missing.length ? h("ul", { class: "lacks" }, unit.panel.missing.map((line) => h("li", null, line))) : null);
@@ -277,6 +277,7 @@ const overlayTools = () =>
 
 const open = (unit) => {
   const { panel } = unit;
+  opened = unit;
   const others = data.panels.filter((other) => other.layer === panel.layer && other !== panel);
   const same = others.map((other) => units.get(key(other.model, panel.layer, unit.unit))).filter(Boolean);
   // Models keep their sides, whichever was opened.
@@ -296,7 +297,6 @@ const open = (unit) => {
     pair.some((one) => one.top.length) ? overlayTools() : "",
     h("div", { class: "sheets" }, pair.map((one, index) => sheet(one, all[index], all))));
   applyOverlay();
-  opened = unit;
   if (!dialog.open) dialog.showModal();
   const again = focused && dialog.querySelector(`.${focused}:not(:disabled)`);
   (again || dialog.querySelector("#unit-title")).focus();

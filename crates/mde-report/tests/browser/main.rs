@@ -219,7 +219,7 @@ fn a_unit_opens_by_click_and_by_keyboard() {
     for fact in [
         "Held out",
         "By chance",
-        "p = ",
+        "p\u{a0}=",
         "Owns",
         "Removed",
         "Corrected",
