@@ -2,6 +2,7 @@
 //!
 //! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
 //! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
+//! - `sweep`: trainings that differ in the assignment, their table and plot
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
 //! - `device`: which device a command computes on
@@ -37,5 +38,6 @@ mod place;
 mod profile;
 mod real_data;
 mod streets;
+mod sweep;
 mod usage;
 mod wrong_network;

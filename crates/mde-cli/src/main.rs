@@ -19,6 +19,7 @@ mod render;
 mod report;
 mod stage;
 mod subject;
+mod sweep;
 mod train;
 
 use std::process::ExitCode;
@@ -64,6 +65,8 @@ enum Command {
     Ablate(ablate::AblateArgs),
     /// Measure depth errors with responses set to what the true depth implies: which units explain which error.
     Correct(correct::CorrectArgs),
+    /// Train a grid of assignments, by weight and by layers, and set selectivity against accuracy. Resumes what it finds.
+    Sweep(sweep::SweepArgs),
     /// Time a network operation by operation and layer by layer.
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
@@ -84,7 +87,7 @@ fn main() -> ExitCode {
     match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mde: {}", message(&error));
+            eprintln!("mde: {}", output::message(&error));
             ExitCode::FAILURE
         }
     }
@@ -103,17 +106,6 @@ fn one_pool() {
     }
 }
 
-/// The error with its causes, but for those whose words it holds already: many of the libraries' errors quote theirs.
-fn message(error: &anyhow::Error) -> String {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !message.contains(&cause) {
-            message = format!("{message}: {cause}");
-        }
-    }
-    message
-}
-
 fn run(cli: Cli) -> anyhow::Result<()> {
     // Opened by those that use it: a GPU takes its time.
     let device = || cli.device.open();
@@ -125,6 +117,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dissect(args) => dissect::run(args, &device()?)?,
         Command::Ablate(args) => ablate::run(args, &device()?)?,
         Command::Correct(args) => correct::run(args, &device()?)?,
+        Command::Sweep(args) => sweep::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };

@@ -8,6 +8,7 @@
 //! | `examples` | its example pictures: [`Example`] |
 //! | `compare` | plain against assigned: [`Comparison`] |
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
+//! | `sweep` | the table and the plot of a sweep over assignments: [`write_sweep`] |
 //! | `table` | one table type for the page, Markdown and CSV |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
 //! | `render` | templates (folder `templates/`) and writing the files |
@@ -25,6 +26,7 @@ mod maps;
 mod page;
 mod render;
 mod run;
+mod sweep;
 mod table;
 mod tuning;
 
@@ -34,6 +36,7 @@ pub use compare::{Change, Comparison, LayerChange};
 pub use error::{Mismatch, ReportError};
 pub use examples::Example;
 pub use run::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, RunFolder, TrainStep};
+pub use sweep::{SweepPaths, write_sweep};
 
 /// What a report is made from.
 #[derive(Debug, Clone)]

@@ -10,24 +10,20 @@ use crate::page::Page;
 use crate::{ReportError, ReportPaths};
 
 /// (name, source): the names' endings decide on escaping, ".html" escapes.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("report.html", include_str!("../templates/report.html")),
     ("figures.html", include_str!("../templates/figures.html")),
     ("macros.html", include_str!("../templates/macros.html")),
     ("style.css", include_str!("../templates/style.css")),
     ("report.md", include_str!("../templates/report.md")),
+    ("sweep.html", include_str!("../templates/sweep.html")),
+    ("sweep.md", include_str!("../templates/sweep.md")),
     ("macros.md", include_str!("../templates/macros.md")),
 ];
 
 /// Renders everything in memory, then writes the tables, report.md and, last, report.html into `out`.
 pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
-    environment.add_filter("md", escape_markdown);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source)?;
-    }
+    let environment = environment()?;
     let context = Value::from(Serde(page));
     let html = environment
         .get_template("report.html")?
@@ -57,8 +53,20 @@ pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError>
     Ok(paths)
 }
 
+/// The templates, with what they use.
+pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
+    environment.add_filter("md", escape_markdown);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
+}
+
 /// Writes aside and renames, so that a reader never meets half a file.
-fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".incomplete");
     let aside = PathBuf::from(aside);
