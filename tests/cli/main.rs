@@ -4,6 +4,7 @@
 //! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
 //! - `comparison`: two runs side by side, and results that cannot be compared
 //! - `predict`: the depth of any picture, and pictures that are none
+//! - `sweep`: trainings that differ in the assignment, their table and plot
 //! - `streets`: the same on streets, and lists and files of streets that are not what they should be
 //! - `models`: what networks there are
 //! - `device`: which device a command computes on
@@ -41,5 +42,6 @@ mod predict;
 mod profile;
 mod real_data;
 mod streets;
+mod sweep;
 mod usage;
 mod wrong_network;

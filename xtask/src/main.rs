@@ -20,7 +20,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Train a network plain and with depth ranges assigned, evaluate, dissect and report.
+    /// Train a network plain and with depth ranges assigned, evaluate, dissect, ablate, correct and report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
     /// Time the jobs that matter, beside PyTorch if asked for.

@@ -6,7 +6,7 @@ use mde_datasets::{DataSpec, DepthEncoding, Loader, LoaderConfig, RgbdList, Spli
 use mde_models::Preset;
 
 /// The data set of a command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DataArgs {
     /// The data set: nyu:DIR (NYU Depth V2 in the paper's layout), rooms:DIR (rendered by `mde render rooms`),
     /// kitti:DIR (KITTI with the paper's lists) or streets:DIR (rendered by `mde render streets`).

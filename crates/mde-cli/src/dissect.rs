@@ -1,5 +1,7 @@
 //! `mde dissect`: depth selectivity of hidden units.
 
+use std::path::PathBuf;
+
 use candle_core::Device;
 use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_datasets::{Preprocessing, Split};
@@ -15,6 +17,8 @@ use crate::output::{Output, peak_in_words};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
+
+const BATCH: usize = 8;
 
 /// What to dissect.
 #[derive(Debug, clap::Args)]
@@ -37,8 +41,21 @@ pub(crate) struct DissectArgs {
     #[arg(long, value_name = "N", default_value_t = 4)]
     top_images: usize,
     /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = BATCH)]
     batch: usize,
+}
+
+impl DissectArgs {
+    /// What `mde dissect --run RUN --data DATA --layers LAYERS --bins BINS` is given.
+    pub(crate) fn of_run(run: PathBuf, data: DataArgs, layers: Vec<String>, bins: usize) -> Self {
+        Self {
+            subject: SubjectArgs::of_run(run),
+            data,
+            layers: Some(layers),
+            bins,
+            batch: BATCH,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -52,7 +69,7 @@ struct Inputs<'a> {
 }
 
 /// The stage's result.
-const FILE: &str = "dissect.json";
+pub(crate) const FILE: &str = "dissect.json";
 
 /// Dissects, unless that has been done.
 pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> {

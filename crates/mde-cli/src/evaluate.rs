@@ -1,5 +1,7 @@
 //! `mde evaluate`: depth errors under a protocol.
 
+use std::path::PathBuf;
+
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, evaluate};
 use mde_datasets::{Preprocessing, Split};
@@ -14,6 +16,9 @@ use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
+const BATCH: usize = 8;
+const EXAMPLES: usize = 4;
+
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvaluateArgs {
@@ -25,11 +30,24 @@ pub(crate) struct EvaluateArgs {
     #[arg(long)]
     protocol: Option<String>,
     /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = BATCH)]
     batch: usize,
     /// Images whose depth maps are kept for the report.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = EXAMPLES)]
     examples: usize,
+}
+
+impl EvaluateArgs {
+    /// What `mde evaluate --run RUN --data DATA` is given.
+    pub(crate) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+        Self {
+            subject: SubjectArgs::of_run(run),
+            data,
+            protocol: None,
+            batch: BATCH,
+            examples: EXAMPLES,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -42,7 +60,7 @@ struct Inputs<'a> {
 }
 
 /// The stage's result.
-const FILE: &str = "evaluate.json";
+pub(crate) const FILE: &str = "evaluate.json";
 
 /// Evaluates, unless that has been done.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {

@@ -22,6 +22,7 @@ mod render;
 mod report;
 mod stage;
 mod subject;
+mod sweep;
 mod train;
 
 use std::process::ExitCode;
@@ -71,6 +72,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Predict the depth of any pictures, and show what chosen units respond.
     Predict(predict::PredictArgs),
+    /// Train a grid of assignments, by weight and by layers, and set selectivity against accuracy. Resumes what it finds.
+    Sweep(sweep::SweepArgs),
     /// Time a network operation by operation and layer by layer.
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md from one run, or from a plain and an assigned one.
@@ -91,7 +94,7 @@ fn main() -> ExitCode {
     match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mde: {}", message(&error));
+            eprintln!("mde: {}", output::message(&error));
             ExitCode::FAILURE
         }
     }
@@ -110,17 +113,6 @@ fn one_pool() {
     }
 }
 
-/// The error with its causes, but for those whose words it holds already: many of the libraries' errors quote theirs.
-fn message(error: &anyhow::Error) -> String {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !message.contains(&cause) {
-            message = format!("{message}: {cause}");
-        }
-    }
-    message
-}
-
 fn run(cli: Cli) -> anyhow::Result<()> {
     // Opened by those that use it: a GPU takes its time.
     let device = || cli.device.open();
@@ -134,6 +126,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Correct(args) => correct::run(args, &device()?)?,
         Command::Compare(args) => compare::run(args)?,
         Command::Predict(args) => predict::run(args, &device()?)?,
+        Command::Sweep(args) => sweep::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
     };

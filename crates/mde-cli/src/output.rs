@@ -56,6 +56,17 @@ impl Output {
     }
 }
 
+/// The error with its causes, but for those whose words it holds already: many of the libraries' errors quote theirs.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
+}
+
 /// A value with its interval, as a person reads it.
 pub(crate) fn estimate(estimate: &Estimate) -> String {
     match estimate.interval {

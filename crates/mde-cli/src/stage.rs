@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mde_metrics::results::FORMAT;
 use mde_train::hash_file;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// A stage's record, `stages/NAME.json`: what it was computed from, and what came out.
@@ -94,6 +95,13 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(value)?;
     json.push(b'\n');
     Ok(json)
+}
+
+/// Reads a result that an earlier call has left.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is not what this program wrote", path.display()))
 }
 
 /// Writes a file whole or not at all, into a folder that is made if need be.

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::output::shown;
+use crate::stage;
 
 /// The network that is meant.
 #[derive(Debug, clap::Args)]
@@ -55,6 +56,16 @@ pub(crate) struct Subject {
 }
 
 impl SubjectArgs {
+    /// A run's network.
+    pub(crate) fn of_run(run: PathBuf) -> Self {
+        Self {
+            run: Some(run),
+            model: None,
+            weights: None,
+            out: None,
+        }
+    }
+
     /// Loads the network: a run's newest checkpoint, or the weights given.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         if let Some(out) = &self.out {
@@ -205,10 +216,6 @@ impl Subject {
     /// Reads a result that an earlier call has left in the folder.
     pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, file: &str) -> anyhow::Result<T> {
         let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        let path = folder.join(file);
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is not what this program wrote", path.display()))
+        stage::read(&folder.join(file))
     }
 }

@@ -17,20 +17,33 @@ use crate::memory;
 use crate::output::{Output, peak_in_words, shown};
 use crate::progress::bar;
 
-/// What to train, and how. The defaults are the network's recipe, see docs/method.md.
+/// What to train, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
-    data: DataArgs,
+    pub(crate) settings: TrainSettings,
     /// The run folder; an interrupted run in it is resumed.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
+    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, 0.1 is the paper's.
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    pub(crate) alpha: f64,
+    /// The layers whose units are assigned depth ranges, if alpha is not 0, by `mde models`' names [default: the recipe's].
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) layers: Option<Vec<String>>,
+}
+
+/// What trainings that differ in the assignment alone share. The defaults are the network's recipe, see docs/method.md.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct TrainSettings {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// The network.
     #[arg(long, default_value = "mff-tiny")]
-    model: String,
+    pub(crate) model: String,
     /// Seed of weights, order and augmentation.
     #[arg(long, default_value_t = 0)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Trained weights of this network to begin with, for fine-tuning: safetensors, or PyTorch's .pth.
     #[arg(long, value_name = "FILE", conflicts_with = "backbone")]
     init: Option<PathBuf>,
@@ -55,15 +68,9 @@ pub(crate) struct TrainArgs {
     /// The loss of depth alone [default: the recipe's].
     #[arg(long, value_enum)]
     loss: Option<LossChoice>,
-    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, 0.1 is the paper's.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    alpha: f64,
-    /// The layers whose units are assigned depth ranges, if alpha is not 0, by `mde models`' names [default: the recipe's].
-    #[arg(long, value_delimiter = ',')]
-    layers: Option<Vec<String>>,
     /// At most so many depth bins; a layer has min(its units, this many).
     #[arg(long, default_value_t = 64)]
-    bins: usize,
+    pub(crate) bins: usize,
     /// Steps between checkpoints; a kill loses at most so many.
     #[arg(long, default_value_t = 50)]
     checkpoint_every: u64,
@@ -117,41 +124,60 @@ impl LossChoice {
     }
 }
 
+impl TrainSettings {
+    /// The assignment of depth ranges to the units of these layers, or of the recipe's.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or a layer that was named does not exist.
+    pub(crate) fn assignment(
+        &self,
+        alpha: f64,
+        layers: Option<&[String]>,
+    ) -> anyhow::Result<AssignmentConfig> {
+        let preset = Preset::named(&self.model)?;
+        let recipe = Recipe::of(&preset);
+        let assignment = AssignmentConfig {
+            alpha,
+            layers: match layers {
+                Some(layers) => layers.to_vec(),
+                None => recipe.layers.iter().map(ToString::to_string).collect(),
+            },
+            discretisation: recipe.discretisation,
+            max_bins: self.bins,
+        };
+        assignment.check()?;
+        if layers.is_some() {
+            let network = preset.build(&Parameters::new(self.seed, &Device::Cpu))?;
+            assignment.assignments(network.as_ref())?;
+        }
+        Ok(assignment)
+    }
+}
+
 /// Trains, or resumes.
 pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
-    let preset = Preset::named(&args.model)?;
+    let settings = &args.settings;
+    let preset = Preset::named(&settings.model)?;
     let recipe = Recipe::of(&preset);
-    let batch = args.batch.unwrap_or(recipe.batch);
-    let assignment = AssignmentConfig {
-        alpha: args.alpha,
-        layers: args
-            .layers
-            .clone()
-            .unwrap_or_else(|| recipe.layers.iter().map(ToString::to_string).collect()),
-        discretisation: recipe.discretisation,
-        max_bins: args.bins,
-    };
+    let batch = settings.batch.unwrap_or(recipe.batch);
+    let layers = args.layers.as_deref();
     // In a plain run too: a slip should not wait for the assigned one.
-    assignment.check()?;
-    if args.layers.is_some() {
-        let network = preset.build(&Parameters::new(args.seed, &Device::Cpu))?;
-        assignment.assignments(network.as_ref())?;
-    }
+    let assignment = settings.assignment(args.alpha, layers)?;
     let folder = RunFolder::new(&args.out);
-    let init = initial_weights(&args, &folder)?;
-    let list = args.data.open(Split::Train, &preset)?;
+    let init = initial_weights(settings, &folder)?;
+    let list = settings.data.open(Split::Train, &preset)?;
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
     let transform = preprocessing.training();
     // Before the run folder is made: else the first bad picture would leave a run behind that cannot be resumed.
     list.check(transform.as_ref())?;
-    let loader = loader(&args, list.clone(), transform, batch)?;
+    let loader = loader(settings, list.clone(), transform, batch)?;
     let config = RunConfig {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: args.model.clone(),
-        seed: args.seed,
+        model: settings.model.clone(),
+        seed: settings.seed,
         data: DataConfig {
-            name: args.data.data.name().to_owned(),
+            name: settings.data.data.name().to_owned(),
             fingerprint: list.fingerprint()?,
             images: list.len(),
             mean_depth: mean_depth(&list)?,
@@ -159,14 +185,14 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         preprocessing,
         init,
         batch,
-        steps: args.steps.unwrap_or_else(|| {
-            args.epochs.unwrap_or(recipe.epochs) * loader.batches_per_epoch() as u64
+        steps: settings.steps.unwrap_or_else(|| {
+            settings.epochs.unwrap_or(recipe.epochs) * loader.batches_per_epoch() as u64
         }),
-        learning_rate: args.learning_rate.unwrap_or(recipe.learning_rate),
-        schedule: args
+        learning_rate: settings.learning_rate.unwrap_or(recipe.learning_rate),
+        schedule: settings
             .schedule
             .map_or(recipe.schedule, ScheduleChoice::schedule),
-        loss: args.loss.map_or(recipe.loss, |loss| loss.loss(&preset)),
+        loss: settings.loss.map_or(recipe.loss, |loss| loss.loss(&preset)),
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
@@ -186,7 +212,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         _ => {}
     };
     let options = TrainOptions {
-        checkpoint_every: args.checkpoint_every,
+        checkpoint_every: settings.checkpoint_every,
     };
     train(&config, &loader, &folder, device, options, &mut observer)?;
     progress.finish_and_clear();
@@ -214,8 +240,11 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
 }
 
 /// The weights that the run begins with, if any are given. A run that has a checkpoint needs the file no more.
-fn initial_weights(args: &TrainArgs, run: &RunFolder) -> anyhow::Result<Option<InitialWeights>> {
-    let (file, part) = match (&args.init, &args.backbone) {
+fn initial_weights(
+    settings: &TrainSettings,
+    run: &RunFolder,
+) -> anyhow::Result<Option<InitialWeights>> {
+    let (file, part) = match (&settings.init, &settings.backbone) {
         (Some(file), _) => (file, InitialPart::Network),
         (None, Some(file)) => (file, InitialPart::Encoder),
         (None, None) => return Ok(None),
@@ -231,15 +260,15 @@ fn initial_weights(args: &TrainArgs, run: &RunFolder) -> anyhow::Result<Option<I
 }
 
 fn loader(
-    args: &TrainArgs,
+    settings: &TrainSettings,
     list: Arc<RgbdList>,
     transform: Arc<dyn Transform>,
     batch: usize,
 ) -> anyhow::Result<Loader> {
     let config = LoaderConfig {
         batch,
-        seed: args.seed,
-        workers: args.data.workers,
+        seed: settings.seed,
+        workers: settings.data.workers,
         prefetch: 4,
         shuffle: true,
         drop_last: true,

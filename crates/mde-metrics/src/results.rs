@@ -11,6 +11,7 @@ mod ablation;
 mod comparison;
 mod correction;
 mod dissection;
+mod sweep;
 
 pub use ablation::{
     Ablation, AblationArea, AblationCurve, AblationPoint, DepthRange, Fill, LayerAblation,
@@ -28,6 +29,8 @@ pub use dissection::{
     DiscretisationScore, Dissection, EstimatedSelectivity, HeldOutSelectivity, LayerDissection,
     PermutationNull, UnitNull,
 };
+
+pub use sweep::{AlphaSweep, FailedPoint, SweepLayer, SweepPoint};
 
 /// The version of these documents; raised when an old reader would misread a new document.
 pub const FORMAT: u32 = 2;

@@ -9,6 +9,7 @@
 //! | `read` | from files to JSON and tensors, and errors that name the command to run |
 //! | `compare` | two runs: [`Comparison`] |
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
+//! | `sweep` | the table and the plot of a sweep over assignments: [`write_sweep`] |
 //! | `table` | one table type for the page, Markdown and CSV |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
 //! | `picture` | a map as a picture of its own, with a colour bar: [`coloured_picture`] |
@@ -32,6 +33,7 @@ mod picture;
 mod read;
 mod render;
 mod run;
+mod sweep;
 mod table;
 mod tuning;
 
@@ -46,6 +48,7 @@ pub use examples::{CorrectedExample, Example, TopImage, TopImages};
 pub use picture::{PictureOf, coloured_picture};
 pub use read::Photograph;
 pub use run::RunFolder;
+pub use sweep::{SweepPaths, write_sweep};
 
 /// What a report is made from.
 #[derive(Debug, Clone)]

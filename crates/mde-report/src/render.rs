@@ -12,7 +12,7 @@ use crate::table::Table;
 use crate::{ReportError, ReportPaths};
 
 /// (name, source): the names' endings decide on escaping, ".html" escapes.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("report.html", include_str!("../templates/report.html")),
     ("units.html", include_str!("../templates/units.html")),
     ("ablation.html", include_str!("../templates/ablation.html")),
@@ -27,6 +27,8 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("page.js", include_str!("../templates/page.js")),
     ("units.js", include_str!("../templates/units.js")),
     ("report.md", include_str!("../templates/report.md")),
+    ("sweep.html", include_str!("../templates/sweep.html")),
+    ("sweep.md", include_str!("../templates/sweep.md")),
     ("macros.md", include_str!("../templates/macros.md")),
 ];
 
@@ -35,13 +37,7 @@ const LARGEST_EMBEDDED: usize = 4_000_000;
 
 /// Renders everything in memory, then writes the tables, report.md and, last, report.html into `out`.
 pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
-    environment.add_filter("md", escape_markdown);
-    for (name, source) in TEMPLATES {
-        environment.add_template(name, source)?;
-    }
+    let environment = environment()?;
     let folder = out.join("tables");
     let tables: Vec<(&str, PathBuf, String)> = page
         .tables()
@@ -83,6 +79,18 @@ pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError>
     Ok(paths)
 }
 
+/// The templates, with what they use.
+pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
+    environment.add_filter("md", escape_markdown);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
+}
+
 /// What the page's script reads.
 #[derive(serde::Serialize)]
 struct Data<'a> {
@@ -116,7 +124,7 @@ fn script_data(data: &Data<'_>) -> Result<String, ReportError> {
 }
 
 /// Writes aside and renames, so that a reader never meets half a file.
-fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".incomplete");
     let aside = PathBuf::from(aside);

@@ -159,15 +159,20 @@ impl Pipeline {
         self.mde.run(train)
     }
 
-    /// Evaluates and dissects what `subject` names.
+    /// Evaluates, dissects, ablates and corrects what `subject` names.
     fn measure(&self, name: &str, subject: &[&str]) -> anyhow::Result<()> {
         let data = ["--data", &self.data];
-        stage(&format!("evaluating, {name}"));
-        self.mde.run([&["evaluate"], subject, &data].concat())?;
-        stage(&format!("dissecting, {name}"));
-        let layers = ["--layers", self.plan.layers];
-        self.mde
-            .run([&["dissect"], subject, &data, &layers].concat())
+        let dissect = ["dissect", "--layers", self.plan.layers];
+        for (doing, command) in [
+            ("evaluating", &["evaluate"][..]),
+            ("dissecting", &dissect),
+            ("ablating", &["ablate"]),
+            ("correcting", &["correct"]),
+        ] {
+            stage(&format!("{doing}, {name}"));
+            self.mde.run([command, subject, &data].concat())?;
+        }
+        Ok(())
     }
 
     fn folder(&self, name: &str) -> String {

@@ -12,7 +12,7 @@ pub(super) struct Plan {
     pub(super) training: Vec<&'static str>,
     /// Weight of the assignment.
     pub(super) alpha: &'static str,
-    /// The layers that are assigned and dissected.
+    /// The layers that are assigned and analysed.
     pub(super) layers: &'static str,
 }
 

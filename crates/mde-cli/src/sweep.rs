@@ -1,0 +1,280 @@
+//! `mde sweep`: how selectivity and accuracy move with the weight of the assignment and the choice of layers.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, bail, ensure};
+use candle_core::Device;
+use mde_datasets::Split;
+use mde_metrics::DepthErrors;
+use mde_metrics::results::{
+    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, SweepLayer, SweepPoint,
+};
+use mde_metrics::statistics::{Bootstrap, Estimate};
+use mde_models::Preset;
+use mde_report::write_sweep;
+use serde_json::json;
+
+use crate::dissect::{self, DissectArgs};
+use crate::evaluate::{self, EvaluateArgs};
+use crate::output::{Output, estimate, message, shown};
+use crate::stage;
+use crate::train::{self, TrainArgs, TrainSettings};
+
+/// What to sweep over, and how to train each point.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    settings: TrainSettings,
+    /// The sweep's folder: a run folder for every point, and sweep.json, sweep.html, sweep.md and sweep.csv.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Weights of the assignment; 0 is the plain network.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        default_value = "-0.1,0,0.03,0.1,0.3"
+    )]
+    alphas: Vec<f64>,
+    /// Layers that are assigned together; give it again for other choices [default: the recipe's layers].
+    #[arg(long, value_name = "LAYER[,LAYER…]")]
+    layers: Vec<LayerSet>,
+}
+
+/// Layers that are assigned together.
+#[derive(Debug, Clone, PartialEq)]
+struct LayerSet(Vec<String>);
+
+impl FromStr for LayerSet {
+    type Err = Infallible;
+
+    fn from_str(names: &str) -> Result<Self, Infallible> {
+        Ok(Self(
+            names
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .collect(),
+        ))
+    }
+}
+
+/// The sweep's result.
+const FILE: &str = "sweep.json";
+
+/// Trains, evaluates and dissects every point, unless that has been done; a point that fails does not keep the others.
+pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
+    let sweep = Sweep::new(args)?;
+    let mut points = Vec::new();
+    let mut failed = Vec::new();
+    let mut about = None;
+    let grid = sweep.grid();
+    for (index, point) in grid.iter().enumerate() {
+        eprintln!("== {point}, {} of {}", index + 1, grid.len());
+        match sweep.measure(point, device) {
+            Ok((evaluation, dissection)) => {
+                points.push(sweep.point(point, &evaluation, &dissection)?);
+                about.get_or_insert(evaluation);
+            }
+            Err(error) => {
+                let message = message(&error);
+                eprintln!("mde: {point}: {message}");
+                failed.push(FailedPoint {
+                    alpha: point.alpha,
+                    layers: point.layers.clone(),
+                    message,
+                });
+            }
+        }
+    }
+    let Some(about) = about else {
+        bail!("no point of the sweep could be measured; the messages are above");
+    };
+    let found = AlphaSweep {
+        format: FORMAT,
+        model: about.provenance.model,
+        seed: sweep.settings.seed,
+        data: about.provenance.data,
+        data_hash: about.provenance.data_hash,
+        protocol: about.protocol.name,
+        images: about.summary.images,
+        bootstrap: Bootstrap::default(),
+        points,
+        failed,
+    };
+    stage::write(&sweep.out.join(FILE), &stage::json(&found)?)?;
+    let pages = write_sweep(&found, &sweep.out)?;
+    ensure!(
+        found.failed.is_empty(),
+        "{} of {} points failed, the messages are above; {} has the others",
+        found.failed.len(),
+        grid.len(),
+        pages.html.display()
+    );
+    let document = json!({
+        "file": shown(&sweep.out.join(FILE)), "html": shown(&pages.html), "markdown": shown(&pages.markdown),
+        "table": shown(&pages.table), "sweep": found,
+    });
+    Output::new(in_words(&found, &pages.html), document)
+}
+
+/// A sweep that has been checked.
+struct Sweep {
+    settings: TrainSettings,
+    out: PathBuf,
+    /// Rising.
+    alphas: Vec<f64>,
+    sets: Vec<Vec<String>>,
+    /// Those of all sets: what every point is measured in.
+    layers: Vec<String>,
+}
+
+/// One training of the grid.
+struct Point {
+    alpha: f64,
+    layers: Vec<String>,
+    /// The run folder's name.
+    run: String,
+}
+
+impl std::fmt::Display for Point {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "α {}, {}", self.alpha, self.layers.join(" and "))
+    }
+}
+
+impl Sweep {
+    /// Checks everything that can be checked before the first training: a slip in the last point should not wait for it.
+    fn new(args: SweepArgs) -> anyhow::Result<Self> {
+        let SweepArgs {
+            settings,
+            out,
+            mut alphas,
+            layers,
+        } = args;
+        let mut sets = Vec::with_capacity(layers.len().max(1));
+        for LayerSet(set) in layers {
+            sets.push(settings.assignment(0.0, Some(&set))?.layers);
+        }
+        if sets.is_empty() {
+            sets.push(settings.assignment(0.0, None)?.layers);
+        }
+        for &alpha in &alphas {
+            settings.assignment(alpha, None)?;
+        }
+        let preset = Preset::named(&settings.model)?;
+        for split in [Split::Train, Split::Test] {
+            settings.data.open(split, &preset)?;
+        }
+        alphas.sort_by(f64::total_cmp);
+        // -0 is 0.
+        alphas.dedup_by(|a, b| a == b);
+        let mut all: Vec<String> = Vec::new();
+        for layer in sets.iter().flatten() {
+            if !all.contains(layer) {
+                all.push(layer.clone());
+            }
+        }
+        Ok(Self {
+            settings,
+            out,
+            alphas,
+            sets,
+            layers: all,
+        })
+    }
+
+    fn grid(&self) -> Vec<Point> {
+        let points = self.sets.iter().flat_map(|set| {
+            self.alphas.iter().map(|&alpha| Point {
+                alpha,
+                layers: set.clone(),
+                run: match alpha == 0.0 {
+                    true => "plain".to_owned(),
+                    false => format!("alpha{alpha}-{}", set.join("+")),
+                },
+            })
+        });
+        points.collect()
+    }
+
+    fn measure(&self, point: &Point, device: &Device) -> anyhow::Result<(Evaluation, Dissection)> {
+        let folder = self.out.join(&point.run);
+        let train = TrainArgs {
+            settings: self.settings.clone(),
+            out: folder.clone(),
+            alpha: point.alpha,
+            layers: Some(point.layers.clone()),
+        };
+        train::run(train, device)?;
+        let data = self.settings.data.clone();
+        evaluate::run(EvaluateArgs::of_run(folder.clone(), data.clone()), device)?;
+        let (layers, bins) = (self.layers.clone(), self.settings.bins);
+        dissect::run(
+            DissectArgs::of_run(folder.clone(), data, layers, bins),
+            device,
+        )?;
+        Ok((
+            stage::read(&folder.join(evaluate::FILE))?,
+            stage::read(&folder.join(dissect::FILE))?,
+        ))
+    }
+
+    fn point(
+        &self,
+        point: &Point,
+        evaluation: &Evaluation,
+        dissection: &Dissection,
+    ) -> anyhow::Result<SweepPoint> {
+        let mean = |value: fn(&DepthErrors) -> f64| -> anyhow::Result<Estimate> {
+            let of_image = |image: &ImageErrors| value(&image.errors);
+            let values: Vec<f64> = evaluation.per_image.iter().map(of_image).collect();
+            let mean = Bootstrap::default().mean(&values);
+            mean.with_context(|| format!("{}: an error is not finite", point.run))
+        };
+        let by_layer: Vec<SweepLayer> = (dissection.layers.iter())
+            .map(|layer| SweepLayer {
+                layer: layer.layer.clone(),
+                valid_bins: layer.valid_bins.mean,
+                interval: layer.valid_bins.interval,
+                reference: layer.reference.mean,
+            })
+            .collect();
+        let of_set = by_layer
+            .iter()
+            .filter(|layer| point.layers.contains(&layer.layer));
+        let of_set: Option<Vec<f64>> = of_set.map(|layer| layer.valid_bins).collect();
+        Ok(SweepPoint {
+            alpha: point.alpha,
+            layers: point.layers.clone(),
+            run: point.run.clone(),
+            abs_rel: mean(|errors| errors.abs_rel)?,
+            rmse: mean(|errors| errors.rmse)?,
+            delta_1: mean(|errors| errors.delta_1)?,
+            selectivity: of_set
+                .filter(|values| !values.is_empty())
+                .map(|values| values.iter().sum::<f64>() / values.len() as f64),
+            by_layer,
+        })
+    }
+}
+
+fn in_words(sweep: &AlphaSweep, page: &Path) -> String {
+    let mut words = format!(
+        "{} on {}: {} images ({})",
+        sweep.model, sweep.data, sweep.images, sweep.protocol
+    );
+    for point in &sweep.points {
+        let selectivity = point
+            .selectivity
+            .map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
+        words += &format!(
+            "\n  α {:<5} {:<12} AbsRel {}, selectivity {selectivity}",
+            point.alpha,
+            point.layers.join(","),
+            estimate(&point.abs_rel),
+        );
+    }
+    words + &format!("\nsweep: {}", page.display())
+}

@@ -1,0 +1,423 @@
+//! A sweep over assignments: one table, and one plot of selectivity against accuracy.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use mde_metrics::results::{AlphaSweep, SweepPoint};
+use minijinja::Value;
+use minijinja::value::Serde;
+use serde::Serialize;
+
+use crate::ReportError;
+use crate::charts::{Scale, escape, open_sized, tick_label, ticks};
+use crate::format::{fixed, grouped, listed};
+use crate::render::{environment, put};
+use crate::table::{Cell, Table};
+
+/// Where a sweep's files lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SweepPaths {
+    /// The self-contained page.
+    pub html: PathBuf,
+    /// The table as Markdown.
+    pub markdown: PathBuf,
+    /// The table as CSV, full precision.
+    pub table: PathBuf,
+}
+
+/// Writes `sweep.html`, `sweep.md` and `sweep.csv` into the folder `out`, which is made if need be; each file is written
+/// aside and renamed.
+///
+/// # Errors
+/// If `out` cannot be written.
+pub fn write_sweep(sweep: &AlphaSweep, out: &Path) -> Result<SweepPaths, ReportError> {
+    // The plain one stands in every set of layers.
+    let networks: BTreeSet<&str> = sweep
+        .points
+        .iter()
+        .map(|point| point.run.as_str())
+        .collect();
+    let page = Page {
+        title: format!("Assignments of {} on {}", sweep.model, sweep.data),
+        lede: format!(
+            "{} trained with seed {}, alike but for the weight of the assignment and its layers, measured on {} images \
+             under {}. Ranges and bars are 95 % intervals over images; another seed may move a point by as much or more.",
+            match networks.len() {
+                1 => "One network".to_owned(),
+                networks => format!("{networks} networks"),
+            },
+            sweep.seed,
+            grouped(sweep.images),
+            sweep.protocol,
+        ),
+        plot: plot(sweep),
+        legend: legend(sweep),
+        table: table(sweep),
+        failed: (sweep.failed.iter())
+            .map(|point| {
+                format!(
+                    "α {}, {}: {}",
+                    point.alpha,
+                    listed(&point.layers),
+                    point.message
+                )
+            })
+            .collect(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let paths = SweepPaths {
+        html: out.join("sweep.html"),
+        markdown: out.join("sweep.md"),
+        table: out.join("sweep.csv"),
+    };
+    let csv = page.table.csv(&paths.table)?;
+    let environment = environment()?;
+    let context = Value::from(Serde(&page));
+    let render = |name: &str| environment.get_template(name)?.render(context.clone());
+    let (html, markdown) = (render("sweep.html")?, render("sweep.md")?);
+    std::fs::create_dir_all(out).map_err(|source| ReportError::write(out, source))?;
+    put(&paths.table, csv.as_bytes())?;
+    put(&paths.markdown, markdown.as_bytes())?;
+    put(&paths.html, html.as_bytes())?;
+    Ok(paths)
+}
+
+/// What the templates need.
+#[derive(Serialize)]
+struct Page {
+    title: String,
+    lede: String,
+    plot: String,
+    legend: Vec<Entry>,
+    table: Table,
+    failed: Vec<String>,
+    version: &'static str,
+}
+
+/// A set of layers and how it is drawn.
+#[derive(Serialize)]
+struct Entry {
+    class: String,
+    label: String,
+}
+
+/// The sets of layers, in the order of the points.
+fn sets(sweep: &AlphaSweep) -> Vec<&[String]> {
+    let mut sets: Vec<&[String]> = Vec::new();
+    for point in &sweep.points {
+        if !sets.contains(&point.layers.as_slice()) {
+            sets.push(&point.layers);
+        }
+    }
+    sets
+}
+
+/// How many looks there are for sets of layers; further ones share them.
+const LOOKS: usize = 5;
+
+fn legend(sweep: &AlphaSweep) -> Vec<Entry> {
+    let entries = sets(sweep).into_iter().enumerate();
+    entries
+        .map(|(index, layers)| Entry {
+            class: format!("set-{}", index % LOOKS),
+            label: listed(layers),
+        })
+        .collect()
+}
+
+fn table(sweep: &AlphaSweep) -> Table {
+    let interval = |name: &str| {
+        [
+            name.to_owned(),
+            format!("{name}, low"),
+            format!("{name}, high"),
+        ]
+    };
+    let mut columns = vec!["Assigned".to_owned(), "α".to_owned()];
+    columns.extend(interval("AbsRel"));
+    columns.extend(["RMSE, m", "δ<1.25", "Selectivity"].map(str::to_owned));
+    let layers = sweep
+        .points
+        .first()
+        .map_or(&[][..], |point| &point.by_layer);
+    columns.extend(layers.iter().map(|layer| layer.layer.clone()));
+    let mut table = Table::new(
+        "sweep",
+        "Means over the test images; selectivity by the valid-bins estimator, the mean of the assigned layers and each layer",
+        &columns.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    for point in &sweep.points {
+        let name = match point.alpha == 0.0 {
+            true => format!("plain, in {}", listed(&point.layers)),
+            false => listed(&point.layers),
+        };
+        let range = point.abs_rel.interval;
+        let mut row = vec![
+            Cell::text(name),
+            Cell::number(point.alpha),
+            Cell::fixed(point.abs_rel.value, 4),
+            Cell::fixed(range.map(|range| range.low), 4),
+            Cell::fixed(range.map(|range| range.high), 4),
+            Cell::fixed(point.rmse.value, 3),
+            Cell::fixed(point.delta_1.value, 3),
+            Cell::fixed(point.selectivity, 3),
+        ];
+        row.extend(
+            point
+                .by_layer
+                .iter()
+                .map(|layer| Cell::fixed(layer.valid_bins, 3)),
+        );
+        table.rows.push(row);
+    }
+    table
+}
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 400.0;
+const LEFT: f64 = 56.0;
+const RIGHT: f64 = WIDTH - 24.0;
+const TOP: f64 = 28.0;
+const BOTTOM: f64 = HEIGHT - 46.0;
+
+/// AbsRel with its interval over selectivity: a line for every set of layers, through its points by rising α.
+fn plot(sweep: &AlphaSweep) -> String {
+    let placed = |point: &SweepPoint| point.selectivity.map(|x| (x, point.abs_rel.value));
+    let ranges = sweep
+        .points
+        .iter()
+        .filter(|point| placed(point).is_some())
+        .flat_map(|point| {
+            let value = point.abs_rel.value;
+            let range = point.abs_rel.interval;
+            [
+                range.map_or(value, |range| range.low),
+                range.map_or(value, |range| range.high),
+            ]
+        });
+    let x = axis(
+        sweep.points.iter().filter_map(|point| point.selectivity),
+        LEFT,
+        RIGHT,
+    );
+    let y = axis(ranges, BOTTOM, TOP);
+    let mut svg = open_sized(
+        "AbsRel over selectivity, a point for every network; the table has the numbers",
+        WIDTH,
+        HEIGHT,
+    );
+    grid(&mut svg, &x, &y);
+    for (index, layers) in sets(sweep).into_iter().enumerate() {
+        let of_set = sweep.points.iter().filter(|point| point.layers == layers);
+        let points: Vec<(&SweepPoint, (f64, f64))> = of_set
+            .filter_map(|point| Some((point, placed(point)?)))
+            .collect();
+        let _ = write!(
+            svg,
+            r#"<g class="set set-{}"><path class="curve" d=""#,
+            index % LOOKS
+        );
+        for (position, (_, (px, py))) in points.iter().enumerate() {
+            let letter = if position == 0 { 'M' } else { 'L' };
+            let _ = write!(svg, "{letter}{:.1} {:.1}", x.scale.at(*px), y.scale.at(*py));
+        }
+        svg.push_str(r#""/>"#);
+        for (point, (px, py)) in points {
+            let (cx, cy) = (x.scale.at(px), y.scale.at(py));
+            if let Some(range) = point.abs_rel.interval {
+                let (low, high) = (y.scale.at(range.low), y.scale.at(range.high));
+                let _ = write!(
+                    svg,
+                    r#"<path class="bar" d="M{cx:.1} {low:.1}V{high:.1}"/>"#
+                );
+            }
+            let title = format!(
+                "α {}, {}: selectivity {}, AbsRel {}",
+                point.alpha,
+                listed(layers),
+                fixed(px, 3),
+                fixed(py, 4)
+            );
+            let _ = write!(
+                svg,
+                r#"<circle cx="{cx:.1}" cy="{cy:.1}" r="4.5"><title>{}</title></circle><text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
+                escape(&title),
+                cx + 8.0,
+                cy - 7.0,
+                fixed(point.alpha, decimals(point.alpha)),
+            );
+        }
+        svg.push_str("</g>");
+    }
+    svg.push_str("</svg>");
+    svg
+}
+
+/// As many decimals as a weight has.
+fn decimals(value: f64) -> usize {
+    let text = value.to_string();
+    text.split_once('.')
+        .map_or(0, |(_, decimals)| decimals.len())
+}
+
+/// One axis: its ticks, and where values lie.
+struct Axis {
+    ticks: Vec<f64>,
+    scale: Scale,
+}
+
+/// Covers the values with some air at both ends.
+fn axis(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Axis {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    let (low, high) = if low < high {
+        (low, high)
+    } else if low.is_finite() {
+        (low - 0.05, low + 0.05)
+    } else {
+        (0.0, 1.0)
+    };
+    let air = 0.08 * (high - low);
+    let (from, to) = (low - air, high + air);
+    Axis {
+        ticks: ticks(from, to, 6),
+        scale: Scale::new(from, to, start, end),
+    }
+}
+
+fn grid(svg: &mut String, x: &Axis, y: &Axis) {
+    let spacing = |ticks: &[f64]| match ticks {
+        [first, second, ..] => second - first,
+        _ => 1.0,
+    };
+    for &value in &y.ticks {
+        let at = y.scale.at(value);
+        let _ = write!(
+            svg,
+            r#"<path class="grid" d="M{LEFT} {at:.1}H{RIGHT}"/><text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
+            LEFT - 6.0,
+            at + 4.0,
+            tick_label(value, spacing(&y.ticks))
+        );
+    }
+    for &value in &x.ticks {
+        let at = x.scale.at(value);
+        let _ = write!(
+            svg,
+            r#"<path class="notch" d="M{at:.1} {BOTTOM}v4"/><text class="tick" x="{at:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
+            BOTTOM + 16.0,
+            tick_label(value, spacing(&x.ticks))
+        );
+    }
+    let _ = write!(
+        svg,
+        r#"<path class="base" d="M{LEFT} {BOTTOM}H{RIGHT}"/><text class="axis" x="{:.1}" y="{:.1}" text-anchor="middle">depth selectivity, mean of the layers (more is better)</text><text class="axis" x="4" y="14">AbsRel (less is better)</text>"#,
+        f64::midpoint(LEFT, RIGHT),
+        HEIGHT - 8.0,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use mde_metrics::results::{FailedPoint, SweepLayer};
+    use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
+
+    fn point(alpha: f64, layers: &[&str], selectivity: Option<f64>, abs_rel: f64) -> SweepPoint {
+        let estimate = |value| Estimate {
+            value,
+            interval: Some(Interval {
+                low: value - 0.01,
+                high: value + 0.01,
+            }),
+        };
+        SweepPoint {
+            alpha,
+            layers: layers.iter().map(ToString::to_string).collect(),
+            run: "run".into(),
+            abs_rel: estimate(abs_rel),
+            rmse: estimate(0.5),
+            delta_1: estimate(0.8),
+            selectivity,
+            by_layer: vec![SweepLayer {
+                layer: "D".into(),
+                valid_bins: selectivity,
+                interval: None,
+                reference: selectivity,
+            }],
+        }
+    }
+
+    fn sweep(points: Vec<SweepPoint>) -> AlphaSweep {
+        AlphaSweep {
+            format: 2,
+            model: "mff-tiny".into(),
+            seed: 0,
+            data: "rooms".into(),
+            data_hash: "d".into(),
+            protocol: "nyu-mff".into(),
+            images: 120,
+            bootstrap: Bootstrap::default(),
+            points,
+            failed: vec![FailedPoint {
+                alpha: 9.0,
+                layers: vec!["D".into()],
+                message: "the loss is <not> finite".into(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_line_for_every_set_and_a_mark_for_every_defined_point() {
+        let svg = plot(&sweep(vec![
+            point(0.0, &["D"], Some(0.4), 0.2),
+            point(0.1, &["D"], Some(0.6), 0.21),
+            point(0.0, &["MFF"], Some(0.3), 0.2),
+            point(0.3, &["MFF"], None, 0.3),
+        ]));
+        assert_eq!(svg.matches("<circle").count(), 3);
+        assert_eq!(svg.matches(r#"<g class="set"#).count(), 2);
+        // More selectivity lies to the right, more error lies higher.
+        let at = |index: usize, key: &str| -> f64 {
+            let circle = svg.split("<circle").nth(index + 1).unwrap();
+            let value = circle.split(key).nth(1).unwrap();
+            value.split('"').nth(1).unwrap().parse().unwrap()
+        };
+        assert!(at(1, "cx=") > at(0, "cx=") && at(1, "cy=") < at(0, "cy="));
+    }
+
+    #[test]
+    fn one_point_or_none_gives_a_finite_plot() {
+        for points in [
+            vec![],
+            vec![point(0.1, &["D"], Some(0.5), 0.2)],
+            vec![point(0.1, &["D"], None, 0.2)],
+        ] {
+            let svg = plot(&sweep(points));
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+        }
+    }
+
+    #[test]
+    fn the_files_hold_every_point_and_what_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = sweep(vec![
+            point(0.0, &["D"], Some(0.4), 0.2),
+            point(-0.1, &["D"], None, 0.21),
+        ]);
+        let paths = write_sweep(&found, folder.path()).unwrap();
+        let csv = std::fs::read_to_string(paths.table).unwrap();
+        assert_eq!(csv.lines().count(), 3);
+        assert!(csv.contains("\"plain, in D\",0,0.2,0.19"), "{csv}");
+        let html = std::fs::read_to_string(paths.html).unwrap();
+        assert!(html.contains("the loss is &lt;not&gt; finite"));
+        let markdown = std::fs::read_to_string(paths.markdown).unwrap();
+        assert!(
+            markdown.contains("0.2000") && markdown.contains("&lt;not> finite"),
+            "{markdown}"
+        );
+    }
+}
