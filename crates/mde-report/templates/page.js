@@ -15,8 +15,13 @@ const h = (tag, attributes, ...children) => make(document.createElement(tag), at
 const s = (tag, attributes, ...children) => make(document.createElementNS(SVG, tag), attributes, children);
 
 const NONE = "–";
-const fixed = (value, digits) => (value === null || value === undefined ? NONE : value.toFixed(digits).replace("-", "−"));
-const signed = (value, digits) => (value > 0 ? "+" : "") + fixed(value, digits);
+// As the page writes numbers: a typographic minus, and no sign before what shows as zero.
+const fixed = (value, digits, plus = "") => {
+  if (value === null || value === undefined) return NONE;
+  const size = Math.abs(value).toFixed(digits);
+  return `${Number(size) === 0 ? "" : value < 0 ? "−" : plus}${size}`;
+};
+const signed = (value, digits) => fixed(value, digits, "+");
 const metres = (depth) => String(Math.round(depth * 100) / 100);
 const number = (text) => {
   const value = parseFloat(text.replace("−", "-").replace(/[\u202f\u00a0 ](?=\d)/g, ""));

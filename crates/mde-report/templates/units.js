@@ -25,9 +25,9 @@ const VALUES = {
   selectivity: { of: (unit) => unit.selectivity, text: (value) => fixed(value, 2), name: "Selectivity", descending: true },
   held_out: { of: (unit) => unit.held_out, text: (value) => fixed(value, 2), name: "Held out", descending: true },
   p_value: { of: (unit) => unit.p_value, text: (value) => `p ${fixed(value, 3)}`, name: "p" },
-  zero: { of: (unit) => unit.zero?.[0] ?? null, text: (value) => signed(value, 4), name: "Removed, 0", descending: true },
-  filled: { of: (unit) => unit.filled?.[0] ?? null, text: (value) => signed(value, 4), name: "Removed, mean", descending: true },
-  gain: { of: (unit) => unit.gain, text: (value) => signed(value, 4), name: "Corrected", descending: true },
+  zero: { of: (unit) => unit.zero?.[0] ?? null, text: (value) => signed(value, 5), name: "Removed, 0", descending: true },
+  filled: { of: (unit) => unit.filled?.[0] ?? null, text: (value) => signed(value, 5), name: "Removed, mean", descending: true },
+  gain: { of: (unit) => unit.gain, text: (value) => signed(value, 5), name: "Corrected", descending: true },
   unit: { of: (unit) => unit.unit, text: (value) => String(value), name: "Unit" },
 };
 const COLUMNS = ["unit", "selectivity", "held_out", "preferred", "p_value", "zero", "filled", "gain"];
@@ -229,7 +229,7 @@ const strip = (unit) => {
 const facts = (unit) => {
   const { panel } = unit;
   const interval = (ends, digits) => (ends === null ? null : h("small", null, ` (${fixed(ends[0], digits)} to ${fixed(ends[1], digits)})`));
-  const removed = (change) => `AbsRel ${signed(change[0], 4)}, RMSE ${signed(change[1], 4)}\u00a0m`;
+  const removed = (change) => `AbsRel ${signed(change[0], 5)}, RMSE ${signed(change[1], 5)}\u00a0m`;
   const rows = [
     ["● Selectivity", [fixed(unit.selectivity, 3), interval(unit.interval, 3)], unit.selectivity],
     ["○ Held out", [fixed(unit.held_out, 3)], unit.held_out],
@@ -238,7 +238,7 @@ const facts = (unit) => {
     ["Owns", [range(panel, unit.own), h("small", null, ` selectivity there ${fixed(unit.at_own, 3)}`)], unit.own],
     ["Removed", [unit.zero && removed(unit.zero), h("small", null, " with 0 in its place")], unit.zero],
     ["", [unit.filled && removed(unit.filled), h("small", null, " with its mean in its place")], unit.filled],
-    ["Corrected", [`AbsRel ${signed(unit.gain === null ? null : -unit.gain, 4)}`, interval(unit.gain_interval?.map((end) => -end).reverse() ?? null, 4)], unit.gain],
+    ["Corrected", [`AbsRel ${signed(unit.gain === null ? null : -unit.gain, 5)}`, interval(unit.gain_interval?.map((end) => -end).reverse() ?? null, 5)], unit.gain],
   ];
   return rows.map(([term, words, value]) => ({ term, words: value === null ? null : words }));
 };

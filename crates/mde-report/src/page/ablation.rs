@@ -203,6 +203,8 @@ fn chart(
         bands,
         series,
     };
+    // What is drawn last, on top, is what is named first.
+    legend.reverse();
     AblationChart {
         layer: layer.layer.clone(),
         class,
@@ -254,7 +256,7 @@ fn area_table(all: &[Found<'_, '_>]) -> Table {
     let columns = [
         "Layer",
         "Model",
-        "Removed unit",
+        "Filled with",
         "Order",
         "Against random orders",
         "AbsRel",
@@ -278,7 +280,7 @@ fn area_table(all: &[Found<'_, '_>]) -> Table {
             let mut row = vec![
                 Cell::text(&layer.layer),
                 Cell::text(&model.label.label),
-                Cell::of(fill_words(area.fill), fill_key(area.fill)),
+                Cell::text(fill_key(area.fill)),
                 Cell::text(order_words(area.order)),
                 Cell::text(verdict(area)),
                 Cell::signed(area.abs_rel.value, DIGITS),

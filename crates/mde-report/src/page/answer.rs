@@ -196,6 +196,7 @@ fn accuracy_of_two(
     let relative = change
         .relative
         .map(|relative| format!(", {}\u{a0}%", signed(100.0 * relative, 1)));
+    let relative = relative.filter(|_| !text.starts_with("did not"));
     format!(
         "{} AbsRel {text}{}.",
         step(models),

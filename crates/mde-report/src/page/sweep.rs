@@ -3,7 +3,7 @@
 use mde_metrics::BinKind;
 use mde_metrics::results::{DiscretisationScore, LayerDissection};
 
-use super::{Figure, Model, Sweep};
+use super::{Figure, Model, Sweep, layer_names};
 use crate::charts::{Labels, LineChart, Series, XAxis, line_chart};
 use crate::table::{Cell, Table};
 
@@ -12,10 +12,11 @@ const DIGITS: usize = 3;
 /// `None` if no layer was scored under other bins.
 pub(super) fn section(models: &[Model<'_>]) -> Option<Sweep> {
     let layers = || {
-        models.iter().flat_map(|model| {
-            let layers = model.run.dissection.layers.iter();
-            let swept = layers.filter(|layer| !layer.discretisations.is_empty());
-            swept.map(move |layer| (model, layer))
+        layer_names(models).into_iter().flat_map(|name| {
+            let of_layer = models
+                .iter()
+                .filter_map(move |model| Some((model, model.run.layer(name)?)));
+            of_layer.filter(|(_, layer)| !layer.discretisations.is_empty())
         })
     };
     layers().next()?;
