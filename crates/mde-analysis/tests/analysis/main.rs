@@ -8,4 +8,6 @@ mod correction;
 mod dissection;
 mod evaluation;
 mod example_maps;
+mod statistics;
 mod tally_files;
+mod top_images;
