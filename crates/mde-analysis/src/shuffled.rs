@@ -55,7 +55,9 @@ impl ShuffledDepths {
                 let weights = of_batch.index(&layer.name, &layer.bins, size)?;
                 shuffled.layers.push(ShuffledLayer { size, weights });
             }
-            let made = of_batch.into_made();
+            let mut made = of_batch.into_made();
+            let weights = made.iter_mut().flatten();
+            weights.for_each(BinWeights::shrink_to_fit);
             shuffled.weights.resize_with(made.len(), Vec::new);
             for (all, made) in shuffled.weights.iter_mut().zip(made) {
                 all.extend(made);

@@ -10,4 +10,6 @@ mod dissection;
 mod evaluation;
 mod example_maps;
 mod prediction;
+mod statistics;
 mod tally_files;
+mod top_images;
