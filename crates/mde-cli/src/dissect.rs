@@ -19,6 +19,8 @@ use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
 const BATCH: usize = 8;
+const PERMUTATIONS: usize = 100;
+const TOP_IMAGES: usize = 4;
 
 /// What to dissect.
 #[derive(Debug, clap::Args)]
@@ -35,10 +37,10 @@ pub(crate) struct DissectArgs {
     bins: usize,
     /// Permutations of the depth maps among the images, for what selectivity is by chance; 0 for none. With any, the
     /// images are read twice, and about 20 bytes of memory are needed for each image and pixel of a layer's maps.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
     permutations: usize,
     /// Images to keep for every unit, of those that it responds to most; 0 for none.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = TOP_IMAGES)]
     top_images: usize,
     /// Images at a time; does not change the result.
     #[arg(long, default_value_t = BATCH)]
@@ -53,6 +55,8 @@ impl DissectArgs {
             data,
             layers: Some(layers),
             bins,
+            permutations: PERMUTATIONS,
+            top_images: TOP_IMAGES,
             batch: BATCH,
         }
     }
