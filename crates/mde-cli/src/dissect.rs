@@ -156,7 +156,7 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
     let words = format!(
         "{}: mean selectivity {}{}",
         subject.place(FILE),
-        layers.collect::<Vec<_>>().join("; "),
+        layers.collect::<Vec<_>>().join(";\n  "),
         if skipped {
             String::new()
         } else {
