@@ -135,7 +135,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     progress.finish_and_clear();
 
     let assignments = assignments(&subject)?;
-    let mut outputs = Vec::with_capacity(layers.len() + 1);
+    let mut outputs = Vec::with_capacity(2 * layers.len() + 1);
     let mut dissection = Dissection {
         format: FORMAT,
         provenance,
@@ -150,13 +150,13 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
             .find(|known| known.layer == layer.name && known.bins == layer.bins);
         let owner = assigned.map(|assignment| &assignment.owner);
         let mut summary = dissected.summary(owner, &bootstrap, file.clone())?;
+        outputs.push((file, dissected.tallies.to_safetensors()?));
         if let Some(top) = &dissected.top {
             let file = format!("dissect/{}-top.safetensors", layer.name);
             summary.top_images = Some(file.clone());
             outputs.push((file, top.to_safetensors()?));
         }
         dissection.layers.push(summary);
-        outputs.push((file, dissected.tallies.to_safetensors()?));
     }
     outputs.push((FILE.to_owned(), stage::json(&dissection)?));
     stage.finish(&outputs)?;
@@ -177,7 +177,7 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
     let words = format!(
         "{}: mean selectivity {}{}",
         subject.place(FILE),
-        layers.collect::<Vec<_>>().join("; "),
+        layers.collect::<Vec<_>>().join(";\n  "),
         if skipped {
             String::new()
         } else {

@@ -393,23 +393,25 @@ fn maps_of_different_sizes_have_no_null() {
 
 #[test]
 fn other_images_in_the_second_pass_are_an_error() {
-    let (images, pass) = (images(4), Cell::new(0));
-    let batches = || {
-        pass.set(pass.get() + 1);
-        batches(&images[..2 + pass.get()], 1)
-    };
-    let options = permutations(5);
-    let found = dissect(
-        &network(),
-        batches,
-        &Device::Cpu,
-        &layers(6),
-        &options,
-        &mut |_| {},
-    );
-    let error = found.unwrap_err();
-    let expected = matches!(error, AnalysisError::OtherImages { images: 3 });
-    assert!(expected, "{error}");
+    let images = images(4);
+    for [first, second] in [[3, 4], [4, 3], [0, 2]] {
+        let pass = Cell::new(0);
+        let batches = || {
+            let count = [first, second][pass.replace(1)];
+            batches(&images[..count], 1)
+        };
+        let found = dissect(
+            &network(),
+            batches,
+            &Device::Cpu,
+            &layers(6),
+            &permutations(5),
+            &mut |_| {},
+        );
+        let error = found.unwrap_err();
+        let expected = matches!(error, AnalysisError::OtherImages { images } if images == first);
+        assert!(expected, "{error}");
+    }
 }
 
 /// The observer is told of both passes.
