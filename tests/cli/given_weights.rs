@@ -88,8 +88,11 @@ fn with_out_results_are_kept_and_skipped_until_an_input_changes() {
     let names: Vec<_> = kept.keys().map(String::as_str).collect();
     let expected = [
         "dissect.json",
+        "dissect/ups_block_1-top.safetensors",
         "dissect/ups_block_1.safetensors",
+        "dissect/ups_block_2-top.safetensors",
         "dissect/ups_block_2.safetensors",
+        "dissect/ups_block_3-top.safetensors",
         "dissect/ups_block_3.safetensors",
         "evaluate.json",
         "examples.safetensors",

@@ -174,7 +174,26 @@ fn tallies_agree_with_the_document(place: &Place, run: &str) {
         }
         let assigned = layer["valid_bins"]["assigned"].as_array();
         assert_eq!(assigned.map(Vec::len), (run == "assigned").then_some(units));
+        statistics_are_there(place, run, layer, units);
     }
+}
+
+/// Intervals, what chance gives, other grids, and the images that units respond to most.
+fn statistics_are_there(place: &Place, run: &str, layer: &Value, units: usize) {
+    let valid_bins = &layer["valid_bins"];
+    let interval = &valid_bins["interval"];
+    assert!(interval["low"].as_f64().unwrap() <= interval["high"].as_f64().unwrap());
+    let length = |value: &Value| value.as_array().unwrap().len();
+    assert_eq!(length(&valid_bins["unit_intervals"]), units);
+    assert_eq!(length(&valid_bins["held_out"]["units"]), units);
+    assert_eq!(length(&layer["response_intervals"]), units);
+    assert_eq!(layer["null"]["permutations"], 100);
+    assert_eq!(length(&layer["null"]["units"]), units);
+    assert_eq!(length(&layer["discretisations"]), 10);
+    let top = place.read(&format!("{run}/{}", layer["top_images"].as_str().unwrap()));
+    let tensors = SafeTensors::deserialize(&top).unwrap();
+    assert_eq!(tensors.tensor("images").unwrap().shape(), [units, 4]);
+    assert_eq!(tensors.len(), 3 + ids(&top).len());
 }
 
 fn ids(bytes: &[u8]) -> Vec<String> {
@@ -201,6 +220,8 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     assert!(!skipped(&evaluate));
     assert_eq!(place.text("run/evaluate.json"), evaluated);
     assert!(!skipped(&format!("{dissect} --bins 16")));
+    assert!(!skipped(&format!("{dissect} --permutations 3")));
+    assert!(!skipped(&format!("{dissect} --top-images 1")));
     assert!(!skipped(&format!("{dissect} --layers D")));
     assert!(skipped(&format!(
         "{dissect} --layers D --batch 1 --workers 3"
@@ -252,6 +273,37 @@ fn a_report_on_one_run_without_pictures() {
     let report = place.json("report run --out report");
     assert_eq!(report["sentence"], Value::Null);
     assert!(place.text("report/report.html").contains("</html>"));
+}
+
+#[test]
+fn a_dissection_says_how_sure_it_is() {
+    let place = Place::with_run();
+    let line = format!("{} --layers D", dissect("run"));
+    let layer = &place.json(&line)["layers"][0];
+    let low = layer["valid_bins_interval"]["low"].as_f64().unwrap();
+    let (chance, floor) = (&layer["by_chance"], &layer["flat_floor"]);
+    assert!(chance.is_f64() && floor.is_f64() && layer["valid_bins_held_out"].is_f64());
+    assert!(layer["units_above_chance"].as_u64() <= layer["units_tested"].as_u64());
+    let said = place.mde(&line).stdout;
+    for part in [
+        format!("[{low:.4}, "),
+        format!("; by chance {:.4}, ", chance.as_f64().unwrap()),
+        format!("; a flat unit has {:.4})", floor.as_f64().unwrap()),
+        "; held out ".to_owned(),
+    ] {
+        assert!(said.contains(&part), "{part} {said}");
+    }
+
+    // What was not asked for is not there, and not said.
+    let none = format!("{line} --permutations 0 --top-images 0");
+    assert_eq!(place.json(&none)["layers"][0]["by_chance"], Value::Null);
+    assert!(!place.mde(&none).stdout.contains("by chance"));
+    let document: Value = serde_json::from_slice(&place.read("run/dissect.json")).unwrap();
+    let layer = &document["layers"][0];
+    assert_eq!(
+        (&layer["null"], &layer["top_images"]),
+        (&Value::Null, &Value::Null)
+    );
 }
 
 #[test]

@@ -43,7 +43,8 @@ pub struct DissectOptions {
 ///
 /// # Errors
 /// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite, no image has a
-/// depth in the bins, or, with permutations, the maps of a layer differ in size from image to image.
+/// depth in the bins, or, with permutations, the maps of a layer differ in size from image to image or the second pass has
+/// another number of images.
 pub fn dissect<I>(
     network: &dyn DepthNet,
     batches: impl Fn() -> I,
@@ -94,6 +95,13 @@ where
         observer(batch.len());
     }
     for (layer, dissected) in layers.iter().zip(&dissected) {
+        if let Some(first) = &shuffled
+            && first.images != dissected.tallies.images()
+        {
+            return Err(AnalysisError::OtherImages {
+                images: first.images,
+            });
+        }
         if !dissected.tallies.has_binned_depth() {
             return Err(AnalysisError::NothingToDissect {
                 images: dissected.tallies.images(),

@@ -55,9 +55,9 @@ pub enum AnalysisError {
         /// The size of this image's.
         found: mde_metrics::ImageSize,
     },
-    /// The images of a second pass are more than those of the first.
+    /// The images of a second pass are more or fewer than those of the first.
     #[error(
-        "the first pass over the data had {images} images and the second has more; do not change the data meanwhile"
+        "the first pass over the data had {images} images and the second has another number; do not change the data meanwhile"
     )]
     OtherImages {
         /// Images of the first pass.

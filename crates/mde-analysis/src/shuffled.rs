@@ -15,6 +15,7 @@ pub(crate) struct ShuffledDepths {
     layers: Vec<ShuffledLayer>,
     /// For every size of maps and bins the images' weights.
     weights: Vec<Vec<BinWeights>>,
+    pub(crate) images: usize,
     /// `[permutations][images]`: whose depth map an image is given.
     orders: Vec<Vec<usize>>,
 }
@@ -40,9 +41,9 @@ impl ShuffledDepths {
         let mut shuffled = Self {
             layers: Vec::new(),
             weights: Vec::new(),
+            images: 0,
             orders: Vec::new(),
         };
-        let mut images = 0;
         for batch in batches {
             let batch = batch?;
             let sizes = match &mut sizes {
@@ -55,16 +56,18 @@ impl ShuffledDepths {
                 let weights = of_batch.index(&layer.name, &layer.bins, size)?;
                 shuffled.layers.push(ShuffledLayer { size, weights });
             }
-            let made = of_batch.into_made();
+            let mut made = of_batch.into_made();
+            let weights = made.iter_mut().flatten();
+            weights.for_each(BinWeights::shrink_to_fit);
             shuffled.weights.resize_with(made.len(), Vec::new);
             for (all, made) in shuffled.weights.iter_mut().zip(made) {
                 all.extend(made);
             }
-            images += batch.len();
+            shuffled.images += batch.len();
             observer(batch.len());
         }
         shuffled.orders = (0..options.permutations)
-            .map(|index| permutation(images, keyed_seed(options.seed, index)))
+            .map(|index| permutation(shuffled.images, keyed_seed(options.seed, index)))
             .collect();
         Ok(shuffled)
     }
@@ -78,10 +81,13 @@ impl ShuffledDepths {
         maps: &LayerMaps<'_>,
         tallies: &mut [ResponseTally],
     ) -> Result<(), AnalysisError> {
-        let layer = &self.layers[layer];
+        let other_images = || AnalysisError::OtherImages {
+            images: self.images,
+        };
+        let layer = self.layers.get(layer).ok_or_else(other_images)?;
         if maps.size != layer.size {
             return Err(AnalysisError::OtherMaps {
-                id: maps.batch.ids[0].clone(),
+                id: maps.batch.ids.first().cloned().unwrap_or_default(),
                 layer: maps.layer.to_owned(),
                 expected: layer.size,
                 found: maps.size,
@@ -91,9 +97,7 @@ impl ShuffledDepths {
         let permutations = tallies.par_iter_mut().zip(&self.orders);
         permutations.try_for_each(|(tally, order)| {
             for (image, features) in maps.images().enumerate() {
-                let &given = order.get(first + image).ok_or(AnalysisError::OtherImages {
-                    images: order.len(),
-                })?;
+                let &given = order.get(first + image).ok_or_else(other_images)?;
                 tally
                     .update_pooled(features, &weights[given])
                     .map_err(|source| maps.error(image, source))?;

@@ -5,20 +5,22 @@ use std::path::PathBuf;
 use candle_core::Device;
 use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_datasets::{Preprocessing, Split};
-use mde_metrics::results::{Dissection, FORMAT, LayerDissection, Provenance};
-use mde_metrics::statistics::Bootstrap;
+use mde_metrics::results::{Dissection, EstimatedSelectivity, FORMAT, LayerDissection, Provenance};
+use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_train::Assignment;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::memory;
-use crate::output::{Output, peak_in_words};
+use crate::output::{Output, estimate, peak_in_words};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
 const BATCH: usize = 8;
+const PERMUTATIONS: usize = 100;
+const TOP_IMAGES: usize = 4;
 
 /// What to dissect.
 #[derive(Debug, clap::Args)]
@@ -34,11 +36,11 @@ pub(crate) struct DissectArgs {
     #[arg(long, default_value_t = 64)]
     bins: usize,
     /// Permutations of the depth maps among the images, for what selectivity is by chance; 0 for none. With any, the
-    /// images are read twice.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    /// images are read twice, and about 20 bytes of memory are needed for each image and pixel of a layer's maps.
+    #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
     permutations: usize,
     /// Images to keep for every unit, of those that it responds to most; 0 for none.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = TOP_IMAGES)]
     top_images: usize,
     /// Images at a time; does not change the result.
     #[arg(long, default_value_t = BATCH)]
@@ -53,6 +55,8 @@ impl DissectArgs {
             data,
             layers: Some(layers),
             bins,
+            permutations: PERMUTATIONS,
+            top_images: TOP_IMAGES,
             batch: BATCH,
         }
     }
@@ -65,6 +69,7 @@ struct Inputs<'a> {
     layers: &'a [String],
     bins: usize,
     permutations: usize,
+    bootstrap: Bootstrap,
     top_images: usize,
 }
 
@@ -95,12 +100,14 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     let transform = preprocessing.dissection();
     let loader = args.data.loader(list.clone(), transform, args.batch)?;
     let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let bootstrap = Bootstrap::default();
     let inputs = Inputs {
         provenance: &provenance,
         preprocessing,
         layers: &names,
         bins: args.bins,
         permutations: args.permutations,
+        bootstrap,
         top_images: args.top_images,
     };
     let stage = Stage::new(subject.folder.as_deref(), "dissect", inputs)?;
@@ -128,12 +135,12 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     progress.finish_and_clear();
 
     let assignments = assignments(&subject)?;
-    let mut outputs = Vec::with_capacity(layers.len() + 1);
+    let mut outputs = Vec::with_capacity(2 * layers.len() + 1);
     let mut dissection = Dissection {
         format: FORMAT,
         provenance,
         images: list.len(),
-        bootstrap: Bootstrap::default(),
+        bootstrap,
         layers: Vec::new(),
     };
     for (layer, dissected) in layers.iter().zip(&dissected) {
@@ -142,14 +149,14 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
             .iter()
             .find(|known| known.layer == layer.name && known.bins == layer.bins);
         let owner = assigned.map(|assignment| &assignment.owner);
-        let mut summary = dissected.summary(owner, &dissection.bootstrap, file.clone())?;
+        let mut summary = dissected.summary(owner, &bootstrap, file.clone())?;
+        outputs.push((file, dissected.tallies.to_safetensors()?));
         if let Some(top) = &dissected.top {
             let file = format!("dissect/{}-top.safetensors", layer.name);
             summary.top_images = Some(file.clone());
             outputs.push((file, top.to_safetensors()?));
         }
         dissection.layers.push(summary);
-        outputs.push((file, dissected.tallies.to_safetensors()?));
     }
     outputs.push((FILE.to_owned(), stage::json(&dissection)?));
     stage.finish(&outputs)?;
@@ -170,24 +177,14 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
     let words = format!(
         "{}: mean selectivity {}{}",
         subject.place(FILE),
-        layers.collect::<Vec<_>>().join("; "),
+        layers.collect::<Vec<_>>().join(";\n  "),
         if skipped {
             String::new()
         } else {
             peak_in_words()
         }
     );
-    let layers: Vec<_> = dissection
-        .layers
-        .iter()
-        .map(|layer| {
-            json!({
-                "layer": layer.layer, "units": layer.units, "bins": layer.bins.len(),
-                "reference": layer.reference.mean, "valid_bins": layer.valid_bins.mean,
-                "bins_used": layer.valid_bins.bins_used,
-            })
-        })
-        .collect();
+    let layers: Vec<_> = dissection.layers.iter().map(document).collect();
     let document = json!({
         "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
         "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
@@ -196,15 +193,54 @@ fn described(subject: &Subject, dissection: &Dissection, skipped: bool) -> anyho
     Output::new(words, document)
 }
 
+fn document(layer: &LayerDissection) -> serde_json::Value {
+    let (reference, valid_bins, chance) = (&layer.reference, &layer.valid_bins, &layer.null);
+    json!({
+        "layer": layer.layer, "units": layer.units, "bins": layer.bins.len(),
+        "reference": reference.mean, "reference_interval": reference.interval,
+        "reference_held_out": reference.held_out.mean, "flat_floor": layer.flat_floor,
+        "valid_bins": valid_bins.mean, "valid_bins_interval": valid_bins.interval,
+        "valid_bins_held_out": valid_bins.held_out.mean, "bins_used": valid_bins.bins_used,
+        "by_chance": chance.as_ref().and_then(|null| null.mean),
+        "units_above_chance": chance.as_ref().map(|null| null.above),
+        "units_tested": chance.as_ref().map(|null| null.tested),
+    })
+}
+
+/// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; by chance 0.2113, 30 of 32 units above),
+/// 0.4171 [0.4012, 0.4330] (reference; a flat unit has 0.0000)`
 fn describe(layer: &LayerDissection) -> String {
     let number =
         |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
+    let mean = |estimated: &EstimatedSelectivity| match estimated.mean {
+        Some(value) => estimate(&Estimate {
+            value,
+            interval: estimated.interval,
+        }),
+        None => number(None),
+    };
+    let (reference, valid_bins) = (&layer.reference, &layer.valid_bins);
+    let held_out = match valid_bins.held_out.splits {
+        0 => String::new(),
+        _ => format!("; held out {}", number(valid_bins.held_out.mean)),
+    };
+    let null = layer.null.as_ref().map_or(String::new(), |null| {
+        format!(
+            "; by chance {}, {} of {} units above",
+            number(null.mean),
+            null.above,
+            null.tested
+        )
+    });
+    let floor = layer.flat_floor.map_or(String::new(), |floor| {
+        format!("; a flat unit has {floor:.4}")
+    });
     format!(
-        "{} {} (valid-bins, {} of {} bins), {} (reference)",
+        "{} {} (valid-bins, {} of {} bins{held_out}{null}), {} (reference{floor})",
         layer.layer,
-        number(layer.valid_bins.mean),
-        layer.valid_bins.bins_used,
+        mean(valid_bins),
+        valid_bins.bins_used,
         layer.bins.len(),
-        number(layer.reference.mean),
+        mean(reference),
     )
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::npy::npy;
-use crate::output::{Output, shown};
+use crate::output::{Output, message, shown};
 use crate::progress::bar;
 use crate::stage;
 use crate::subject::{NetworkArgs, Subject};
@@ -109,7 +109,7 @@ pub(crate) fn run(args: PredictArgs, device: &Device) -> anyhow::Result<Output> 
     for (image, stem) in args.images.iter().zip(&stems) {
         match predictor.predict(image) {
             Ok(maps) => written.push(predictor.write(image, stem, &maps)?),
-            Err(error) => failures.push((image, crate::message(&error))),
+            Err(error) => failures.push((image, message(&error))),
         }
         progress.inc(1);
     }

@@ -59,9 +59,11 @@ impl SubjectArgs {
     /// A run's network.
     pub(crate) fn of_run(run: PathBuf) -> Self {
         Self {
-            run: Some(run),
-            model: None,
-            weights: None,
+            network: NetworkArgs {
+                run: Some(run),
+                model: None,
+                weights: None,
+            },
             out: None,
         }
     }

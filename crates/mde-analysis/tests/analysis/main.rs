@@ -1,4 +1,4 @@
-//! Tests of evaluation, dissection, ablation, correction and comparison on networks whose answers are known beforehand.
+//! Tests of evaluation, dissection, ablation, correction, comparison and prediction on networks whose answers are known beforehand.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -9,4 +9,7 @@ mod correction;
 mod dissection;
 mod evaluation;
 mod example_maps;
+mod prediction;
+mod statistics;
 mod tally_files;
+mod top_images;

@@ -7,6 +7,7 @@
 //! | `transforms` | MFF: sizes, holes, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
 //! | `meter` | METER: which pixels targets are, colours |
+//! | `pictures` | whole pictures without ground truth, depth maps written |
 //! | `loader` | order, resume, errors, stopping |
 //! | `rendered` | what `mde-scenes` writes, read and transformed |
 //! | `real_data` | real NYUv2 frames; skipped where there are none |
@@ -18,6 +19,7 @@ mod kitti;
 mod lists;
 mod loader;
 mod meter;
+mod pictures;
 mod real_data;
 mod rendered;
 mod transforms;

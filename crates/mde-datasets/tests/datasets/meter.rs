@@ -2,8 +2,8 @@
 
 use image::{Rgb, RgbImage};
 use mde_datasets::{
-    DataKind, DataSpec, DatasetError, DepthMap, Example, IMAGENET_MEAN, IMAGENET_STD, MeterInput,
-    Normalisation, Preprocessing, Sample, Split, sample_rng,
+    DataKind, DataSpec, DatasetError, DepthMap, Example, ExampleBatch, IMAGENET_MEAN, IMAGENET_STD,
+    MeterInput, Normalisation, Preprocessing, Sample, Split, sample_rng,
 };
 
 use crate::common::real_data;
@@ -109,7 +109,11 @@ fn dissection_sees_every_second_pixel_of_the_evaluations_ground_truth() {
     let gt = eval(frame(480, 640), MeterInput::nyu());
     assert_eq!(example.depth, gt.depth.every_second());
     assert_eq!(example.image, gt.image);
-    assert_eq!(example.rgb.unwrap().len(), 96 * 128 * 3);
+    // The picture is larger than the small depth.
+    assert_eq!(example.rgb.as_ref().unwrap().len(), 192 * 256 * 3);
+    let batch = ExampleBatch::collate(vec![example]).unwrap();
+    assert_eq!(batch.picture(0).unwrap().0, (192, 256));
+    assert_eq!(batch.picture(1), None);
     assert_eq!(gt.rgb.unwrap().len(), 192 * 256 * 3);
 }
 

@@ -89,6 +89,11 @@ impl BinWeights {
         })
     }
 
+    /// Gives back the memory that was set aside for more weights than there are: for weights that are kept.
+    pub fn shrink_to_fit(&mut self) {
+        self.strips.iter_mut().for_each(Strip::shrink_to_fit);
+    }
+
     /// The bins.
     pub fn bins(&self) -> &DepthBins {
         &self.bins

@@ -32,6 +32,13 @@ pub(super) struct Run<'a> {
 }
 
 impl Strip {
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.tile_ends.shrink_to_fit();
+        self.runs.shrink_to_fit();
+        self.pixels.shrink_to_fit();
+        self.weights.shrink_to_fit();
+    }
+
     /// The runs of each tile, ordered by slot.
     #[inline(always)]
     pub(super) fn tiles(&self) -> impl Iterator<Item = impl Iterator<Item = Run<'_>> + Clone> {

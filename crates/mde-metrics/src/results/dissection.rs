@@ -9,7 +9,7 @@ use crate::{DepthBins, Estimator, UnitSelectivity};
 /// Depth selectivity of a model's layers on one split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dissection {
-    /// [`FORMAT`].
+    /// [`FORMAT`](super::FORMAT).
     pub format: u32,
     /// Where it comes from.
     pub provenance: Provenance,

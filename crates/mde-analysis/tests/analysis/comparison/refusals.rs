@@ -1,0 +1,131 @@
+//! Layers and runs that cannot be compared.
+
+use mde_metrics::results::Provenance;
+use mde_metrics::{DepthBins, EvalProtocol};
+
+use super::{Run, compared, images, run, run_of};
+
+#[test]
+fn layers_of_one_run_or_of_other_bins_are_left_out() {
+    let (first, mut second) = (run(0), run(2));
+    second.dissection.layers.remove(0);
+    let comparison = compared(&first, &second).unwrap();
+    let names: Vec<_> = comparison.layers.iter().map(|layer| &layer.layer).collect();
+    assert_eq!(names, ["M"]);
+    assert_eq!(
+        comparison.selectivity, comparison.layers[0].selectivity,
+        "the mean over one layer"
+    );
+
+    second.dissection.layers[0].bins = DepthBins::uniform(0.0, 10.0, 5).unwrap();
+    let message = compared(&first, &second).unwrap_err().to_string();
+    for part in [
+        "no layer is in both with the same units and bins",
+        "L (4 units, 5 custom bins, 0 to 7 m), M (1 units, 5 custom bins, 0 to 7 m) in plain",
+        "M (1 units, 5 uniform bins, 0 to 10 m) in assigned",
+        "`mde dissect` on both",
+    ] {
+        assert!(message.contains(part), "no `{part}` in `{message}`");
+    }
+}
+
+#[test]
+fn runs_that_differ_in_what_they_were_measured_on_are_refused() {
+    type Change = fn(&mut Run);
+    let evaluate = "run `mde evaluate` on both with the same data and protocol";
+    let dissect = "run `mde dissect` on both with the same data, layers and bins";
+    let cases: [(Change, &str, &str); 9] = [
+        (
+            |run| both(run, |provenance| provenance.data_hash = "0a".into()),
+            "the hash of the test data is ff in plain but 0a in assigned",
+            evaluate,
+        ),
+        (
+            |run| both(run, |provenance| provenance.data = "rooms".into()),
+            "the test data is hand test in plain but rooms test in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.protocol = EvalProtocol::preset("nyu-eigen").unwrap(),
+            "the evaluation protocol is nyu-full in plain but nyu-eigen in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.protocol.median_scaling = true,
+            "the setting of the evaluation protocol",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.per_image.truncate(7),
+            "the number of test images is 9 in plain but 7 in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.evaluation.per_image.swap(1, 2),
+            "test image 1 is room/1 in plain but room/2 in assigned",
+            evaluate,
+        ),
+        (
+            |run| run.dissection.images = 7,
+            "the number of dissected images is 9 in plain but 7 in assigned",
+            dissect,
+        ),
+        (
+            |run| run.dissection.provenance.checkpoint = "77".into(),
+            "assigned: evaluate.json and dissect.json are of different weights (00 and 77)",
+            "`mde dissect` again",
+        ),
+        (
+            |run| run.dissection.provenance.data_hash = "77".into(),
+            "assigned: evaluate.json and dissect.json are of different data (ff and 77)",
+            "`mde dissect` again",
+        ),
+    ];
+    for (change, what, advice) in cases {
+        let mut second = run(2);
+        change(&mut second);
+        let message = compared(&run(0), &second).unwrap_err().to_string();
+        for part in [what, advice] {
+            assert!(message.contains(part), "no `{part}` in `{message}`");
+        }
+    }
+}
+
+fn both(run: &mut Run, change: fn(&mut Provenance)) {
+    change(&mut run.evaluation.provenance);
+    change(&mut run.dissection.provenance);
+}
+
+#[test]
+fn tallies_of_another_dissection_are_refused() {
+    let (first, second) = (run(0), run(2));
+    let mut images = images(2);
+    images.reverse();
+    let reversed = run_of(&images, 2).tallies;
+    let cases = [
+        // The same pixels, other weights.
+        (
+            run(4).tallies,
+            "dissect/L.safetensors: not the tallies that dissect.json",
+        ),
+        // Another layer's.
+        (
+            second.tallies.iter().rev().cloned().collect(),
+            "dissect/L.safetensors: not the tallies that dissect.json",
+        ),
+        // The same in another order.
+        (
+            reversed,
+            "image 0 in the tallies of layer L is room/0 in plain but room/8",
+        ),
+    ];
+    for (tallies, part) in cases {
+        let other = Run {
+            tallies,
+            ..second.clone()
+        };
+        let message = compared(&first, &other).unwrap_err().to_string();
+        assert!(message.contains(part), "no `{part}` in `{message}`");
+        assert!(message.contains("dissect"), "{message}");
+    }
+}
