@@ -7,6 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 
+use crate::charts::escape;
 use crate::page::{BrowserData, Page};
 use crate::table::Table;
 use crate::{ReportError, ReportPaths};
@@ -85,6 +86,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
     environment.add_filter("md", escape_markdown);
+    environment.add_filter("code", code);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
@@ -135,6 +137,18 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
             let _ = std::fs::remove_file(&aside);
             ReportError::write(path, source)
         })
+}
+
+/// Text with commands between backticks, as HTML.
+fn code(text: &str) -> Value {
+    let parts = text.split('`').enumerate().map(|(index, part)| {
+        let part = escape(part);
+        match index % 2 {
+            0 => part,
+            _ => format!("<code>{part}</code>"),
+        }
+    });
+    Value::from_safe_string(parts.collect())
 }
 
 /// Keeps outside text from being read as Markdown or HTML, in prose and in table cells.

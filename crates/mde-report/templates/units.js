@@ -264,7 +264,7 @@ const sheet = (unit, own, all) =>
   h("div", { class: `sheet ${unit.panel.name.class}${unit === opened ? " opened" : ""}`, role: "group", "aria-label": unit.panel.name.label },
     data.models.length > 1 ? h("h3", { class: unit.panel.name.class }, unit.panel.name.label) : null,
     curve(unit), strip(unit), listed(all, own), top(unit),
-    unit.panel.missing.length ? h("ul", { class: "lacks" }, unit.panel.missing.map((line) => h("li", null, line))) : null);
+    unit.panel.missing.length ? h("ul", { class: "lacks" }, unit.panel.missing.map(({ what, command }) => h("li", null, `Not measured: ${what}. `, h("code", null, command)))) : null);
 
 const applyOverlay = () => {
   dialog.style.setProperty("--heat", overlay.on ? overlay.strength : 0);

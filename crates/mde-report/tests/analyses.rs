@@ -125,7 +125,7 @@ fn the_answer_states_differences_with_intervals() {
          0.0020; no clear difference) in the plain model and by +0.0400 (0.0280 to 0.0520) in the assigned model; setting every \
          unit to its mean response at the true depth changes it by \u{2212}0.0720 (\u{2212}0.0869 to \u{2212}0.0571), \
          \u{2212}40\u{a0}%, in the plain model and",
-        "the mean changes by +0.200 (95\u{a0}% interval 0.150 to 0.250 over images, 95\u{a0}% interval 0.130 to 0.270 over units).",
+        "the mean changes by +0.200 (95\u{a0}% interval 0.150 to 0.250 over images, 0.130 to 0.270 over units).",
         "<td>0.0080 to 0.0120</td>",
     ] {
         assert!(html.contains(sentence), "{sentence}");
@@ -305,7 +305,7 @@ fn stages_that_were_not_run_are_left_out_with_their_command() {
             && !html.contains("id=\"correction\"")
             && !html.contains("href=\"#ablation\"")
     );
-    assert!(html.contains("A permutation null of the plain model: <code>mde dissect --run"));
+    assert!(html.contains("Plain: chance (a permutation null), other numbers of bins and the images that units answer to most. <code>mde dissect --run"));
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn a_dissection_that_was_done_again_is_said() {
         json!(5),
     );
     let html = report_both(folder.path()).unwrap();
-    assert!(html.contains("The plain model was dissected again after `mde ablate`"));
+    assert!(html.contains("The plain model was dissected again after <code>mde ablate</code>"));
     assert!(!html.contains("The assigned model was dissected again"));
 }
 

@@ -261,7 +261,7 @@ fn area_table(all: &[Found<'_, '_>]) -> Table {
         "Against random orders",
         "AbsRel",
         INTERVAL,
-        "Random orders it costs more than",
+        "Random orders exceeded",
         "RMSE (m)",
         INTERVAL,
         "δ < 1.25",

@@ -7,7 +7,7 @@ use mde_metrics::statistics::Interval;
 use mde_metrics::{Estimator, KeyErrors};
 use serde::Serialize;
 
-use super::{Label, LayerPanel, LayerSection, Model, UnitCurve, layer_names};
+use super::{Label, LayerPanel, LayerSection, Missing, Model, UnitCurve, layer_names, words};
 use crate::ReportError;
 use crate::examples::TopImages;
 use crate::format::fixed;
@@ -50,8 +50,7 @@ pub(crate) struct PanelData {
     pub pixels: Vec<u64>,
     /// Position in bins, and depth.
     pub ticks: Vec<(f64, String)>,
-    /// What is not known of its units, and the command that tells.
-    pub missing: Vec<String>,
+    pub missing: Vec<Missing>,
     pub units: Vec<UnitData>,
 }
 
@@ -288,46 +287,13 @@ fn panel_data(
             Ok(unit_data(layer, unit, own, ablation, correction, top))
         })
         .collect();
-    let lacks = [
-        (layer.null.is_none(), "dissect", "No permutation null"),
-        (
-            layer
-                .response_intervals
-                .iter()
-                .flatten()
-                .all(Option::is_none),
-            "dissect",
-            "No intervals",
-        ),
-        (
-            layer.valid_bins.held_out.mean.is_none(),
-            "dissect",
-            "No held-out selectivity",
-        ),
-        (top_images.is_none(), "dissect", "No top-activating images"),
-        (
-            ablation.is_none(),
-            "ablate",
-            "Not what removing a unit does",
-        ),
-        (
-            correction.is_none(),
-            "correct",
-            "Not what correcting a unit does",
-        ),
-    ];
-    let missing = lacks
-        .into_iter()
-        .filter(|(lacking, ..)| *lacking)
-        .map(|(_, stage, what)| format!("{what}: `{}` adds it.", run.command(stage)))
-        .collect();
     Ok(PanelData {
         model: model.label.key,
         layer: name.clone(),
         edges: layer.bins.edges().iter().copied().map(short).collect(),
         pixels: layer.pixels.clone(),
         ticks: depth_ticks(&layer.bins),
-        missing,
+        missing: words::missing(model, std::iter::once(layer)),
         units: units?,
     })
 }

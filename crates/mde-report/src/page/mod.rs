@@ -85,9 +85,10 @@ pub(crate) struct Answer {
     pub text: String,
 }
 
-/// Something that a command would add.
+/// What a command would add.
 #[derive(Debug, Serialize)]
 pub(crate) struct Missing {
+    pub model: String,
     pub what: String,
     pub command: String,
 }
@@ -361,7 +362,10 @@ impl Page {
             answers: answer::sentences(models, comparison.as_ref(), compared),
             caveats: words::caveats(models),
             key_numbers: words::key_numbers(models, comparison.as_ref()),
-            missing: words::missing(models),
+            missing: models
+                .iter()
+                .flat_map(|model| words::missing(model, model.run.dissection.layers.iter()))
+                .collect(),
             accuracy: accuracy::table(models, compared),
             accuracy_note: accuracy::note(models),
             by_depth: accuracy::by_depth_table(models),

@@ -6,7 +6,7 @@ use super::answer::{interval_words, open_sign};
 use super::browser::href;
 use super::{Figure, Model, Pairs, layer_names};
 use crate::charts::{Dot, Labels, scatter};
-use crate::format::{fixed, metres, signed};
+use crate::format::{between, fixed, metres, signed};
 use crate::table::{Cell, Table};
 
 const DIGITS: usize = 3;
@@ -101,7 +101,7 @@ fn note(
             let words = interval_words(interval, level, DIGITS);
             text.push_str(&format!(" ({words} over images"));
             if let Some(interval) = by_unit.and_then(|by_unit| by_unit.interval) {
-                let words = interval_words(interval, level, DIGITS);
+                let words = between(interval, DIGITS);
                 text.push_str(&format!(", {words} over units"));
             }
             text.push(')');

@@ -80,43 +80,34 @@ fn figure(models: &[Model<'_>], model: &Model<'_>, layer: &LayerDissection) -> F
     let curves = [
         (
             class.to_owned(),
-            "SID, valid bins",
             curve(BinKind::Sid, |score| score.valid_bins),
         ),
         (
             format!("{class} dash-1"),
-            "uniform, valid bins",
             curve(BinKind::Uniform, |score| score.valid_bins),
         ),
         (
             "other".to_owned(),
-            "SID, reference",
             curve(BinKind::Sid, |score| score.reference),
         ),
         (
             "other dash-1".to_owned(),
-            "uniform, reference",
             curve(BinKind::Uniform, |score| score.reference),
         ),
         (
             "floor".to_owned(),
-            "floor of a flat unit, SID, reference",
             curve(BinKind::Sid, |score| score.flat_floor),
         ),
         (
             "floor dash-1".to_owned(),
-            "floor of a flat unit, uniform, reference",
             curve(BinKind::Uniform, |score| score.flat_floor),
         ),
     ];
-    let mut legend = Vec::new();
-    let mut series = Vec::new();
-    for (class, name, points) in curves {
-        if !points.is_empty() {
-            legend.push((class.clone(), name.to_owned()));
-            series.push(Series { class, points });
-        }
-    }
+    let series = curves
+        .into_iter()
+        .filter(|(_, points)| !points.is_empty())
+        .map(|(class, points)| Series { class, points })
+        .collect();
     let title = match models {
         [_] => layer.layer.clone(),
         _ => format!("{}, {}", layer.layer, model.label.name),
@@ -139,6 +130,6 @@ fn figure(models: &[Model<'_>], model: &Model<'_>, layer: &LayerDissection) -> F
         title,
         caption: String::new(),
         svg: line_chart(&labels, &chart),
-        legend,
+        legend: Vec::new(),
     }
 }

@@ -192,44 +192,55 @@ pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
     caveats
 }
 
-/// Stages that were not run, and the commands that run them.
-pub(super) fn missing(models: &[Model<'_>]) -> Vec<Missing> {
-    let mut missing = Vec::new();
-    for model in models {
-        let run = model.run;
-        let layers = &run.dissection.layers;
-        let lacking = |part: fn(&LayerDissection) -> bool| layers.iter().any(part);
-        let lacks = [
-            (
-                lacking(|layer| layer.null.is_none()),
-                "dissect",
-                "A permutation null",
-            ),
-            (
-                lacking(|layer| layer.top_images.is_none()),
-                "dissect",
-                "The images that units answer to most",
-            ),
-            (
-                lacking(|layer| layer.discretisations.is_empty()),
-                "dissect",
-                "Selectivity under other numbers of bins",
-            ),
-            (run.ablation.is_none(), "ablate", "Ablation"),
-            (run.correction.is_none(), "correct", "Correction"),
-        ];
-        let of_model = match models {
-            [_] => String::new(),
-            _ => format!(" of the {} model", model.label.name),
-        };
-        missing.extend(lacks.into_iter().filter(|(lacking, ..)| *lacking).map(
-            |(_, stage, what)| Missing {
-                what: format!("{what}{of_model}"),
-                command: run.command(stage),
-            },
-        ));
-    }
-    missing
+/// What was not measured of these layers of a model, by the command that adds it.
+pub(super) fn missing<'a>(
+    model: &Model<'_>,
+    layers: impl Iterator<Item = &'a LayerDissection> + Clone,
+) -> Vec<Missing> {
+    let run = model.run;
+    let lacking = |lacks: &dyn Fn(&LayerDissection) -> bool| layers.clone().any(lacks);
+    let lacks = [
+        (
+            "dissect",
+            "chance (a permutation null)",
+            lacking(&|layer| layer.null.is_none()),
+        ),
+        (
+            "dissect",
+            "other numbers of bins",
+            lacking(&|layer| layer.discretisations.is_empty()),
+        ),
+        (
+            "dissect",
+            "the images that units answer to most",
+            lacking(&|layer| layer.top_images.is_none()),
+        ),
+        (
+            "ablate",
+            "what removing units does",
+            lacking(&|layer| run.ablated(&layer.layer).is_none()),
+        ),
+        (
+            "correct",
+            "what correcting units does",
+            lacking(&|layer| run.corrected(&layer.layer).is_none()),
+        ),
+    ];
+    let of_stage = |stage: &'static str| {
+        let whats = lacks
+            .iter()
+            .filter(|(of, _, lacking)| *of == stage && *lacking);
+        let whats: Vec<String> = whats.map(|(_, what, _)| (*what).to_owned()).collect();
+        (!whats.is_empty()).then(|| Missing {
+            model: model.label.label.clone(),
+            what: listed(&whats),
+            command: run.command(stage),
+        })
+    };
+    ["dissect", "ablate", "correct"]
+        .into_iter()
+        .filter_map(of_stage)
+        .collect()
 }
 
 pub(super) fn key_numbers(models: &[Model<'_>], comparison: Option<&Comparison>) -> Vec<KeyNumber> {
