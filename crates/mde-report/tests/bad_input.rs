@@ -5,15 +5,24 @@ mod common;
 
 use std::path::Path;
 
+use common::analyses::add_analyses;
 use common::{ASSIGNED, PLAIN, edit, write_run};
 use mde_report::{ReportError, ReportInput, write_report};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 fn runs() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_run(&folder.path().join("plain"), &PLAIN);
     write_run(&folder.path().join("assigned"), &ASSIGNED);
+    folder
+}
+
+/// Runs with every analysis.
+fn analysed() -> TempDir {
+    let folder = runs();
+    add_analyses(&folder.path().join("plain"), &PLAIN);
+    add_analyses(&folder.path().join("assigned"), &ASSIGNED);
     folder
 }
 
@@ -321,4 +330,132 @@ fn an_output_folder_that_cannot_be_written() {
         message.contains("file") && message.contains("choose another output folder"),
         "{message}"
     );
+}
+
+#[test]
+fn damaged_or_foreign_analyses_are_refused() {
+    let cases: [(&str, &str, Value, &[&str]); 9] = [
+        (
+            "ablate.json",
+            "/format",
+            json!(1),
+            &[
+                "ablate.json",
+                "format 1",
+                "reads format 2",
+                "mde ablate --run",
+            ],
+        ),
+        (
+            "correct.json",
+            "/format",
+            json!(99),
+            &["correct.json", "format 99", "mde correct --run"],
+        ),
+        (
+            "ablate.json",
+            "/provenance/checkpoint",
+            json!("0123"),
+            &[
+                "evaluate.json and ablate.json are of different weights",
+                "0123",
+                "mde ablate",
+            ],
+        ),
+        (
+            "correct.json",
+            "/provenance/checkpoint",
+            json!("0123"),
+            &[
+                "evaluate.json and correct.json are of different weights",
+                "mde correct",
+            ],
+        ),
+        (
+            "ablate.json",
+            "/layers/0/single/0/units",
+            json!([]),
+            &[
+                "layer D",
+                "single.units has 0 entries where 12",
+                "mde ablate",
+            ],
+        ),
+        (
+            "ablate.json",
+            "/layers/0/units",
+            json!(3),
+            &["layer D has 3 units here and 12 in dissect.json"],
+        ),
+        (
+            "correct.json",
+            "/layers/0/ranking/0",
+            json!(12),
+            &["unit 12 of 12 units", "mde correct"],
+        ),
+        (
+            "correct.json",
+            "/layers/1/layer",
+            json!("E"),
+            &["layer E is not in dissect.json"],
+        ),
+        (
+            "dissect.json",
+            "/layers/0/null/units",
+            json!([]),
+            &[
+                "layer D",
+                "null.units has 0 entries where 12",
+                "mde dissect",
+            ],
+        ),
+    ];
+    for (file, pointer, value, parts) in cases {
+        let folder = analysed();
+        edit(&folder.path().join("plain").join(file), pointer, value);
+        refused(folder.path(), parts);
+    }
+}
+
+#[test]
+fn half_written_analyses_are_refused() {
+    for (file, command) in [
+        ("ablate.json", "mde ablate --run"),
+        ("correct.json", "mde correct --run"),
+        ("correct/D-maps.safetensors", "mde correct --run"),
+        ("dissect/MFF-top.safetensors", "mde dissect --run"),
+    ] {
+        let folder = analysed();
+        let path = folder.path().join("assigned").join(file);
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        refused(folder.path(), &[file, "damaged or half-written", command]);
+        std::fs::remove_file(&path).unwrap();
+        if file.ends_with(".safetensors") {
+            refused(folder.path(), &[file, "is missing", command]);
+        }
+    }
+}
+
+#[test]
+fn images_that_are_none_of_the_files_are_refused() {
+    let folder = analysed();
+    let path = folder.path().join("plain/dissect/D-top.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let (length, header) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&header[..length]).unwrap();
+    let at = 8 + length + header["images"]["data_offsets"][0].as_u64().unwrap() as usize;
+    for image in [3i32, -2] {
+        bytes[at..at + 4].copy_from_slice(&image.to_le_bytes());
+        std::fs::write(&path, &bytes).unwrap();
+        refused(
+            folder.path(),
+            &[
+                "D-top.safetensors",
+                &format!("image {image} of 3"),
+                "mde dissect",
+            ],
+        );
+    }
 }
