@@ -76,8 +76,10 @@ fn from_rooms_to_the_report() {
             .iter()
             .all(|path| place.path(path.as_str().unwrap()).is_file())
     );
-    let sentence = report["sentence"].as_str().unwrap();
-    assert!(sentence.contains("while AbsRel"), "{sentence}");
+    let answers = report["answers"].as_array().unwrap();
+    for (answer, part) in answers.iter().zip(["AbsRel", "selectivity"]) {
+        assert!(answer.as_str().unwrap().contains(part), "{answer}");
+    }
     assert!(place.text("report/report.html").contains("</html>"));
     assert!(place.text("report/report.md").contains("AbsRel"));
 
@@ -271,7 +273,8 @@ fn a_report_on_one_run_without_pictures() {
     place.json(&format!("{} --examples 0", evaluate("run")));
     place.json(&dissect("run"));
     let report = place.json("report run --out report");
-    assert_eq!(report["sentence"], Value::Null);
+    assert_eq!(report["comparison"], Value::Null);
+    assert_eq!(report["answers"].as_array().unwrap().len(), 2);
     assert!(place.text("report/report.html").contains("</html>"));
 }
 

@@ -72,8 +72,8 @@ fn from_streets_to_the_report() {
     }
     let report = place.json("report plain assigned --out report");
     assert!(place.path(report["html"].as_str().unwrap()).is_file());
-    let sentence = report["sentence"].as_str().unwrap();
-    assert!(sentence.contains("upconv2 and iconv1"), "{sentence}");
+    let selectivity = report["answers"][1].as_str().unwrap();
+    assert!(selectivity.contains("upconv2 and iconv1"), "{selectivity}");
     let page = place.text("report/report.md");
     for part in ["bts-tiny-kitti", "kitti-garg", "streets"] {
         assert!(page.contains(part), "{part} is not in the report");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mde_report::{ReportInput, headline, write_report};
+use mde_report::{ReportInput, write_report};
 use serde_json::json;
 
 use crate::compare::compare;
@@ -25,13 +25,9 @@ pub(crate) struct ReportArgs {
 
 /// Writes the report.
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
-    // Each is made before anything is written.
-    let (headline, comparison) = match &args.assigned {
-        Some(assigned) => (
-            Some(headline(&args.plain, assigned)?),
-            Some(compare(&args.plain, assigned)?),
-        ),
-        None => (None, None),
+    let comparison = match &args.assigned {
+        Some(assigned) => Some(compare(&args.plain, assigned)?),
+        None => None,
     };
     let input = ReportInput {
         plain: &args.plain,
@@ -39,20 +35,17 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
         title: args.title,
         comparison,
     };
-    let paths = write_report(&input, &args.out)?;
-    let mut words = String::new();
-    if let Some(headline) = &headline {
-        words += &format!("{}\n", headline.sentence());
-    }
-    words += &format!(
-        "report: {}\n        {}",
-        paths.html.display(),
-        paths.markdown.display()
+    let report = write_report(&input, &args.out)?;
+    let words = format!(
+        "{}\nreport: {}\n        {}",
+        report.answers.join("\n"),
+        report.html.display(),
+        report.markdown.display()
     );
+    let tables = report.tables.iter().map(|path| shown(path));
     let document = json!({
-        "html": shown(&paths.html), "markdown": shown(&paths.markdown),
-        "tables": paths.tables.iter().map(|path| shown(path)).collect::<Vec<_>>(), "comparison": input.comparison,
-        "sentence": headline.as_ref().map(|headline| headline.sentence()),
+        "html": shown(&report.html), "markdown": shown(&report.markdown), "tables": tables.collect::<Vec<_>>(),
+        "comparison": input.comparison, "answers": report.answers,
     });
     Output::new(words, document)
 }

@@ -1,15 +1,14 @@
-//! Plain against assigned: which runs may be compared, and the numbers and the sentence that come out.
+//! Plain against assigned: which runs may be compared, and the numbers that come out.
 
 use mde_metrics::results::Provenance;
-use serde::Serialize;
 
 use crate::error::{Mismatch, ReportError};
-use crate::format::{fixed, listed, shows_as_zero, signed};
+use crate::format::listed;
 use crate::run::RunFolder;
 
 /// A quantity of the plain model, of the assigned model, and their difference.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Change {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Change {
     /// The plain model's value.
     pub plain: f64,
     /// The assigned model's value.
@@ -33,8 +32,8 @@ impl Change {
 }
 
 /// The mean selectivity of one layer in both models (valid-bins estimator).
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct LayerChange {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LayerChange {
     /// Name of the layer.
     pub layer: String,
     /// `None` where either model's score is not defined.
@@ -45,8 +44,8 @@ pub struct LayerChange {
 ///
 /// Selectivity is the valid-bins estimator's: the mean over the units of a layer, then over the layers compared.
 /// AbsRel is the mean over the test images under the runs' common protocol.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Comparison {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Comparison {
     /// The layers compared: the assigned ones in the order of the configuration, or else all that both runs dissected.
     pub layers: Vec<LayerChange>,
     /// Mean over `layers`; `None` where a layer's score is not defined in either model.
@@ -55,16 +54,13 @@ pub struct Comparison {
     pub abs_rel: Change,
 }
 
-const SELECTIVITY_DIGITS: usize = 3;
-const ABS_REL_DIGITS: usize = 4;
-
 impl Comparison {
     /// Compares two runs.
     ///
     /// # Errors
     /// [`ReportError::NotComparable`] if the first run was assigned and the second was not, and unless both were evaluated and
     /// dissected on the same images of the same data, under the same protocol, with the same bins in every layer compared.
-    pub fn new(plain: &RunFolder, assigned: &RunFolder) -> Result<Self, ReportError> {
+    pub(crate) fn new(plain: &RunFolder, assigned: &RunFolder) -> Result<Self, ReportError> {
         check_comparable(plain, assigned)?;
         let layers: Vec<LayerChange> = compared_layers(plain, assigned)
             .iter()
@@ -99,45 +95,6 @@ impl Comparison {
             abs_rel,
         })
     }
-
-    /// "Mean selectivity of D and MFF rose by 0.213 (0.412 to 0.625) while AbsRel rose by 0.0041 (0.1820 to 0.1861, +2.3 %)."
-    ///
-    /// Differences are taken before rounding; one that rounds to zero is "did not change".
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let names: Vec<String> = self
-            .layers
-            .iter()
-            .map(|layer| layer.layer.clone())
-            .collect();
-        let selectivity = match &self.selectivity {
-            Some(change) => moved(change, SELECTIVITY_DIGITS, ""),
-            None => "could not be computed (too few depth bins hold enough pixels)".to_owned(),
-        };
-        let percent = self
-            .abs_rel
-            .relative
-            .map(|relative| format!(", {}\u{a0}%", signed(100.0 * relative, 1)));
-        let abs_rel = moved(&self.abs_rel, ABS_REL_DIGITS, &percent.unwrap_or_default());
-        format!(
-            "Mean selectivity of {} {selectivity} while AbsRel {abs_rel}.",
-            listed(&names)
-        )
-    }
-}
-
-fn moved(change: &Change, digits: usize, remark: &str) -> String {
-    if shows_as_zero(change.difference, digits) {
-        return format!("did not change ({})", fixed(change.assigned, digits));
-    }
-    let verb = if change.difference > 0.0 {
-        "rose"
-    } else {
-        "fell"
-    };
-    let [size, from, to] =
-        [change.difference.abs(), change.plain, change.assigned].map(|value| fixed(value, digits));
-    format!("{verb} by {size} ({from} to {to}{remark})")
 }
 
 fn check_comparable(plain: &RunFolder, assigned: &RunFolder) -> Result<(), ReportError> {

@@ -41,7 +41,6 @@ use std::path::{Path, PathBuf};
 
 use mde_metrics::results::RunComparison;
 
-pub use compare::{Change, Comparison, LayerChange};
 pub use config::{AssignmentConfig, DataConfig, InitialWeights, RunConfig, TrainStep};
 pub use error::{Mismatch, ReportError};
 pub use examples::{CorrectedExample, Example, TopImage, TopImages};
@@ -63,9 +62,11 @@ pub struct ReportInput<'a> {
     pub title: String,
 }
 
-/// Where the report's files lie.
+/// What a report says first, and where its files lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportPaths {
+pub struct WrittenReport {
+    /// The sentences of the first screen: accuracy, selectivity, and what the units do where that was analysed.
+    pub answers: Vec<String>,
     /// The self-contained page.
     pub html: PathBuf,
     /// Sentence and tables as Markdown.
@@ -74,21 +75,13 @@ pub struct ReportPaths {
     pub tables: Vec<PathBuf>,
 }
 
-/// Compares two run folders without writing a report.
-///
-/// # Errors
-/// As [`RunFolder::read`] and [`Comparison::new`].
-pub fn headline(plain: &Path, assigned: &Path) -> Result<Comparison, ReportError> {
-    Comparison::new(&RunFolder::read(plain)?, &RunFolder::read(assigned)?)
-}
-
 /// Writes `report.html`, `report.md` and `tables/*.csv` into the folder `out`, which is made if need be.
 ///
 /// Nothing is written before everything was read and rendered; each file is written aside and renamed.
 ///
 /// # Errors
 /// A run folder lacks a stage or is damaged, the runs cannot be compared, or `out` cannot be written; see [`ReportError`].
-pub fn write_report(input: &ReportInput<'_>, out: &Path) -> Result<ReportPaths, ReportError> {
+pub fn write_report(input: &ReportInput<'_>, out: &Path) -> Result<WrittenReport, ReportError> {
     let plain = RunFolder::read(input.plain)?;
     let assigned = input.assigned.map(RunFolder::read).transpose()?;
     let comparison = input.comparison.as_ref();

@@ -10,7 +10,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use crate::charts::escape;
 use crate::page::{BrowserData, Page};
 use crate::table::Table;
-use crate::{ReportError, ReportPaths};
+use crate::{ReportError, WrittenReport};
 
 /// (name, source): the names' endings decide on escaping, ".html" escapes.
 const TEMPLATES: [(&str, &str); 14] = [
@@ -37,7 +37,7 @@ const TEMPLATES: [(&str, &str); 14] = [
 const LARGEST_EMBEDDED: usize = 4_000_000;
 
 /// Renders everything in memory, then writes the tables, report.md and, last, report.html into `out`.
-pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError> {
+pub(crate) fn write(page: &Page, out: &Path) -> Result<WrittenReport, ReportError> {
     let environment = environment()?;
     let folder = out.join("tables");
     let tables: Vec<(&str, PathBuf, String)> = page
@@ -70,14 +70,19 @@ pub(crate) fn write(page: &Page, out: &Path) -> Result<ReportPaths, ReportError>
     for (_, path, csv) in &tables {
         put(path, csv.as_bytes())?;
     }
-    let paths = ReportPaths {
+    let report = WrittenReport {
+        answers: page
+            .answers
+            .iter()
+            .map(|answer| answer.text.clone())
+            .collect(),
         html: out.join("report.html"),
         markdown: out.join("report.md"),
         tables: tables.into_iter().map(|(_, path, _)| path).collect(),
     };
-    put(&paths.markdown, markdown.as_bytes())?;
-    put(&paths.html, html.as_bytes())?;
-    Ok(paths)
+    put(&report.markdown, markdown.as_bytes())?;
+    put(&report.html, html.as_bytes())?;
+    Ok(report)
 }
 
 /// The templates, with what they use.

@@ -128,18 +128,24 @@ fn moved(
     level: Option<f64>,
     digits: usize,
 ) -> String {
+    let fell = difference.value < 0.0;
     let interval = difference.interval.zip(level);
+    // "Fell by 3 (2 to 4)": the size's interval.
+    let size_of = |interval: Interval| match fell && !open_sign(interval) {
+        true => Interval {
+            low: -interval.high,
+            high: -interval.low,
+        },
+        false => interval,
+    };
+    let interval = interval.map(|(interval, level)| (size_of(interval), level));
     let words = interval.map(|(interval, level)| interval_words(interval, level, digits));
     let from_to = format!("from {} to {}", fixed(first, digits), fixed(second, digits));
     if shows_as_zero(difference.value, digits) && words.is_none() {
         return format!("did not change ({})", fixed(second, digits));
     }
     let size = fixed(difference.value.abs(), digits);
-    let verb = if difference.value > 0.0 {
-        "rose"
-    } else {
-        "fell"
-    };
+    let verb = if fell { "fell" } else { "rose" };
     match (interval, words) {
         (Some((interval, _)), Some(words)) if open_sign(interval) => format!(
             "did not clearly change ({from_to}; difference {}, {words})",
