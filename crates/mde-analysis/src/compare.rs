@@ -44,10 +44,16 @@ pub fn compare(
     runs.check_dissections()?;
     let mut layers = Vec::new();
     let mut resamples: Vec<Vec<Option<f64>>> = Vec::new();
-    for [of_first, of_second] in runs.layers()? {
+    let compared = runs.layers()?;
+    let assigned =
+        |pair: &[&LayerDissection; 2]| pair.iter().any(|layer| layer.valid_bins.assigned.is_some());
+    let any_assigned = compared.iter().any(assigned);
+    for pair in compared {
+        let [of_first, of_second] = pair;
         let tallies = [first.tallies_of(of_first)?, second.tallies_of(of_second)?];
         runs.check_images(&of_first.layer, &tallies)?;
-        let (layer, differences) = compare_layer(&of_first.layer, &tallies, &bootstrap)?;
+        let (mut layer, differences) = compare_layer(&of_first.layer, &tallies, &bootstrap)?;
+        layer.counted = assigned(&pair) || !any_assigned;
         layers.push(layer);
         resamples.push(differences);
     }
@@ -129,6 +135,7 @@ fn compare_layer(
         layer: name.to_owned(),
         units: unit_differences.len(),
         images,
+        counted: true,
         selectivity,
         by_unit: bootstrap.mean(&defined),
         higher: defined
@@ -144,11 +151,17 @@ fn compare_layer(
     Ok((layer, differences))
 }
 
+/// Of the layers that count.
 fn mean_over_layers(
     layers: &[LayerComparison],
     resamples: &[Vec<Option<f64>>],
     bootstrap: &Bootstrap,
 ) -> Option<SelectivityComparison> {
+    let counted = layers
+        .iter()
+        .zip(resamples)
+        .filter(|(layer, _)| layer.counted);
+    let (layers, resamples): (Vec<_>, Vec<_>) = counted.unzip();
     let scores: Vec<&SelectivityComparison> = (layers.iter())
         .map(|layer| layer.selectivity.as_ref())
         .collect::<Option<_>>()?;

@@ -212,6 +212,11 @@ fn in_words(first: &Results, second: &Results, comparison: &RunComparison) -> St
         );
     }
     words += &format!("{:width$}  {}", "mean", scores(&comparison.selectivity));
+    if comparison.layers.iter().any(|layer| !layer.counted) {
+        let counted = comparison.layers.iter().filter(|layer| layer.counted);
+        let names: Vec<&str> = counted.map(|layer| layer.layer.as_str()).collect();
+        words += &format!("\nthe mean is of the assigned layers: {}", names.join(", "));
+    }
     words
 }
 

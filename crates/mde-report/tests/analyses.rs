@@ -68,6 +68,7 @@ fn comparison() -> RunComparison {
         layer: name.to_owned(),
         units: PLAIN.units,
         images: PLAIN.images,
+        counted: true,
         selectivity: Some(SelectivityComparison {
             first: 0.3,
             second: 0.5,

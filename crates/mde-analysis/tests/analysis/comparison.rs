@@ -450,3 +450,16 @@ fn one_image_has_differences_without_intervals() {
     assert!(difference.value.is_finite() && difference.value != 0.0);
     assert_eq!(comparison.accuracy.metrics[8].difference.interval, None);
 }
+
+#[test]
+fn where_a_run_assigned_layers_the_mean_is_of_those() {
+    let (first, mut second) = (run(2), run(4));
+    let plain = compared(&first, &second).unwrap();
+    assert!(plain.layers.iter().all(|layer| layer.counted));
+    let (_, units) = LAYERS[0];
+    second.dissection.layers[0].valid_bins.assigned = Some(vec![None; units]);
+    let assigned = compared(&first, &second).unwrap();
+    assert!(assigned.layers[0].counted && !assigned.layers[1].counted);
+    assert_eq!(assigned.selectivity, assigned.layers[0].selectivity);
+    assert_ne!(assigned.selectivity, plain.selectivity);
+}

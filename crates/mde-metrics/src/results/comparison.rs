@@ -23,8 +23,8 @@ pub struct RunComparison {
     pub accuracy: AccuracyComparison,
     /// The layers that both runs' dissections have, with the same units and bins, in the first's order.
     pub layers: Vec<LayerComparison>,
-    /// Mean over `layers` of the mean selectivity (valid-bins), with the interval of the difference; `None` if a layer
-    /// has none in either run, and without layers.
+    /// Mean over the counted layers of the mean selectivity (valid-bins), with the interval of the difference; `None` if one
+    /// of them has none in either run, and without layers.
     pub selectivity: Option<SelectivityComparison>,
 }
 
@@ -72,6 +72,8 @@ pub struct LayerComparison {
     pub units: usize,
     /// Images in both tallies.
     pub images: usize,
+    /// Whether [`RunComparison::selectivity`] counts the layer: those that a run assigned, or all where none was.
+    pub counted: bool,
     /// Mean over units; `None` if it is not defined in either run.
     pub selectivity: Option<SelectivityComparison>,
     /// Each unit's selectivity in the second run less the first, `[N]`; `None` where it is not defined in either.

@@ -1,6 +1,8 @@
 //! The answer in three sentences: accuracy, selectivity, and what the units are good for.
 
-use mde_metrics::results::{AblationArea, Corrected, Fill, RemovalOrder, RunComparison};
+use mde_metrics::results::{
+    AblationArea, Corrected, Fill, LayerComparison, RemovalOrder, RunComparison,
+};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 
 use super::accuracy::over_images;
@@ -210,6 +212,11 @@ fn accuracy_of_two(
     )
 }
 
+/// The layers of a comparison that its mean counts.
+fn counted(compared: &RunComparison) -> impl Iterator<Item = &LayerComparison> {
+    compared.layers.iter().filter(|layer| layer.counted)
+}
+
 fn selectivity_of_two(
     models: &[Model<'_>],
     comparison: &Comparison,
@@ -218,7 +225,7 @@ fn selectivity_of_two(
     let estimated = compared.and_then(|compared| Some((compared, compared.selectivity.as_ref()?)));
     let (names, text) = match (estimated, &comparison.selectivity) {
         (Some((compared, selectivity)), _) => {
-            let names = compared.layers.iter().map(|layer| layer.layer.clone());
+            let names = counted(compared).map(|layer| layer.layer.clone());
             let text = moved(
                 selectivity.first,
                 selectivity.second,
@@ -248,8 +255,7 @@ fn selectivity_of_two(
         }
     };
     let counts = compared.map(|compared| {
-        let layers = compared.layers.iter();
-        let (higher, lower) = layers.fold((0, 0), |(higher, lower), layer| {
+        let (higher, lower) = counted(compared).fold((0, 0), |(higher, lower), layer| {
             (higher + layer.higher, lower + layer.lower)
         });
         let (first, second) = (&models[0].label.name, &models[1].label.name);
