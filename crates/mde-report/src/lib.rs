@@ -7,7 +7,7 @@
 //! | `run`, `config`, `check` | reading a run folder: [`RunFolder`], and what must hold in its files |
 //! | `examples` | its pictures: [`Example`], [`CorrectedExample`], [`TopImages`] |
 //! | `read` | from files to JSON and tensors, and errors that name the command to run |
-//! | `compare` | two runs: [`Comparison`] |
+//! | `compare` | two runs: which may be compared, and what differs |
 //! | `page` | run folders to words, tables, figures and pictures, one file per section |
 //! | `sweep` | the table and the plot of a sweep over assignments: [`write_sweep`] |
 //! | `table` | one table type for the page, Markdown and CSV |
