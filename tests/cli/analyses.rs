@@ -141,7 +141,7 @@ fn without_a_dissection_they_say_how_to_make_one() {
         place.refuses(
             &line(stage),
             &[
-                "run/dissect.json does not exist",
+                "run/dissect.json is missing",
                 "`mde dissect --run run --data rooms:rooms`",
             ],
         );
@@ -151,7 +151,8 @@ fn without_a_dissection_they_say_how_to_make_one() {
 #[test]
 fn a_dissection_of_other_weights_or_another_version_is_refused() {
     let place = dissected();
-    let again = "run `mde dissect --run run --data rooms:rooms` first";
+    let command = "`mde dissect --run run --data rooms:rooms`";
+    let again = format!("run {command} first");
     let whole = document(&place, "run/dissect.json");
     let change = |change: &dyn Fn(&mut Value)| {
         let mut changed = whole.clone();
@@ -162,16 +163,28 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         change(&|document| document["provenance"]["checkpoint"] = json!("00ff"));
         place.refuses(
             &line(stage),
-            &["run/dissect.json is about other weights", "00ff", again],
+            &["run/dissect.json is about other weights", "00ff", &again],
         );
         change(&|document| document["format"] = json!(7));
-        place.refuses(&line(stage), &["format 7", "reads format 2", again]);
+        place.refuses(
+            &line(stage),
+            &["format 7, but this version reads format 2", command],
+        );
+        // A document of the first format lacks what the second has.
+        change(&|document| {
+            document["format"] = json!(1);
+            document.as_object_mut().unwrap().remove("bootstrap");
+        });
+        place.refuses(
+            &line(stage),
+            &["format 1, but this version reads format 2", command],
+        );
         change(&|document| document["layers"] = json!("MFF"));
-        place.refuses(&line(stage), &["run/dissect.json is not what", again]);
+        place.refuses(&line(stage), &["run/dissect.json is damaged", command]);
         change(&|document| document["layers"][0]["units"] = json!(3));
         place.refuses(&line(stage), &["MFF", "32 units", "dissect again"]);
         place.write("run/dissect.json", "{");
-        place.refuses(&line(stage), &["run/dissect.json is not what", again]);
+        place.refuses(&line(stage), &["run/dissect.json is damaged", command]);
     }
 }
 
@@ -221,7 +234,7 @@ fn a_file_of_weights_needs_a_folder_with_its_dissection() {
         );
         place.refuses(
             &format!("{} --out kept", given(stage)),
-            &["kept/dissect.json does not exist", "--out kept"],
+            &["kept/dissect.json is missing", "--out kept"],
         );
     }
     let kept = |stage: &str| format!("{} --out kept", given(stage));

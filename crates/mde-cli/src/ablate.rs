@@ -2,15 +2,15 @@
 
 use candle_core::Device;
 use mde_analysis::{AblateLayer, AblateOptions, ablate};
-use mde_datasets::{Preprocessing, Split};
+use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
 use mde_metrics::results::{Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder};
 use mde_metrics::statistics::Bootstrap;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::data::DataArgs;
 use crate::dissection::Dissected;
+use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
@@ -22,19 +22,13 @@ pub(crate) struct AblateArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
-    data: DataArgs,
+    measure: MeasureArgs,
     /// The layers, of those that were dissected [default: all of them].
     #[arg(long, value_delimiter = ',')]
     layers: Option<Vec<String>>,
-    /// Which pixels count, see docs/protocols.md [default: the network's].
-    #[arg(long)]
-    protocol: Option<String>,
     /// Random orders of removal that the ordered ones are compared with.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     random_orders: u64,
-    /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = 8)]
-    batch: usize,
 }
 
 #[derive(Serialize)]
@@ -55,7 +49,12 @@ const FILE: &str = "ablate.json";
 /// Ablates, unless that has been done.
 pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     let subject = args.subject.load(device)?;
-    let dissected = Dissected::read(&subject, &args.subject, &args.data, args.layers.as_deref())?;
+    let dissected = Dissected::read(
+        &subject,
+        &args.subject,
+        &args.measure.data,
+        args.layers.as_deref(),
+    )?;
     let mut layers = Vec::with_capacity(dissected.layers.len());
     let mut tallies = Vec::with_capacity(dissected.layers.len());
     for layer in &dissected.layers {
@@ -67,13 +66,13 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         });
         tallies.push((layer.layer.clone(), hash));
     }
-    let list = args.data.open(Split::Test, &subject.preset)?;
-    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
-    let name = args.protocol.as_deref();
-    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
-    let transform = preprocessing.evaluation();
-    let loader = args.data.loader(list.clone(), transform, args.batch)?;
-    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let Measured {
+        list,
+        preprocessing,
+        protocol,
+        loader,
+        provenance,
+    } = args.measure.open(&subject)?;
     let bootstrap = Bootstrap::default();
     let inputs = Inputs {
         provenance: &provenance,

@@ -1,17 +1,14 @@
 //! `mde compare`: two runs side by side.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use mde_analysis::{AnalysisError, LayerTallies, RunResults};
 use mde_metrics::results::{
-    Dissection, Evaluation, FORMAT, LayerDissection, Provenance, RunComparison,
-    SelectivityComparison,
+    Dissection, Evaluation, LayerDissection, Provenance, RunComparison, SelectivityComparison,
 };
 use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_train::RunFolder;
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::output::{Output, shown};
@@ -78,8 +75,8 @@ impl Results {
         let command = |stage: &str| format!("mde {stage} {subject}");
         Ok(Self {
             folder: folder.to_owned(),
-            evaluation: read(&folder.join("evaluate.json"), &command("evaluate"))?,
-            dissection: read(&folder.join("dissect.json"), &command("dissect"))?,
+            evaluation: stage::read_result(&folder.join("evaluate.json"), &command("evaluate"))?.0,
+            dissection: stage::read_result(&folder.join("dissect.json"), &command("dissect"))?.0,
         })
     }
 
@@ -116,27 +113,6 @@ impl Results {
             }),
         }
     }
-}
-
-/// Reads the result of a stage; `command` makes it.
-fn read<T: DeserializeOwned>(path: &Path, command: &str) -> anyhow::Result<T> {
-    let shown = path.display();
-    let bytes = match std::fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("{shown} is missing; run `{command}` first")
-        }
-        read => read.with_context(|| format!("cannot read {shown}"))?,
-    };
-    let damaged = || format!("{shown} is damaged or half-written; run `{command}` again");
-    let json: serde_json::Value = serde_json::from_slice(&bytes).with_context(damaged)?;
-    // The number is looked at before the rest, since another format may lack the fields that this one has.
-    if json["format"] != FORMAT {
-        bail!(
-            "{shown}: format {}, but this version reads format {FORMAT}; run `{command}` again with this version",
-            json["format"]
-        );
-    }
-    serde_json::from_value(json).with_context(damaged)
 }
 
 /// Metrics that are printed: key, name.

@@ -2,15 +2,15 @@
 
 use candle_core::Device;
 use mde_analysis::{CorrectOptions, correct};
-use mde_datasets::{Preprocessing, Split};
+use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
 use mde_metrics::results::{Correction, LayerCorrection, Provenance};
 use mde_metrics::statistics::Bootstrap;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::data::DataArgs;
 use crate::dissection::Dissected;
+use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
 use crate::progress::bar;
 use crate::stage::{self, Stage};
@@ -22,16 +22,10 @@ pub(crate) struct CorrectArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
-    data: DataArgs,
+    measure: MeasureArgs,
     /// The layers, of those that were dissected [default: all of them].
     #[arg(long, value_delimiter = ',')]
     layers: Option<Vec<String>>,
-    /// Which pixels count, see docs/protocols.md [default: the network's].
-    #[arg(long)]
-    protocol: Option<String>,
-    /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = 8)]
-    batch: usize,
     /// Images whose maps before and after correction are kept for the report.
     #[arg(long, default_value_t = 4)]
     examples: usize,
@@ -54,14 +48,19 @@ const FILE: &str = "correct.json";
 /// Corrects, unless that has been done.
 pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
     let subject = args.subject.load(device)?;
-    let dissected = Dissected::read(&subject, &args.subject, &args.data, args.layers.as_deref())?;
-    let list = args.data.open(Split::Test, &subject.preset)?;
-    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
-    let name = args.protocol.as_deref();
-    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
-    let transform = preprocessing.evaluation();
-    let loader = args.data.loader(list.clone(), transform, args.batch)?;
-    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let dissected = Dissected::read(
+        &subject,
+        &args.subject,
+        &args.measure.data,
+        args.layers.as_deref(),
+    )?;
+    let Measured {
+        list,
+        preprocessing,
+        protocol,
+        loader,
+        provenance,
+    } = args.measure.open(&subject)?;
     let bootstrap = Bootstrap::default();
     let inputs = Inputs {
         provenance: &provenance,

@@ -1,13 +1,13 @@
 //! The dissection that an analysis starts from: a file that `mde dissect` has left in the folder of results.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use mde_analysis::LayerTallies;
-use mde_metrics::results::{Dissection, FORMAT, LayerDissection};
+use mde_metrics::results::{Dissection, LayerDissection};
 
 use crate::data::DataArgs;
+use crate::stage;
 use crate::subject::{Subject, SubjectArgs};
 
 /// A dissection of the network that is analysed.
@@ -36,24 +36,7 @@ impl Dissected {
         };
         let path = folder.join("dissect.json");
         let advice = format!("run `{command}` first");
-        let bytes = match std::fs::read(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                anyhow::bail!("{} does not exist: {advice}", path.display())
-            }
-            read => read.with_context(|| format!("cannot read {}", path.display()))?,
-        };
-        let dissection: Dissection = serde_json::from_slice(&bytes).with_context(|| {
-            format!(
-                "{} is not what this program wrote; {advice}",
-                path.display()
-            )
-        })?;
-        anyhow::ensure!(
-            dissection.format == FORMAT,
-            "{} has format {}, and this program reads format {FORMAT}; {advice}",
-            path.display(),
-            dissection.format
-        );
+        let (dissection, hash): (Dissection, _) = stage::read_result(&path, &command)?;
         anyhow::ensure!(
             subject.is_about(&dissection.provenance),
             "{} is about other weights, those of blake3 {}; {advice}",
@@ -83,7 +66,7 @@ impl Dissected {
         }
         Ok(Self {
             layers: chosen,
-            hash: blake3::hash(&bytes).to_string(),
+            hash,
             folder,
             advice,
         })

@@ -4,19 +4,19 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, evaluate};
-use mde_datasets::{Preprocessing, Split};
+use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
 use mde_metrics::results::Evaluation;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::measured::{MeasureArgs, Measured};
 use crate::output::Output;
 use crate::progress::bar;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
-const BATCH: usize = 8;
 const EXAMPLES: usize = 4;
 
 /// What to evaluate.
@@ -25,13 +25,7 @@ pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
-    data: DataArgs,
-    /// Which pixels count, see docs/protocols.md [default: the network's].
-    #[arg(long)]
-    protocol: Option<String>,
-    /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = BATCH)]
-    batch: usize,
+    measure: MeasureArgs,
     /// Images whose depth maps are kept for the report.
     #[arg(long, default_value_t = EXAMPLES)]
     examples: usize,
@@ -42,9 +36,7 @@ impl EvaluateArgs {
     pub(crate) fn of_run(run: PathBuf, data: DataArgs) -> Self {
         Self {
             subject: SubjectArgs::of_run(run),
-            data,
-            protocol: None,
-            batch: BATCH,
+            measure: MeasureArgs::of(data),
             examples: EXAMPLES,
         }
     }
@@ -65,13 +57,13 @@ pub(crate) const FILE: &str = "evaluate.json";
 /// Evaluates, unless that has been done.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
     let subject = args.subject.load(device)?;
-    let list = args.data.open(Split::Test, &subject.preset)?;
-    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
-    let name = args.protocol.as_deref();
-    let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
-    let transform = preprocessing.evaluation();
-    let loader = args.data.loader(list.clone(), transform, args.batch)?;
-    let provenance = subject.provenance(&args.data, &list, Split::Test)?;
+    let Measured {
+        list,
+        preprocessing,
+        protocol,
+        loader,
+        provenance,
+    } = args.measure.open(&subject)?;
     let constant = subject.config.as_ref().map(|config| config.data.mean_depth);
     let inputs = Inputs {
         provenance: &provenance,

@@ -11,6 +11,7 @@ mod device;
 mod dissect;
 mod dissection;
 mod evaluate;
+mod measured;
 mod memory;
 mod models;
 mod npy;

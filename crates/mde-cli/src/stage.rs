@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use mde_metrics::results::FORMAT;
 use mde_train::hash_file;
 use serde::de::DeserializeOwned;
@@ -102,6 +103,31 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not what this program wrote", path.display()))
+}
+
+/// Reads a result that another command has left, and gives blake3 of its file too; `command` is the one that makes it.
+pub(crate) fn read_result<T: DeserializeOwned>(
+    path: &Path,
+    command: &str,
+) -> anyhow::Result<(T, String)> {
+    let shown = path.display();
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{shown} is missing; run `{command}` first")
+        }
+        read => read.with_context(|| format!("cannot read {shown}"))?,
+    };
+    let damaged = || format!("{shown} is damaged or half-written; run `{command}` again");
+    let json: serde_json::Value = serde_json::from_slice(&bytes).with_context(damaged)?;
+    // The number is looked at before the rest, since another format may lack the fields that this one has.
+    if json["format"] != FORMAT {
+        bail!(
+            "{shown}: format {}, but this version reads format {FORMAT}; run `{command}` again with this version",
+            json["format"]
+        );
+    }
+    let result = serde_json::from_value(json).with_context(damaged)?;
+    Ok((result, blake3::hash(&bytes).to_string()))
 }
 
 /// Writes a file whole or not at all, into a folder that is made if need be.

@@ -1,7 +1,6 @@
 //! A sweep over assignments: one table, and one plot of selectivity against accuracy.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mde_metrics::results::{AlphaSweep, SweepPoint};
@@ -10,7 +9,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use crate::ReportError;
-use crate::charts::{Scale, escape, open_sized, tick_label, ticks};
+use crate::charts::{Labels, Stop, Trail, trails};
 use crate::format::{fixed, grouped, listed};
 use crate::render::{environment, put};
 use crate::table::{Cell, Table};
@@ -174,84 +173,39 @@ fn table(sweep: &AlphaSweep) -> Table {
     table
 }
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 400.0;
-const LEFT: f64 = 56.0;
-const RIGHT: f64 = WIDTH - 24.0;
-const TOP: f64 = 28.0;
-const BOTTOM: f64 = HEIGHT - 46.0;
-
-/// AbsRel with its interval over selectivity: a line for every set of layers, through its points by rising α.
+/// AbsRel with its interval over selectivity: a trail for every set of layers, through its points by rising α.
 fn plot(sweep: &AlphaSweep) -> String {
-    let placed = |point: &SweepPoint| point.selectivity.map(|x| (x, point.abs_rel.value));
-    let ranges = sweep
-        .points
-        .iter()
-        .filter(|point| placed(point).is_some())
-        .flat_map(|point| {
-            let value = point.abs_rel.value;
-            let range = point.abs_rel.interval;
-            [
-                range.map_or(value, |range| range.low),
-                range.map_or(value, |range| range.high),
-            ]
-        });
-    let x = axis(
-        sweep.points.iter().filter_map(|point| point.selectivity),
-        LEFT,
-        RIGHT,
-    );
-    let y = axis(ranges, BOTTOM, TOP);
-    let mut svg = open_sized(
-        "AbsRel over selectivity, a point for every network; the table has the numbers",
-        WIDTH,
-        HEIGHT,
-    );
-    grid(&mut svg, &x, &y);
-    for (index, layers) in sets(sweep).into_iter().enumerate() {
-        let of_set = sweep.points.iter().filter(|point| point.layers == layers);
-        let points: Vec<(&SweepPoint, (f64, f64))> = of_set
-            .filter_map(|point| Some((point, placed(point)?)))
-            .collect();
-        let _ = write!(
-            svg,
-            r#"<g class="set set-{}"><path class="curve" d=""#,
-            index % LOOKS
-        );
-        for (position, (_, (px, py))) in points.iter().enumerate() {
-            let letter = if position == 0 { 'M' } else { 'L' };
-            let _ = write!(svg, "{letter}{:.1} {:.1}", x.scale.at(*px), y.scale.at(*py));
-        }
-        svg.push_str(r#""/>"#);
-        for (point, (px, py)) in points {
-            let (cx, cy) = (x.scale.at(px), y.scale.at(py));
-            if let Some(range) = point.abs_rel.interval {
-                let (low, high) = (y.scale.at(range.low), y.scale.at(range.high));
-                let _ = write!(
-                    svg,
-                    r#"<path class="bar" d="M{cx:.1} {low:.1}V{high:.1}"/>"#
-                );
-            }
-            let title = format!(
+    let stop = |point: &SweepPoint| {
+        let selectivity = point.selectivity?;
+        let abs_rel = point.abs_rel.value;
+        Some(Stop {
+            x: selectivity,
+            y: abs_rel,
+            interval: point.abs_rel.interval,
+            label: fixed(point.alpha, decimals(point.alpha)),
+            name: format!(
                 "α {}, {}: selectivity {}, AbsRel {}",
                 point.alpha,
-                listed(layers),
-                fixed(px, 3),
-                fixed(py, 4)
-            );
-            let _ = write!(
-                svg,
-                r#"<circle cx="{cx:.1}" cy="{cy:.1}" r="4.5"><title>{}</title></circle><text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
-                escape(&title),
-                cx + 8.0,
-                cy - 7.0,
-                fixed(point.alpha, decimals(point.alpha)),
-            );
-        }
-        svg.push_str("</g>");
-    }
-    svg.push_str("</svg>");
-    svg
+                listed(&point.layers),
+                fixed(selectivity, 3),
+                fixed(abs_rel, 4)
+            ),
+        })
+    };
+    let of_set = |(index, layers): (usize, &[String])| Trail {
+        class: format!("set-{}", index % LOOKS),
+        stops: (sweep.points.iter())
+            .filter(|point| point.layers == layers)
+            .filter_map(stop)
+            .collect(),
+    };
+    let labels = Labels {
+        alt: "AbsRel over selectivity, a point for every network; the table has the numbers",
+        x: "depth selectivity, mean of the layers (more is better)",
+        y: "AbsRel (less is better)",
+    };
+    let all: Vec<Trail> = sets(sweep).into_iter().enumerate().map(of_set).collect();
+    trails(&labels, &all)
 }
 
 /// As many decimals as a weight has.
@@ -259,64 +213,6 @@ fn decimals(value: f64) -> usize {
     let text = value.to_string();
     text.split_once('.')
         .map_or(0, |(_, decimals)| decimals.len())
-}
-
-/// One axis: its ticks, and where values lie.
-struct Axis {
-    ticks: Vec<f64>,
-    scale: Scale,
-}
-
-/// Covers the values with some air at both ends.
-fn axis(values: impl Iterator<Item = f64>, start: f64, end: f64) -> Axis {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    let (low, high) = if low < high {
-        (low, high)
-    } else if low.is_finite() {
-        (low - 0.05, low + 0.05)
-    } else {
-        (0.0, 1.0)
-    };
-    let air = 0.08 * (high - low);
-    let (from, to) = (low - air, high + air);
-    Axis {
-        ticks: ticks(from, to, 6),
-        scale: Scale::new(from, to, start, end),
-    }
-}
-
-fn grid(svg: &mut String, x: &Axis, y: &Axis) {
-    let spacing = |ticks: &[f64]| match ticks {
-        [first, second, ..] => second - first,
-        _ => 1.0,
-    };
-    for &value in &y.ticks {
-        let at = y.scale.at(value);
-        let _ = write!(
-            svg,
-            r#"<path class="grid" d="M{LEFT} {at:.1}H{RIGHT}"/><text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"#,
-            LEFT - 6.0,
-            at + 4.0,
-            tick_label(value, spacing(&y.ticks))
-        );
-    }
-    for &value in &x.ticks {
-        let at = x.scale.at(value);
-        let _ = write!(
-            svg,
-            r#"<path class="notch" d="M{at:.1} {BOTTOM}v4"/><text class="tick" x="{at:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-            BOTTOM + 16.0,
-            tick_label(value, spacing(&x.ticks))
-        );
-    }
-    let _ = write!(
-        svg,
-        r#"<path class="base" d="M{LEFT} {BOTTOM}H{RIGHT}"/><text class="axis" x="{:.1}" y="{:.1}" text-anchor="middle">depth selectivity, mean of the layers (more is better)</text><text class="axis" x="4" y="14">AbsRel (less is better)</text>"#,
-        f64::midpoint(LEFT, RIGHT),
-        HEIGHT - 8.0,
-    );
 }
 
 #[cfg(test)]

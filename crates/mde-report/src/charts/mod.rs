@@ -6,10 +6,12 @@
 mod lines;
 mod rows;
 mod scatter;
+mod trails;
 
 pub(crate) use lines::{Band, LineChart, Series, XAxis, line_chart, step_chart};
 pub(crate) use rows::{Bar, Strip, bar_chart, strip_chart};
 pub(crate) use scatter::{Dot, scatter};
+pub(crate) use trails::{Stop, Trail, trails};
 
 use std::fmt::Write as _;
 
