@@ -6,8 +6,8 @@ use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
 };
 use mde_metrics::{
-    DepthBins, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, depth_errors,
-    valid_pairs,
+    DepthBins, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
+    depth_errors,
 };
 use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
 
@@ -48,31 +48,78 @@ pub fn evaluate(
     provenance: Provenance,
     observer: &mut dyn FnMut(usize),
 ) -> Result<Evaluated, AnalysisError> {
-    let mut tally = Tally::new(options)?;
-    let mut examples = Examples::new(options.images, options.examples);
+    let mut evaluator = Evaluator::new(options)?;
+    predict_each(network, batches, device, &mut |image| {
+        evaluator.push(&image)?;
+        observer(1);
+        Ok::<(), AnalysisError>(())
+    })?;
+    evaluator.finish(provenance)
+}
+
+/// A prediction beside its ground truth, whoever made it.
+#[derive(Debug, Clone, Copy)]
+pub struct PredictedImage<'a> {
+    /// The image.
+    pub id: &'a str,
+    /// The size of both maps.
+    pub size: ImageSize,
+    /// The picture at that size, `[h, w, 3]`, if there is one.
+    pub rgb: Option<&'a Vec<u8>>,
+    /// Prediction, `[h, w]`.
+    pub pred: &'a [f32],
+    /// Ground truth, `[h, w]`, metres; 0 where nothing was measured.
+    pub gt: &'a [f32],
+}
+
+impl PredictedImage<'_> {
+    /// The pair that metrics take.
+    pub fn pair(&self) -> DepthPair<'_> {
+        DepthPair {
+            pred: self.pred,
+            gt: self.gt,
+            size: self.size,
+        }
+    }
+
+    /// An error of a metric, with the image's name.
+    pub fn error(&self, source: MetricsError) -> AnalysisError {
+        AnalysisError::Image {
+            id: self.id.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Runs the network over the batches and shows its depth of every image, in metres, resized bilinearly to the ground truth's
+/// size.
+///
+/// # Errors
+/// If a sample cannot be loaded or the network fails, and whatever `visit` gives.
+pub fn predict_each<E: From<AnalysisError>>(
+    network: &dyn DepthNet,
+    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    device: &Device,
+    visit: &mut dyn FnMut(PredictedImage<'_>) -> Result<(), E>,
+) -> Result<(), E> {
     for batch in batches {
-        let batch = batch?;
-        let input = depth_input(&batch, device)?;
-        let pred = predict(network, &input, batch.depth_size, &mut NoProbe)?;
+        let batch = batch.map_err(AnalysisError::from)?;
+        let pred = depth_input(&batch, device)
+            .and_then(|input| predict(network, &input, batch.depth_size, &mut NoProbe))
+            .map_err(AnalysisError::from)?;
         let (height, width) = batch.depth_size;
         let size = ImageSize { height, width };
         for (index, id) in batch.ids.iter().enumerate() {
-            let pred = &pred[index * size.pixels()..][..size.pixels()];
-            let gt = &batch.depths[index * size.pixels()..][..size.pixels()];
-            tally
-                .push(id, DepthPair { pred, gt, size })
-                .map_err(|source| AnalysisError::Image {
-                    id: id.clone(),
-                    source,
-                })?;
-            examples.offer(id, size, batch.rgb.get(index), gt, pred);
+            visit(PredictedImage {
+                id,
+                size,
+                rgb: batch.rgb.get(index),
+                pred: &pred[index * size.pixels()..][..size.pixels()],
+                gt: &batch.depths[index * size.pixels()..][..size.pixels()],
+            })?;
         }
-        observer(batch.len());
     }
-    Ok(Evaluated {
-        evaluation: tally.finish(provenance)?,
-        examples,
-    })
+    Ok(())
 }
 
 /// The network's depth at the ground truth's size, `[B, h, w]` row-major, metres.
@@ -93,7 +140,9 @@ pub(crate) fn depth_ranges(protocol: &EvalProtocol) -> Result<DepthBins, Metrics
     DepthBins::uniform(0.0, f64::from(protocol.max_depth), 10)
 }
 
-struct Tally<'a> {
+/// Adds up the errors of predictions, image by image, whoever made them.
+#[derive(Debug)]
+pub struct Evaluator<'a> {
     options: &'a EvaluateOptions,
     errors: ErrorTally,
     constant: ErrorTally,
@@ -101,17 +150,23 @@ struct Tally<'a> {
     by_range: Vec<RangeSums>,
     per_image: Vec<ImageErrors>,
     skipped: Vec<String>,
+    examples: Examples,
+    falling: usize,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct RangeSums {
     pixels: u64,
     abs_rel: f64,
     squares: f64,
 }
 
-impl<'a> Tally<'a> {
-    fn new(options: &'a EvaluateOptions) -> Result<Self, MetricsError> {
+impl<'a> Evaluator<'a> {
+    /// No image yet.
+    ///
+    /// # Errors
+    /// A protocol without a range of depth.
+    pub fn new(options: &'a EvaluateOptions) -> Result<Self, AnalysisError> {
         let ranges = depth_ranges(&options.protocol)?;
         Ok(Self {
             options,
@@ -121,25 +176,54 @@ impl<'a> Tally<'a> {
             ranges,
             per_image: Vec::new(),
             skipped: Vec::new(),
+            examples: Examples::new(options.images, options.examples),
+            falling: 0,
         })
     }
 
-    fn push(&mut self, id: &str, pair: DepthPair<'_>) -> Result<(), MetricsError> {
+    /// Adds an image; one without a valid pixel is noted as skipped.
+    ///
+    /// # Errors
+    /// If a prediction is not finite at a valid pixel, or the protocol cannot be applied.
+    pub fn push(&mut self, image: &PredictedImage<'_>) -> Result<(), AnalysisError> {
+        self.tally(image).map_err(|source| image.error(source))?;
+        let PredictedImage {
+            id,
+            size,
+            rgb,
+            gt,
+            pred,
+        } = *image;
+        self.examples.offer(id, size, rgb, gt, pred);
+        Ok(())
+    }
+
+    /// Images whose fit falls ([`Fit::scale`](mde_metrics::Fit::scale) below 0): most often a disparity that was taken for depth, or the
+    /// other way round.
+    pub fn falling(&self) -> usize {
+        self.falling
+    }
+
+    fn tally(&mut self, image: &PredictedImage<'_>) -> Result<(), MetricsError> {
         let protocol = &self.options.protocol;
-        let errors = match depth_errors(pair, protocol) {
-            Ok(errors) => errors,
+        let scored = match ScoredPixels::new(image.pair(), protocol) {
+            Ok(scored) => scored,
             Err(MetricsError::NoValidPixel { .. }) => {
-                self.skipped.push(id.to_owned());
+                self.skipped.push(image.id.to_owned());
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        self.errors.push(&errors);
-        self.per_image.push(ImageErrors {
-            id: id.to_owned(),
-            errors,
-        });
-        for (pred, gt) in valid_pairs(pair, protocol)? {
+        self.falling += usize::from(scored.fit.scale < 0.0);
+        // Scored images have a pixel.
+        if let Some(errors) = scored.sums().errors() {
+            self.errors.push(&errors);
+            self.per_image.push(ImageErrors {
+                id: image.id.to_owned(),
+                errors,
+            });
+        }
+        for &(pred, gt) in &scored.pairs {
             if let Some(range) = self.ranges.bin(gt) {
                 let error = f64::from(pred) - f64::from(gt);
                 let sums = &mut self.by_range[range];
@@ -149,11 +233,12 @@ impl<'a> Tally<'a> {
             }
         }
         if let Some(depth) = self.options.constant {
-            let constant = vec![depth as f32; pair.gt.len()];
+            let constant = vec![depth as f32; image.gt.len()];
+            let pred = &constant;
             self.constant.push(&depth_errors(
                 DepthPair {
-                    pred: &constant,
-                    ..pair
+                    pred,
+                    ..image.pair()
                 },
                 protocol,
             )?);
@@ -161,7 +246,11 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
-    fn finish(self, provenance: Provenance) -> Result<Evaluation, AnalysisError> {
+    /// The evaluation of all images.
+    ///
+    /// # Errors
+    /// If no image has a valid pixel.
+    pub fn finish(self, provenance: Provenance) -> Result<Evaluated, AnalysisError> {
         let protocol = self.options.protocol.clone();
         let Some(summary) = self.errors.summary() else {
             return Err(AnalysisError::NothingToEvaluate {
@@ -185,15 +274,18 @@ impl<'a> Tally<'a> {
                 rmse: mean(sums.squares).map(f64::sqrt),
             }
         });
-        Ok(Evaluation {
-            format: FORMAT,
-            provenance,
-            protocol,
-            summary,
-            constant_baseline,
-            by_depth: by_depth.collect(),
-            per_image: self.per_image,
-            skipped: self.skipped,
+        Ok(Evaluated {
+            evaluation: Evaluation {
+                format: FORMAT,
+                provenance,
+                protocol,
+                summary,
+                constant_baseline,
+                by_depth: by_depth.collect(),
+                per_image: self.per_image,
+                skipped: self.skipped,
+            },
+            examples: self.examples,
         })
     }
 }

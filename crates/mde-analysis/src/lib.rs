@@ -14,6 +14,7 @@ mod predict;
 mod responses;
 mod shrink;
 mod shuffled;
+mod stored;
 mod tallies;
 mod top_images;
 mod variants;
@@ -24,9 +25,12 @@ pub use correct::{CorrectOptions, CorrectedLayers, correct};
 pub use dissect::{DissectLayer, DissectOptions, dissect};
 pub use dissected::DissectedLayer;
 pub use error::{AnalysisError, Mismatch};
-pub use evaluate::{EvaluateOptions, Evaluated, evaluate};
+pub use evaluate::{
+    EvaluateOptions, Evaluated, Evaluator, PredictedImage, evaluate, predict_each,
+};
 pub use examples::Examples;
 pub use predict::{Predicted, predict};
+pub use stored::StoredLayer;
 pub use tallies::LayerTallies;
 pub use top_images::TopImages;
 

@@ -3,7 +3,7 @@
 use mde_datasets::ExampleBatch;
 use mde_metrics::results::LayerDissection;
 use mde_metrics::{
-    DepthBins, DepthPair, EvalProtocol, ImageSize, KeyErrors, KeySums, MetricsError, valid_pairs,
+    DepthBins, DepthPair, EvalProtocol, ImageSize, KeyErrors, KeySums, MetricsError, ScoredPixels,
 };
 use mde_models::DepthNet;
 use rayon::prelude::*;
@@ -84,8 +84,8 @@ impl Scorer<'_> {
     }
 
     fn image(&self, pair: DepthPair<'_>) -> Result<Option<Score>, MetricsError> {
-        let pairs = match valid_pairs(pair, self.protocol) {
-            Ok(pairs) => pairs,
+        let pairs = match ScoredPixels::new(pair, self.protocol) {
+            Ok(scored) => scored.pairs,
             Err(MetricsError::NoValidPixel { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };

@@ -83,9 +83,9 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         random_orders: args.random_orders,
         bootstrap,
     };
-    let stage = Stage::new(subject.folder.as_deref(), "ablate", inputs)?;
+    let stage = Stage::new(subject.results.folder.as_deref(), "ablate", inputs)?;
     if stage.is_done() {
-        return described(&subject, &subject.read(FILE)?, true);
+        return described(&subject, &subject.results.read(FILE)?, true);
     }
     let options = AblateOptions {
         protocol,
@@ -116,7 +116,7 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
 fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::Result<Output> {
     let mut words = format!(
         "{}: {} images ({}). AbsRel with units removed, less the same at random, mean over the share removed:",
-        subject.place(FILE),
+        subject.results.place(FILE),
         ablation.images,
         ablation.protocol.name,
     );
@@ -143,7 +143,7 @@ fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::R
         );
     }
     let document = json!({
-        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "file": subject.results.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
         "provenance": ablation.provenance, "protocol": ablation.protocol, "images": ablation.images,
         "images_without_valid_depth": ablation.skipped,
         "layers": ablation.layers.iter().map(document).collect::<Vec<_>>(),

@@ -73,9 +73,9 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
         examples: args.examples,
         bootstrap,
     };
-    let stage = Stage::new(subject.folder.as_deref(), "correct", inputs)?;
+    let stage = Stage::new(subject.results.folder.as_deref(), "correct", inputs)?;
     if stage.is_done() {
-        return described(&subject, &subject.read(FILE)?, true);
+        return described(&subject, &subject.results.read(FILE)?, true);
     }
     let options = CorrectOptions {
         protocol,
@@ -107,7 +107,7 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
 fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyhow::Result<Output> {
     let mut words = format!(
         "{}: {} images ({}); {}",
-        subject.place(FILE),
+        subject.results.place(FILE),
         correction.images,
         correction.protocol.name,
         correction.note,
@@ -133,7 +133,7 @@ fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyho
         })
         .collect();
     let document = json!({
-        "file": subject.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "file": subject.results.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
         "note": correction.note, "provenance": correction.provenance, "protocol": correction.protocol,
         "images": correction.images, "images_without_valid_depth": correction.skipped, "layers": layers,
     });

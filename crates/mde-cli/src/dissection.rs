@@ -29,7 +29,7 @@ impl Dissected {
         layers: Option<&[String]>,
     ) -> anyhow::Result<Self> {
         let mut command = format!("mde dissect {} --data {}", args.in_words(), data.data);
-        let Some(folder) = subject.folder.clone() else {
+        let Some(folder) = subject.results.folder.clone() else {
             anyhow::bail!(
                 "this analysis starts from a dissection: run `{command} --out DIR`, then give the same --out DIR here"
             );

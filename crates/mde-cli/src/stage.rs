@@ -11,6 +11,8 @@ use mde_train::hash_file;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::output::shown;
+
 /// A stage's record, `stages/NAME.json`: what it was computed from, and what came out.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
@@ -20,6 +22,44 @@ struct Record {
     inputs: serde_json::Value,
     /// blake3 of every output, by path relative to the folder.
     outputs: BTreeMap<String, String>,
+}
+
+/// Where the results about something go: a folder, or nowhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Results {
+    pub(crate) folder: Option<PathBuf>,
+    /// What the results are about, as a person reads it.
+    pub(crate) of: String,
+}
+
+impl Results {
+    /// Results that are printed only.
+    pub(crate) fn unkept(of: &str) -> Self {
+        Self {
+            folder: None,
+            of: of.to_owned(),
+        }
+    }
+
+    /// A file of the folder, as a person reads it; what the results are about where nothing is kept.
+    pub(crate) fn place(&self, file: &str) -> String {
+        match &self.folder {
+            Some(folder) => folder.join(file).display().to_string(),
+            None => self.of.clone(),
+        }
+    }
+
+    /// The same for a document: the file, if it is kept.
+    pub(crate) fn kept(&self, file: &str) -> Option<String> {
+        let folder = self.folder.as_ref()?;
+        Some(shown(&folder.join(file)))
+    }
+
+    /// Reads a result that an earlier call has left.
+    pub(crate) fn read<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<T> {
+        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
+        read(&folder.join(file))
+    }
 }
 
 /// One stage of a run folder, or one whose results are not kept.
@@ -98,8 +138,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-/// Reads a result that an earlier call has left.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not what this program wrote", path.display()))

@@ -11,8 +11,7 @@ use mde_train::{Recipe, RunConfig, RunFolder, hash_file};
 use serde_json::json;
 
 use crate::data::DataArgs;
-use crate::output::shown;
-use crate::stage;
+use crate::stage::Results;
 
 /// The network that is meant.
 #[derive(Debug, clap::Args)]
@@ -35,7 +34,7 @@ pub(crate) struct SubjectArgs {
     #[command(flatten)]
     network: NetworkArgs,
     /// Where results about --weights go; without it they are printed only.
-    #[arg(long, value_name = "DIR", requires = "weights", conflicts_with = "run")]
+    #[arg(long, value_name = "DIR", conflicts_with = "run")]
     out: Option<PathBuf>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Subject {
     /// How it was trained, if it was here.
     pub(crate) config: Option<RunConfig>,
     /// Where results go.
-    pub(crate) folder: Option<PathBuf>,
+    pub(crate) results: Results,
     /// How the file of weights and the network met.
     pub(crate) keys: KeyReport,
     weights: String,
@@ -83,7 +82,7 @@ impl SubjectArgs {
             );
         }
         let mut subject = self.network.load(device)?;
-        subject.folder = self.network.run.clone().or_else(|| self.out.clone());
+        subject.results.folder = self.network.run.clone().or_else(|| self.out.clone());
         Ok(subject)
     }
 
@@ -131,6 +130,7 @@ impl NetworkArgs {
         let preset = Preset::named(&config.model)?;
         let parameters = Parameters::new(config.seed, device);
         let network = preset.build(&parameters)?;
+        let results = Results::unkept(preset.name);
         Ok(Subject {
             keys: newest.load(&parameters)?,
             weights: hash(&newest.weights())?,
@@ -139,7 +139,7 @@ impl NetworkArgs {
             preset,
             preprocessing: config.preprocessing,
             config: Some(config),
-            folder: None,
+            results,
         })
     }
 
@@ -151,6 +151,7 @@ impl NetworkArgs {
         let keys = parameters.load(file)?;
         eprintln!("{}: {keys}", file.display());
         let recipe = Recipe::of(&preset);
+        let results = Results::unkept(preset.name);
         Ok(Subject {
             keys,
             weights: hash(file)?,
@@ -159,7 +160,7 @@ impl NetworkArgs {
             recipe,
             preset,
             config: None,
-            folder: None,
+            results,
         })
     }
 }
@@ -192,20 +193,6 @@ impl Subject {
         provenance.checkpoint == self.weights
     }
 
-    /// A file of the folder of results, as a person reads it; the network's name where nothing is kept.
-    pub(crate) fn place(&self, file: &str) -> String {
-        match &self.folder {
-            Some(folder) => folder.join(file).display().to_string(),
-            None => self.preset.name.to_owned(),
-        }
-    }
-
-    /// The same for a document: the file, if it is kept.
-    pub(crate) fn kept(&self, file: &str) -> Option<String> {
-        let folder = self.folder.as_ref()?;
-        Some(shown(&folder.join(file)))
-    }
-
     /// The key report for a document.
     pub(crate) fn keys_document(&self) -> serde_json::Value {
         let keys = &self.keys;
@@ -213,11 +200,5 @@ impl Subject {
             "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
             "shape_mismatch": keys.shape_mismatch, "dropped": keys.dropped, "converted": keys.converted,
         })
-    }
-
-    /// Reads a result that an earlier call has left in the folder.
-    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, file: &str) -> anyhow::Result<T> {
-        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        stage::read(&folder.join(file))
     }
 }

@@ -9,7 +9,7 @@ use crate::{DatasetError, Example};
 pub struct ExampleBatch {
     /// Ids, B of them.
     pub ids: Vec<String>,
-    /// Inputs, `[B, 3, H, W]`, normalised.
+    /// Inputs, `[B, 3, H, W]`, normalised; in place of pictures also maps of another number of channels.
     pub images: Vec<f32>,
     /// (H, W).
     pub image_size: (usize, usize),
@@ -87,13 +87,15 @@ impl ExampleBatch {
         Some((size, rgb))
     }
 
-    /// Inputs `[B, 3, H, W]`, f32.
+    /// Inputs `[B, C, H, W]`, f32; C is 3 for pictures.
     ///
     /// # Errors
     /// Whatever the device answers, and vectors that do not have the sizes given beside them.
     pub fn image_tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
         let (height, width) = self.image_size;
-        Tensor::from_slice(&self.images, (self.len(), 3, height, width), device)
+        let channels = self.images.len() / (self.len() * height * width).max(1);
+        let shape = (self.len(), channels, height, width);
+        Tensor::from_slice(&self.images, shape, device)
     }
 
     /// Targets `[B, 1, h, w]`, f32, metres, 0 = no measurement.

@@ -1,6 +1,6 @@
 //! The depth errors of one image.
 
-use crate::{EvalProtocol, ImageSize, MetricsError};
+use crate::{EvalProtocol, Fit, ImageSize, MetricsError};
 use serde::{Deserialize, Serialize};
 
 /// A predicted and a true depth map of one size, row-major, metres.
@@ -117,13 +117,43 @@ impl DepthErrors {
     }
 }
 
-/// The pixels that a protocol scores, in row-major order, as (prediction, ground truth) in metres, the prediction
-/// scaled and clamped as [`EvalProtocol`] says. For metrics of your own; [`depth_errors`] is computed from these.
-///
-/// # Errors
-/// A buffer of the wrong length, a crop that does not fit, no valid pixel, a prediction that is not finite at a valid
-/// pixel, and, with median scaling, a median prediction that is not positive.
-pub fn valid_pairs(
+/// The pixels of one image that a protocol scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredPixels {
+    /// (prediction, ground truth) in metres, in row-major order, the prediction aligned and clamped as [`EvalProtocol`] says;
+    /// at least one.
+    pub pairs: Vec<(f32, f32)>,
+    /// What was fitted to the ground truth first.
+    pub fit: Fit,
+}
+
+impl ScoredPixels {
+    /// Finds them. For metrics of your own; [`depth_errors`] is computed from these.
+    ///
+    /// # Errors
+    /// A buffer of the wrong length, a crop that does not fit, no valid pixel, a prediction that is not finite at a valid
+    /// pixel, and an alignment that these predictions do not allow.
+    pub fn new(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Self, MetricsError> {
+        let mut pairs = valid_pairs(pair, protocol)?;
+        let fit = Fit::of(&pairs, protocol.prediction, protocol.alignment)?;
+        for (pred, _) in &mut pairs {
+            *pred = fit.depth(*pred, protocol);
+        }
+        Ok(Self { pairs, fit })
+    }
+
+    /// The sums that all errors are made of.
+    pub fn sums(&self) -> ErrorSums {
+        let mut sums = ErrorSums::default();
+        for &(pred, gt) in &self.pairs {
+            sums.push(pred, gt);
+        }
+        sums
+    }
+}
+
+/// The valid pixels in row-major order, (prediction, ground truth), predictions as they are given.
+pub(crate) fn valid_pairs(
     pair: DepthPair<'_>,
     protocol: &EvalProtocol,
 ) -> Result<Vec<(f32, f32)>, MetricsError> {
@@ -157,84 +187,108 @@ pub fn valid_pairs(
             max_depth: protocol.max_depth,
         });
     }
-
-    let scale = if protocol.median_scaling {
-        let pred_median = median(pairs.iter().map(|pair| pair.0).collect());
-        if pred_median <= 0.0 {
-            return Err(MetricsError::MedianScaling {
-                median: pred_median,
-            });
-        }
-        median(pairs.iter().map(|pair| pair.1).collect()) / pred_median
-    } else {
-        1.0
-    };
-    for (pred, _) in &mut pairs {
-        // Scaled in f64: a scale of 1 then leaves the prediction as it was, and no product overflows.
-        *pred = ((f64::from(*pred) * scale) as f32).clamp(protocol.min_depth, protocol.max_depth);
-    }
     Ok(pairs)
 }
 
-/// The middle value, or the mean of the two middle values, of a non-empty list.
-fn median(mut values: Vec<f32>) -> f64 {
-    values.sort_unstable_by(f32::total_cmp);
-    let upper = values.len() / 2;
-    let lower = (values.len() - 1) / 2;
-    f64::midpoint(f64::from(values[lower]), f64::from(values[upper]))
+/// Thresholds of max(p/d, d/p), in the order of [`DepthErrors`]' deltas.
+const THRESHOLDS: [f32; 6] = [1.02, 1.05, 1.10, 1.25, 1.25 * 1.25, 1.25 * 1.25 * 1.25];
+
+/// Sums over pixels that all of [`DepthErrors`] is made of; those of parts add up. p = prediction, d = ground truth, metres;
+/// g = ln p - ln d.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ErrorSums {
+    /// Pixels.
+    pub pixels: u64,
+    /// Pixels with max(p/d, d/p) below 1.02, 1.05, 1.10, 1.25, 1.25², 1.25³.
+    pub within: [u64; 6],
+    /// Σ (p - d)², square metres.
+    pub squared: f64,
+    /// Σ (p - d)² / d, metres.
+    pub squared_relative: f64,
+    /// Σ |p - d| / d.
+    pub absolute_relative: f64,
+    /// Σ g.
+    pub log: f64,
+    /// Σ |g|.
+    pub log_absolute: f64,
+    /// Σ g².
+    pub log_squared: f64,
 }
 
-/// The depth errors of one image under a protocol, each a mean over the image's valid pixels.
-///
-/// The ratio max(p/d, d/p) is taken and compared in `f32`, as the reference implementation does: a pixel that lies on
-/// a threshold counts alike. Everything else is computed in `f64`.
-///
-/// # Errors
-/// As [`valid_pairs`].
-pub fn depth_errors(
-    pair: DepthPair<'_>,
-    protocol: &EvalProtocol,
-) -> Result<DepthErrors, MetricsError> {
-    const THRESHOLDS: [f32; 6] = [1.02, 1.05, 1.10, 1.25, 1.25 * 1.25, 1.25 * 1.25 * 1.25];
-
-    let pairs = valid_pairs(pair, protocol)?;
-    let mut within = [0u64; THRESHOLDS.len()];
-    let (mut squared, mut squared_relative, mut absolute_relative) = (0.0, 0.0, 0.0);
-    let (mut log, mut log_absolute, mut log_squared) = (0.0, 0.0, 0.0);
-    for &(pred, gt) in &pairs {
+impl ErrorSums {
+    /// Adds a pixel, in metres, both positive.
+    ///
+    /// The ratio max(p/d, d/p) is taken and compared in `f32`, as the reference implementation does: a pixel that lies on
+    /// a threshold counts alike. Everything else is computed in `f64`.
+    pub fn push(&mut self, pred: f32, gt: f32) {
         let ratio = (pred / gt).max(gt / pred);
-        for (count, threshold) in within.iter_mut().zip(THRESHOLDS) {
+        for (count, threshold) in self.within.iter_mut().zip(THRESHOLDS) {
             *count += u64::from(ratio < threshold);
         }
         let (pred, gt) = (f64::from(pred), f64::from(gt));
         let difference = pred - gt;
-        squared += difference * difference;
-        squared_relative += difference * difference / gt;
-        absolute_relative += difference.abs() / gt;
+        self.pixels += 1;
+        self.squared += difference * difference;
+        self.squared_relative += difference * difference / gt;
+        self.absolute_relative += difference.abs() / gt;
         let log_ratio = pred.ln() - gt.ln();
-        log += log_ratio;
-        log_absolute += log_ratio.abs();
-        log_squared += log_ratio * log_ratio;
+        self.log += log_ratio;
+        self.log_absolute += log_ratio.abs();
+        self.log_squared += log_ratio * log_ratio;
     }
 
-    let count = pairs.len() as f64;
-    let fraction = |index: usize| within[index] as f64 / count;
-    let log_variance = log_squared / count - (log / count).powi(2);
-    Ok(DepthErrors {
-        pixels: pairs.len() as u64,
-        delta_1_02: fraction(0),
-        delta_1_05: fraction(1),
-        delta_1_10: fraction(2),
-        delta_1: fraction(3),
-        delta_2: fraction(4),
-        delta_3: fraction(5),
-        rmse: (squared / count).sqrt(),
-        rmse_log: (log_squared / count).sqrt(),
-        abs_rel: absolute_relative / count,
-        sq_rel: squared_relative / count,
-        log10: log_absolute / count / std::f64::consts::LN_10,
-        // Rounding can push a zero variance below zero.
-        silog: 100.0 * log_variance.max(0.0).sqrt(),
+    /// Adds other pixels.
+    pub fn merge(&mut self, other: &Self) {
+        self.pixels += other.pixels;
+        for (count, added) in self.within.iter_mut().zip(other.within) {
+            *count += added;
+        }
+        self.squared += other.squared;
+        self.squared_relative += other.squared_relative;
+        self.absolute_relative += other.absolute_relative;
+        self.log += other.log;
+        self.log_absolute += other.log_absolute;
+        self.log_squared += other.log_squared;
+    }
+
+    /// The errors over the pixels, every pixel weighing the same; `None` without pixels.
+    pub fn errors(&self) -> Option<DepthErrors> {
+        let count = self.pixels as f64;
+        let fraction = |index: usize| self.within[index] as f64 / count;
+        let log_variance = self.log_squared / count - (self.log / count).powi(2);
+        (self.pixels > 0).then(|| DepthErrors {
+            pixels: self.pixels,
+            delta_1_02: fraction(0),
+            delta_1_05: fraction(1),
+            delta_1_10: fraction(2),
+            delta_1: fraction(3),
+            delta_2: fraction(4),
+            delta_3: fraction(5),
+            rmse: (self.squared / count).sqrt(),
+            rmse_log: (self.log_squared / count).sqrt(),
+            abs_rel: self.absolute_relative / count,
+            sq_rel: self.squared_relative / count,
+            log10: self.log_absolute / count / std::f64::consts::LN_10,
+            // Rounding can push a zero variance below zero.
+            silog: 100.0 * log_variance.max(0.0).sqrt(),
+        })
+    }
+}
+
+/// The depth errors of one image under a protocol, each a mean over the image's valid pixels.
+///
+/// # Errors
+/// As [`ScoredPixels::new`].
+pub fn depth_errors(
+    pair: DepthPair<'_>,
+    protocol: &EvalProtocol,
+) -> Result<DepthErrors, MetricsError> {
+    let scored = ScoredPixels::new(pair, protocol)?;
+    // There is a pixel, or there would have been an error.
+    scored.sums().errors().ok_or(MetricsError::NoValidPixel {
+        protocol: protocol.name.clone(),
+        min_depth: protocol.min_depth,
+        max_depth: protocol.max_depth,
     })
 }
 
@@ -242,7 +296,7 @@ pub fn depth_errors(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::Crop;
+    use crate::{Alignment, Crop};
 
     const SIZE: ImageSize = ImageSize::new(1, 3);
 
@@ -295,16 +349,24 @@ mod tests {
         assert_near(plain.silog, 0.0);
         assert_near(plain.abs_rel, 1.0);
         let scaled = EvalProtocol {
-            median_scaling: true,
+            alignment: Alignment::Median,
             ..protocol()
         };
         assert_near(depth_errors(pair, &scaled).unwrap().abs_rel, 0.0);
     }
 
     #[test]
-    fn the_median_of_an_even_number_is_between_the_middle_two() {
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
-        assert_eq!(median(vec![4.0, 1.0, 3.0]), 3.0);
+    fn sums_of_parts_are_the_sums_of_the_whole() {
+        let pairs = [(1.0, 1.5), (2.0, 2.0), (4.0, 3.0)];
+        let sums = |pairs: &[(f32, f32)]| {
+            let mut sums = ErrorSums::default();
+            pairs.iter().for_each(|&(pred, gt)| sums.push(pred, gt));
+            sums
+        };
+        let mut parts = sums(&pairs[..1]);
+        parts.merge(&sums(&pairs[1..]));
+        assert_eq!(parts, sums(&pairs));
+        assert_eq!(ErrorSums::default().errors(), None);
     }
 
     #[test]
@@ -346,7 +408,7 @@ mod tests {
             Err(MetricsError::Length { found: 2, .. })
         ));
         let scaled = EvalProtocol {
-            median_scaling: true,
+            alignment: Alignment::Median,
             ..protocol()
         };
         let negative = DepthPair {
@@ -375,8 +437,8 @@ mod tests {
             gt: &[1.0, 2.0, 4.0],
             size: SIZE,
         };
-        let pairs = valid_pairs(pair, &cropped).unwrap();
-        assert_eq!(pairs, [(2.0, 2.0), (3.0, 4.0)]);
+        let scored = ScoredPixels::new(pair, &cropped).unwrap();
+        assert_eq!(scored.pairs, [(2.0, 2.0), (3.0, 4.0)]);
     }
 
     #[test]

@@ -86,6 +86,23 @@ pub enum MetricsError {
         /// The median of the predictions at the valid pixels.
         median: f64,
     },
+    /// Scale and shift cannot be told from a prediction that does not vary.
+    #[error(
+        "the prediction is {value} at all {pixels} valid pixels; least squares needs at least two values: align with \
+         the median or not at all"
+    )]
+    ConstantPrediction {
+        /// The prediction.
+        value: f32,
+        /// Valid pixels.
+        pixels: usize,
+    },
+    /// No alignment has this name.
+    #[error("unknown alignment {name:?}; expected none, median or least-squares")]
+    UnknownAlignment {
+        /// The name asked for.
+        name: String,
+    },
     /// The edges do not make a bin grid.
     #[error("invalid depth bins: {reason}")]
     InvalidBins {

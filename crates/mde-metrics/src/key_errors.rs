@@ -43,7 +43,7 @@ pub struct KeySums {
 }
 
 impl KeySums {
-    /// Adds a pixel, in metres, both positive: see [`valid_pairs`](crate::valid_pairs).
+    /// Adds a pixel, in metres, both positive: see [`ScoredPixels`](crate::ScoredPixels).
     pub fn push(&mut self, pred: f32, gt: f32) {
         // In f32, as `depth_errors` does.
         self.within += u64::from((pred / gt).max(gt / pred) < 1.25);
@@ -82,7 +82,7 @@ impl KeySums {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::{DepthPair, ErrorTally, EvalProtocol, ImageSize, depth_errors, valid_pairs};
+    use crate::{DepthPair, ErrorTally, EvalProtocol, ImageSize, ScoredPixels, depth_errors};
 
     /// Two images of which every error differs.
     fn images() -> [([f32; 6], [f32; 6]); 2] {
@@ -109,7 +109,7 @@ mod tests {
             let expected = depth_errors(pair, &protocol).unwrap();
             tally.push(&expected);
             let mut sums = KeySums::default();
-            for (pred, gt) in valid_pairs(pair, &protocol).unwrap() {
+            for (pred, gt) in ScoredPixels::new(pair, &protocol).unwrap().pairs {
                 sums.push(pred, gt);
             }
             let found = sums.errors().unwrap();

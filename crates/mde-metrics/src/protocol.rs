@@ -1,6 +1,6 @@
 //! Evaluation protocols: which pixels of an image count, and what is done to the prediction before.
 
-use crate::{ImageSize, MetricsError};
+use crate::{Alignment, ImageSize, MetricsError, Quantity};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -130,7 +130,7 @@ impl Crop {
 /// How predictions are compared with ground truth.
 ///
 /// A pixel is valid where `min_depth < gt < max_depth` (so the ground truth is finite) inside the crop. There the
-/// prediction is multiplied by median(gt) / median(pred) if `median_scaling` is set, then clamped to
+/// prediction is aligned with the ground truth as `alignment` says, turned into depth if it is disparity, and clamped to
 /// `[min_depth, max_depth]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalProtocol {
@@ -142,8 +142,12 @@ pub struct EvalProtocol {
     pub max_depth: f32,
     /// The part of the image that is scored.
     pub crop: Crop,
-    /// Fit the prediction's scale to each image's ground truth first. Off in every preset.
-    pub median_scaling: bool,
+    /// What the prediction's numbers are. Depth in every preset.
+    #[serde(default)]
+    pub prediction: Quantity,
+    /// What is fitted to each image's ground truth first. Nothing in every preset.
+    #[serde(default)]
+    pub alignment: Alignment,
 }
 
 impl EvalProtocol {
@@ -208,7 +212,8 @@ impl EvalProtocol {
             min_depth: 1e-3,
             max_depth,
             crop,
-            median_scaling: false,
+            prediction: Quantity::Depth,
+            alignment: Alignment::None,
         })
     }
 
@@ -243,7 +248,7 @@ mod tests {
         for name in EvalProtocol::names() {
             let protocol = EvalProtocol::preset(name).unwrap();
             assert_eq!(&protocol.name, name);
-            assert!(!protocol.median_scaling);
+            assert_eq!(protocol.alignment, Alignment::None);
             protocol.check().unwrap();
             let json = serde_json::to_string(&protocol).unwrap();
             assert_eq!(

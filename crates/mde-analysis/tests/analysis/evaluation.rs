@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use mde_analysis::{AnalysisError, EvaluateOptions, Evaluated, evaluate};
-use mde_metrics::{Crop, DepthErrors, DepthPair, EvalProtocol, ImageSize, depth_errors};
+use mde_metrics::{
+    Alignment, Crop, DepthErrors, DepthPair, EvalProtocol, ImageSize, Quantity, depth_errors,
+};
 
 use crate::common::{Fake, Image, batches, provenance, random};
 
@@ -37,7 +39,8 @@ fn protocol() -> EvalProtocol {
         min_depth: 0.001,
         max_depth: 10.0,
         crop: Crop::None,
-        median_scaling: false,
+        prediction: Quantity::Depth,
+        alignment: Alignment::None,
     }
 }
 

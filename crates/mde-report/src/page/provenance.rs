@@ -1,7 +1,7 @@
 //! Where the numbers come from: configurations, seeds, hashes, versions and commands.
 
-use mde_metrics::EvalProtocol;
 use mde_metrics::results::Provenance;
+use mde_metrics::{Alignment, EvalProtocol, Quantity};
 
 use super::{Config, Model};
 use crate::config::{AssignmentConfig, RunConfig};
@@ -131,14 +131,18 @@ fn assignment(config: &RunConfig) -> String {
 }
 
 fn protocol(protocol: &EvalProtocol) -> String {
-    let scaling = if protocol.median_scaling {
-        ", median scaling"
-    } else {
-        ""
+    let prediction = match protocol.prediction {
+        Quantity::Depth => "",
+        Quantity::Disparity => ", of disparities",
+    };
+    let alignment = match protocol.alignment {
+        Alignment::None => "",
+        Alignment::Median => ", each image aligned by its median",
+        Alignment::LeastSquares => ", each image aligned by least squares",
     };
     let (min, max) = (protocol.min_depth, metres(f64::from(protocol.max_depth)));
     format!(
-        "{}: depth between {min} and {max} m{scaling}",
+        "{}: depth between {min} and {max} m{prediction}{alignment}",
         protocol.name
     )
 }

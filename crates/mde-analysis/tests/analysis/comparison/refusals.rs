@@ -1,7 +1,7 @@
 //! Layers and runs that cannot be compared.
 
 use mde_metrics::results::Provenance;
-use mde_metrics::{DepthBins, EvalProtocol};
+use mde_metrics::{Alignment, DepthBins, EvalProtocol};
 
 use super::{Run, compared, images, run, run_of};
 
@@ -51,7 +51,7 @@ fn runs_that_differ_in_what_they_were_measured_on_are_refused() {
             evaluate,
         ),
         (
-            |run| run.evaluation.protocol.median_scaling = true,
+            |run| run.evaluation.protocol.alignment = Alignment::Median,
             "the setting of the evaluation protocol",
             evaluate,
         ),

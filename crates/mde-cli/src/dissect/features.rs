@@ -1,0 +1,243 @@
+//! Activations that another program has stored, with the ground truth of their images.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use mde_analysis::{DissectLayer, StoredLayer};
+use mde_arrays::{Array, ArrayFile};
+use mde_datasets::{DatasetError, ExampleBatch};
+use mde_metrics::Discretisation;
+use mde_metrics::results::Provenance;
+use mde_train::hash_file;
+use serde_json::json;
+
+use super::{BINS, Options, Subject};
+use crate::stage::Results;
+
+/// The files of a layer's activations.
+#[derive(Debug, clap::Args)]
+pub(super) struct FeatureArgs {
+    /// A layer's activations in place of a network: .safetensors (or .npz) with the tensors `[PREFIX/]features` [N, C, h, w] and
+    /// `[PREFIX/]depth` [N, 1, H, W] in metres, 0 where nothing was measured. Several files are parts of one set of images.
+    #[arg(long, value_name = "FILE", group = "network", value_delimiter = ',')]
+    #[arg(requires = "dataset", conflicts_with_all = ["model", "data"])]
+    features: Vec<PathBuf>,
+    /// What comes before the tensors' names, up to a slash.
+    #[arg(long, requires = "features")]
+    prefix: Option<String>,
+    /// Whose depth bins to take.
+    #[arg(long, value_enum, requires = "features")]
+    dataset: Option<Dataset>,
+    /// What the results call the layer.
+    #[arg(long, value_name = "NAME", requires = "features", default_value = "features")]
+    layer: String,
+    /// What the results call the network [default: the name of the first file].
+    #[arg(long, value_name = "NAME", requires = "features")]
+    name: Option<String>,
+}
+
+/// The data sets that the paper's depth bins are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Dataset {
+    /// NYU Depth V2: to 10 m.
+    Nyuv2,
+    /// KITTI: to 80 m.
+    Kitti,
+}
+
+impl Dataset {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nyuv2 => "nyuv2",
+            Self::Kitti => "kitti",
+        }
+    }
+
+    fn discretisation(self) -> Discretisation {
+        match self {
+            Self::Nyuv2 => Discretisation::NYU,
+            Self::Kitti => Discretisation::KITTI,
+        }
+    }
+}
+
+/// Opens the files as what is dissected; only their headers are read here.
+pub(super) fn open(
+    args: &FeatureArgs,
+    options: &Options,
+    out: Option<PathBuf>,
+) -> anyhow::Result<Subject> {
+    let dataset = args.dataset.context("--features needs --dataset")?;
+    let first = args.features.first().context("--features names no file")?;
+    let files: Vec<FeatureFile> = args
+        .features
+        .iter()
+        .map(|path| FeatureFile::open(path, args.prefix.as_deref()))
+        .collect::<anyhow::Result<_>>()?;
+    let [units, height, _] = files[0].maps;
+    for file in &files[1..] {
+        ensure!(
+            file.maps[0] == units,
+            "{}: {} units, but {} has {units}; the files must be of one layer",
+            file.array.path().display(),
+            file.maps[0],
+            first.display()
+        );
+    }
+    let images = files.iter().map(|file| file.images).sum();
+    let stride = (files[0].depth[0] / height).max(1);
+    let bins = options.bins.unwrap_or(units.min(BINS));
+    let discretisation = dataset.discretisation();
+    let of = args.name.clone().unwrap_or_else(|| {
+        let name = first.file_stem().unwrap_or(first.as_os_str());
+        name.to_string_lossy().into_owned()
+    });
+    let files = Arc::new(files);
+    let batch = options.batch.max(1);
+    Ok(Subject {
+        network: Box::new(StoredLayer::new(&args.layer, units, stride)),
+        layers: vec![DissectLayer {
+            name: args.layer.clone(),
+            bins: discretisation.bins(bins)?,
+        }],
+        images,
+        provenance: provenance(args, dataset, &of)?,
+        preprocessing: json!({ "prefix": args.prefix }),
+        batches: Box::new(move || Box::new(batches(files.clone(), batch))),
+        grids: discretisation.sweep()?,
+        assignments: Vec::new(),
+        results: Results { folder: out, of },
+        weights: serde_json::Value::Null,
+    })
+}
+
+fn provenance(args: &FeatureArgs, dataset: Dataset, of: &str) -> anyhow::Result<Provenance> {
+    let mut hasher = blake3::Hasher::new();
+    for path in &args.features {
+        let hash =
+            hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
+        hasher.update(hash.as_bytes());
+    }
+    let hash = hasher.finalize().to_hex().to_string();
+    Ok(Provenance {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        model: of.to_owned(),
+        checkpoint: hash.clone(),
+        data: dataset.name().to_owned(),
+        split: "given".to_owned(),
+        // Activations and depths lie in the same files.
+        data_hash: hash,
+        seed: None,
+    })
+}
+
+/// One file: a stack of activations and one of depth maps.
+struct FeatureFile {
+    array: ArrayFile,
+    features: String,
+    depths: String,
+    images: usize,
+    /// Units, height and width.
+    maps: [usize; 3],
+    /// Height and width.
+    depth: [usize; 2],
+}
+
+impl FeatureFile {
+    fn open(path: &Path, prefix: Option<&str>) -> anyhow::Result<Self> {
+        let array = ArrayFile::open(path)?;
+        let name = |name: &str| match prefix.map(|prefix| prefix.trim_end_matches('/')) {
+            None | Some("") => name.to_owned(),
+            Some(prefix) => format!("{prefix}/{name}"),
+        };
+        let (features, depths) = (name("features"), name("depth"));
+        let shown = path.display();
+        let maps = shape(&array, &features)?;
+        let depth = shape(&array, &depths)?;
+        let &[images, units, height, width] = maps.as_slice() else {
+            anyhow::bail!("{shown}: {features} is {maps:?}, expected [N, C, h, w]");
+        };
+        let (&[count, gt_height, gt_width] | &[count, 1, gt_height, gt_width]) = depth.as_slice()
+        else {
+            anyhow::bail!("{shown}: {depths} is {depth:?}, expected [N, 1, H, W]");
+        };
+        ensure!(
+            count == images,
+            "{shown}: {features} has {images} images and {depths} {count}; each image needs both"
+        );
+        ensure!(
+            [images, units, height, width, gt_height, gt_width].iter().all(|&side| side > 0),
+            "{shown}: {features} is {maps:?} and {depths} {depth:?}: nothing is in them"
+        );
+        Ok(Self {
+            array,
+            features,
+            depths,
+            images,
+            maps: [units, height, width],
+            depth: [gt_height, gt_width],
+        })
+    }
+
+    /// Images `first..first + count`, no more of the file being read than these.
+    fn read(&self, first: usize, count: usize) -> Result<ExampleBatch, mde_arrays::ArrayError> {
+        let [_, height, width] = self.maps;
+        let [gt_height, gt_width] = self.depth;
+        let mut batch = ExampleBatch {
+            ids: Vec::with_capacity(count),
+            images: Vec::new(),
+            image_size: (height, width),
+            depths: Vec::new(),
+            depth_size: (gt_height, gt_width),
+            focals: None,
+            rgb: Vec::new(),
+        };
+        for index in first..first + count {
+            let slice = |name: &str| -> Result<Array, _> { self.array.read_slice(Some(name), index) };
+            batch.ids.push(index.to_string());
+            batch.images.extend(slice(&self.features)?.values);
+            batch.depths.extend(slice(&self.depths)?.values);
+        }
+        Ok(batch)
+    }
+}
+
+fn shape(array: &ArrayFile, name: &str) -> anyhow::Result<Vec<usize>> {
+    let found = array.members().find(|(known, _)| *known == name);
+    let Some((_, shape)) = found else {
+        let known: Vec<&str> = array.members().map(|(name, _)| name).take(NAMED).collect();
+        anyhow::bail!(
+            "{}: there is no tensor {name:?} among its {}, which begin with {}; --prefix says what comes before `features` and \
+             `depth`",
+            array.path().display(),
+            array.members().len(),
+            known.join(", ")
+        );
+    };
+    Ok(shape.to_vec())
+}
+
+/// How many tensors an error names.
+const NAMED: usize = 6;
+
+/// All images, a few at a time, never across two files.
+fn batches(
+    files: Arc<Vec<FeatureFile>>,
+    batch: usize,
+) -> impl Iterator<Item = Result<ExampleBatch, DatasetError>> {
+    let parts: Vec<(usize, usize)> = files
+        .iter()
+        .enumerate()
+        .flat_map(|(file, of)| (0..of.images).step_by(batch).map(move |first| (file, first)))
+        .collect();
+    parts.into_iter().map(move |(file, first)| {
+        let file = &files[file];
+        let count = batch.min(file.images - first);
+        file.read(first, count).map_err(|error| DatasetError::Read {
+            path: file.array.path().to_owned(),
+            source: io::Error::other(error),
+        })
+    })
+}

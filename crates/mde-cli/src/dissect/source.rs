@@ -1,0 +1,126 @@
+//! Whose units are dissected: those of a network at hand, or activations that another program has stored.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use candle_core::Device;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use mde_analysis::DissectLayer;
+use mde_datasets::Split;
+use mde_train::Assignment;
+
+use super::features::{self, FeatureArgs};
+use super::{BINS, Options, Subject};
+use crate::data::DataArgs;
+use crate::subject::{self, SubjectArgs};
+
+/// One of the two.
+#[derive(Debug)]
+pub(super) enum Source {
+    Network {
+        subject: SubjectArgs,
+        data: Box<DataArgs>,
+    },
+    Features {
+        features: FeatureArgs,
+        out: Option<PathBuf>,
+    },
+}
+
+impl Source {
+    pub(super) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+        Self::Network {
+            subject: SubjectArgs::of_run(run),
+            data: Box::new(data),
+        }
+    }
+
+    pub(super) fn open(self, options: &Options, device: &Device) -> anyhow::Result<Subject> {
+        match self {
+            Self::Network { subject, data } => of_network(&subject, &data, options, device),
+            Self::Features { features, out } => {
+                ensure!(
+                    options.layers.is_none(),
+                    "--layers names layers of a network; with --features it is --layer NAME"
+                );
+                features::open(&features, options, out)
+            }
+        }
+    }
+}
+
+fn of_network(
+    subject: &SubjectArgs,
+    data: &DataArgs,
+    options: &Options,
+    device: &Device,
+) -> anyhow::Result<Subject> {
+    let subject = subject.load(device)?;
+    let discretisation = subject.recipe.discretisation;
+    let own = || subject.recipe.layers.iter().map(ToString::to_string);
+    let names = options.layers.clone().unwrap_or_else(|| own().collect());
+    let mut layers = Vec::with_capacity(names.len());
+    for name in names {
+        let units = subject.network.layer(&name)?.units;
+        let bins = discretisation.bins(units.min(options.bins.unwrap_or(BINS)))?;
+        layers.push(DissectLayer { name, bins });
+    }
+    let list = data.open(Split::Test, &subject.preset)?;
+    let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
+    let loader = data.loader(list.clone(), preprocessing.dissection(), options.batch)?;
+    Ok(Subject {
+        layers,
+        images: list.len(),
+        batches: Box::new(move || Box::new(loader.epoch(1, 0))),
+        grids: discretisation.sweep()?,
+        assignments: assignments(&subject)?,
+        provenance: subject.provenance(data, &list, Split::Test)?,
+        preprocessing: serde_json::to_value(preprocessing).context("cannot serialise")?,
+        weights: subject.keys_document(),
+        results: subject.results,
+        network: subject.network,
+    })
+}
+
+/// The depth ranges that the network's units were trained to.
+fn assignments(subject: &subject::Subject) -> anyhow::Result<Vec<Assignment>> {
+    let trained = subject.config.as_ref();
+    match trained.and_then(|config| config.assignment.as_ref()) {
+        Some(config) => Ok(config.assignments(subject.network.as_ref())?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// By hand, since a network needs --data and stored activations do not: `--features` decides.
+impl Args for Source {
+    fn augment_args(command: Command) -> Command {
+        let command = DataArgs::augment_args(SubjectArgs::augment_args(command));
+        FeatureArgs::augment_args(command).mut_arg("data", |data| {
+            data.required(false).required_unless_present("features")
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Source {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if !matches.contains_id("features") {
+            return Ok(Self::Network {
+                subject: SubjectArgs::from_arg_matches(matches)?,
+                data: Box::new(DataArgs::from_arg_matches(matches)?),
+            });
+        }
+        Ok(Self::Features {
+            features: FeatureArgs::from_arg_matches(matches)?,
+            out: matches.get_one("out").cloned(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

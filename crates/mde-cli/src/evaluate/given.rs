@@ -1,0 +1,324 @@
+//! Predictions that another program has made, as files.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use candle_core::{Device, Tensor};
+use mde_analysis::PredictedImage;
+use mde_arrays::{Map, MapSet, pair};
+use mde_datasets::{DataSpec, DepthEncoding, RgbdList, Split};
+use mde_metrics::results::Provenance;
+use mde_metrics::{EvalProtocol, ImageSize, Quantity};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::predictions::{Predictions, Visit};
+use crate::stage::Results;
+
+/// The files of predictions, and what they are compared with.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub(super) struct GivenArgs {
+    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm, grey .png or .safetensors, one
+    /// map a file, or one file of many maps. Needs --gt and --protocol.
+    #[arg(long, value_name = "PATH", group = "network", requires = "gt")]
+    #[arg(conflicts_with_all = ["model", "data"])]
+    pred: Option<PathBuf>,
+    /// Their ground truth: likewise, matched by name; or the test split of a data set, as --data takes it.
+    #[arg(long, value_name = "PATH|KIND:DIR", requires = "pred")]
+    gt: Option<String>,
+    /// Metres that 1 in the predictions stands for, 0.001 for millimetres [default: 1; needed for files of integers].
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive)]
+    pred_scale: Option<f64>,
+    /// The same for the ground truth; a data set knows its own.
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive)]
+    gt_scale: Option<f64>,
+    /// The predictions are disparities, 1 / depth: larger is nearer.
+    #[arg(long, requires = "pred")]
+    disparity: bool,
+    /// Resize predictions bilinearly (corners not aligned) to the ground truth's size; without it another size is an error.
+    #[arg(long, requires = "pred")]
+    resize_pred: bool,
+    /// What the results call the network [default: the name of PRED].
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    name: Option<String>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
+        _ => Err("not a positive number".to_owned()),
+    }
+}
+
+/// Predictions and ground truth, found and paired.
+pub(super) struct OfFiles {
+    args: GivenArgs,
+    pred: MapSet,
+    gt: GroundTruth,
+    /// The ids of the ground truth, and for each the prediction's.
+    ids: Vec<String>,
+    predictions: Vec<String>,
+    protocol: Option<EvalProtocol>,
+    results: Results,
+}
+
+enum GroundTruth {
+    Maps { maps: MapSet, name: String },
+    Data { spec: DataSpec, list: RgbdList },
+}
+
+impl OfFiles {
+    pub(super) fn open(
+        args: &GivenArgs,
+        protocol: Option<&str>,
+        encoding: Option<DepthEncoding>,
+        out: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (Some(pred), Some(gt)) = (&args.pred, &args.gt) else {
+            bail!("name the predictions and their ground truth: --pred PATH --gt PATH");
+        };
+        let protocol = protocol.map(EvalProtocol::preset).transpose()?;
+        let predictions = MapSet::open(pred, None)?;
+        let truth = GroundTruth::open(gt, args.gt_scale, encoding)?;
+        let ids = truth.ids();
+        ensure!(
+            predictions.is_stack() == truth.is_stack(),
+            "{} and {gt}: one is a stack of maps without names, which can only be matched with another stack",
+            pred.display()
+        );
+        let pairing = pair(predictions.ids(), &ids)
+            .with_context(|| format!("{} and {gt} do not match", pred.display()))?;
+        if !pairing.without_ground_truth.is_empty() {
+            eprintln!(
+                "{}: {} of {} predictions have no ground truth and are left out",
+                pred.display(),
+                pairing.without_ground_truth.len(),
+                predictions.len()
+            );
+        }
+        let of = args.name.clone().unwrap_or_else(|| name_of(pred));
+        Ok(Self {
+            args: args.clone(),
+            predictions: pairing
+                .pairs
+                .iter()
+                .map(|&(prediction, _)| predictions.ids()[prediction].clone())
+                .collect(),
+            pred: predictions,
+            gt: truth,
+            ids,
+            protocol,
+            results: Results {
+                folder: out.map(Path::to_owned),
+                of,
+            },
+        })
+    }
+
+    /// The prediction of an image at the ground truth's size.
+    fn prediction(&self, index: usize, size: ImageSize) -> anyhow::Result<Vec<f32>> {
+        let id = &self.predictions[index];
+        let map = scaled(self.pred.load(id)?, self.args.pred_scale, id, "--pred-scale")?;
+        if (map.height, map.width) == (size.height, size.width) {
+            return Ok(map.values);
+        }
+        ensure!(
+            self.args.resize_pred,
+            "{id}: the prediction is {}x{} and the ground truth {size} (height x width); --resize-pred resizes predictions bilinearly",
+            map.height,
+            map.width
+        );
+        let tensor = Tensor::from_vec(
+            map.values,
+            (1, 1, map.height, map.width),
+            &Device::Cpu,
+        )?;
+        let resized = mde_ops::resize_bilinear(&tensor, size.height, size.width)?;
+        Ok(resized.flatten_all()?.to_vec1()?)
+    }
+}
+
+impl Predictions for OfFiles {
+    fn ids(&self) -> Vec<String> {
+        self.ids.clone()
+    }
+
+    fn each(&self, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        (0..self.ids.len()).try_for_each(|index| self.one(index, visit))
+    }
+
+    fn one(&self, index: usize, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        let truth = self.gt.load(index, &self.args)?;
+        visit(PredictedImage {
+            id: &self.ids[index],
+            size: truth.size,
+            rgb: truth.rgb.as_ref(),
+            pred: &self.prediction(index, truth.size)?,
+            gt: &truth.metres,
+        })
+    }
+
+    fn quantity(&self) -> Quantity {
+        if self.args.disparity {
+            Quantity::Disparity
+        } else {
+            Quantity::Depth
+        }
+    }
+
+    fn protocol(&self) -> anyhow::Result<EvalProtocol> {
+        self.protocol.clone().with_context(|| {
+            format!(
+                "which pixels count? Give --protocol, one of {}, or --all-protocols",
+                EvalProtocol::names().join(", ")
+            )
+        })
+    }
+
+    fn provenance(&self) -> anyhow::Result<Provenance> {
+        let (data, split, data_hash) = match &self.gt {
+            GroundTruth::Maps { maps, name } => (name.clone(), "given", hash(maps, maps.ids())?),
+            GroundTruth::Data { spec, list } => {
+                (spec.name().to_owned(), Split::Test.name(), list.fingerprint()?)
+            }
+        };
+        Ok(Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: self.results.of.clone(),
+            checkpoint: hash(&self.pred, &self.predictions)?,
+            data,
+            split: split.to_owned(),
+            data_hash,
+            seed: None,
+        })
+    }
+
+    fn preparation(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::to_value(&self.args).context("cannot serialise")
+    }
+
+    fn results(&self) -> &Results {
+        &self.results
+    }
+}
+
+/// One image's ground truth.
+struct Truth {
+    size: ImageSize,
+    metres: Vec<f32>,
+    /// `[h, w, 3]`.
+    rgb: Option<Vec<u8>>,
+}
+
+impl GroundTruth {
+    fn open(
+        text: &str,
+        scale: Option<f64>,
+        encoding: Option<DepthEncoding>,
+    ) -> anyhow::Result<Self> {
+        let path = Path::new(text);
+        // A path that exists is that path, even where it has a colon.
+        if path.exists() {
+            ensure!(
+                encoding.is_none(),
+                "--depth-encoding is for data sets; what 1 in {text} stands for is --gt-scale"
+            );
+            return Ok(Self::Maps {
+                maps: MapSet::open(path, None)?,
+                name: name_of(path),
+            });
+        }
+        let Ok(spec) = text.parse::<DataSpec>() else {
+            bail!("{text}: no such file or folder, and no data set such as nyu:DIR");
+        };
+        ensure!(
+            scale.is_none(),
+            "--gt-scale is for files; {text} knows what its depth stands for (or --depth-encoding)"
+        );
+        let list = spec.open(Split::Test, encoding)?;
+        Ok(Self::Data { spec, list })
+    }
+
+    fn ids(&self) -> Vec<String> {
+        match self {
+            Self::Maps { maps, .. } => maps.ids().to_vec(),
+            Self::Data { list, .. } => {
+                (0..list.len()).map(|index| list.id(index).to_owned()).collect()
+            }
+        }
+    }
+
+    fn is_stack(&self) -> bool {
+        matches!(self, Self::Maps { maps, .. } if maps.is_stack())
+    }
+
+    fn load(&self, index: usize, args: &GivenArgs) -> anyhow::Result<Truth> {
+        Ok(match self {
+            Self::Maps { maps, .. } => {
+                let id = &maps.ids()[index];
+                let map = scaled(maps.load(id)?, args.gt_scale, id, "--gt-scale")?;
+                Truth {
+                    size: ImageSize::new(map.height, map.width),
+                    metres: map.values,
+                    rgb: None,
+                }
+            }
+            Self::Data { list, .. } => {
+                let sample = list.load(index)?;
+                let (height, width) = sample.depth.size();
+                Truth {
+                    size: ImageSize::new(height, width),
+                    metres: sample.depth.metres,
+                    rgb: Some(sample.rgb.into_raw()),
+                }
+            }
+        })
+    }
+}
+
+/// A map in metres. What an integer stands for is never guessed.
+fn scaled(map: Map, scale: Option<f64>, id: &str, option: &str) -> anyhow::Result<Map> {
+    ensure!(
+        scale.is_some() || !map.of_integers,
+        "{id}: the file holds integers; say how many metres 1 stands for: {option} 0.001 for millimetres, {option} 0.00390625 \
+         for KITTI's 1/256 m, {option} 1 for metres"
+    );
+    let Some(scale) = scale.filter(|&scale| scale != 1.0) else {
+        return Ok(map);
+    };
+    Ok(Map {
+        // In f64, so that 0.001 is a thousandth: the depths are those of a division by 1000.
+        values: map
+            .values
+            .iter()
+            .map(|&value| (f64::from(value) * scale) as f32)
+            .collect(),
+        ..map
+    })
+}
+
+/// blake3 of some maps: their ids, sizes and values.
+fn hash(maps: &MapSet, ids: &[String]) -> anyhow::Result<String> {
+    let hashes: Vec<blake3::Hash> = ids
+        .par_iter()
+        .map(|id| {
+            let map = maps.load(id)?;
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(format!("{id}\n{}x{}\n", map.height, map.width).as_bytes());
+            for value in &map.values {
+                hasher.update(&value.to_le_bytes());
+            }
+            Ok(hasher.finalize())
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let mut whole = blake3::Hasher::new();
+    for hash in &hashes {
+        whole.update(hash.as_bytes());
+    }
+    Ok(whole.finalize().to_hex().to_string())
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}

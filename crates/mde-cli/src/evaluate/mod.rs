@@ -1,0 +1,194 @@
+//! `mde evaluate`: depth errors under a protocol, of a network or of predictions that another program has made.
+
+mod dump;
+mod explain;
+mod given;
+mod network;
+mod predictions;
+mod protocols;
+mod source;
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use mde_analysis::{EvaluateOptions, Evaluator};
+use mde_metrics::results::{Evaluation, Provenance};
+use mde_metrics::{Alignment, EvalProtocol, Quantity};
+use serde::Serialize;
+use serde_json::json;
+
+use self::dump::Dump;
+use self::predictions::Predictions;
+use self::source::Source;
+use crate::data::DataArgs;
+use crate::output::Output;
+use crate::progress::bar;
+use crate::stage::{self, Stage};
+
+const EXAMPLES: usize = 4;
+
+/// What to evaluate, and how to look at it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    source: Source,
+    /// What is fitted to each image's ground truth before scoring: nothing, a scale (median), or scale and shift
+    /// (least-squares), as is usual for networks of relative depth.
+    #[arg(long, value_name = "none|median|least-squares", default_value_t = Alignment::None)]
+    align: Alignment,
+    /// Images whose depth maps are kept for the report.
+    #[arg(long, default_value_t = EXAMPLES)]
+    examples: usize,
+    /// Explain one image instead (by its id, else the first): mask, crop, counts and the steps of every metric.
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
+    #[arg(conflicts_with_all = ["all_protocols", "dump"])]
+    explain: Option<String>,
+    /// Print the errors under every protocol instead, averaged by image and by pixel: to trace a disagreement with a
+    /// published number.
+    #[arg(long, conflicts_with = "dump")]
+    all_protocols: bool,
+    /// Also write every prediction and its ground truth, at the size at which they are scored: DIR/pred/ID.npy and
+    /// DIR/gt/ID.npy, float32 metres, 0 where nothing was measured.
+    #[arg(long, value_name = "DIR")]
+    dump: Option<PathBuf>,
+}
+
+impl EvaluateArgs {
+    /// What `mde evaluate --run RUN --data DATA` is given.
+    pub(crate) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+        Self {
+            source: Source::of_run(run, data),
+            align: Alignment::None,
+            examples: EXAMPLES,
+            explain: None,
+            all_protocols: false,
+            dump: None,
+        }
+    }
+
+    /// A protocol with what the options say of the predictions.
+    fn aligned(&self, protocol: EvalProtocol, prediction: Quantity) -> EvalProtocol {
+        EvalProtocol {
+            alignment: self.align,
+            prediction,
+            ..protocol
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Inputs<'a> {
+    provenance: &'a Provenance,
+    /// What is done to images, or to the files of predictions.
+    preparation: serde_json::Value,
+    protocol: &'a EvalProtocol,
+    examples: usize,
+    constant: Option<f64>,
+}
+
+/// The stage's result.
+pub(crate) const FILE: &str = "evaluate.json";
+
+/// Evaluates, unless that has been done.
+pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
+    let predictions = args.source.open(device)?;
+    if args.all_protocols {
+        let presets = EvalProtocol::names().iter().map(|name| {
+            let protocol = EvalProtocol::preset(name)?;
+            Ok(args.aligned(protocol, predictions.quantity()))
+        });
+        return protocols::run(&*predictions, presets.collect::<anyhow::Result<_>>()?);
+    }
+    let protocol = args.aligned(predictions.protocol()?, predictions.quantity());
+    match &args.explain {
+        Some(id) => explain::run(&*predictions, id, &protocol),
+        None => evaluate(&args, &*predictions, protocol),
+    }
+}
+
+fn evaluate(
+    args: &EvaluateArgs,
+    predictions: &dyn Predictions,
+    protocol: EvalProtocol,
+) -> anyhow::Result<Output> {
+    let provenance = predictions.provenance()?;
+    let inputs = Inputs {
+        provenance: &provenance,
+        preparation: predictions.preparation()?,
+        protocol: &protocol,
+        examples: args.examples,
+        constant: predictions.constant(),
+    };
+    let results = predictions.results();
+    let stage = Stage::new(results.folder.as_deref(), "evaluate", inputs)?;
+    if stage.is_done() && args.dump.is_none() {
+        return described(predictions, &results.read(FILE)?, true, 0);
+    }
+    let dump = args.dump.as_deref().map(Dump::new).transpose()?;
+    let images = predictions.ids().len();
+    let options = EvaluateOptions {
+        protocol,
+        constant: predictions.constant(),
+        images,
+        examples: args.examples,
+    };
+    let mut evaluator = Evaluator::new(&options)?;
+    let progress = bar(images as u64, "evaluate");
+    predictions.each(&mut |image| {
+        evaluator.push(&image)?;
+        if let Some(dump) = &dump {
+            dump.write(&image)?;
+        }
+        progress.inc(1);
+        Ok(())
+    })?;
+    progress.finish_and_clear();
+    let falling = evaluator.falling();
+    let evaluated = evaluator.finish(provenance)?;
+    stage.finish(&[
+        (
+            "examples.safetensors".to_owned(),
+            evaluated.examples.to_safetensors()?,
+        ),
+        (FILE.to_owned(), stage::json(&evaluated.evaluation)?),
+    ])?;
+    described(predictions, &evaluated.evaluation, false, falling)
+}
+
+fn described(
+    predictions: &dyn Predictions,
+    evaluation: &Evaluation,
+    skipped: bool,
+    falling: usize,
+) -> anyhow::Result<Output> {
+    let mean = &evaluation.summary.mean;
+    let results = predictions.results();
+    let place = results.place(FILE);
+    let mut words = format!(
+        "{place}: AbsRel {:.4}, RMSE {:.4} m, δ<1.25 {:.4} over {} images ({})",
+        mean.abs_rel, mean.rmse, mean.delta_1, evaluation.summary.images, evaluation.protocol.name,
+    );
+    if let Some(constant) = &evaluation.constant_baseline {
+        let abs_rel = constant.summary.mean.abs_rel;
+        words += &format!("; always {:.2} m: AbsRel {abs_rel:.4}", constant.depth);
+    }
+    if !evaluation.skipped.is_empty() {
+        words += &format!(
+            "; {} images without valid depth were left out",
+            evaluation.skipped.len()
+        );
+    }
+    if falling > 0 {
+        words += &format!(
+            "; in {falling} images the fitted scale is negative, so that predictions fall where the ground truth rises: depth \
+             in place of disparity, or the other way round (--disparity)?"
+        );
+    }
+    let document = json!({
+        "file": results.kept(FILE), "skipped": skipped, "weights": predictions.weights_document(),
+        "provenance": evaluation.provenance, "protocol": evaluation.protocol,
+        "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
+        "images_without_valid_depth": evaluation.skipped, "images_with_negative_scale": falling,
+    });
+    Output::new(words, document)
+}

@@ -1,0 +1,87 @@
+//! Predictions of a network at hand.
+
+use anyhow::Context;
+use candle_core::Device;
+use mde_analysis::predict_each;
+use mde_datasets::{DatasetError, ExampleBatch, sample_rng};
+use mde_metrics::EvalProtocol;
+use mde_metrics::results::Provenance;
+
+use super::predictions::{Predictions, Visit};
+use crate::measured::{MeasureArgs, Measured};
+use crate::stage::Results;
+use crate::subject::{Subject, SubjectArgs};
+
+/// The network and the images that it is shown.
+pub(super) struct OfNetwork {
+    subject: Subject,
+    measured: Measured,
+    device: Device,
+}
+
+impl OfNetwork {
+    pub(super) fn open(
+        subject: &SubjectArgs,
+        measure: &MeasureArgs,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
+        let subject = subject.load(device)?;
+        Ok(Self {
+            measured: measure.open(&subject)?,
+            subject,
+            device: device.clone(),
+        })
+    }
+
+    fn predict(
+        &self,
+        batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+        visit: &mut Visit<'_>,
+    ) -> anyhow::Result<()> {
+        predict_each(self.subject.network.as_ref(), batches, &self.device, visit)
+    }
+}
+
+impl Predictions for OfNetwork {
+    fn ids(&self) -> Vec<String> {
+        let list = &self.measured.list;
+        (0..list.len()).map(|index| list.id(index).to_owned()).collect()
+    }
+
+    fn each(&self, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        self.predict(self.measured.loader.epoch(1, 0), visit)
+    }
+
+    fn one(&self, index: usize, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        let sample = self.measured.list.load(index)?;
+        let transform = self.measured.preprocessing.evaluation();
+        // An evaluation draws nothing at random.
+        let example = transform.apply(sample, &mut sample_rng(0, 1, index))?;
+        self.predict([ExampleBatch::collate(vec![example])].into_iter(), visit)
+    }
+
+    fn protocol(&self) -> anyhow::Result<EvalProtocol> {
+        Ok(self.measured.protocol.clone())
+    }
+
+    fn provenance(&self) -> anyhow::Result<Provenance> {
+        Ok(self.measured.provenance.clone())
+    }
+
+    fn preparation(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::to_value(self.measured.preprocessing).context("cannot serialise")
+    }
+
+    fn constant(&self) -> Option<f64> {
+        let config = self.subject.config.as_ref()?;
+        Some(config.data.mean_depth)
+    }
+
+    fn results(&self) -> &Results {
+        &self.subject.results
+    }
+
+    fn weights_document(&self) -> serde_json::Value {
+        self.subject.keys_document()
+    }
+}

@@ -1,0 +1,93 @@
+//! Whose predictions are evaluated: those of a network at hand, or files that another program has made.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use mde_datasets::DepthEncoding;
+
+use super::given::{GivenArgs, OfFiles};
+use super::network::OfNetwork;
+use super::predictions::Predictions;
+use crate::data::DataArgs;
+use crate::measured::MeasureArgs;
+use crate::subject::SubjectArgs;
+
+/// One of the two.
+#[derive(Debug)]
+pub(super) enum Source {
+    Network {
+        subject: SubjectArgs,
+        measure: Box<MeasureArgs>,
+    },
+    Files {
+        given: GivenArgs,
+        protocol: Option<String>,
+        depth_encoding: Option<DepthEncoding>,
+        out: Option<PathBuf>,
+    },
+}
+
+impl Source {
+    pub(super) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+        Self::Network {
+            subject: SubjectArgs::of_run(run),
+            measure: Box::new(MeasureArgs::of(data)),
+        }
+    }
+
+    pub(super) fn open(&self, device: &Device) -> anyhow::Result<Box<dyn Predictions>> {
+        Ok(match self {
+            Self::Network { subject, measure } => {
+                Box::new(OfNetwork::open(subject, measure, device)?)
+            }
+            Self::Files {
+                given,
+                protocol,
+                depth_encoding,
+                out,
+            } => Box::new(OfFiles::open(
+                given,
+                protocol.as_deref(),
+                *depth_encoding,
+                out.as_deref(),
+            )?),
+        })
+    }
+}
+
+/// By hand, since a network needs --data and files do not: `--pred` decides.
+impl Args for Source {
+    fn augment_args(command: Command) -> Command {
+        let command = MeasureArgs::augment_args(SubjectArgs::augment_args(command));
+        GivenArgs::augment_args(command).mut_arg("data", |data| {
+            data.required(false).required_unless_present("pred")
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Source {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if !matches.contains_id("pred") {
+            return Ok(Self::Network {
+                subject: SubjectArgs::from_arg_matches(matches)?,
+                measure: Box::new(MeasureArgs::from_arg_matches(matches)?),
+            });
+        }
+        Ok(Self::Files {
+            given: GivenArgs::from_arg_matches(matches)?,
+            protocol: matches.get_one("protocol").cloned(),
+            depth_encoding: matches.get_one("depth_encoding").copied(),
+            out: matches.get_one("out").cloned(),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
