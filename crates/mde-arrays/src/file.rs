@@ -1,0 +1,430 @@
+//! A file of one or several arrays, whatever its format.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::error::shown;
+use crate::format::{self, Format};
+use crate::npy::NotNumbers;
+use crate::numbers::{Layout, Order};
+use crate::{Array, ArrayError, Place, grey_png, npy, npz, openexr, pfm, tensors};
+
+/// The most values of an array that is read from a compressed file: .npz, .exr or .png.
+pub const MOST_COMPRESSED_VALUES: usize = 1 << 28;
+
+/// No compression of these formats makes data smaller than this part: deflate reaches 1032, PXR24 a third more.
+const DENSEST: u64 = 2048;
+
+/// Memory taken before the first of an array's values is read where the file does not prove how many there are.
+pub(crate) const UNPROVEN: usize = 1 << 16;
+
+/// One array of a file, as the file's header describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    /// Empty where the format holds one array without a name.
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) storage: Storage,
+}
+
+/// Where the values of an array are.
+#[derive(Debug, Clone)]
+pub(crate) enum Storage {
+    /// Uncompressed, from this byte on.
+    Plain {
+        layout: Layout,
+        at: u64,
+    },
+    /// In a zip archive, `header` bytes into this entry.
+    Zipped {
+        layout: Layout,
+        entry: usize,
+        header: u64,
+        stored: bool,
+    },
+    Png,
+    /// A channel of a part of a picture.
+    Exr {
+        part: usize,
+        channel: usize,
+    },
+    /// No plain numbers.
+    Refused(NotNumbers),
+}
+
+/// A file of arrays whose headers were read. The values stay on the disk until they are asked for.
+#[derive(Debug, Clone)]
+pub struct ArrayFile {
+    path: PathBuf,
+    members: Vec<Member>,
+}
+
+/// Reads one array: the one called `member`, else the file's only one.
+///
+/// # Errors
+/// Those of [`ArrayFile::open`] and [`ArrayFile::read`].
+pub fn read_array(path: impl AsRef<Path>, member: Option<&str>) -> Result<Array, ArrayError> {
+    ArrayFile::open(path)?.read(member)
+}
+
+impl ArrayFile {
+    /// Reads the headers of a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is of another format, or its headers are damaged or claim more than the file can hold.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ArrayError> {
+        let path = path.as_ref();
+        let mut source = Source::open(path)?;
+        let members = match source.format()? {
+            Format::Npy => vec![open_npy(&mut source)?],
+            Format::Npz => npz::open(&mut source)?,
+            Format::Safetensors => tensors::open(&mut source)?,
+            Format::Exr => openexr::open(&mut source)?,
+            Format::Pfm => vec![pfm::open(&mut source)?],
+            Format::Png => vec![grey_png::open(&mut source)?],
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            members,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Names and shapes of the arrays, in the file's order. The name is empty where the format holds one array without
+    /// a name; the channels of an EXR are arrays here.
+    pub fn members<'a>(&'a self) -> impl ExactSizeIterator<Item = (&'a str, &'a [usize])> {
+        let described = |member: &'a Member| (&member.name[..], &member.shape[..]);
+        self.members.iter().map(described)
+    }
+
+    /// Reads an array: the one called `member`, else the only one, for EXR see [below](#exr).
+    ///
+    /// # EXR
+    /// Without a name, of several channels the one is read that is called `Z` or `depth` (in any case, after the last dot),
+    /// else `Y`, else `R` if there is no `G` or `B`.
+    ///
+    /// # Errors
+    /// If there is no such array, or several and none is named; if it does not hold plain numbers, is damaged, cannot be
+    /// read or is larger than what is read.
+    pub fn read(&self, member: Option<&str>) -> Result<Array, ArrayError> {
+        self.read_member(self.choose(member)?)
+    }
+
+    /// Reads one entry of the first axis of an array: `[C, H, W]` of `[N, C, H, W]`.
+    ///
+    /// Reads no more than that from the disk where the array lies uncompressed and in C order; else it reads the whole array.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and for an index beyond the first axis.
+    pub fn read_slice(&self, member: Option<&str>, index: usize) -> Result<Array, ArrayError> {
+        self.read_slice_of(self.choose(member)?, index)
+    }
+
+    pub(crate) fn read_slice_of(&self, member: &Member, index: usize) -> Result<Array, ArrayError> {
+        let place = self.place(member);
+        let Some((_, shape)) = member
+            .shape
+            .split_first()
+            .filter(|(count, _)| index < **count)
+        else {
+            return Err(ArrayError::NoSuchIndex {
+                place,
+                index,
+                shape: member.shape.clone(),
+            });
+        };
+        let count: usize = shape.iter().product();
+        let values = if member.reads_in_parts() {
+            let mut source = Source::open(&self.path)?;
+            let part = Member {
+                shape: shape.to_vec(),
+                ..member.clone()
+            };
+            read_part(&mut source, &part, index, count)?
+        } else {
+            let whole = self.read_member(member)?;
+            whole.values[index * count..][..count].to_vec()
+        };
+        Ok(Array {
+            shape: shape.to_vec(),
+            values,
+        })
+    }
+
+    pub(crate) fn read_member(&self, member: &Member) -> Result<Array, ArrayError> {
+        let mut source = Source::open(&self.path)?;
+        let values = match &member.storage {
+            Storage::Plain { .. } => {
+                let count = member.shape.iter().product();
+                read_part(&mut source, member, 0, count)?
+            }
+            Storage::Zipped { .. } => npz::read(&mut source, member)?,
+            Storage::Png => grey_png::read(&mut source, &member.shape)?,
+            Storage::Exr { part, channel } => openexr::read(&mut source, member, *part, *channel)?,
+            Storage::Refused(NotNumbers { found, advice }) => {
+                return Err(ArrayError::Unsupported {
+                    place: self.place(member),
+                    found: found.clone(),
+                    advice: (*advice).to_owned(),
+                });
+            }
+        };
+        Ok(Array {
+            shape: member.shape.clone(),
+            values,
+        })
+    }
+
+    pub(crate) fn all(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// The array of this name, or the one that is meant without a name.
+    pub(crate) fn choose(&self, name: Option<&str>) -> Result<&Member, ArrayError> {
+        Ok(self.choose_at(name)?.1)
+    }
+
+    /// The same, and which of all it is.
+    pub(crate) fn choose_at(&self, name: Option<&str>) -> Result<(usize, &Member), ArrayError> {
+        let at = match (name, &self.members[..]) {
+            (Some(name), members) => members.iter().position(|member| member.name == name),
+            (None, [_]) => Some(0),
+            (None, members) => openexr::depth_channel(members),
+        };
+        let member = at.and_then(|at| Some((at, self.members.get(at)?)));
+        member.ok_or_else(|| self.not_chosen(name))
+    }
+
+    fn not_chosen(&self, name: Option<&str>) -> ArrayError {
+        let (path, members) = (self.path.clone(), self.described());
+        match name {
+            None => ArrayError::SeveralMembers { path, members },
+            Some(name) => ArrayError::NoSuchMember {
+                path,
+                wanted: shown(name),
+                members,
+            },
+        }
+    }
+
+    pub(crate) fn place(&self, member: &Member) -> Place {
+        Place::member(&self.path, &member.name)
+    }
+
+    /// Names and shapes as errors list them.
+    pub(crate) fn described(&self) -> Vec<String> {
+        let described = |member: &Member| match &member.storage {
+            Storage::Refused(NotNumbers { found, .. }) => {
+                format!("`{}` ({found})", shown(&member.name))
+            }
+            _ => format!("`{}` {:?}", shown(&member.name), member.shape),
+        };
+        self.members.iter().map(described).collect()
+    }
+}
+
+impl Member {
+    /// Whether a part of it can be read without what comes before.
+    pub(crate) fn reads_in_parts(&self) -> bool {
+        match self.storage {
+            Storage::Plain { layout, .. } => layout.order == Order::RowMajor,
+            Storage::Zipped { layout, stored, .. } => stored && layout.order == Order::RowMajor,
+            _ => false,
+        }
+    }
+}
+
+/// Reads the array `part` that has `index` of its size before it, uncompressed.
+fn read_part(
+    source: &mut Source,
+    part: &Member,
+    index: usize,
+    count: usize,
+) -> Result<Vec<f32>, ArrayError> {
+    match part.storage {
+        Storage::Plain { layout, at } => {
+            let skip = layout.bytes(count).unwrap_or(0) * index as u64;
+            let place = source.place(&part.name);
+            source.seek(at + skip)?;
+            let read = layout.read(&mut source.reader, &part.shape, count);
+            read.map_err(|error| read_error(&place, error))
+        }
+        _ => npz::read_stored(source, part, index, count),
+    }
+}
+
+fn open_npy(source: &mut Source) -> Result<Member, ArrayError> {
+    let header = npy::read_header(&mut source.reader)
+        .map_err(|error| source.error(error))?
+        .map_err(|reason| source.damaged(reason))?;
+    let storage = match header.layout {
+        Ok(layout) => {
+            source.holds(
+                &header.shape,
+                layout,
+                source.length.saturating_sub(header.length),
+            )?;
+            Storage::Plain {
+                layout,
+                at: header.length,
+            }
+        }
+        Err(refused) => Storage::Refused(refused),
+    };
+    Ok(Member {
+        name: String::new(),
+        shape: header.shape,
+        storage,
+    })
+}
+
+/// A file that is being read.
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) reader: BufReader<File>,
+    /// Its size in bytes.
+    pub(crate) length: u64,
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self, ArrayError> {
+        let open = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            if metadata.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            }
+            Ok(Self {
+                path: path.to_owned(),
+                reader: BufReader::new(file),
+                length: metadata.len(),
+            })
+        };
+        open().map_err(|source| ArrayError::Read {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// Its format; the reader is at its start before and after.
+    fn format(&mut self) -> Result<Format, ArrayError> {
+        let mut start = Vec::with_capacity(format::START);
+        let mut first = (&mut self.reader).take(format::START as u64);
+        first
+            .read_to_end(&mut start)
+            .map_err(|error| self.error(error))?;
+        self.seek(0)?;
+        format::detect(&self.path, &start)
+    }
+
+    pub(crate) fn seek(&mut self, at: u64) -> Result<(), ArrayError> {
+        match self.reader.seek(SeekFrom::Start(at)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.error(error)),
+        }
+    }
+
+    pub(crate) fn place(&self, member: &str) -> Place {
+        Place::member(&self.path, member)
+    }
+
+    /// What a failed read of the file means.
+    pub(crate) fn error(&self, error: io::Error) -> ArrayError {
+        read_error(&self.place(""), error)
+    }
+
+    pub(crate) fn damaged(&self, reason: impl Into<String>) -> ArrayError {
+        damaged(self.place(""), reason)
+    }
+
+    pub(crate) fn unsupported(&self, found: impl Into<String>, advice: &str) -> ArrayError {
+        ArrayError::Unsupported {
+            place: self.place(""),
+            found: found.into(),
+            advice: advice.to_owned(),
+        }
+    }
+
+    /// Checks that an uncompressed array takes exactly these bytes.
+    pub(crate) fn holds(
+        &self,
+        shape: &[usize],
+        layout: Layout,
+        bytes: u64,
+    ) -> Result<(), ArrayError> {
+        let needed = count_of(shape).and_then(|count| layout.bytes(count));
+        if needed == Some(bytes) {
+            return Ok(());
+        }
+        let needed = needed.map_or("more than there can be".to_owned(), |needed| {
+            needed.to_string()
+        });
+        let kind = layout.number;
+        Err(self.damaged(format!(
+            "an array of shape {shape:?} of {kind:?} has {needed} bytes, but {bytes} follow its header"
+        )))
+    }
+
+    /// Checks that an array of this shape and of so many bytes a value can come out of this many bytes, compressed, and
+    /// gives its number of values.
+    pub(crate) fn may_hold(
+        &self,
+        member: &str,
+        shape: &[usize],
+        size: usize,
+        compressed: u64,
+    ) -> Result<usize, ArrayError> {
+        let count = count_of(shape).filter(|count| *count <= MOST_COMPRESSED_VALUES);
+        let Some(count) = count else {
+            return Err(ArrayError::TooLarge {
+                place: self.place(member),
+                shape: shape.to_vec(),
+                most: MOST_COMPRESSED_VALUES,
+            });
+        };
+        if (count * size) as u64 > compressed.saturating_mul(DENSEST) {
+            return Err(damaged(
+                self.place(member),
+                format!(
+                    "an array of shape {shape:?} cannot be in {compressed} bytes, however compressed"
+                ),
+            ));
+        }
+        Ok(count)
+    }
+}
+
+/// The number of values, if it can be counted.
+fn count_of(shape: &[usize]) -> Option<usize> {
+    // A 0 among sizes that overflow is no array either: the sizes are multiplied as they come.
+    shape
+        .iter()
+        .try_fold(1usize, |count, size| count.checked_mul(*size))
+}
+
+pub(crate) fn damaged(place: Place, reason: impl Into<String>) -> ArrayError {
+    ArrayError::Damaged {
+        place,
+        reason: reason.into(),
+    }
+}
+
+/// What a failed read means: the end of the file or its contents, or the disk.
+pub(crate) fn read_error(place: &Place, error: io::Error) -> ArrayError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged(place.clone(), "it is cut short"),
+        // What decompressors and checksums report.
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
+            damaged(place.clone(), error.to_string())
+        }
+        _ => ArrayError::Read {
+            path: place.path.clone(),
+            source: error,
+        },
+    }
+}

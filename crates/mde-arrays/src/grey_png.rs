@@ -1,0 +1,75 @@
+//! Grey PNG: the stored integers, whatever they stand for.
+
+use std::fs::File;
+use std::io::BufReader;
+
+use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader};
+
+use crate::file::{Member, Source, Storage, damaged, read_error};
+use crate::{ArrayError, Place};
+
+/// What the decoder may take beside the picture: for a row, and for chunks of other kinds.
+const MOST_BESIDE: usize = 1 << 24;
+
+/// The picture of a file.
+pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
+    let reader = decoder(source)?;
+    let info = reader.info();
+    let shape = vec![info.height as usize, info.width as usize];
+    let kind = (info.color_type, info.bit_depth);
+    let size = match kind {
+        (ColorType::Grayscale, BitDepth::Eight) => 1,
+        (ColorType::Grayscale, BitDepth::Sixteen) => 2,
+        (color, depth) => {
+            let found = format!("a PNG of {color:?}, {} bit", depth as u8);
+            let advice = "expected depth itself, not a picture of it: grey of 8 or 16 bit, e.g. \
+                cv2.imwrite(path, (metres * 1000).astype(np.uint16))";
+            return Err(source.unsupported(found, advice));
+        }
+    };
+    source.may_hold("", &shape, size, source.length)?;
+    Ok(Member {
+        name: String::new(),
+        shape,
+        storage: Storage::Png,
+    })
+}
+
+/// Reads the picture.
+pub(crate) fn read(source: &mut Source, shape: &[usize]) -> Result<Vec<f32>, ArrayError> {
+    let place = source.place("");
+    let mut reader = decoder(source)?;
+    let count: usize = shape.iter().product();
+    let size = reader.output_buffer_size().unwrap_or(usize::MAX);
+    if size != count && Some(size) != count.checked_mul(2) {
+        return Err(damaged(place, "it changed while it was read"));
+    }
+    let mut bytes = vec![0; size];
+    reader
+        .next_frame(&mut bytes)
+        .and_then(|_| reader.finish())
+        .map_err(|error| png_error(&place, error))?;
+    Ok(if size == count {
+        bytes.iter().map(|byte| f32::from(*byte)).collect()
+    } else {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let number = |pair: &[u8; 2]| f32::from(u16::from_be_bytes(*pair));
+        pairs.iter().map(number).collect()
+    })
+}
+
+fn decoder(source: &mut Source) -> Result<Reader<&mut BufReader<File>>, ArrayError> {
+    let place = source.place("");
+    let limits = Limits { bytes: MOST_BESIDE };
+    let decoder = Decoder::new_with_limits(&mut source.reader, limits);
+    decoder
+        .read_info()
+        .map_err(|error| png_error(&place, error))
+}
+
+fn png_error(place: &Place, error: DecodingError) -> ArrayError {
+    match error {
+        DecodingError::IoError(error) => read_error(place, error),
+        error => damaged(place.clone(), error.to_string()),
+    }
+}

@@ -1,0 +1,326 @@
+//! NumPy's array files: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
+//!
+//! The header is a Python dictionary of three entries in a fixed form, scanned here without recursion. `npyz` was tried
+//! for it: it multiplies a hostile shape until that overflows, takes memory for as long a header as the file claims, does
+//! not know the `2L` of Python 2, and reads no part of an array.
+
+use std::io::{self, Read};
+
+use crate::numbers::{Layout, Number, Order};
+
+pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// The longest header that is read. That of a plain array has some hundred bytes.
+const LONGEST_HEADER: usize = 1 << 16;
+
+/// More axes than NumPy allows.
+const MOST_AXES: usize = 64;
+
+/// What stands before the values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Header {
+    pub(crate) shape: Vec<usize>,
+    /// How the values lie, or why they are no plain numbers.
+    pub(crate) layout: Result<Layout, NotNumbers>,
+    /// Bytes before the values.
+    pub(crate) length: u64,
+}
+
+/// What an array holds instead of numbers, and how to save numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NotNumbers {
+    pub(crate) found: String,
+    pub(crate) advice: &'static str,
+}
+
+const AS_FLOAT32: &str = "save it with np.save(path, np.asarray(x, dtype=np.float32))";
+
+/// Reads the header; the reader then stands at the first value.
+///
+/// Outer errors are the reader's, inner ones say what is wrong with the header.
+pub(crate) fn read_header(reader: &mut impl Read) -> io::Result<Result<Header, String>> {
+    let mut start = [0; 8];
+    reader.read_exact(&mut start)?;
+    if !start.starts_with(MAGIC) {
+        return Ok(Err("it does not begin as a .npy file".to_owned()));
+    }
+    let (before, length) = match start[6] {
+        1 => {
+            let mut bytes = [0; 2];
+            reader.read_exact(&mut bytes)?;
+            (10, usize::from(u16::from_le_bytes(bytes)))
+        }
+        2 | 3 => {
+            let mut bytes = [0; 4];
+            reader.read_exact(&mut bytes)?;
+            (12, u32::from_le_bytes(bytes) as usize)
+        }
+        version => {
+            return Ok(Err(format!(
+                "its format version is {version}, expected 1 to 3"
+            )));
+        }
+    };
+    if length > LONGEST_HEADER {
+        return Ok(Err(format!("its header claims {length} bytes")));
+    }
+    let mut text = vec![0; length];
+    reader.read_exact(&mut text)?;
+    let length = (before + length) as u64;
+    Ok(parse(&text, length).ok_or_else(|| "its header is not that of an array".to_owned()))
+}
+
+/// `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, the entries in any order.
+fn parse(text: &[u8], length: u64) -> Option<Header> {
+    let mut scanner = Scanner { rest: text };
+    let (mut number, mut column_major, mut shape) = (None, None, None);
+    scanner.expect(b'{')?;
+    while !scanner.take(b'}') {
+        let key = scanner.string()?;
+        scanner.expect(b':')?;
+        match key {
+            b"descr" if matches!(scanner.peek(), Some(b'[' | b'(')) => {
+                // Fields have names and types of any kind: nothing after this needs to be understood.
+                return Some(Header {
+                    shape: Vec::new(),
+                    layout: Err(NotNumbers {
+                        found: "a structured array".to_owned(),
+                        advice: "save one field of it with np.save(path, np.asarray(x['FIELD'], dtype=np.float32))",
+                    }),
+                    length,
+                });
+            }
+            b"descr" => number = Some(number_of(scanner.string()?)),
+            b"fortran_order" => column_major = Some(scanner.boolean()?),
+            b"shape" => shape = Some(scanner.tuple()?),
+            _ => return None,
+        }
+        if !scanner.take(b',') {
+            scanner.expect(b'}')?;
+            break;
+        }
+    }
+    let order = if column_major? {
+        Order::ColumnMajor
+    } else {
+        Order::RowMajor
+    };
+    let layout = number?.map(|(number, big_endian)| Layout {
+        number,
+        big_endian,
+        order,
+    });
+    (scanner.peek().is_none()).then_some(Header {
+        shape: shape?,
+        layout,
+        length,
+    })
+}
+
+/// The type of numbers that NumPy writes as `text`, and whether they are big-endian.
+fn number_of(text: &[u8]) -> Result<(Number, bool), NotNumbers> {
+    let (big_endian, code) = match text {
+        [b'>', code @ ..] => (true, code),
+        [b'<' | b'|' | b'=', code @ ..] => (false, code),
+        code => (false, code),
+    };
+    let number = match code {
+        b"b1" => Number::Bool,
+        b"u1" => Number::U8,
+        b"u2" => Number::U16,
+        b"u4" => Number::U32,
+        b"u8" => Number::U64,
+        b"i1" => Number::I8,
+        b"i2" => Number::I16,
+        b"i4" => Number::I32,
+        b"i8" => Number::I64,
+        b"f2" => Number::F16,
+        b"f4" => Number::F32,
+        b"f8" => Number::F64,
+        _ => return Err(not_numbers(text, code)),
+    };
+    Ok((number, big_endian))
+}
+
+fn not_numbers(text: &[u8], code: &[u8]) -> NotNumbers {
+    let (what, advice) = match code.first() {
+        Some(b'O') => ("an object array (Python objects, pickled)", AS_FLOAT32),
+        Some(b'c') => (
+            "complex numbers",
+            "save their real part or magnitude: np.save(path, np.abs(x).astype(np.float32))",
+        ),
+        Some(b'S' | b'U') => ("text", AS_FLOAT32),
+        Some(b'M' | b'm') => ("dates or durations", AS_FLOAT32),
+        Some(b'V') => (
+            "numbers of a type that NumPy does not name (perhaps bfloat16)",
+            AS_FLOAT32,
+        ),
+        _ => ("numbers of a type that is not read", AS_FLOAT32),
+    };
+    let dtype = crate::error::shown(&String::from_utf8_lossy(text));
+    NotNumbers {
+        found: format!("{what}, dtype '{dtype}'"),
+        advice,
+    }
+}
+
+/// What is left of a header; blanks before a token are skipped.
+struct Scanner<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Scanner<'a> {
+    fn peek(&mut self) -> Option<u8> {
+        self.rest = self.rest.trim_ascii_start();
+        self.rest.first().copied()
+    }
+
+    /// Whether this byte was next; if so it is passed.
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        if found {
+            self.rest = &self.rest[1..];
+        }
+        found
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.take(byte).then_some(())
+    }
+
+    /// The bytes as long as `accept`.
+    fn run(&mut self, accept: impl Fn(&u8) -> bool) -> &'a [u8] {
+        let end = self.rest.iter().position(|byte| !accept(byte));
+        let (run, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        run
+    }
+
+    /// A string in quotes of either kind, without escapes.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let quote = self.peek().filter(|byte| matches!(byte, b'\'' | b'"'))?;
+        self.expect(quote)?;
+        let string = self.run(|byte| *byte != quote);
+        self.expect(quote)?;
+        Some(string)
+    }
+
+    fn boolean(&mut self) -> Option<bool> {
+        self.peek()?;
+        match self.run(u8::is_ascii_alphabetic) {
+            b"True" => Some(true),
+            b"False" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// `()`, `(2,)`, `(2, 3)`, or Python 2's `(2L, 3L)`.
+    fn tuple(&mut self) -> Option<Vec<usize>> {
+        let mut sizes = Vec::new();
+        self.expect(b'(')?;
+        while !self.take(b')') {
+            self.peek()?;
+            let digits = std::str::from_utf8(self.run(u8::is_ascii_digit)).ok()?;
+            sizes.push(digits.parse().ok()?);
+            self.take(b'L');
+            if sizes.len() > MOST_AXES {
+                return None;
+            }
+            if !self.take(b',') {
+                self.expect(b')')?;
+                break;
+            }
+        }
+        Some(sizes)
+    }
+}
+
+/// A map `[height, width]` as `numpy.save` writes it: version 1.0, little-endian float32.
+pub(crate) fn encode(values: &[f32], (height, width): (usize, usize)) -> Vec<u8> {
+    /// Magic, version, and the header's length in two bytes.
+    const BEFORE_HEADER: usize = 10;
+    const ALIGNMENT: usize = 64;
+    let header =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({height}, {width}), }}");
+    // The header ends in a line break, padded so that the values are aligned.
+    let values_at = (BEFORE_HEADER + header.len() + 1).next_multiple_of(ALIGNMENT);
+    let header = format!("{header:width$}\n", width = values_at - BEFORE_HEADER - 1);
+    let mut file = Vec::with_capacity(values_at + 4 * values.len());
+    file.extend(MAGIC);
+    file.extend([1, 0]);
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> Option<Header> {
+        parse(text.as_bytes(), 0)
+    }
+
+    #[test]
+    fn headers_in_any_spelling() {
+        let plain = header("{'descr': '>f8', 'fortran_order': True, 'shape': (2, 3), }   \n");
+        let plain = plain.expect("a header");
+        assert_eq!(plain.shape, [2, 3]);
+        let layout = plain.layout.expect("numbers");
+        assert_eq!(layout.number, Number::F64);
+        assert!(layout.big_endian && layout.order == Order::ColumnMajor);
+        for (text, shape) in [
+            (
+                r#"{"shape":(7,),"fortran_order":False,"descr":"|u1"}"#,
+                vec![7],
+            ),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 3L), }",
+                vec![2, 3],
+            ),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (), }",
+                vec![],
+            ),
+        ] {
+            assert_eq!(
+                header(text).map(|header| header.shape),
+                Some(shape),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_headers() {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{'descr': '<f4', 'fortran_order': False}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), } x",
+            "{'descr': '<f4', 'fortran_order': 0, 'shape': (2, 3), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2, -3), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2 3), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999, 3), }",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), 'more': True}",
+            "{'descr': '<f4",
+        ] {
+            assert_eq!(header(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_aligned_whatever_the_shape() {
+        for (height, width) in [(1, 1), (480, 640), (1_000_000, 100_000_000), (7, 0)] {
+            let file = encode(&[], (height, width));
+            assert_eq!(file.len() % 64, 0);
+            let read = read_header(&mut &file[..])
+                .expect("whole")
+                .expect("a header");
+            assert_eq!(read.shape, [height, width]);
+            assert_eq!(read.length, file.len() as u64);
+        }
+    }
+}

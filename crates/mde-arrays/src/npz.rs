@@ -1,0 +1,150 @@
+//! NumPy's archives of arrays: a zip with a `.npy` for each.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::file::{Member, Source, Storage, UNPROVEN, damaged, read_error};
+use crate::{ArrayError, Place, npy};
+
+const SAVE_AS_NPZ: &str = "save arrays with np.savez or np.savez_compressed";
+
+/// The arrays of an archive.
+pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
+    let mut archive = archive(source)?;
+    let mut members = Vec::new();
+    let mut names = HashSet::new();
+    for entry in 0..archive.len() {
+        let name = archive
+            .by_index_raw(entry)
+            .and_then(|file| file.name().map(|name| name.into_owned()))
+            .map_err(|error| zip_error(&source.place(""), error))?;
+        let Some(name) = name.strip_suffix(".npy") else {
+            continue;
+        };
+        if !names.insert(name.to_owned()) {
+            return Err(damaged(source.place(name), "two arrays have this name"));
+        }
+        members.push(open_entry(source, &mut archive, entry, name)?);
+    }
+    if members.is_empty() {
+        let found = "a zip archive without .npy files (perhaps a PyTorch checkpoint)";
+        return Err(source.unsupported(found, SAVE_AS_NPZ));
+    }
+    Ok(members)
+}
+
+fn open_entry(
+    source: &Source,
+    archive: &mut ZipArchive<BufReader<File>>,
+    entry: usize,
+    name: &str,
+) -> Result<Member, ArrayError> {
+    let place = source.place(name);
+    let mut file = archive
+        .by_index(entry)
+        .map_err(|error| zip_error(&place, error))?;
+    let header = npy::read_header(&mut file)
+        .map_err(|error| read_error(&place, error))?
+        .map_err(|reason| damaged(place.clone(), reason))?;
+    let storage = match header.layout {
+        Ok(layout) => {
+            let size = layout.number.size();
+            // What the entry itself claims of its size is no proof: a name may be all that it overlaps with others in.
+            let compressed = file.compressed_size().min(source.length);
+            let count = source.may_hold(name, &header.shape, size, compressed)?;
+            let claimed = file.size().saturating_sub(header.length);
+            if layout.bytes(count) != Some(claimed) {
+                let shape = &header.shape;
+                let reason = format!("an array of shape {shape:?} does not have {claimed} bytes");
+                return Err(damaged(place, reason));
+            }
+            Storage::Zipped {
+                layout,
+                entry,
+                header: header.length,
+                stored: file.compression() == CompressionMethod::Stored,
+            }
+        }
+        Err(refused) => Storage::Refused(refused),
+    };
+    Ok(Member {
+        name: name.to_owned(),
+        shape: header.shape,
+        storage,
+    })
+}
+
+/// Reads an array whole; its checksum is compared.
+pub(crate) fn read(source: &mut Source, member: &Member) -> Result<Vec<f32>, ArrayError> {
+    let Storage::Zipped { layout, entry, .. } = member.storage else {
+        return Ok(Vec::new());
+    };
+    let place = source.place(&member.name);
+    let mut archive = archive(source)?;
+    let mut file = archive
+        .by_index(entry)
+        .map_err(|error| zip_error(&place, error))?;
+    let mut read = || {
+        if npy::read_header(&mut file)?.is_err() {
+            return Ok(None);
+        }
+        let values = layout.read(&mut file, &member.shape, UNPROVEN)?;
+        // The checksum is compared at the end of the entry.
+        Ok((file.read(&mut [0])? == 0).then_some(values))
+    };
+    match read() {
+        Ok(Some(values)) => Ok(values),
+        Ok(None) => Err(damaged(place, "it changed while it was read")),
+        Err(error) => Err(read_error(&place, error)),
+    }
+}
+
+/// Reads the array `part` that has `index` of its size before it, from an entry that is not compressed.
+pub(crate) fn read_stored(
+    source: &mut Source,
+    part: &Member,
+    index: usize,
+    count: usize,
+) -> Result<Vec<f32>, ArrayError> {
+    let Storage::Zipped {
+        layout,
+        entry,
+        header,
+        ..
+    } = part.storage
+    else {
+        return Ok(Vec::new());
+    };
+    let place = source.place(&part.name);
+    let mut archive = archive(source)?;
+    let mut file = archive
+        .by_index_seek(entry)
+        .map_err(|error| zip_error(&place, error))?;
+    let skip = layout.bytes(count).unwrap_or(0) * index as u64;
+    file.seek(SeekFrom::Start(header + skip))
+        .and_then(|_| layout.read(&mut file, &part.shape, count))
+        .map_err(|error| read_error(&place, error))
+}
+
+fn archive(source: &mut Source) -> Result<ZipArchive<BufReader<File>>, ArrayError> {
+    let place = source.place("");
+    let file = source.reader.get_ref().try_clone();
+    let file = file.map_err(|error| source.error(error))?;
+    ZipArchive::new(BufReader::new(file)).map_err(|error| zip_error(&place, error))
+}
+
+fn zip_error(place: &Place, error: ZipError) -> ArrayError {
+    match error {
+        ZipError::Io(error) => read_error(place, error),
+        ZipError::UnsupportedArchive(what) => ArrayError::Unsupported {
+            place: place.clone(),
+            found: format!("a zip archive that is not read: {what}"),
+            advice: SAVE_AS_NPZ.to_owned(),
+        },
+        error => damaged(place.clone(), error.to_string()),
+    }
+}

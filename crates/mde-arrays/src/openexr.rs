@@ -1,0 +1,200 @@
+//! OpenEXR: each channel of a flat picture is an array.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::panic::{self, AssertUnwindSafe};
+
+use exr::block::reader::{ChunksReader, Reader};
+use exr::math::Vec2;
+use exr::meta::attribute::SampleType;
+use exr::meta::header::Header;
+use half::f16;
+
+use crate::file::{Member, Source, Storage, damaged, read_error};
+use crate::{ArrayError, Place};
+
+/// The channels of a file's pictures.
+pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
+    let reader = reader(source)?;
+    let headers = reader.headers().to_vec();
+    let mut members = Vec::new();
+    for (part, header) in headers.iter().enumerate() {
+        check_part(source, header)?;
+        let layer = header.own_attributes.layer_name.as_ref();
+        for (channel, description) in header.channels.list.iter().enumerate() {
+            let name = match layer.filter(|_| headers.len() > 1) {
+                Some(layer) => format!("{layer}.{}", description.name),
+                None => description.name.to_string(),
+            };
+            members.push(Member {
+                name,
+                shape: vec![header.layer_size.height(), header.layer_size.width()],
+                storage: Storage::Exr { part, channel },
+            });
+        }
+    }
+    Ok(members)
+}
+
+/// Checks that the pixels of a part are a plain grid, and no more than the file can hold.
+fn check_part(source: &Source, header: &Header) -> Result<(), ArrayError> {
+    let size = header.layer_size;
+    if header.deep {
+        let advice = "flatten it to one value a pixel";
+        return Err(source.unsupported("deep data, several values a pixel", advice));
+    }
+    let window = header.shared_attributes.display_window;
+    if window.size != size || window.position != header.own_attributes.layer_position {
+        let found = format!(
+            "pixels of {}x{} in a picture of {}x{} (height x width)",
+            size.height(),
+            size.width(),
+            window.size.height(),
+            window.size.width(),
+        );
+        return Err(source.unsupported(found, "save the whole picture, not a part of it"));
+    }
+    if header
+        .channels
+        .list
+        .iter()
+        .any(|channel| channel.sampling != Vec2(1, 1))
+    {
+        return Err(source.unsupported("channels of fewer pixels", "save all at full size"));
+    }
+    // All channels are decoded together.
+    let shape = [header.channels.list.len(), size.height(), size.width()];
+    source.may_hold("", &shape, 2, source.length)?;
+    Ok(())
+}
+
+/// Which array is the channel that is depth by its name, if exactly one is.
+pub(crate) fn depth_channel(members: &[Member]) -> Option<usize> {
+    let called = |names: &[&str]| -> Vec<usize> {
+        let is_called = |member: &Member| {
+            let last = member.name.rsplit('.').next().unwrap_or_default();
+            matches!(member.storage, Storage::Exr { .. })
+                && names.iter().any(|name| last.eq_ignore_ascii_case(name))
+        };
+        let members = members.iter().enumerate();
+        let called = members.filter(|(_, member)| is_called(member));
+        called.map(|(at, _)| at).collect()
+    };
+    let mut found = called(&["z", "depth"]);
+    if found.is_empty() {
+        found = called(&["y"]);
+    }
+    // The red of a colour picture is not depth.
+    if found.is_empty() && called(&["g", "b"]).is_empty() {
+        found = called(&["r"]);
+    }
+    match found[..] {
+        [only] => Some(only),
+        _ => None,
+    }
+}
+
+/// Reads a channel.
+pub(crate) fn read(
+    source: &mut Source,
+    member: &Member,
+    part: usize,
+    channel: usize,
+) -> Result<Vec<f32>, ArrayError> {
+    let place = source.place(&member.name);
+    let reader = reader(source)?;
+    contained(&place, || {
+        decode(&place, reader, &member.shape, (part, channel))
+    })?
+}
+
+/// Decodes all blocks of pixels and keeps one channel of one part.
+fn decode(
+    place: &Place,
+    reader: Reader<&mut BufReader<File>>,
+    shape: &[usize],
+    (part, channel): (usize, usize),
+) -> Result<Vec<f32>, ArrayError> {
+    let changed = || damaged(place.clone(), "it changed while it was read");
+    let header = reader.headers().get(part).ok_or_else(changed)?.clone();
+    let kind = header
+        .channels
+        .list
+        .get(channel)
+        .ok_or_else(changed)?
+        .sample_type;
+    let width = header.layer_size.width();
+    if *shape != [header.layer_size.height(), width] {
+        return Err(changed());
+    }
+    let mut values = vec![0.0; shape.iter().product()];
+    let (mut seen, mut pixels) = (HashSet::new(), 0);
+    let chunks = reader
+        .all_chunks(false)
+        .map_err(|error| exr_error(place, error))?;
+    for block in chunks.sequential_decompressor(false) {
+        let block = block.map_err(|error| exr_error(place, error))?;
+        let index = block.index;
+        if index.layer != part || index.level != Vec2(0, 0) {
+            continue;
+        }
+        if !seen.insert(index.pixel_position) {
+            return Err(damaged(place.clone(), "a block of pixels is there twice"));
+        }
+        let lines = block.lines(&header.channels);
+        for line in lines.filter(|line| line.location.channel == channel) {
+            let Vec2(x, y) = line.location.position;
+            let row = values.iter_mut().skip(y * width + x);
+            let samples = row.zip(samples(line.value, kind));
+            pixels += samples.map(|(value, sample)| *value = sample).count();
+        }
+    }
+    if pixels != values.len() {
+        let reason = format!("{pixels} of its {} pixels are there", values.len());
+        return Err(damaged(place.clone(), reason));
+    }
+    Ok(values)
+}
+
+/// The samples of a line as decoders leave them, in the machine's byte order.
+fn samples(bytes: &[u8], kind: SampleType) -> Box<dyn Iterator<Item = f32> + '_> {
+    let (words, _) = bytes.as_chunks();
+    let (pairs, _) = bytes.as_chunks();
+    match kind {
+        SampleType::F16 => Box::new(
+            pairs
+                .iter()
+                .map(|bytes| f16::from_ne_bytes(*bytes).to_f32()),
+        ),
+        SampleType::F32 => Box::new(words.iter().map(|bytes| f32::from_ne_bytes(*bytes))),
+        SampleType::U32 => Box::new(words.iter().map(|bytes| u32::from_ne_bytes(*bytes) as f32)),
+    }
+}
+
+/// A reader that has read the headers.
+fn reader(source: &mut Source) -> Result<Reader<&mut BufReader<File>>, ArrayError> {
+    let place = source.place("");
+    let file = &mut source.reader;
+    let reader = contained(&place, || exr::block::read(file, false))?;
+    reader.map_err(|error| exr_error(&place, error))
+}
+
+/// Runs a part of the decoder, whose assertions a damaged file can reach: such a panic becomes an error.
+fn contained<T>(place: &Place, decode: impl FnOnce() -> T) -> Result<T, ArrayError> {
+    // What a panic may leave half done is dropped with the decoder.
+    let result = panic::catch_unwind(AssertUnwindSafe(decode));
+    result.map_err(|_| damaged(place.clone(), "the decoder found it inconsistent"))
+}
+
+fn exr_error(place: &Place, error: exr::error::Error) -> ArrayError {
+    match error {
+        exr::error::Error::Io(error) => read_error(place, error),
+        exr::error::Error::NotSupported(what) => ArrayError::Unsupported {
+            place: place.clone(),
+            found: format!("an EXR that is not read: {what}"),
+            advice: "save it with ZIP compression".to_owned(),
+        },
+        error => damaged(place.clone(), error.to_string()),
+    }
+}
