@@ -11,6 +11,7 @@
 //! - `profile`: where a network's time goes
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
+//! - `other_programs`: predictions and activations of other programs; protocols explained
 //! - `real_data`: trained weights on real images, where they are at hand
 //! - `interrupted`: killed at any moment and run again, all ends in the numbers of an undisturbed run; a full disk
 //! - `bad_data`: lists and files that are not what they should be
@@ -37,6 +38,7 @@ mod given_weights;
 mod interrupted;
 mod main_job;
 mod models;
+mod other_programs;
 mod place;
 mod predict;
 mod profile;

@@ -68,6 +68,19 @@ pub fn read_array(path: impl AsRef<Path>, member: Option<&str>) -> Result<Array,
     ArrayFile::open(path)?.read(member)
 }
 
+impl Member {
+    /// Whether the values are stored as integers; not known of a picture's channel, which is taken for floats.
+    pub(crate) fn is_of_integers(&self) -> bool {
+        match &self.storage {
+            Storage::Plain { layout, .. } | Storage::Zipped { layout, .. } => {
+                layout.number.is_integer()
+            }
+            Storage::Png => true,
+            Storage::Exr { .. } | Storage::Refused(_) => false,
+        }
+    }
+}
+
 impl ArrayFile {
     /// Reads the headers of a file.
     ///

@@ -40,7 +40,11 @@ enum Maps {
     /// The entries of the first axis of one array, on the disk.
     Stack { file: ArrayFile, member: usize },
     /// The same in memory, where the array can only be read whole.
-    Loaded { array: Array, place: Place },
+    Loaded {
+        array: Array,
+        place: Place,
+        integers: bool,
+    },
 }
 
 impl MapSet {
@@ -127,13 +131,31 @@ impl MapSet {
                 let slice = file.read_slice_of(member, index)?;
                 slice.into_map_of(&file.place(member))
             }
-            Maps::Loaded { array, place } => {
+            Maps::Loaded { array, place, .. } => {
                 let shape = array.shape[1..].to_vec();
                 let size: usize = shape.iter().product();
                 let values = array.values[index * size..][..size].to_vec();
                 Array { shape, values }.into_map_of(place)
             }
         }
+    }
+
+    /// Whether a map is stored as integers, by its whole id: what 1 stands for then only its writer knows. The channels of an
+    /// EXR count as floats.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), as far as the file's header is at fault.
+    pub fn holds_integers(&self, id: &str) -> Result<bool, ArrayError> {
+        let index = *self.index.get(id).ok_or_else(|| self.unknown(id))?;
+        Ok(match &self.maps {
+            Maps::Files { paths, member } => {
+                let file = ArrayFile::open(&paths[index])?;
+                file.choose(member.as_deref())?.is_of_integers()
+            }
+            Maps::Members { file, members } => file.all()[members[index]].is_of_integers(),
+            Maps::Stack { file, member } => file.all()[*member].is_of_integers(),
+            Maps::Loaded { integers, .. } => *integers,
+        })
     }
 
     fn unknown(&self, id: &str) -> ArrayError {
@@ -206,6 +228,7 @@ fn open_stack(file: ArrayFile, at: usize) -> Result<Maps, ArrayError> {
     Ok(Maps::Loaded {
         array: file.read_member(member)?,
         place: file.place(member),
+        integers: member.is_of_integers(),
     })
 }
 

@@ -36,6 +36,11 @@ impl Number {
         }
     }
 
+    /// Whether it can hold whole numbers alone.
+    pub(crate) fn is_integer(self) -> bool {
+        !matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
+    }
+
     /// Appends little-endian numbers, rounded to the nearest `f32`.
     fn decode(self, bytes: &[u8], values: &mut Vec<f32>) {
         /// Of an integer or a float of the language.

@@ -138,7 +138,8 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
     Ok(json)
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+/// Reads a result that an earlier call has left.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not what this program wrote", path.display()))

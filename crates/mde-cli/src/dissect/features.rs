@@ -181,8 +181,13 @@ impl FeatureFile {
         })
     }
 
-    /// Images `first..first + count`, no more of the file being read than these.
-    fn read(&self, first: usize, count: usize) -> Result<ExampleBatch, mde_arrays::ArrayError> {
+    /// Images `first..first + count`, no more of the file being read than these; `before` images are in earlier files.
+    fn read(
+        &self,
+        before: usize,
+        first: usize,
+        count: usize,
+    ) -> Result<ExampleBatch, mde_arrays::ArrayError> {
         let [_, height, width] = self.maps;
         let [gt_height, gt_width] = self.depth;
         let mut batch = ExampleBatch {
@@ -196,7 +201,7 @@ impl FeatureFile {
         };
         for index in first..first + count {
             let slice = |name: &str| -> Result<Array, _> { self.array.read_slice(Some(name), index) };
-            batch.ids.push(index.to_string());
+            batch.ids.push((before + index).to_string());
             batch.images.extend(slice(&self.features)?.values);
             batch.depths.extend(slice(&self.depths)?.values);
         }
@@ -227,15 +232,16 @@ fn batches(
     files: Arc<Vec<FeatureFile>>,
     batch: usize,
 ) -> impl Iterator<Item = Result<ExampleBatch, DatasetError>> {
-    let parts: Vec<(usize, usize)> = files
-        .iter()
-        .enumerate()
-        .flat_map(|(file, of)| (0..of.images).step_by(batch).map(move |first| (file, first)))
-        .collect();
-    parts.into_iter().map(move |(file, first)| {
-        let file = &files[file];
+    let mut before = 0;
+    let mut parts = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        parts.extend((0..file.images).step_by(batch).map(|first| (index, before, first)));
+        before += file.images;
+    }
+    parts.into_iter().map(move |(index, before, first)| {
+        let file = &files[index];
         let count = batch.min(file.images - first);
-        file.read(first, count).map_err(|error| DatasetError::Read {
+        file.read(before, first, count).map_err(|error| DatasetError::Read {
             path: file.array.path().to_owned(),
             source: io::Error::other(error),
         })

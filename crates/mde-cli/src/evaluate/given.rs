@@ -118,7 +118,7 @@ impl OfFiles {
     /// The prediction of an image at the ground truth's size.
     fn prediction(&self, index: usize, size: ImageSize) -> anyhow::Result<Vec<f32>> {
         let id = &self.predictions[index];
-        let map = scaled(self.pred.load(id)?, self.args.pred_scale, id, "--pred-scale")?;
+        let map = metres(&self.pred, id, self.args.pred_scale, "--pred-scale")?;
         if (map.height, map.width) == (size.height, size.width) {
             return Ok(map.values);
         }
@@ -256,7 +256,7 @@ impl GroundTruth {
         Ok(match self {
             Self::Maps { maps, .. } => {
                 let id = &maps.ids()[index];
-                let map = scaled(maps.load(id)?, args.gt_scale, id, "--gt-scale")?;
+                let map = metres(maps, id, args.gt_scale, "--gt-scale")?;
                 Truth {
                     size: ImageSize::new(map.height, map.width),
                     metres: map.values,
@@ -277,12 +277,13 @@ impl GroundTruth {
 }
 
 /// A map in metres. What an integer stands for is never guessed.
-fn scaled(map: Map, scale: Option<f64>, id: &str, option: &str) -> anyhow::Result<Map> {
+fn metres(maps: &MapSet, id: &str, scale: Option<f64>, option: &str) -> anyhow::Result<Map> {
     ensure!(
-        scale.is_some() || !map.of_integers,
+        scale.is_some() || !maps.holds_integers(id)?,
         "{id}: the file holds integers; say how many metres 1 stands for: {option} 0.001 for millimetres, {option} 0.00390625 \
          for KITTI's 1/256 m, {option} 1 for metres"
     );
+    let map = maps.load(id)?;
     let Some(scale) = scale.filter(|&scale| scale != 1.0) else {
         return Ok(map);
     };
