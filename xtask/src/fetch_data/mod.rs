@@ -86,11 +86,12 @@ fn place<'a>(
     set: &str,
 ) -> anyhow::Result<Place<'a>> {
     let entry = manifest.data(name)?;
+    let from = if set == "kitti" { "DIR" } else { "FILE" };
     Ok(Place {
         name,
         entry,
         target: downloads.join(name).join(&entry.file),
-        by_hand: format!("cargo xtask fetch-data {set} --from FILE"),
+        by_hand: format!("cargo xtask fetch-data {set} --from {from}"),
     })
 }
 
@@ -173,7 +174,8 @@ fn lock(folder: &Path) -> anyhow::Result<FolderLock> {
 pub(crate) fn run(data: DataSet) -> anyhow::Result<()> {
     let (spare, yes) = match &data {
         DataSet::Nyu(nyu::Args { options, .. }) | DataSet::Kitti(kitti::Args { options, .. }) => {
-            (options.spare, options.yes)
+            // Without a connection nothing comes that could be asked about.
+            (options.spare, options.yes || options.connection.offline)
         }
     };
     let job = Prepared::of(data)?;
