@@ -55,14 +55,22 @@ impl Remote {
         loop {
             let failure = match remote.ask(Part::Last(last)) {
                 Ok(bytes) if !bytes.partial => return Ok(Opened::Whole { size: bytes.size }),
-                Ok(bytes) => match read_tail(bytes) {
-                    Ok((tail, size, version)) => {
-                        remote.size = size;
-                        remote.version = version;
-                        return Ok(Opened::Parts { remote, tail });
-                    }
-                    Err(failure) => failure,
-                },
+                Ok(Bytes {
+                    size: Some(size),
+                    start,
+                    version,
+                    body,
+                    ..
+                }) if start <= size => {
+                    remote.size = size;
+                    remote.version = version;
+                    let mut tail = Vec::new();
+                    // If the connection breaks here, the rest is asked for like any other part.
+                    drop(body.take(size - start).read_to_end(&mut tail));
+                    tail.extend(remote.read(start + tail.len() as u64..size, observe)?);
+                    return Ok(Opened::Parts { remote, tail });
+                }
+                Ok(_) => Failure::passing("the server does not say how large the file is"),
                 Err(failure) => failure,
             };
             retry.wait(failure, None, observe)?;
@@ -126,19 +134,6 @@ impl Remote {
     fn is_other_version(&self, answer: &Bytes) -> bool {
         let other_size = answer.size.is_some_and(|size| size != self.size);
         other_size || answer.version != self.version
-    }
-}
-
-/// The last bytes of a file, its size and version.
-fn read_tail(mut bytes: Bytes) -> Result<(Vec<u8>, u64, Option<String>), Failure> {
-    let mut tail = Vec::new();
-    let broke = |error| Failure::passing(format!("the connection broke: {error}"));
-    bytes.body.read_to_end(&mut tail).map_err(broke)?;
-    match bytes.size {
-        Some(size) if bytes.start + tail.len() as u64 == size => Ok((tail, size, bytes.version)),
-        _ => Err(Failure::passing(
-            "the server sends another part than asked for",
-        )),
     }
 }
 

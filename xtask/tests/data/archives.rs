@@ -79,6 +79,23 @@ impl Kitti {
         }
     }
 
+    /// With so many files more in the archive of depth, empty ones.
+    pub(crate) fn with_more_files(self, count: u64) -> Self {
+        let mut files: BTreeMap<_, _> = (0..count)
+            .map(|frame| {
+                (
+                    depth_map("2011_09_29_drive_0071", "train", frame),
+                    Vec::new(),
+                )
+            })
+            .collect();
+        for (index, (drive, split, _)) in DRIVES.iter().enumerate() {
+            files.extend(depth_files(index as u64, drive, split));
+        }
+        self.server.put(DEPTH_ARCHIVE, archive(&files));
+        self
+    }
+
     pub(crate) fn out(&self) -> PathBuf {
         self.place.data().join("kitti")
     }

@@ -21,6 +21,8 @@ struct Shared {
     /// Of all files; a change makes them new versions.
     etag: Mutex<String>,
     requests: Mutex<Vec<String>>,
+    /// The first byte that the last request wants, if it wants the file from a byte on.
+    last_first: Mutex<Option<usize>>,
     sent: AtomicU64,
     without_ranges: AtomicBool,
     /// Microseconds for each 8 KiB.
@@ -89,6 +91,11 @@ impl Files {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
+    /// From which byte on the last request wanted a file; none if from its beginning.
+    pub(crate) fn went_on_from(&self) -> Option<usize> {
+        *self.shared.last_first.lock().unwrap()
+    }
+
     /// The paths that were asked for, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
@@ -118,6 +125,8 @@ impl Shared {
             };
         }
         self.requests.lock().unwrap().push(path.to_owned());
+        let first = headers.get("range").and_then(|range| first_of(range));
+        *self.last_first.lock().unwrap() = first;
         let file = self.files.lock().unwrap().get(path).cloned();
         let Some(file) = file else {
             return stream.write_all(b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\n\r\n");
@@ -161,6 +170,15 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+/// The first byte of `bytes=5-`.
+fn first_of(range: &str) -> Option<usize> {
+    range
+        .strip_prefix("bytes=")?
+        .strip_suffix('-')?
+        .parse()
+        .ok()
 }
 
 /// The bytes that `bytes=5-`, `bytes=5-9` or `bytes=-5` means.

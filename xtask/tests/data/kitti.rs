@@ -134,3 +134,17 @@ fn broken_connections_are_taken_up_where_they_broke() {
     assert!(tree(&kitti.out()) == kitti.expected);
     assert!(kitti.server.sent() < kitti.archives() / 8);
 }
+
+/// More than a directory of the old form can hold, as the real archive of depth has; it is read in one request.
+#[test]
+fn archives_of_very_many_files_are_read() {
+    let kitti = Kitti::new().with_more_files(66_000);
+    fetch(&kitti).assert_ok();
+    assert!(tree(&kitti.out()) == kitti.expected);
+    let requests = kitti.server.requests();
+    let depth = requests.iter().filter(|path| *path == DEPTH_ARCHIVE);
+    assert!(depth.count() <= 2 + 5);
+    let sent = kitti.server.sent();
+    fetch(&kitti).assert_ok();
+    assert_eq!(kitti.server.sent(), sent);
+}
