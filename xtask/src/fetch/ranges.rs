@@ -66,7 +66,8 @@ impl Remote {
                     remote.version = version;
                     let mut tail = Vec::new();
                     // If the connection breaks here, the rest is asked for like any other part.
-                    drop(body.take(size - start).read_to_end(&mut tail));
+                    drop(body.take(size - start + 1).read_to_end(&mut tail));
+                    tail.truncate((size - start) as usize);
                     tail.extend(remote.read(start + tail.len() as u64..size, observe)?);
                     return Ok(Opened::Parts { remote, tail });
                 }
@@ -137,18 +138,21 @@ impl Remote {
     }
 }
 
-/// Appends at most `length` bytes, and tells of each lot that comes.
+/// Appends at most `length` bytes, and tells of each lot that comes. Reads on to the answer's end, so that the connection can
+/// serve the next request.
 fn receive(
     answer: Bytes,
     length: u64,
     bytes: &mut Vec<u8>,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> std::io::Result<()> {
-    let mut body = answer.body.take(length);
+    let end = bytes.len() + length as usize;
+    let mut body = answer.body.take(length.saturating_add(1));
     let mut buffer = vec![0; 1 << 16];
     loop {
         let count = body.read(&mut buffer)?;
         if count == 0 {
+            bytes.truncate(end);
             return Ok(());
         }
         bytes.extend_from_slice(&buffer[..count]);

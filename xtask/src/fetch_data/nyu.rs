@@ -214,6 +214,7 @@ impl Job {
                 "--out",
                 &out,
             ])?;
+            eprintln!("{mat} is converted: remove it if you want its room");
         }
         match &self.training {
             Training::None => Ok(()),

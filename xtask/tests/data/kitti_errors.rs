@@ -1,10 +1,11 @@
 //! Damaged and changed archives, full disks, what is not there.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
 
 use crate::archives::{DEPTH_ARCHIVE, DRIVE_ARCHIVE, Kitti, TEST_LIST, TRAIN_LIST, archive};
-use crate::place::{done, sha256, tree};
+use crate::place::{Random, bytes, done, sha256, tree};
 
 const FETCH: [&str; 3] = ["fetch-data", "kitti", "--yes"];
 
@@ -48,7 +49,7 @@ fn a_damaged_member_is_refused_and_named_and_the_others_come() {
 #[test]
 fn files_that_an_archive_lacks_are_named_before_and_after() {
     let kitti = Kitti::new();
-    let mut files: std::collections::BTreeMap<_, _> = kitti.expected.clone();
+    let mut files: BTreeMap<_, _> = kitti.expected.clone();
     files.retain(|name, _| name.starts_with("2011_09_26/") && name != IMAGE);
     kitti.server.put(DRIVE_ARCHIVE, archive(&files));
     let lacks = format!("1 listed files are not in it, {IMAGE} first");
@@ -163,4 +164,65 @@ fn a_disk_that_fills_leaves_what_was_there() {
     assert_eq!(tree(&kitti.out()).keys().collect::<Vec<_>>(), [present]);
     kitti.place.run(&FETCH).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);
+}
+
+/// A small archive with bytes changed, most of them in its directory, or cut off: its good files come, or it is refused by name.
+#[test]
+fn damaged_archives_are_refused_by_name_or_read() {
+    let kitti = Kitti::new();
+    let folder = kitti.download_by_hand(&[]);
+    let name = "2011_09_26_drive_0002_sync.zip";
+    let files: BTreeMap<String, Vec<u8>> = (0..20)
+        .map(|frame| {
+            (
+                IMAGE.replace("04.png", &format!("{frame:02}.png")),
+                bytes(frame, 300),
+            )
+        })
+        .collect();
+    let list: String = files
+        .keys()
+        .map(|file| format!("{file} None 7\n"))
+        .collect();
+    fs::write(folder.join(TEST_LIST), list).unwrap();
+    fs::write(folder.join(TRAIN_LIST), "").unwrap();
+    let manifest = kitti.place.data().join("manifest.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("sha256"));
+    fs::write(&manifest, lines.collect::<Vec<_>>().join("\n")).unwrap();
+    let good = archive(&files);
+    let from = folder.display().to_string();
+    let job = ["fetch-data", "kitti", "--offline", "--from", &from];
+    let mut random = Random(12);
+    let mut refused = 0;
+    for round in 0..150 {
+        let mut bad = good.clone();
+        let last = [22, 2500, bad.len() as u64][round % 3];
+        let at = bad.len() - 1 - random.below(last) as usize;
+        match round % 10 {
+            0 => bad.truncate(at),
+            1..5 => bad[at] = [0, 255][round % 2],
+            _ => bad[at] ^= 1 << random.below(8),
+        }
+        fs::write(folder.join(name), bad).unwrap();
+        drop(fs::remove_dir_all(kitti.out()));
+        let done = kitti.place.run(&job);
+        assert!(
+            !done.stderr.contains("panicked"),
+            "round {round}: {}",
+            done.stderr
+        );
+        if done.code != Some(0) {
+            refused += 1;
+            done.assert_fails(&[name]);
+        }
+        for (file, content) in tree(&kitti.out()) {
+            let listed = files.get(&file);
+            assert!(
+                listed.is_none_or(|right| *right == content),
+                "round {round}: {file}"
+            );
+        }
+    }
+    assert!(refused > 50, "{refused}");
 }

@@ -108,6 +108,10 @@ impl Job {
 
     /// Looks into every archive.
     fn plan(&mut self) -> anyhow::Result<()> {
+        eprintln!(
+            "KITTI: looking into {} archives, of which only the directories are read now",
+            self.drives.len()
+        );
         let progress = Progress::reading(self.drives.len());
         let mut drives = std::mem::take(&mut self.drives);
         for drive in &mut drives {

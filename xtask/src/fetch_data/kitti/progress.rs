@@ -23,10 +23,7 @@ impl Progress {
     /// Of directories that are read: how long they are is not known beforehand.
     pub(super) fn reading(archives: usize) -> Self {
         let bar = ProgressBar::no_length();
-        Self::with(
-            styled(bar, "reading directories: {msg} {decimal_bytes}"),
-            archives,
-        )
+        Self::with(styled(bar, "looking into {msg}"), archives)
     }
 
     /// Of so many bytes of so many archives.
