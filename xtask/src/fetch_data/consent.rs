@@ -13,6 +13,8 @@ pub(crate) struct Bill {
     pub(crate) lines: Vec<String>,
     /// Bytes that will come through the connection.
     pub(crate) download: u64,
+    /// Downloads beside these whose size nobody says.
+    pub(crate) unknown: usize,
     /// Bytes on the disk at the time there are most.
     pub(crate) disk: u64,
 }
@@ -25,7 +27,7 @@ impl Bill {
             eprintln!("{line}");
         }
         self.check_room(folder, spare.saturating_mul(1_000_000))?;
-        if self.download == 0 || yes {
+        if yes || (self.download == 0 && self.unknown == 0) {
             return Ok(());
         }
         ask()

@@ -58,6 +58,9 @@ const LABELLED: &str = "nyu-labelled";
 const SPLITS: &str = "nyu-splits";
 const FASTDEPTH: &str = "nyu-fastdepth";
 
+/// The list that `mde convert nyu-labelled` writes last.
+const TEST_LIST: &str = "nyuv2_test.csv";
+
 /// NYU Depth V2, with all that is known before it is fetched.
 pub(crate) struct Job {
     out: PathBuf,
@@ -106,8 +109,7 @@ impl Job {
         let is_own = |file: &mut PathBuf| own.iter().any(|entry| is_called(file, &entry.file));
         let given: Vec<PathBuf> = from.extract_if(.., |file| is_own(file)).collect();
         let mat = place(&manifest, LABELLED, &downloads, "nyu")?;
-        let labelled =
-            !given.is_empty() || mat.target.is_file() || !out.join("nyuv2_test.csv").is_file();
+        let labelled = !given.is_empty() || mat.target.is_file() || !out.join(TEST_LIST).is_file();
         let training = training(
             train,
             from,
@@ -153,25 +155,31 @@ impl Job {
             return;
         };
         let entry = place.entry;
-        let bytes = match self.given(&entry.file) {
-            Some(_) => 0,
-            None => place.missing(),
-        };
+        if !self.is_converted() {
+            bill.disk += entry.converted.unwrap_or(0);
+        }
+        if self.given(&entry.file).is_some() || place.target.is_file() {
+            bill.lines.push(format!("{name}: is here"));
+            return;
+        }
+        let bytes = place.missing();
         bill.download += bytes;
-        bill.disk += bytes + entry.converted.unwrap_or(0);
-        bill.lines.push(match bytes {
-            0 => format!("{name}: is here"),
-            _ => {
-                let about = if entry.size.is_none() { "about " } else { "" };
-                format!(
-                    "{name}: {about}{} to download; {} ({}; licence: {})",
-                    DecimalBytes(bytes),
-                    entry.summary,
-                    entry.page,
-                    entry.licence
-                )
-            }
-        });
+        bill.disk += bytes;
+        bill.unknown += usize::from(bytes == 0);
+        let size = match (bytes, entry.size) {
+            (0, _) => "an unknown number of bytes".to_owned(),
+            (_, Some(_)) => DecimalBytes(bytes).to_string(),
+            (_, None) => format!("about {}", DecimalBytes(bytes)),
+        };
+        bill.lines.push(format!(
+            "{name}: {size} to download; {} ({}; licence: {})",
+            entry.summary, entry.page, entry.licence
+        ));
+    }
+
+    /// Whether the labelled pairs were converted before: their lists come last.
+    fn is_converted(&self) -> bool {
+        self.out.join(TEST_LIST).is_file()
     }
 
     fn add_shards(&self, bill: &mut Bill, shards: &[Shard]) {

@@ -88,7 +88,10 @@ fn the_labelled_pairs_are_fetched_and_converted_and_then_left_alone() {
         "give --yes",
     ]);
     assert!(nyu.server.requests().is_empty());
-    nyu.run(&["--yes"]).assert_ok();
+    nyu.run(&["--yes"]).assert_ok().assert_says(&[
+        "nyu-splits: an unknown number of bytes",
+        "remove it if you want",
+    ]);
     let [mat, splits] = [
         "downloads/nyu-labelled/nyu_depth_v2_labeled.mat",
         "downloads/nyu-splits/splits.mat",

@@ -162,7 +162,7 @@ impl Job {
     pub(super) fn bill(&self) -> Bill {
         let mut bill = Bill::default();
         let (mut here, mut new, mut largest_whole) = (0, 0, 0);
-        let mut unknown = 0;
+        let mut whole = 0;
         for drive in &self.drives {
             match &drive.todo {
                 Todo::Members(plan) => {
@@ -175,7 +175,8 @@ impl Job {
                     bill.lines.extend(lacks(&drive.archive, plan));
                 }
                 Todo::Whole(size) => {
-                    unknown += 1;
+                    whole += 1;
+                    bill.unknown += usize::from(size.is_none());
                     let size = size.unwrap_or_else(|| self.about(drive.entry));
                     bill.download += size;
                     // What is taken out of an archive of pictures is no larger than the archive.
@@ -191,9 +192,9 @@ impl Job {
             DecimalBytes(bill.disk - largest_whole),
             self.out.display()
         ));
-        if unknown > 0 {
+        if whole > 0 {
             bill.lines.push(format!(
-                "of {unknown} archives the server sends all or nothing: they are downloaded whole, one at a time, and deleted \
+                "of {whole} archives the server sends all or nothing: they are downloaded whole, one at a time, and deleted \
                  when what is wanted is out of them"
             ));
         }
