@@ -9,7 +9,7 @@ use super::finding::{Area, Examination, Severity};
 use crate::fetch::manifest::{Entry, Manifest, Source};
 use crate::fetch::{Place, State, partial, place, weights_folder};
 use crate::mde::{DeviceChoice, Mde, manifest_file};
-use crate::reproduce::{default_data, has_lists};
+use crate::reproduce::{default_data, is_here};
 
 /// The program, built when it is needed first; none if that failed, which is a finding.
 #[derive(Default)]
@@ -64,7 +64,7 @@ pub(super) fn examine(
     let mut specs = Vec::new();
     for kind in ["nyu", "kitti"] {
         let folder = default_data(kind);
-        if has_lists(kind, &folder) {
+        if is_here(kind, &folder) {
             specs.push(format!("{kind}:{}", folder.display()));
         } else {
             let what = format!(

@@ -12,6 +12,7 @@ use std::borrow::Borrow;
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::consent::{Bill, free};
+pub(crate) use self::nyu::is_unfinished;
 use crate::fetch::{Connection, FolderLock, Manifest, Place};
 use crate::mde::{DeviceChoice, Mde, data_folder, manifest_file};
 

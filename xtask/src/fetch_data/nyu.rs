@@ -58,8 +58,20 @@ const LABELLED: &str = "nyu-labelled";
 const SPLITS: &str = "nyu-splits";
 const FASTDEPTH: &str = "nyu-fastdepth";
 
-/// The list that `mde convert nyu-labelled` writes last.
+/// A list that `mde convert nyu-labelled` writes.
 const TEST_LIST: &str = "nyuv2_test.csv";
+/// There while the labelled pairs are converted: lists alone do not say that the folder is complete.
+const UNFINISHED: &str = ".nyu-labelled.incomplete";
+
+/// Whether a folder holds labelled pairs that were not converted to the end.
+pub(crate) fn is_unfinished(folder: &Path) -> bool {
+    folder.join(UNFINISHED).exists()
+}
+
+/// Whether the labelled pairs are in a folder.
+fn is_converted(folder: &Path) -> bool {
+    folder.join(TEST_LIST).is_file() && !is_unfinished(folder)
+}
 
 /// NYU Depth V2, with all that is known before it is fetched.
 pub(crate) struct Job {
@@ -155,7 +167,7 @@ impl Job {
             return;
         };
         let entry = place.entry;
-        if !self.is_converted() {
+        if !is_converted(&self.out) {
             bill.disk += entry.converted.unwrap_or(0);
         }
         if self.given(&entry.file).is_some() || place.target.is_file() {
@@ -175,11 +187,6 @@ impl Job {
             "{name}: {size} to download; {} ({}; licence: {})",
             entry.summary, entry.page, entry.licence
         ));
-    }
-
-    /// Whether the labelled pairs were converted before: their lists come last.
-    fn is_converted(&self) -> bool {
-        self.out.join(TEST_LIST).is_file()
     }
 
     fn add_shards(&self, bill: &mut Bill, shards: &[Shard]) {
@@ -210,19 +217,7 @@ impl Job {
     pub(super) fn run(self, mde: &Mde) -> anyhow::Result<()> {
         let out = self.out.display().to_string();
         if self.labelled {
-            let [mat, splits] = [self.bring(LABELLED)?, self.bring(SPLITS)?];
-            let [mat, splits] = [&mat, &splits].map(|path| path.display().to_string());
-            mde.run([
-                "convert",
-                "nyu-labelled",
-                "--mat",
-                &mat,
-                "--splits",
-                &splits,
-                "--out",
-                &out,
-            ])?;
-            eprintln!("{mat} is converted: remove it if you want its room");
+            self.convert_labelled(mde, &out)?;
         }
         match &self.training {
             Training::None => Ok(()),
@@ -249,6 +244,27 @@ impl Job {
                 ])
             }
         }
+    }
+
+    fn convert_labelled(&self, mde: &Mde, out: &str) -> anyhow::Result<()> {
+        let [mat, splits] = [self.bring(LABELLED)?, self.bring(SPLITS)?];
+        let [mat, splits] = [&mat, &splits].map(|path| path.display().to_string());
+        let unfinished = self.out.join(UNFINISHED);
+        let failed = || format!("cannot write {}", unfinished.display());
+        fs::write(&unfinished, "").with_context(failed)?;
+        mde.run([
+            "convert",
+            "nyu-labelled",
+            "--mat",
+            &mat,
+            "--splits",
+            &splits,
+            "--out",
+            out,
+        ])?;
+        fs::remove_file(&unfinished).with_context(failed)?;
+        eprintln!("{mat} is converted: remove it if you want its room");
+        Ok(())
     }
 
     fn convert_shards(&self, shards: &[Shard], mde: &Mde) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::ensure;
 
 use super::plan::{Plan, Start};
-use super::{default_data, has_lists};
+use super::{default_data, is_here};
 use crate::fetch;
 use crate::fetch_data::{Prepared, SPARE};
 use crate::mde::Mde;
@@ -31,7 +31,7 @@ pub(super) fn missing(kind: &str, folder: Option<&Path>) -> anyhow::Result<Optio
         return Ok(None);
     }
     let folder = default_data(kind);
-    if has_lists(kind, &folder) {
+    if is_here(kind, &folder) {
         return Ok(None);
     }
     eprintln!("{kind} is not in {}", folder.display());

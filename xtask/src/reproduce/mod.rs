@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use self::choice::Choice;
 use self::plan::{Plan, Start};
 use crate::fetch;
+use crate::fetch_data::is_unfinished;
 use crate::mde::{DeviceChoice, Mde, data_folder};
 
 /// The experiments there are.
@@ -224,8 +225,8 @@ pub(crate) fn default_data(kind: &str) -> PathBuf {
     data_folder().join(kind)
 }
 
-/// Whether a data set is here: its lists come last.
-pub(crate) fn has_lists(kind: &str, folder: &Path) -> bool {
+/// Whether a data set is here, by its lists, and whole.
+pub(crate) fn is_here(kind: &str, folder: &Path) -> bool {
     let lists: [&[&str]; 2] = if kind == "nyu" {
         [
             &["nyuv2_train.csv", "nyuv2_labeled_train.csv"],
@@ -240,9 +241,10 @@ pub(crate) fn has_lists(kind: &str, folder: &Path) -> bool {
             ],
         ]
     };
-    lists
+    let has_lists = lists
         .iter()
-        .all(|names| names.iter().any(|name| folder.join(name).is_file()))
+        .all(|names| names.iter().any(|name| folder.join(name).is_file()));
+    has_lists && !is_unfinished(folder)
 }
 
 fn default_out(kind: &str, choice: &Choice, options: &Options) -> PathBuf {

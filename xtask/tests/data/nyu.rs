@@ -113,6 +113,30 @@ fn the_labelled_pairs_are_fetched_and_converted_and_then_left_alone() {
 }
 
 #[test]
+fn a_conversion_that_was_killed_is_not_taken_for_whole() {
+    let nyu = Nyu::new();
+    // Its last act are the lists, but for what comes after them.
+    let mde = nyu.place.path("mde");
+    let script = fs::read_to_string(&mde).unwrap();
+    fs::write(&mde, format!("{script}kill -9 $$\n")).unwrap();
+    nyu.run(&["--yes"]).assert_fails(&["run the same again"]);
+    let out = nyu.place.data().join("nyu");
+    assert!(out.join("nyuv2_test.csv").exists());
+    let job = ["reproduce", "nyu", "--device", "cpu"];
+    let said = nyu.place.run(&job).assert_fails(&["nyu is not in"]);
+    assert!(said.stderr.contains("nyu-labelled: is here"));
+    fs::write(&mde, script).unwrap();
+    nyu.place.run(&job).assert_ok();
+    let calls = nyu.place.calls();
+    assert!(
+        calls
+            .iter()
+            .all(|call| !call.starts_with("train") || call.contains("nyu:"))
+    );
+    assert_eq!(nyu.server.requests(), ["/mat", "/splits"]);
+}
+
+#[test]
 fn files_downloaded_by_hand_are_checked_and_stay_where_they_are() {
     let nyu = Nyu::new();
     let wrong = nyu.by_hand("nyu_depth_v2_labeled.mat", &[1; 100]);
