@@ -2,7 +2,9 @@
 //! once.
 
 mod bench;
+mod doctor;
 mod fetch;
+mod fetch_data;
 mod mde;
 mod reproduce;
 
@@ -27,6 +29,11 @@ enum Task {
     Bench(bench::Args),
     /// Download trained weights, with resume and check, into data/weights/NAME.
     FetchWeights(fetch::Args),
+    /// Download a data set, with resume and check, and bring it into the folder that mde reads.
+    #[command(subcommand)]
+    FetchData(fetch_data::DataSet),
+    /// Look at this machine, the data sets and the weights, and say what to do about what is wrong.
+    Doctor(doctor::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +41,12 @@ fn main() -> ExitCode {
         Task::Reproduce(experiment) => reproduce::run(experiment),
         Task::Bench(args) => bench::run(&args),
         Task::FetchWeights(args) => fetch::run(args),
+        Task::FetchData(data) => fetch_data::run(data),
+        Task::Doctor(args) => match doctor::run(&args) {
+            // What is broken is on stdout already.
+            Ok(false) => return ExitCode::FAILURE,
+            done => done.map(|_| ()),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,22 @@ pub(crate) fn workspace() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
+/// The folder of data sets, downloads, weights and runs: `data` of the workspace, or what `MDE_XTASK_DATA` names.
+pub(crate) fn data_folder() -> PathBuf {
+    let named = std::env::var_os("MDE_XTASK_DATA").filter(|folder| !folder.is_empty());
+    named.map_or_else(|| workspace().join("data"), PathBuf::from)
+}
+
+/// The manifest: that of the data folder if it has one, else the workspace's.
+pub(crate) fn manifest_file() -> PathBuf {
+    let own = data_folder().join("manifest.toml");
+    if own.is_file() {
+        own
+    } else {
+        workspace().join("data/manifest.toml")
+    }
+}
+
 /// Runs cargo with arguments that build one program, and says where that is.
 pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -50,7 +66,7 @@ pub(crate) enum DeviceChoice {
 
 impl DeviceChoice {
     /// Whether the program has to be built with CUDA.
-    fn wants_cuda(self) -> bool {
+    pub(crate) fn wants_cuda(self) -> bool {
         let runs = |program: &str, argument: &str| {
             let output = Command::new(program).arg(argument).output();
             output.is_ok_and(|output| output.status.success())
@@ -79,8 +95,12 @@ pub(crate) struct Mde {
 }
 
 impl Mde {
-    /// Builds it in release, which takes minutes the first time.
+    /// Builds it in release, which takes minutes the first time; `MDE_PROGRAM` names one to take in its place.
     pub(crate) fn build(device: DeviceChoice) -> anyhow::Result<Self> {
+        if let Some(program) = std::env::var_os("MDE_PROGRAM") {
+            let program = PathBuf::from(program);
+            return Ok(Self { program, device });
+        }
         let mut arguments = vec!["build", "--release", "--package", "mde-cli", "--bin", "mde"];
         let cuda = device.wants_cuda();
         if cuda {
@@ -113,5 +133,28 @@ impl Mde {
             );
         }
         Ok(())
+    }
+
+    /// Runs one command with `--json` and gives the document that it prints.
+    pub(crate) fn json<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> anyhow::Result<serde_json::Value> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).arg("--json");
+        let output = command
+            .output()
+            .with_context(|| format!("cannot run {}", self.program.display()))?;
+        let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "`mde {}` failed ({}): {}",
+            arguments.join(" "),
+            output.status,
+            said.trim()
+        );
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("`mde {}` did not print JSON", arguments.join(" ")))
     }
 }

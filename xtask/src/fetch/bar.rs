@@ -42,19 +42,14 @@ impl Bar {
                 }
             }
             Event::Bytes(count) => self.bar.inc(count),
-            Event::Restart(reason) => self.say(&format!("begins again: {reason}")),
-            Event::Pause {
-                reason,
-                pause,
-                failed,
-                tries,
-            } => self.say(&format!(
-                "{reason}; trying again in {:.1} s ({failed} of {tries} tries failed)",
-                pause.as_secs_f32()
-            )),
             Event::Check => {
                 self.bar.finish_and_clear();
                 self.say("checking");
+            }
+            event => {
+                if let Some(line) = line_of(&event) {
+                    self.say(&line);
+                }
             }
         }
     }
@@ -62,6 +57,23 @@ impl Bar {
     fn say(&self, what: &str) {
         let line = format!("{}: {what}", self.name);
         self.bar.suspend(|| eprintln!("{line}"));
+    }
+}
+
+/// What went wrong on the way, in words.
+pub(crate) fn line_of(event: &Event<'_>) -> Option<String> {
+    match event {
+        Event::Restart(reason) => Some(format!("begins again: {reason}")),
+        Event::Pause {
+            reason,
+            pause,
+            failed,
+            tries,
+        } => Some(format!(
+            "{reason}; trying again in {:.1} s ({failed} of {tries} tries failed)",
+            pause.as_secs_f32()
+        )),
+        Event::Start { .. } | Event::Bytes(_) | Event::Check => None,
     }
 }
 

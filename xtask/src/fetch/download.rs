@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::partial::Partial;
-use super::transfer::{self, Answer, Ask, Bytes, Failure};
+use super::retry::{PROGRESS, Patience, Retry};
+use super::transfer::{self, Answer, Ask, Bytes, Failure, Part};
 
 /// What to download, and to where.
 pub(crate) struct Request {
@@ -24,19 +25,6 @@ pub(crate) struct Expected {
     pub(crate) size: Option<u64>,
     /// Hexadecimal, lower case.
     pub(crate) sha256: Option<String>,
-}
-
-/// How patient to be.
-#[derive(Debug, Clone)]
-pub(crate) struct Patience {
-    /// Failures in a row, with less than [`PROGRESS`] bytes between them, before giving up.
-    pub(crate) tries: u32,
-    /// The pause after the first failure; each further one is twice as long.
-    pub(crate) first_pause: Duration,
-    /// The longest pause, whatever the server asks for.
-    pub(crate) longest_pause: Duration,
-    /// How long a server may be silent.
-    pub(crate) idle: Duration,
 }
 
 /// What happens on the way.
@@ -96,6 +84,8 @@ pub(crate) enum DownloadError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("{url} has another version now than when its directory was read: run the same again")]
+    Changed { url: String },
 }
 
 fn kept(have: u64, path: &Path) -> String {
@@ -105,9 +95,6 @@ fn kept(have: u64, path: &Path) -> String {
     let path = path.display();
     format!("; {have} bytes are kept in {path}, from where the same command goes on")
 }
-
-/// Bytes in one try after which earlier failures no longer count: a line that drops often still ends.
-const PROGRESS: u64 = 1 << 20;
 
 /// Downloads a file and gives its SHA-256.
 pub(crate) fn download(
@@ -124,61 +111,27 @@ pub(crate) fn download(
         may_restart: true,
         observe,
     };
-    let mut failed = 0;
+    let mut retry = Retry::new(patience);
     loop {
         let before = download.partial.len()?;
-        let (reason, after) = match download.attempt() {
+        let failure = match download.attempt() {
             Ok(Attempt::Whole) => match download.finish()? {
                 Some(sha256) => return Ok(sha256),
                 None => continue,
             },
-            Ok(Attempt::Broken(reason)) => (reason, None),
-            Err(Stop::Failure(Failure::Passing { reason, after })) => (reason, after),
-            Err(Stop::Failure(Failure::Status { status, url })) => {
-                return Err(DownloadError::Status { status, url });
-            }
-            Err(Stop::Failure(Failure::Hopeless(reason))) => {
-                return Err(DownloadError::Hopeless { reason });
-            }
+            Ok(Attempt::Broken(reason)) => Failure::passing(reason),
+            Err(Stop::Failure(failure)) => failure,
             Err(Stop::Error(error)) => return Err(error),
         };
         let have = download.partial.len()?;
-        failed = if have >= before + PROGRESS {
-            1
-        } else {
-            failed + 1
-        };
-        let path = download.partial.path().to_owned();
-        if failed >= patience.tries {
-            return Err(DownloadError::GaveUp {
-                reason,
-                tries: failed,
-                have,
-                path,
-            });
+        if have >= before + PROGRESS {
+            retry.forget();
         }
-        if let Some(after) = after.filter(|after| *after > patience.longest_pause) {
-            let seconds = after.as_secs();
-            return Err(DownloadError::Later {
-                reason,
-                seconds,
-                have,
-                path,
-            });
-        }
-        let doubled = patience
-            .first_pause
-            .saturating_mul(1 << (failed - 1).min(16));
-        let pause = doubled
-            .min(patience.longest_pause)
-            .max(after.unwrap_or_default());
-        (download.observe)(Event::Pause {
-            reason: &reason,
-            pause,
-            failed,
-            tries: patience.tries,
-        });
-        std::thread::sleep(pause);
+        retry.wait(
+            failure,
+            Some((have, download.partial.path())),
+            download.observe,
+        )?;
     }
 }
 
@@ -232,7 +185,7 @@ impl Download<'_> {
         let ask = Ask {
             url: &self.request.url,
             token: self.request.token.as_deref(),
-            from,
+            part: Part::From(from),
             version: version.as_deref(),
         };
         match transfer::get(&self.agent, &ask)? {

@@ -10,13 +10,14 @@ use anyhow::Context;
 use hf_hub::api::sync::{Api, ApiBuilder};
 use hf_hub::{Cache, Repo, RepoType};
 
-use super::manifest::HubFile;
+use super::manifest::{HubFile, HubKind};
 
 /// The hub, as the environment has it: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`.
 pub(crate) struct Hub {
     api: Api,
     cache: Cache,
     token: Option<String>,
+    endpoint: String,
 }
 
 impl Hub {
@@ -30,20 +31,41 @@ impl Hub {
         }
         let cache = Cache::from_env();
         let token = set("HF_TOKEN").or_else(|| cache.token());
+        let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
         // Downloads do not go through this agent, so it gets no token.
-        let mut builder = ApiBuilder::from_cache(cache.clone()).with_token(None);
-        if let Some(endpoint) = set("HF_ENDPOINT") {
-            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
-        }
-        let api = builder
+        let api = ApiBuilder::from_cache(cache.clone())
+            .with_token(None)
+            .with_endpoint(endpoint.clone())
             .build()
             .context("cannot set up the Hugging Face hub")?;
-        Ok(Self { api, cache, token })
+        Ok(Self {
+            api,
+            cache,
+            token,
+            endpoint,
+        })
     }
 
     /// The address of a file.
     pub(crate) fn url(&self, file: &HubFile) -> String {
         self.api.repo(repo(file)).url(&file.path)
+    }
+
+    /// The address of the list of the files of a folder, with sizes and hashes; hf-hub's own list has names alone.
+    pub(crate) fn folder_url(&self, folder: &HubFile) -> String {
+        let kind = match folder.kind {
+            HubKind::Model => "models",
+            HubKind::Dataset => "datasets",
+        };
+        let HubFile {
+            repository,
+            path,
+            revision,
+            ..
+        } = folder;
+        let endpoint = &self.endpoint;
+        format!("{endpoint}/api/{kind}/{repository}/tree/{revision}/{path}")
     }
 
     /// The file, if another program has already put it into the cache.
@@ -59,5 +81,9 @@ impl Hub {
 
 fn repo(file: &HubFile) -> Repo {
     let revision = file.revision.clone();
-    Repo::with_revision(file.repository.clone(), RepoType::Model, revision)
+    let kind = match file.kind {
+        HubKind::Model => RepoType::Model,
+        HubKind::Dataset => RepoType::Dataset,
+    };
+    Repo::with_revision(file.repository.clone(), kind, revision)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indicatif::DecimalBytes;
 
-use super::manifest::{Manifest, Source, Weights};
+use super::manifest::{Entry, Manifest, Source};
 use super::partial::Partial;
 
 /// Where a file stands.
@@ -60,7 +60,7 @@ pub(crate) fn table(manifest: &Manifest, out: &Path) -> String {
     text
 }
 
-fn size(weights: &Weights) -> String {
+fn size(weights: &Entry) -> String {
     match (weights.size, weights.about) {
         (Some(size), _) => DecimalBytes(size).to_string(),
         (None, Some(about)) => format!("about {}", DecimalBytes(about)),
@@ -68,7 +68,7 @@ fn size(weights: &Weights) -> String {
     }
 }
 
-fn state(weights: &Weights, target: &Path) -> String {
+fn state(weights: &Entry, target: &Path) -> String {
     match State::of(target) {
         State::Present => match fs::metadata(target) {
             Ok(metadata) if weights.size.is_some_and(|size| size != metadata.len()) => {

@@ -24,6 +24,8 @@ pub(crate) struct Bytes {
     pub(crate) version: Option<String>,
     /// The hash that the hub states.
     pub(crate) sha256: Option<String>,
+    /// Whether the server sends a part because one was asked for; else it sends the file from its beginning.
+    pub(crate) partial: bool,
     pub(crate) body: Box<dyn Read>,
 }
 
@@ -40,15 +42,47 @@ pub(crate) enum Failure {
     Hopeless(String),
 }
 
+impl Failure {
+    /// It may work at once.
+    pub(crate) fn passing(reason: impl Into<String>) -> Self {
+        Self::Passing {
+            reason: reason.into(),
+            after: None,
+        }
+    }
+}
+
 /// What to ask for.
 pub(crate) struct Ask<'a> {
     pub(crate) url: &'a str,
     /// Sent to the address's own server, never to where it redirects.
     pub(crate) token: Option<&'a str>,
-    /// The first byte wanted.
-    pub(crate) from: u64,
+    pub(crate) part: Part,
     /// The version that the earlier bytes are of.
     pub(crate) version: Option<&'a str>,
+}
+
+/// Which bytes of a file to ask for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// From this byte on.
+    From(u64),
+    /// From the first number to the byte before the second.
+    Between(u64, u64),
+    /// So many at the end.
+    Last(u64),
+}
+
+impl Part {
+    /// As the header `Range` has it; none for the whole file.
+    fn header(self) -> Option<String> {
+        match self {
+            Self::From(0) => None,
+            Self::From(first) => Some(format!("bytes={first}-")),
+            Self::Between(first, end) => Some(format!("bytes={first}-{}", end.saturating_sub(1))),
+            Self::Last(count) => Some(format!("bytes=-{count}")),
+        }
+    }
 }
 
 /// An agent that gives up on a server that is silent for `idle`.
@@ -105,8 +139,8 @@ fn send(
     own_server: bool,
 ) -> Result<Response<Body>, Failure> {
     let mut request = agent.get(at);
-    if ask.from > 0 {
-        request = request.header(header::RANGE, format!("bytes={}-", ask.from));
+    if let Some(range) = ask.part.header() {
+        request = request.header(header::RANGE, range);
         if let Some(version) = ask.version {
             request = request.header(header::IF_RANGE, version);
         }
@@ -135,10 +169,9 @@ fn answer(response: Response<Body>, at: &Uri, sha256: Option<String>) -> Result<
         206 => match range.and_then(content_range) {
             Some((start, size)) => (start, size),
             None => {
-                return Err(Failure::Passing {
-                    reason: "the server sends a part without saying which".to_owned(),
-                    after: None,
-                });
+                return Err(Failure::passing(
+                    "the server sends a part without saying which",
+                ));
             }
         },
         416 => {
@@ -171,6 +204,7 @@ fn answer(response: Response<Body>, at: &Uri, sha256: Option<String>) -> Result<
         size,
         version: version.map(str::to_owned),
         sha256,
+        partial: status == 206,
         body: Box::new(body.into_reader()),
     }))
 }

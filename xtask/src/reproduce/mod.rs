@@ -3,13 +3,17 @@
 //! Each stage is a command of `mde`, which skips what is done and resumes what was interrupted: running the same
 //! again after a kill ends in the same numbers.
 
+mod choice;
+mod data;
 mod plan;
 
 use std::path::{Path, PathBuf};
 
+use self::choice::Choice;
 use self::plan::{Plan, Start};
 use crate::fetch;
-use crate::mde::{DeviceChoice, Mde, workspace};
+use crate::fetch_data::is_unfinished;
+use crate::mde::{DeviceChoice, Mde, data_folder};
 
 /// The experiments there are.
 #[derive(clap::Subcommand)]
@@ -24,19 +28,19 @@ pub(crate) enum Experiment {
         #[command(flatten)]
         options: Options,
     },
-    /// On NYU Depth V2, from a folder in the paper's layout.
+    /// On NYU Depth V2, which is downloaded unless it is here.
     Nyu {
         /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what they list [default:
-        /// data/nyu of the workspace].
+        /// data/nyu of the workspace, filled as `cargo xtask fetch-data nyu` does it].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         #[command(flatten)]
         options: Options,
     },
-    /// On KITTI, from a folder with the lists of the Eigen split.
+    /// On KITTI's Eigen split, which is downloaded unless it is here.
     Kitti {
         /// The folder with eigen_train_files_with_gt.txt, eigen_test_files_with_gt.txt and what they list [default:
-        /// data/kitti of the workspace].
+        /// data/kitti of the workspace, filled as `cargo xtask fetch-data kitti` does it].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         #[command(flatten)]
@@ -47,8 +51,9 @@ pub(crate) enum Experiment {
 /// What all experiments share.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets]. METER is fine-tuned from its published weights; the
-    /// paper's full-size networks begin with ImageNet's and take a GPU.
+    /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets; on real data, with an NVIDIA GPU and nvcc, the paper's
+    /// mff-resnet50 and bts-resnet50-kitti]. METER is fine-tuned from its published weights; the paper's full-size networks begin
+    /// with ImageNet's and take a GPU.
     #[arg(long)]
     model: Option<String>,
     /// The weights to begin with, for networks that do [default: fetched as `cargo xtask fetch-weights` does].
@@ -67,6 +72,9 @@ pub(crate) struct Options {
     /// Where the networks are trained and measured.
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    /// Do not ask before a download.
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Runs an experiment and says where the report lies.
@@ -77,14 +85,28 @@ pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
         Experiment::Nyu { data, options } => ("nyu", options, Some(data)),
         Experiment::Kitti { data, options } => ("kitti", options, Some(data)),
     };
-    let plan = Plan::of(kind, options.model.as_deref(), options.quick);
+    let choice = Choice::of(kind, options.model.as_deref(), options.device.wants_cuda());
+    let plan = Plan::of(kind, Some(&choice.model), options.quick);
     let out = options
         .out
         .clone()
-        .unwrap_or_else(|| default_out(kind, &options));
+        .unwrap_or_else(|| default_out(kind, &choice, &options));
+    choice.announce(kind, options.quick);
+    let missing = match data.as_ref().map(Option::as_deref) {
+        None => None,
+        Some(folder) => data::missing(kind, folder)?,
+    };
+    if let Some(missing) = &missing {
+        missing.ask(&plan, options.init.is_some(), options.yes)?;
+    }
     let weights = initial_weights(&plan, options.init)?;
+    let mde = Mde::build(options.device)?;
+    if let Some(missing) = missing {
+        stage(&format!("fetching {kind}"));
+        missing.fetch(&mde)?;
+    }
     let pipeline = Pipeline {
-        mde: Mde::build(options.device)?,
+        mde,
         data: match &data {
             Some(folder) => spec(kind, folder.as_deref().unwrap_or(&default_data(kind))),
             None => spec(kind, &out.join("data")),
@@ -199,14 +221,36 @@ fn spec(kind: &str, folder: &Path) -> String {
     format!("{kind}:{}", folder.display())
 }
 
-fn default_data(kind: &str) -> PathBuf {
-    workspace().join("data").join(kind)
+pub(crate) fn default_data(kind: &str) -> PathBuf {
+    data_folder().join(kind)
 }
 
-fn default_out(kind: &str, options: &Options) -> PathBuf {
+/// Whether a data set is here, by its lists, and whole.
+pub(crate) fn is_here(kind: &str, folder: &Path) -> bool {
+    let lists: [&[&str]; 2] = if kind == "nyu" {
+        [
+            &["nyuv2_train.csv", "nyuv2_labeled_train.csv"],
+            &["nyuv2_test.csv"],
+        ]
+    } else {
+        [
+            &["eigen_train_files_with_gt.txt"],
+            &[
+                "eigen_test_files_with_gt_652.txt",
+                "eigen_test_files_with_gt.txt",
+            ],
+        ]
+    };
+    let has_lists = lists
+        .iter()
+        .all(|names| names.iter().any(|name| folder.join(name).is_file()));
+    has_lists && !is_unfinished(folder)
+}
+
+fn default_out(kind: &str, choice: &Choice, options: &Options) -> PathBuf {
     let mut folder = kind.to_owned();
-    if let Some(model) = &options.model {
-        folder += &format!("-{model}");
+    if choice.is_named() {
+        folder += &format!("-{}", choice.model);
     }
     if options.quick {
         folder += "-quick";
@@ -214,7 +258,7 @@ fn default_out(kind: &str, options: &Options) -> PathBuf {
     if options.seed != 0 {
         folder += &format!("-seed{}", options.seed);
     }
-    workspace().join("data").join("runs").join(folder)
+    data_folder().join("runs").join(folder)
 }
 
 /// Says on stderr what begins.

@@ -110,7 +110,7 @@ fn gated_models_are_explained() {
         fetch(&place, &server.url(), None).assert_fails(&words);
         let words = [
             "the token was sent",
-            "accept the terms",
+            "accept its terms",
             "https://example.org/page",
         ];
         fetch(&place, &server.url(), Some("hf_weak")).assert_fails(&words);
