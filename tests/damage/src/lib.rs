@@ -1,0 +1,139 @@
+//! For tests that hand damaged files to a reader: the damage, and the memory that reading takes.
+//!
+//! ```ignore
+//! #[global_allocator]
+//! static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
+//! ```
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The system's allocator, which counts for [`peak_of`].
+#[derive(Debug)]
+pub struct Counting;
+
+static USED: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator with the arguments as they came.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    // Without this one, zeroed memory that is never touched would be written.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        taken(layout.size());
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        USED.fetch_sub(layout.size(), Relaxed);
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+fn taken(bytes: usize) {
+    let used = USED.fetch_add(bytes, Relaxed) + bytes;
+    PEAK.fetch_max(used, Relaxed);
+}
+
+/// What `work` gives, and the most bytes that were in use meanwhile beyond those before. Counts all threads: a test that
+/// measures runs alone in its binary, or under a lock.
+pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = USED.load(Relaxed);
+    PEAK.store(before, Relaxed);
+    let done = work();
+    (done, PEAK.load(Relaxed).saturating_sub(before))
+}
+
+/// The generator of one damaged file.
+pub fn rng(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// A damaged copy: cut short, a part lost or zeroed or doubled, bits flipped, numbers replaced by extreme ones. Half of all
+/// rewriting is in the first 200 bytes, where headers are.
+pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    if bytes.is_empty() {
+        return bytes;
+    }
+    let at = rng.random_range(0..bytes.len());
+    let part = at..(at + rng.random_range(1..=512)).min(bytes.len());
+    match rng.random_range(0..10) {
+        0 => bytes.truncate(at),
+        1 => bytes[part].fill(0),
+        2 => {
+            bytes.drain(part);
+        }
+        3 => {
+            let copy = bytes[part].to_vec();
+            bytes.splice(at..at, copy);
+        }
+        _ => {
+            for _ in 0..rng.random_range(1..=3) {
+                rewrite(&mut bytes, rng);
+            }
+        }
+    }
+    bytes
+}
+
+/// Flips bits of a byte, or writes a number that hurts over one, two, four or eight bytes. Of nothing it makes nothing.
+pub fn rewrite(bytes: &mut [u8], rng: &mut impl Rng) {
+    if bytes.is_empty() {
+        return;
+    }
+    let reach = if rng.random() {
+        bytes.len().min(200)
+    } else {
+        bytes.len()
+    };
+    let at = rng.random_range(0..reach);
+    if rng.random_bool(0.4) {
+        bytes[at] ^= rng.random_range(1..=u8::MAX);
+        return;
+    }
+    let size = [1, 2, 4, 8][rng.random_range(0..4)];
+    let end = (at + size).min(bytes.len());
+    let value = match rng.random_range(0..6) {
+        0 => 0,
+        1 => u64::MAX,
+        2 => u64::MAX >> 1,
+        3 => 1u64 << rng.random_range(0..64),
+        4 => bytes.len() as u64,
+        _ => rng.random::<u64>(),
+    };
+    bytes[at..end].copy_from_slice(&value.to_le_bytes()[..end - at]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting;
+
+    #[test]
+    fn damage_is_damage_and_the_same_every_time() {
+        let whole: Vec<u8> = (0..600).map(|i| i as u8).collect();
+        let copy = |seed| damaged(&whole, &mut rng(seed));
+        let changed = (0..200).filter(|&seed| copy(seed) != whole).count();
+        // Now and then what is written is what stood there.
+        assert!(changed > 190, "{changed}");
+        assert!((0..200).all(|seed| copy(seed) == copy(seed)));
+        assert!(damaged(&[], &mut rng(0)).is_empty());
+        let (kept, peak) = peak_of(|| vec![0u8; 1 << 20].len());
+        assert_eq!(kept, 1 << 20);
+        assert!((1 << 20..2 << 20).contains(&peak), "{peak}");
+    }
+}
