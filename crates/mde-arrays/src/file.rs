@@ -264,11 +264,8 @@ fn open_npy(source: &mut Source) -> Result<Member, ArrayError> {
         .map_err(|reason| source.damaged(reason))?;
     let storage = match header.layout {
         Ok(layout) => {
-            source.holds(
-                &header.shape,
-                layout,
-                source.length.saturating_sub(header.length),
-            )?;
+            let bytes = source.length.saturating_sub(header.length);
+            source.holds("", &header.shape, layout, bytes)?;
             Storage::Plain {
                 layout,
                 at: header.length,
@@ -353,6 +350,7 @@ impl Source {
     /// Checks that an uncompressed array takes exactly these bytes.
     pub(crate) fn holds(
         &self,
+        member: &str,
         shape: &[usize],
         layout: Layout,
         bytes: u64,
@@ -365,20 +363,20 @@ impl Source {
             needed.to_string()
         });
         let kind = layout.number;
-        Err(self.damaged(format!(
+        let reason = format!(
             "an array of shape {shape:?} of {kind:?} has {needed} bytes, but {bytes} follow its header"
-        )))
+        );
+        Err(damaged(self.place(member), reason))
     }
 
-    /// Checks that an array of this shape and of so many bytes a value can come out of this many bytes, compressed, and
-    /// gives its number of values.
+    /// Checks that an array of this shape, of so many bytes a value, can come out of this many compressed bytes.
     pub(crate) fn may_hold(
         &self,
         member: &str,
         shape: &[usize],
         size: usize,
         compressed: u64,
-    ) -> Result<usize, ArrayError> {
+    ) -> Result<(), ArrayError> {
         let count = count_of(shape).filter(|count| *count <= MOST_COMPRESSED_VALUES);
         let Some(count) = count else {
             return Err(ArrayError::TooLarge {
@@ -388,14 +386,12 @@ impl Source {
             });
         };
         if (count * size) as u64 > compressed.saturating_mul(DENSEST) {
-            return Err(damaged(
-                self.place(member),
-                format!(
-                    "an array of shape {shape:?} cannot be in {compressed} bytes, however compressed"
-                ),
-            ));
+            let reason = format!(
+                "an array of shape {shape:?} cannot be in {compressed} bytes, however compressed"
+            );
+            return Err(damaged(self.place(member), reason));
         }
-        Ok(count)
+        Ok(())
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         order: Order::BottomUp,
     };
     let shape = vec![height, width];
-    source.holds(&shape, layout, source.length - at)?;
+    source.holds("", &shape, layout, source.length.saturating_sub(at))?;
     Ok(Member {
         name: String::new(),
         shape,

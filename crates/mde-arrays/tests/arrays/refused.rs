@@ -73,6 +73,7 @@ fn pictures_that_are_no_depth() {
         ("colour.png", "Rgb, 8 bit"),
         ("palette.png", "Indexed"),
         ("colour.pfm", "PFM in colour"),
+        ("dwa.exr", "lossy compression DWA; save it with ZIP"),
         ("cropped.exr", "pixels of 3x5 in a picture of 10x10"),
     ] {
         let error = read_array(fixture(name), None).unwrap_err();
