@@ -7,7 +7,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::file::{Member, Source, Storage, UNPROVEN, damaged, read_error};
+use crate::file::{Member, Storage};
+use crate::source::{Source, UNPROVEN, damaged, read_error};
 use crate::{ArrayError, Place, npy};
 
 const SAVE_AS_NPZ: &str = "save arrays with np.savez or np.savez_compressed";

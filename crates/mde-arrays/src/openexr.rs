@@ -12,7 +12,8 @@ use exr::meta::attribute::SampleType;
 use exr::meta::header::Header;
 use half::f16;
 
-use crate::file::{Member, Source, Storage, damaged, read_error};
+use crate::file::{Member, Storage};
+use crate::source::{Source, damaged, read_error};
 use crate::{ArrayError, Place};
 
 const SAVE_WITH_ZIP: &str = "save it with ZIP compression";

@@ -4,8 +4,9 @@
 use std::io::Read;
 
 use crate::ArrayError;
-use crate::file::{Member, Source, Storage};
+use crate::file::{Member, Storage};
 use crate::numbers::{Layout, Number, Order};
+use crate::source::Source;
 
 /// More than any header has.
 const LONGEST_HEADER: u64 = 256;

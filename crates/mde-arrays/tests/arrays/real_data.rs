@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use mde_arrays::{MapSet, read_array};
 
+#[allow(clippy::print_stdout)]
 fn real(folder: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let root = std::env::var_os("MDE_DATA").map_or(shared, PathBuf::from);
     let folder = root.join(folder);
     let there = folder.is_dir();
     if !there {
-        println!("skipped: no data at {}", folder.display());
+        println!("skipped: no data");
     }
     there.then_some(folder)
 }
