@@ -5,7 +5,8 @@ use std::io::BufReader;
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader};
 
-use crate::file::{Member, Source, Storage, damaged, read_error};
+use crate::file::{Member, Storage};
+use crate::source::{Source, damaged, read_error};
 use crate::{ArrayError, Place};
 
 /// What the decoder may take beside the picture: for a row, and for chunks of other kinds.

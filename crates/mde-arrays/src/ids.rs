@@ -1,11 +1,11 @@
 //! Which map is meant by an id, and which prediction belongs to which ground truth.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::ArrayError;
 use crate::error::{first_of, shown};
 
-/// Ids that are looked for by their last parts.
+/// Ids that are looked for by what they have in common with another.
 #[derive(Debug)]
 pub(crate) struct IdIndex<'a> {
     ids: &'a [String],
@@ -13,34 +13,34 @@ pub(crate) struct IdIndex<'a> {
 }
 
 impl<'a> IdIndex<'a> {
-    pub(crate) fn new(ids: &'a [String]) -> Self {
+    /// Of those ids whose indices `among` gives.
+    pub(crate) fn new(ids: &'a [String], among: impl IntoIterator<Item = usize>) -> Self {
         let mut by_last_part: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, id) in ids.iter().enumerate() {
-            by_last_part.entry(last_part(id)).or_default().push(index);
+        for index in among {
+            let last = last_part(&ids[index]);
+            by_last_part.entry(last).or_default().push(index);
         }
         Self { ids, by_last_part }
     }
 
-    /// The id that shares most parts with `id`, counted from the end: itself if it is there. At least the last must be the same.
+    /// The one id that ends in the same part as `id` and has most of the other parts in common with it.
     pub(crate) fn find(&self, id: &str) -> Result<Option<usize>, ArrayError> {
         let Some(candidates) = self.by_last_part.get(last_part(id)) else {
             return Ok(None);
         };
-        if let Some(same) = candidates.iter().find(|index| self.ids[**index] == id) {
-            return Ok(Some(*same));
-        }
-        let shared = |index: &usize| shared_parts(&self.ids[*index], id);
-        let most = candidates.iter().map(shared).max();
+        let common = |index: &usize| common_parts(&self.ids[*index], id);
+        let most = candidates.iter().map(common).max();
         let mut best = candidates
             .iter()
-            .filter(|index| Some(shared(index)) == most);
+            .filter(|index| Some(common(index)) == most);
         let first = best.next().copied();
         if best.next().is_none() {
             return Ok(first);
         }
+        let names = candidates.iter().map(|index| shown(&self.ids[*index]));
         Err(ArrayError::AmbiguousId {
             id: shown(id),
-            candidates: first_of(candidates.iter().map(|index| shown(&self.ids[*index]))),
+            candidates: first_of(names),
         })
     }
 }
@@ -49,10 +49,11 @@ fn last_part(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
-/// How many parts two ids have in common at their ends.
-fn shared_parts(one: &str, other: &str) -> usize {
-    let parts = one.rsplit('/').zip(other.rsplit('/'));
-    parts.take_while(|(one, other)| one == other).count()
+/// How many parts of one id are parts of the other, wherever they stand: KITTI's predictions lie in
+/// `DRIVE/image_02/data`, its ground truth in `DRIVE/proj_depth/groundtruth/image_02`.
+fn common_parts(one: &str, other: &str) -> usize {
+    let in_other = |part: &&str| other.split('/').any(|other| other == *part);
+    one.split('/').filter(in_other).count()
 }
 
 /// Predictions and the ground truths they belong to.
@@ -66,8 +67,9 @@ pub struct Pairing {
 
 /// Finds the prediction of each ground truth, by ids as [`MapSet::ids`](crate::MapSet::ids) gives them.
 ///
-/// A prediction belongs to the ground truth of the same id; else to the one with which it shares most parts at the end, the
-/// last at least: `00045` to `test/kitchen/00045`, unless there is a `kitchen/00045` as well.
+/// A prediction belongs to the ground truth of the same id. The other ground truths look among the predictions that are left
+/// for one that ends in the same part, and if several do, for the one with most other parts in common:
+/// `00045`, or `kitchen/00045`, is that of `test/kitchen/00045`.
 ///
 /// ```
 /// let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>();
@@ -81,22 +83,34 @@ pub struct Pairing {
 /// [`ArrayError::MissingPredictions`] unless every ground truth has one, [`ArrayError::AmbiguousId`] and
 /// [`ArrayError::SharedPrediction`] where the ids do not decide.
 pub fn pair(predictions: &[String], ground_truths: &[String]) -> Result<Pairing, ArrayError> {
-    let index = IdIndex::new(predictions);
-    let mut owner = vec![None; predictions.len()];
+    let by_id: HashMap<&String, usize> = predictions.iter().zip(0..).collect();
+    let same = |id| by_id.get(id).copied();
+    let mut left: BTreeSet<usize> = (0..predictions.len()).collect();
+    for prediction in ground_truths.iter().filter_map(same) {
+        left.remove(&prediction);
+    }
+    let similar = IdIndex::new(predictions, left.iter().copied());
+
+    let mut owners = HashMap::new();
     let (mut pairs, mut missing) = (Vec::new(), Vec::new());
     for (ground_truth, id) in ground_truths.iter().enumerate() {
-        let Some(prediction) = index.find(id)? else {
+        let found = match same(id) {
+            Some(prediction) => Some(prediction),
+            None => similar.find(id)?,
+        };
+        let Some(prediction) = found else {
             missing.push(id);
             continue;
         };
-        if let Some(other) = owner[prediction].replace(ground_truth) {
+        if let Some(other) = owners.insert(prediction, id) {
             return Err(ArrayError::SharedPrediction {
                 prediction: shown(&predictions[prediction]),
-                first: shown(&ground_truths[other]),
+                first: shown(other),
                 second: shown(id),
             });
         }
         pairs.push((prediction, ground_truth));
+        left.remove(&prediction);
     }
     if !missing.is_empty() {
         return Err(ArrayError::MissingPredictions {
@@ -106,14 +120,14 @@ pub fn pair(predictions: &[String], ground_truths: &[String]) -> Result<Pairing,
             predictions: first_of(predictions.iter().map(|id| shown(id))),
         });
     }
-    let unowned = |index: &usize| owner[*index].is_none();
     Ok(Pairing {
         pairs,
-        without_ground_truth: (0..predictions.len()).filter(unowned).collect(),
+        without_ground_truth: left.into_iter().collect(),
     })
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -122,18 +136,46 @@ mod tests {
     }
 
     #[test]
-    fn the_most_similar_end_decides() {
-        let known = ids(&["a/x", "b/x", "x", "c/y", "deep/c/z"]);
-        let index = IdIndex::new(&known);
+    fn the_parts_in_common_decide() {
+        let known = ids(&["a/x", "b/x", "c/y", "deep/c/z"]);
+        let index = IdIndex::new(&known, 0..known.len());
         let find = |id| index.find(id).ok().flatten();
         assert_eq!(find("a/x"), Some(0));
-        assert_eq!(find("root/b/x"), Some(1));
-        assert_eq!(find("x"), Some(2), "itself, though all share their end");
-        assert_eq!(find("other/y"), Some(3));
-        assert_eq!(find("z"), Some(4));
+        assert_eq!(find("root/b/more/x"), Some(1));
+        assert_eq!(find("other/y"), Some(2));
+        assert_eq!(find("z"), Some(3));
         assert_eq!(find("xx"), None);
-        let message = index.find("c/x").unwrap_err().to_string();
-        assert!(message.contains("a/x, b/x, x"), "{message}");
+        for id in ["x", "c/x"] {
+            let message = index.find(id).unwrap_err().to_string();
+            assert!(message.contains("a/x, b/x"), "{message}");
+        }
+    }
+
+    #[test]
+    fn kittis_two_layouts_meet() {
+        let frame = |drive: &str, number: u32| {
+            let prediction = format!("{drive}/image_02/data/{number:010}");
+            let ground_truth = format!("{drive}/proj_depth/groundtruth/image_02/{number:010}");
+            (prediction, ground_truth)
+        };
+        let frames = [("drive_0002", 69), ("drive_0002", 7), ("drive_0009", 69)];
+        let (predictions, mut ground_truths): (Vec<_>, Vec<_>) = frames
+            .iter()
+            .map(|(drive, number)| frame(drive, *number))
+            .unzip();
+        ground_truths.reverse();
+        let pairing = pair(&predictions, &ground_truths).unwrap();
+        assert_eq!(pairing.pairs, [(2, 0), (1, 1), (0, 2)]);
+    }
+
+    #[test]
+    fn a_missing_prediction_is_not_taken_from_another_folder() {
+        let error = pair(&ids(&["a/1", "b/1"]), &ids(&["c/1", "b/1", "a/1"])).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.starts_with("1 of 3 ground truths have no prediction: c/1;"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -34,13 +34,15 @@ mod npz;
 mod numbers;
 mod openexr;
 mod pfm;
+mod source;
 mod tensors;
 
 pub use array::{Array, Map};
 pub use error::{ArrayError, Place};
-pub use file::{ArrayFile, MOST_COMPRESSED_VALUES, read_array};
+pub use file::{ArrayFile, read_array};
 pub use ids::{Pairing, pair};
 pub use maps::MapSet;
+pub use source::MOST_COMPRESSED_VALUES;
 
 /// Compiles the README's examples.
 #[cfg(doctest)]

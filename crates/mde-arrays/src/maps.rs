@@ -98,13 +98,18 @@ impl MapSet {
         matches!(self.maps, Maps::Stack { .. } | Maps::Loaded { .. })
     }
 
-    /// The id that is meant by `id`: itself if it is there, else the one that shares most parts with it at the end, the last
-    /// at least: `00045` finds `test/kitchen/00045`, and the other way round. To find many use [`pair`](crate::pair).
+    /// The id that is meant by `id`: itself if it is there, else the one that ends in the same part and, if several do, has
+    /// most other parts in common: `00045` finds `test/kitchen/00045`, and the other way round. For many there is
+    /// [`pair`](crate::pair).
     ///
     /// # Errors
     /// [`ArrayError::UnknownId`] if there is none, [`ArrayError::AmbiguousId`] if several fit equally well.
     pub fn find(&self, id: &str) -> Result<&str, ArrayError> {
-        match IdIndex::new(&self.ids).find(id)? {
+        let found = match self.index.get(id) {
+            Some(index) => Some(*index),
+            None => IdIndex::new(&self.ids, 0..self.len()).find(id)?,
+        };
+        match found {
             Some(index) => Ok(&self.ids[index]),
             None => Err(self.unknown(id)),
         }
@@ -272,12 +277,15 @@ fn open_folder(folder: &Path, member: Option<&str>) -> Result<(Vec<String>, Maps
         });
     }
     found.sort();
-    if let Some([(id, first), (_, second)]) = found.array_windows().find(|[a, b]| a.0 == b.0) {
-        return Err(ArrayError::SameId {
-            id: id.clone(),
-            first: first.clone(),
-            second: second.clone(),
-        });
+    let neighbours = found.iter().zip(found.iter().skip(1));
+    for ((id, first), (next, second)) in neighbours {
+        if id == next {
+            return Err(ArrayError::SameId {
+                id: id.clone(),
+                first: first.clone(),
+                second: second.clone(),
+            });
+        }
     }
     let (ids, paths) = found.into_iter().unzip();
     let member = member.map(str::to_owned);

@@ -7,7 +7,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::file::{Member, Source, Storage, UNPROVEN, damaged, read_error};
+use crate::file::{Member, Storage};
+use crate::source::{Source, UNPROVEN, damaged, read_error};
 use crate::{ArrayError, Place, npy};
 
 const SAVE_AS_NPZ: &str = "save arrays with np.savez or np.savez_compressed";
@@ -18,10 +19,11 @@ pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
     let mut members = Vec::new();
     let mut names = HashSet::new();
     for entry in 0..archive.len() {
-        let name = archive
-            .by_index_raw(entry)
-            .and_then(|file| file.name().map(|name| name.into_owned()))
-            .map_err(|error| zip_error(&source.place(""), error))?;
+        let name = match archive.name_for_index(entry) {
+            Some(Ok(name)) => name.into_owned(),
+            Some(Err(error)) => return Err(zip_error(&source.place(""), error)),
+            None => continue,
+        };
         let Some(name) = name.strip_suffix(".npy") else {
             continue;
         };
@@ -52,21 +54,22 @@ fn open_entry(
         .map_err(|reason| damaged(place.clone(), reason))?;
     let storage = match header.layout {
         Ok(layout) => {
-            let size = layout.number.size();
-            // What the entry itself claims of its size is no proof: a name may be all that it overlaps with others in.
-            let compressed = file.compressed_size().min(source.length);
-            let count = source.may_hold(name, &header.shape, size, compressed)?;
-            let claimed = file.size().saturating_sub(header.length);
-            if layout.bytes(count) != Some(claimed) {
-                let shape = &header.shape;
-                let reason = format!("an array of shape {shape:?} does not have {claimed} bytes");
-                return Err(damaged(place, reason));
+            let (shape, bytes) = (&header.shape, file.size().saturating_sub(header.length));
+            source.holds(name, shape, layout, bytes)?;
+            let stored = file.compression() == CompressionMethod::Stored;
+            if stored && bytes > source.length {
+                return Err(damaged(place, "it is cut short"));
+            }
+            if !stored {
+                // What the archive says of an entry's size is no proof, but it cannot be larger than the archive.
+                let compressed = file.compressed_size().min(source.length);
+                source.may_hold(name, shape, layout.number.size(), compressed)?;
             }
             Storage::Zipped {
                 layout,
                 entry,
                 header: header.length,
-                stored: file.compression() == CompressionMethod::Stored,
+                stored,
             }
         }
         Err(refused) => Storage::Refused(refused),

@@ -4,8 +4,9 @@
 use std::io::Read;
 
 use crate::ArrayError;
-use crate::file::{Member, Source, Storage};
+use crate::file::{Member, Storage};
 use crate::numbers::{Layout, Number, Order};
+use crate::source::Source;
 
 /// More than any header has.
 const LONGEST_HEADER: u64 = 256;
@@ -31,7 +32,7 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         order: Order::BottomUp,
     };
     let shape = vec![height, width];
-    source.holds(&shape, layout, source.length - at)?;
+    source.holds("", &shape, layout, source.length.saturating_sub(at))?;
     Ok(Member {
         name: String::new(),
         shape,

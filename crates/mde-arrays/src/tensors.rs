@@ -6,9 +6,10 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::ArrayError;
-use crate::file::{Member, Source, Storage};
+use crate::file::{Member, Storage};
 use crate::npy::NotNumbers;
 use crate::numbers::{Layout, Number};
+use crate::source::Source;
 
 /// Bytes of the header's length, before the header.
 const BEFORE_HEADER: u64 = 8;
