@@ -128,6 +128,9 @@ fn numbers(place: &Place, folder: &str) -> Value {
     for only_a_network in ["provenance", "constant_baseline"] {
         document.as_object_mut().unwrap().remove(only_a_network);
     }
+    // A folder has another order than a list.
+    let images = document["per_image"].as_array_mut().unwrap();
+    images.sort_by_key(|image| image["id"].to_string());
     document
 }
 
@@ -140,7 +143,7 @@ fn dumped_maps_give_the_numbers_of_the_network() {
     let again = place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
     assert_eq!(again["skipped"], true);
     // Another option is another result.
-    let aligned = "--align median --out given";
+    let aligned = "--align least-squares --out given";
     let again = place.json(&format!(
         "evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter {aligned}"
     ));
@@ -166,7 +169,7 @@ fn meters_dumped_maps_give_its_numbers_on_all_654_frames() {
     place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
     let given = numbers(&place, "given");
     assert_eq!(given["summary"]["images"], 654);
-    assert_eq!(given, numbers(&place, "network"));
+    assert!(given == numbers(&place, "network"), "to the last bit");
 }
 
 /// A 6x8 ground truth and predictions of it in many guises, all of which mean the same depth.

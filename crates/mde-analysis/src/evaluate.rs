@@ -6,7 +6,7 @@ use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
 };
 use mde_metrics::{
-    DepthBins, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
+    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
     depth_errors,
 };
 use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
@@ -141,17 +141,25 @@ pub(crate) fn depth_ranges(protocol: &EvalProtocol) -> Result<DepthBins, Metrics
 }
 
 /// Adds up the errors of predictions, image by image, whoever made them.
+///
+/// The order of the images changes no bit of the sums: they are added in the order of their ids.
 #[derive(Debug)]
 pub struct Evaluator<'a> {
     options: &'a EvaluateOptions,
-    errors: ErrorTally,
-    constant: ErrorTally,
     ranges: DepthBins,
-    by_range: Vec<RangeSums>,
-    per_image: Vec<ImageErrors>,
+    images: Vec<ScoredImage>,
     skipped: Vec<String>,
     examples: Examples,
     falling: usize,
+}
+
+/// What is kept of an image.
+#[derive(Debug)]
+struct ScoredImage {
+    errors: ImageErrors,
+    /// Those of the constant prediction.
+    constant: Option<DepthErrors>,
+    by_range: Vec<RangeSums>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -161,20 +169,31 @@ struct RangeSums {
     squares: f64,
 }
 
+impl RangeSums {
+    fn push(&mut self, pred: f32, gt: f32) {
+        let error = f64::from(pred) - f64::from(gt);
+        self.pixels += 1;
+        self.abs_rel += error.abs() / f64::from(gt);
+        self.squares += error * error;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.pixels += other.pixels;
+        self.abs_rel += other.abs_rel;
+        self.squares += other.squares;
+    }
+}
+
 impl<'a> Evaluator<'a> {
     /// No image yet.
     ///
     /// # Errors
     /// A protocol without a range of depth.
     pub fn new(options: &'a EvaluateOptions) -> Result<Self, AnalysisError> {
-        let ranges = depth_ranges(&options.protocol)?;
         Ok(Self {
             options,
-            errors: ErrorTally::default(),
-            constant: ErrorTally::default(),
-            by_range: vec![RangeSums::default(); ranges.len()],
-            ranges,
-            per_image: Vec::new(),
+            ranges: depth_ranges(&options.protocol)?,
+            images: Vec::new(),
             skipped: Vec::new(),
             examples: Examples::new(options.images, options.examples),
             falling: 0,
@@ -215,33 +234,30 @@ impl<'a> Evaluator<'a> {
             Err(error) => return Err(error),
         };
         self.falling += usize::from(scored.fit.scale < 0.0);
-        // Scored images have a pixel.
-        if let Some(errors) = scored.sums().errors() {
-            self.errors.push(&errors);
-            self.per_image.push(ImageErrors {
-                id: image.id.to_owned(),
-                errors,
-            });
-        }
+        let mut by_range = vec![RangeSums::default(); self.ranges.len()];
         for &(pred, gt) in &scored.pairs {
             if let Some(range) = self.ranges.bin(gt) {
-                let error = f64::from(pred) - f64::from(gt);
-                let sums = &mut self.by_range[range];
-                sums.pixels += 1;
-                sums.abs_rel += error.abs() / f64::from(gt);
-                sums.squares += error * error;
+                by_range[range].push(pred, gt);
             }
         }
-        if let Some(depth) = self.options.constant {
-            let constant = vec![depth as f32; image.gt.len()];
-            let pred = &constant;
-            self.constant.push(&depth_errors(
-                DepthPair {
-                    pred,
-                    ..image.pair()
+        let constant = self.options.constant.map(|depth| {
+            let pred = &vec![depth as f32; image.gt.len()];
+            let pair = DepthPair {
+                pred,
+                ..image.pair()
+            };
+            depth_errors(pair, protocol)
+        });
+        // Scored images have a pixel.
+        if let Some(errors) = scored.sums().errors() {
+            self.images.push(ScoredImage {
+                errors: ImageErrors {
+                    id: image.id.to_owned(),
+                    errors,
                 },
-                protocol,
-            )?);
+                constant: constant.transpose()?,
+                by_range,
+            });
         }
         Ok(())
     }
@@ -252,7 +268,18 @@ impl<'a> Evaluator<'a> {
     /// If no image has a valid pixel.
     pub fn finish(self, provenance: Provenance) -> Result<Evaluated, AnalysisError> {
         let protocol = self.options.protocol.clone();
-        let Some(summary) = self.errors.summary() else {
+        let mut in_order: Vec<&ScoredImage> = self.images.iter().collect();
+        in_order.sort_by(|one, other| one.errors.id.cmp(&other.errors.id));
+        let (mut errors, mut constant) = (ErrorTally::default(), ErrorTally::default());
+        let mut by_range = vec![RangeSums::default(); self.ranges.len()];
+        for image in in_order {
+            errors.push(&image.errors.errors);
+            image.constant.iter().for_each(|errors| constant.push(errors));
+            for (sums, added) in by_range.iter_mut().zip(&image.by_range) {
+                sums.merge(added);
+            }
+        }
+        let Some(summary) = errors.summary() else {
             return Err(AnalysisError::NothingToEvaluate {
                 images: self.skipped.len(),
                 protocol: protocol.name,
@@ -261,9 +288,9 @@ impl<'a> Evaluator<'a> {
         let constant_baseline = self
             .options
             .constant
-            .zip(self.constant.summary())
+            .zip(constant.summary())
             .map(|(depth, summary)| ConstantBaseline { depth, summary });
-        let by_depth = self.by_range.iter().enumerate().map(|(range, sums)| {
+        let by_depth = by_range.iter().enumerate().map(|(range, sums)| {
             let (from, to) = self.ranges.range(range);
             let mean = |sum: f64| (sums.pixels > 0).then(|| sum / sums.pixels as f64);
             DepthRangeErrors {
@@ -274,6 +301,7 @@ impl<'a> Evaluator<'a> {
                 rmse: mean(sums.squares).map(f64::sqrt),
             }
         });
+        let by_depth = by_depth.collect();
         Ok(Evaluated {
             evaluation: Evaluation {
                 format: FORMAT,
@@ -281,8 +309,8 @@ impl<'a> Evaluator<'a> {
                 protocol,
                 summary,
                 constant_baseline,
-                by_depth: by_depth.collect(),
-                per_image: self.per_image,
+                by_depth,
+                per_image: self.images.into_iter().map(|image| image.errors).collect(),
                 skipped: self.skipped,
             },
             examples: self.examples,

@@ -5,6 +5,7 @@
 
 mod ablate;
 mod compare;
+mod convert;
 mod correct;
 mod data;
 mod device;
@@ -14,7 +15,6 @@ mod evaluate;
 mod measured;
 mod memory;
 mod models;
-mod npy;
 mod output;
 mod predict;
 mod profile;
@@ -57,6 +57,9 @@ enum Command {
     /// Render procedural scenes with exact depth, as a data set.
     #[command(subcommand)]
     Render(render::Scene),
+    /// Turn a published distribution of NYU Depth V2 into a folder of images with lists.
+    #[command(subcommand)]
+    Convert(convert::Source),
     /// Train a network, plain or with a depth range assigned to every unit. Resumes what it finds.
     Train(train::TrainArgs),
     /// List the networks, their layers, and the weights there are for them.
@@ -119,6 +122,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let device = || cli.device.open();
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
+        Command::Convert(source) => convert::run(source)?,
         Command::Train(args) => train::run(args, &device()?)?,
         Command::Models(args) => models::run(args)?,
         Command::Evaluate(args) => evaluate::run(args, &device()?)?,

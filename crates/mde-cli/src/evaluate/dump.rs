@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use mde_analysis::PredictedImage;
+use mde_arrays::Map;
 
-use crate::npy::npy;
 use crate::stage;
 
 /// The folder with `pred/` and `gt/`.
@@ -32,10 +32,14 @@ impl Dump {
     }
 
     pub(super) fn write(&self, image: &PredictedImage<'_>) -> anyhow::Result<()> {
-        let size = (image.size.height, image.size.width);
-        for (kind, map) in [("pred", image.pred), ("gt", image.gt)] {
+        for (kind, values) in [("pred", image.pred), ("gt", image.gt)] {
+            let map = Map {
+                height: image.size.height,
+                width: image.size.width,
+                values: values.to_vec(),
+            };
             let path = self.folder.join(kind).join(format!("{}.npy", image.id));
-            stage::write(&path, &npy(map, size)).context("cannot dump the maps")?;
+            stage::write(&path, &map.to_npy()).context("cannot dump the maps")?;
         }
         Ok(())
     }

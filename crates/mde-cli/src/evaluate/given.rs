@@ -26,6 +26,12 @@ pub(super) struct GivenArgs {
     /// Their ground truth: likewise, matched by name; or the test split of a data set, as --data takes it.
     #[arg(long, value_name = "PATH|KIND:DIR", requires = "pred")]
     gt: Option<String>,
+    /// The array that is meant, where files hold several: of an .npz or .safetensors, or an .exr's channel.
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    pred_array: Option<String>,
+    /// The same for the ground truth.
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    gt_array: Option<String>,
     /// Metres that 1 in the predictions stands for, 0.001 for millimetres [default: 1; needed for files of integers].
     #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive)]
     pred_scale: Option<f64>,
@@ -78,32 +84,23 @@ impl OfFiles {
             bail!("name the predictions and their ground truth: --pred PATH --gt PATH");
         };
         let protocol = protocol.map(EvalProtocol::preset).transpose()?;
-        let predictions = MapSet::open(pred, None)?;
-        let truth = GroundTruth::open(gt, args.gt_scale, encoding)?;
+        let predictions = MapSet::open(pred, args.pred_array.as_deref())?;
+        let truth = GroundTruth::open(gt, args, encoding)?;
         let ids = truth.ids();
-        ensure!(
-            predictions.is_stack() == truth.is_stack(),
-            "{} and {gt}: one is a stack of maps without names, which can only be matched with another stack",
-            pred.display()
-        );
-        let pairing = pair(predictions.ids(), &ids)
+        let matched = matched(&predictions, &ids)
             .with_context(|| format!("{} and {gt} do not match", pred.display()))?;
-        if !pairing.without_ground_truth.is_empty() {
+        if matched.len() < predictions.len() {
             eprintln!(
                 "{}: {} of {} predictions have no ground truth and are left out",
                 pred.display(),
-                pairing.without_ground_truth.len(),
+                predictions.len() - matched.len(),
                 predictions.len()
             );
         }
         let of = args.name.clone().unwrap_or_else(|| name_of(pred));
         Ok(Self {
             args: args.clone(),
-            predictions: pairing
-                .pairs
-                .iter()
-                .map(|&(prediction, _)| predictions.ids()[prediction].clone())
-                .collect(),
+            predictions: matched,
             pred: predictions,
             gt: truth,
             ids,
@@ -202,6 +199,25 @@ impl Predictions for OfFiles {
     }
 }
 
+/// The id of each ground truth's prediction. Maps of a stack have no names: they are in the ground truth's order.
+fn matched(predictions: &MapSet, ids: &[String]) -> anyhow::Result<Vec<String>> {
+    let names = predictions.ids();
+    if predictions.is_stack() {
+        ensure!(
+            names.len() == ids.len(),
+            "a stack of {} predictions is matched in order, and there are {} ground truths",
+            names.len(),
+            ids.len()
+        );
+        return Ok(names.to_vec());
+    }
+    let pairs = pair(names, ids)?.pairs;
+    Ok(pairs
+        .into_iter()
+        .map(|(prediction, _)| names[prediction].clone())
+        .collect())
+}
+
 /// One image's ground truth.
 struct Truth {
     size: ImageSize,
@@ -213,7 +229,7 @@ struct Truth {
 impl GroundTruth {
     fn open(
         text: &str,
-        scale: Option<f64>,
+        args: &GivenArgs,
         encoding: Option<DepthEncoding>,
     ) -> anyhow::Result<Self> {
         let path = Path::new(text);
@@ -224,7 +240,7 @@ impl GroundTruth {
                 "--depth-encoding is for data sets; what 1 in {text} stands for is --gt-scale"
             );
             return Ok(Self::Maps {
-                maps: MapSet::open(path, None)?,
+                maps: MapSet::open(path, args.gt_array.as_deref())?,
                 name: name_of(path),
             });
         }
@@ -232,7 +248,7 @@ impl GroundTruth {
             bail!("{text}: no such file or folder, and no data set such as nyu:DIR");
         };
         ensure!(
-            scale.is_none(),
+            args.gt_scale.is_none(),
             "--gt-scale is for files; {text} knows what its depth stands for (or --depth-encoding)"
         );
         let list = spec.open(Split::Test, encoding)?;
@@ -246,10 +262,6 @@ impl GroundTruth {
                 (0..list.len()).map(|index| list.id(index).to_owned()).collect()
             }
         }
-    }
-
-    fn is_stack(&self) -> bool {
-        matches!(self, Self::Maps { maps, .. } if maps.is_stack())
     }
 
     fn load(&self, index: usize, args: &GivenArgs) -> anyhow::Result<Truth> {
