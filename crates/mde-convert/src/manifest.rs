@@ -58,10 +58,15 @@ impl Manifest {
 
     /// Points the split `name` to a list.
     pub(crate) fn set(&mut self, name: &'static str, part: &Part) -> Result<()> {
+        let mut new = Table::new();
+        if name == "train" {
+            // Before all other tables, whichever split came first.
+            new.set_position(Some(0));
+        }
         let table = self
             .document
             .entry(name)
-            .or_insert(Item::Table(Table::new()))
+            .or_insert(Item::Table(new))
             .as_table_like_mut()
             .ok_or_else(|| ConvertError::Manifest {
                 path: self.path.clone(),
