@@ -192,19 +192,23 @@ impl H5File {
                 "`{name}` is stored in chunks of {chunk:?}, expected chunks of up to 512 MiB"
             )));
         }
-        let expected = shape
-            .iter()
-            .zip(&chunk)
-            .map(|(side, of)| side.div_ceil(*of));
-        let expected: u64 = expected.product();
-        let chunks = guarded(&self.path, || dataset.chunks())?;
-        let mut offsets: Vec<_> = chunks.into_iter().map(|chunk| chunk.offset).collect();
-        offsets.sort_unstable();
-        offsets.dedup();
-        if offsets.len() as u64 != expected {
+        let sides = || shape.iter().zip(&chunk);
+        let expected: u64 = sides().map(|(side, of)| side.div_ceil(*of)).product();
+        let mut chunks = guarded(&self.path, || dataset.chunks())?;
+        // One at each place of the grid, and no two at the same.
+        chunks.retain(|found| {
+            let places = found.offset.iter().zip(sides());
+            found.offset.len() == shape.len()
+                && places
+                    .into_iter()
+                    .all(|(at, (side, of))| at < side && at % of == 0)
+        });
+        chunks.sort_unstable_by(|one, other| one.offset.cmp(&other.offset));
+        chunks.dedup_by(|one, other| one.offset == other.offset);
+        if chunks.len() as u64 != expected {
             return Err(self.bad(format!(
                 "`{name}` has {} of its {expected} chunks",
-                offsets.len()
+                chunks.len()
             )));
         }
         Ok(chunk)
