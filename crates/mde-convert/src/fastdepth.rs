@@ -47,7 +47,7 @@ pub struct FastDepthOptions {
 
 /// Converts a shard, or a folder, of FastDepth's distribution, in parallel on rayon's current pool.
 ///
-/// Each .h5 has `rgb` [3,H,W] (u8) and `depth` [H,W] (f32, metres). Writes `fastdepth/train/SCENE/rgb_00001.png` (or
+/// Each .h5 has `rgb` `[3,H,W]` (u8) and `depth` `[H,W]` (f32, metres). Writes `fastdepth/train/SCENE/rgb_00001.png` (or
 /// `.jpg`) and `fastdepth/train/SCENE/sync_depth_00001.png` (16-bit millimetres, 0 = no measurement), those for
 /// validation under `fastdepth/val/`; adds them to the lists `fastdepth_train.csv` and `fastdepth_val.csv`, which end
 /// up the same in whatever order the shards come; and points `dataset.toml` to the training list, and to the

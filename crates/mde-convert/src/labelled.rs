@@ -39,7 +39,7 @@ pub struct LabelledOptions {
 
 /// Converts the labelled frames of NYU Depth V2, in parallel on rayon's current pool.
 ///
-/// Reads `images` [N,3,W,H] (u8), `depths` [N,W,H] and, where the file has them, `rawDepths` [N,W,H] (f32, metres),
+/// Reads `images` `[N,3,W,H]` (u8), `depths` `[N,W,H]` and, where the file has them, `rawDepths` `[N,W,H]` (f32, metres),
 /// and the scene's type of each frame from `sceneTypes` or, where there is none, from `scenes` without its number.
 /// (These are the axes as HDF5 has them; MATLAB counts them the other way round.) Writes, for the frame NNNNN counted
 /// from 0, `test/SCENE/rgb_NNNNN.png` (or `.jpg`), `test/SCENE/sync_depth_NNNNN.png` and `raw_depth_NNNNN.png` (16-bit
@@ -324,7 +324,7 @@ impl Frames {
         Ok(unstorable)
     }
 
-    /// The colours [3,W,H] of the `nth` frame as an image of H rows.
+    /// The colours `[3,W,H]` of the `nth` frame as an image of H rows.
     fn image(&self, nth: usize) -> RgbImage {
         let plane = self.width * self.height;
         let planes = &self.images[nth * 3 * plane..(nth + 1) * 3 * plane];
@@ -334,7 +334,7 @@ impl Frames {
         })
     }
 
-    /// The depths [W,H] of the `nth` frame as an image of H rows.
+    /// The depths `[W,H]` of the `nth` frame as an image of H rows.
     fn depth(&self, metres: &[f32], nth: usize) -> DepthImage {
         let plane = self.width * self.height;
         let metres = &metres[nth * plane..(nth + 1) * plane];
