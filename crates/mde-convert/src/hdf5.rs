@@ -1,15 +1,13 @@
-//! HDF5 files from outside: what they declare is checked before anything is read, and a panic of the reader
-//! becomes an error that names the file.
+//! HDF5 files from outside: what they declare is checked before anything is read.
 //!
-//! This is the only file that knows the HDF5 library.
+//! This is the only file that knows the HDF5 library, and each public function calls it in a container.
 
-use std::any::Any;
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use hdf5_pure::{DType, Dataset, File, FormatError, Layout, Object};
 
+use crate::contained::contained;
 use crate::error::{ConvertError, Result, damaged, io};
 
 const KIND: &str = "HDF5 file";
@@ -17,6 +15,8 @@ const KIND: &str = "HDF5 file";
 const MAX_EXPANSION: u64 = 1032;
 /// What may be decompressed at once. The published files have chunks far below.
 const MAX_CHUNK_BYTES: u64 = 512 << 20;
+/// How much of a type's description an error shows.
+const MAX_TYPE: usize = 80;
 /// The longest name of a scene.
 const MAX_TEXT: u64 = 256;
 
@@ -50,7 +50,9 @@ impl H5File {
     /// Opens a file on disk, of which only what is asked for will be read.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(io("read", path))?.len();
-        let file = guarded(path, || File::open_streaming(path))?;
+        let file = contained(path, KIND, || {
+            File::open_streaming(path).map_err(damaged(path, KIND))
+        })?;
         Ok(Self {
             path: path.to_owned(),
             bytes,
@@ -61,7 +63,9 @@ impl H5File {
     /// Opens a file in memory; errors call it `path`.
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let length = bytes.len() as u64;
-        let file = guarded(path, || File::from_bytes(bytes))?;
+        let file = contained(path, KIND, || {
+            File::from_bytes(bytes).map_err(damaged(path, KIND))
+        })?;
         Ok(Self {
             path: path.to_owned(),
             bytes: length,
@@ -77,56 +81,70 @@ impl H5File {
         values: Values,
         expected: &'static str,
     ) -> Result<Option<Array>> {
-        let Some(dataset) = self.dataset(name)? else {
-            return Ok(None);
-        };
+        contained(&self.path, KIND, || match self.dataset(name)? {
+            Some(dataset) => self
+                .checked(name, dataset, rank, values, expected)
+                .map(Some),
+            None => Ok(None),
+        })
+    }
+
+    fn checked(
+        &self,
+        name: &'static str,
+        dataset: Dataset,
+        rank: usize,
+        values: Values,
+        expected: &'static str,
+    ) -> Result<Array> {
         let wrong = |found| ConvertError::Contents {
             path: self.path.clone(),
             dataset: name,
             found,
             expected,
         };
-        let (dtype, shape) = guarded(&self.path, || Ok((dataset.dtype()?, dataset.shape()?)))?;
+        let (dtype, shape) = self.form(&dataset)?;
         let is_expected = match values {
             Values::Colours => dtype == DType::U8,
             Values::Metres => matches!(dtype, DType::F32 | DType::F64),
         };
         if shape.len() != rank || !is_expected {
-            return Err(wrong(format!("is {shape:?} of {dtype}")));
+            return Err(wrong(format!("is {shape:?} of {}", described(&dtype))));
         }
         let element = if dtype == DType::F64 {
             8
         } else {
             values.bytes()
         };
-        self.check_fits(name, &shape, element)?;
         let chunk = self.check_stored(name, &dataset, &shape, element)?;
-        Ok(Some(Array {
+        Ok(Array {
             path: self.path.clone(),
             dataset,
             rows_per_chunk: chunk.first().map_or(1, |&rows| rows as usize),
             shape: shape.iter().map(|&side| side as usize).collect(),
-        }))
+        })
     }
 
     /// The strings of a MATLAB cell array of `count` strings, `None` if there is no such data set.
     pub(crate) fn texts(&self, name: &'static str, count: usize) -> Result<Option<Vec<String>>> {
-        let Some(dataset) = self.dataset(name)? else {
-            return Ok(None);
-        };
-        let shape = guarded(&self.path, || dataset.shape())?;
-        if elements(&shape) != Some(count as u64) {
-            return Err(ConvertError::Contents {
-                path: self.path.clone(),
-                dataset: name,
-                found: format!("is {shape:?}"),
-                expected: "one string for each frame",
-            });
-        }
-        self.check_fits(name, &shape, 8)?;
-        let objects = guarded(&self.path, || dataset.dereference())?;
-        let texts = objects.into_iter().map(|object| self.text(name, object));
-        texts.collect::<Result<_>>().map(Some)
+        contained(&self.path, KIND, || {
+            let Some(dataset) = self.dataset(name)? else {
+                return Ok(None);
+            };
+            let shape = dataset.shape().map_err(self.unreadable())?;
+            if elements(&shape) != Some(count as u64) {
+                return Err(ConvertError::Contents {
+                    path: self.path.clone(),
+                    dataset: name,
+                    found: format!("is {shape:?}"),
+                    expected: "one string for each frame",
+                });
+            }
+            self.check_fits(name, &shape, 8, 1)?;
+            let objects = dataset.dereference().map_err(self.unreadable())?;
+            let texts = objects.into_iter().map(|object| self.text(name, object));
+            texts.collect::<Result<_>>().map(Some)
+        })
     }
 
     /// One string: MATLAB stores UTF-16.
@@ -140,26 +158,34 @@ impl H5File {
         let Object::Dataset(dataset) = object else {
             return Err(wrong("refers to a group".into()));
         };
-        let (dtype, shape) = guarded(&self.path, || Ok((dataset.dtype()?, dataset.shape()?)))?;
+        let (dtype, shape) = self.form(&dataset)?;
         let length = elements(&shape).unwrap_or(u64::MAX);
         if dtype != DType::U16 || !(1..=MAX_TEXT).contains(&length) {
-            return Err(wrong(format!("refers to {shape:?} of {dtype}")));
+            return Err(wrong(format!(
+                "refers to {shape:?} of {}",
+                described(&dtype)
+            )));
         }
-        let units = guarded(&self.path, || dataset.read_u16())?;
+        let units = dataset.read_u16().map_err(self.unreadable())?;
         String::from_utf16(&units).map_err(|_| wrong("refers to broken UTF-16".into()))
     }
 
     fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
-        guarded(&self.path, || match self.file.dataset(name) {
+        match self.file.dataset(name) {
             Ok(dataset) => Ok(Some(dataset)),
             Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_))) => Ok(None),
-            Err(error) => Err(error),
-        })
+            Err(error) => Err(self.unreadable()(error)),
+        }
     }
 
-    /// Refuses sizes that the file cannot hold, however well it is compressed.
-    fn check_fits(&self, name: &str, shape: &[u64], element: u64) -> Result<()> {
-        let most = self.bytes.saturating_mul(MAX_EXPANSION);
+    fn form(&self, dataset: &Dataset) -> Result<(DType, Vec<u64>)> {
+        let dtype = dataset.dtype().map_err(self.unreadable())?;
+        Ok((dtype, dataset.shape().map_err(self.unreadable())?))
+    }
+
+    /// Refuses sizes that the file cannot hold where each of its bytes gives at most `expansion`.
+    fn check_fits(&self, name: &str, shape: &[u64], element: u64, expansion: u64) -> Result<()> {
+        let most = self.bytes.saturating_mul(expansion);
         match elements(shape).and_then(|elements| elements.checked_mul(element)) {
             Some(declared) if declared <= most => Ok(()),
             _ => Err(self.bad(format!(
@@ -177,15 +203,19 @@ impl H5File {
         shape: &[u64],
         element: u64,
     ) -> Result<Vec<u64>> {
-        let layout = guarded(&self.path, || dataset.layout())?;
+        let layout = dataset.layout().map_err(self.unreadable())?;
         let chunk = match layout {
             Layout::Chunked { chunk_shape, .. } => chunk_shape,
             Layout::Contiguous { address: None, .. } | Layout::Virtual => {
                 return Err(self.bad(format!("`{name}` has no values")));
             }
-            _ => return Ok(vec![1]),
+            _ => {
+                self.check_fits(name, shape, element, 1)?;
+                return Ok(vec![1]);
+            }
         };
-        self.check_fits(name, &chunk, element)?;
+        self.check_fits(name, shape, element, MAX_EXPANSION)?;
+        self.check_fits(name, &chunk, element, MAX_EXPANSION)?;
         let chunk_bytes = elements(&chunk).map_or(u64::MAX, |chunk| chunk * element);
         if chunk_bytes == 0 || chunk_bytes > MAX_CHUNK_BYTES || chunk.len() != shape.len() {
             return Err(self.bad(format!(
@@ -194,7 +224,7 @@ impl H5File {
         }
         let sides = || shape.iter().zip(&chunk);
         let expected: u64 = sides().map(|(side, of)| side.div_ceil(*of)).product();
-        let mut chunks = guarded(&self.path, || dataset.chunks())?;
+        let mut chunks = dataset.chunks().map_err(self.unreadable())?;
         // One at each place of the grid, and no two at the same.
         chunks.retain(|found| {
             let places = found.offset.iter().zip(sides());
@@ -212,6 +242,10 @@ impl H5File {
             )));
         }
         Ok(chunk)
+    }
+
+    fn unreadable(&self) -> impl FnOnce(hdf5_pure::Error) -> ConvertError {
+        damaged(&self.path, KIND)
     }
 
     fn bad(&self, reason: String) -> ConvertError {
@@ -239,14 +273,14 @@ impl Array {
         self.rows(start, count, Dataset::read_f32_rows)
     }
 
-    fn rows<T>(
+    fn rows<T: Send>(
         &self,
         start: usize,
         count: usize,
-        read: impl Fn(&Dataset, u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error>,
+        read: fn(&Dataset, u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error>,
     ) -> Result<Vec<T>> {
-        let values = guarded(&self.path, || {
-            read(&self.dataset, start as u64, count as u64)
+        let values = contained(&self.path, KIND, || {
+            read(&self.dataset, start as u64, count as u64).map_err(damaged(&self.path, KIND))
         })?;
         let expected = count * self.shape.iter().skip(1).product::<usize>();
         if values.len() != expected {
@@ -257,31 +291,13 @@ impl Array {
     }
 }
 
+/// The beginning of a type's description, which is as long as the type is deep.
+fn described(dtype: &DType) -> String {
+    dtype.to_string().chars().take(MAX_TYPE).collect()
+}
+
 fn elements(shape: &[u64]) -> Option<u64> {
     shape
         .iter()
         .try_fold(1u64, |all, &side| all.checked_mul(side))
-}
-
-/// Runs a call of the HDF5 library, whose error or panic is that of the file.
-///
-/// No panic is known, but the files come from outside and a conversion of hours must say which one is to blame. What a
-/// panic leaves behind is not used again: the error ends the conversion.
-fn guarded<T>(
-    path: &Path,
-    call: impl FnOnce() -> std::result::Result<T, hdf5_pure::Error>,
-) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(damaged(path, KIND)),
-        Err(panic) => Err(damaged(path, KIND)(message(panic.as_ref()))),
-    }
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!(
-        "the reader failed: {}",
-        text.unwrap_or("for no stated reason")
-    )
 }

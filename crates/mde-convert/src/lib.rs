@@ -16,6 +16,7 @@
 //!   that names the file, not a black image.
 
 mod archive;
+mod contained;
 mod error;
 mod fastdepth;
 mod folder;

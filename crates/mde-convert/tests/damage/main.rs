@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hdf5_pure::{Datatype, FileBuilder};
 use mde_convert::{
     ArchiveOptions, ConvertError, Converted, FastDepthOptions, FrameSplit, RgbFormat, Split,
     convert_fastdepth, convert_labelled, extract_bts,
@@ -21,8 +22,9 @@ use rand_chacha::ChaCha8Rng;
 
 use common::*;
 
-/// Memory that a conversion may use whatever its source: encoders' buffers, thread stacks' heaps, the test's own.
-const BASE: usize = 1 << 20;
+/// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the HDF5 library sets aside
+/// for a compound type of as many members as 16 bits count.
+const BASE: usize = 6 << 20;
 /// Beyond that, deflate's 1032 bytes for each byte of the source: what it can hold if it is compressed at its best.
 const PER_BYTE: usize = 1032;
 
@@ -138,6 +140,38 @@ fn frames_of_fastdepth_s() {
         let refused = damage("00001.h5", &file, 500, &convert);
         assert!(refused > 60, "{refused} refused");
     }
+}
+
+/// Types within types are read by recursion: as many as a header can hold must not exhaust the stack.
+#[test]
+fn a_type_as_deep_as_a_header_can_hold() {
+    let build = || {
+        let mut kind = hdf5_pure::make_u8_type();
+        for _ in 0..8000 {
+            kind = Datatype::VariableLength {
+                is_string: false,
+                padding: None,
+                charset: None,
+                base_type: Box::new(kind),
+            };
+        }
+        let mut file = FileBuilder::new();
+        file.create_dataset("rgb")
+            .with_raw_data(kind, vec![0; 16], 1);
+        file.finish().unwrap()
+    };
+    let thread = std::thread::Builder::new().stack_size(256 << 20);
+    let file = thread.spawn(build).unwrap().join().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let shard = dir.path().join("train-000000.tar");
+    fs::write(&shard, tar_of(&[("train/cafe_0001/00001.h5", file)])).unwrap();
+    let text = fastdepth(&shard, &dir.path().join("data"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("00001.h5: `rgb` is [1] of other(vlen<") && text.len() < 400,
+        "{text}"
+    );
 }
 
 #[test]
