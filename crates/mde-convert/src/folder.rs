@@ -27,15 +27,20 @@ impl Folder {
         let path = root.join(LOCK);
         let lock = File::create(&path).map_err(io("create", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                root: root.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => Err(ConvertError::Busy {
-                path: root.to_owned(),
-            }),
-            Err(TryLockError::Error(source)) => Err(io("lock", &path)(source)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(ConvertError::Busy {
+                    path: root.to_owned(),
+                });
+            }
+            // Some network drives have no locks; one user at a time does without.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(io("lock", &path)(error)),
         }
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: lock,
+        })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
