@@ -65,6 +65,11 @@ pub struct Map {
 impl Map {
     /// The bytes that `numpy.save` writes of this map: format version 1.0, little-endian float32, `[height, width]`.
     pub fn to_npy(&self) -> Vec<u8> {
-        npy::encode(&self.values, (self.height, self.width))
+        to_npy(&self.values, (self.height, self.width))
     }
+}
+
+/// The bytes that `numpy.save` writes of a map `[height, width]`, row-major; see [`Map::to_npy`].
+pub fn to_npy(values: &[f32], size: (usize, usize)) -> Vec<u8> {
+    npy::encode(values, size)
 }

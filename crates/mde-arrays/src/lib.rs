@@ -37,7 +37,7 @@ mod pfm;
 mod source;
 mod tensors;
 
-pub use array::{Array, Map};
+pub use array::{Array, Map, to_npy};
 pub use error::{ArrayError, Place};
 pub use file::{ArrayFile, read_array};
 pub use ids::{Pairing, pair};

@@ -8,13 +8,13 @@ use std::str::FromStr;
 use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
 use mde_analysis::{AnalysisError, Predicted, predict};
+use mde_arrays::to_npy;
 use mde_datasets::{DepthEncoding, DepthMap, read_picture};
 use mde_models::{DataFamily, DepthInput};
 use mde_report::{PictureOf, coloured_picture};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::npy::npy;
 use crate::output::{Output, message, shown};
 use crate::progress::bar;
 use crate::stage;
@@ -216,7 +216,7 @@ impl<'a> Predictor<'a> {
         };
         let metres = &maps.depth.metres;
         let depth_png = keep("depth.png", &maps.depth.to_png(self.encoding)?)?;
-        let depth_npy = keep("depth.npy", &npy(metres, size))?;
+        let depth_npy = keep("depth.npy", &to_npy(metres, size))?;
         let colour = coloured_picture(metres, size, PictureOf::Depth)?;
         let depth_colour = keep("depth-colour.png", &colour)?;
         let mut units = Vec::with_capacity(self.units.len());
@@ -225,7 +225,7 @@ impl<'a> Predictor<'a> {
             let [lowest, highest] = range(map);
             units.push(WrittenUnit {
                 colour: keep(&format!("{layer}-{unit}.png"), &colour)?,
-                npy: keep(&format!("{layer}-{unit}.npy"), &npy(map, size))?,
+                npy: keep(&format!("{layer}-{unit}.npy"), &to_npy(map, size))?,
                 layer: layer.clone(),
                 unit: *unit,
                 lowest,

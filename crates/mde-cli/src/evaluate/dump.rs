@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use mde_analysis::PredictedImage;
-use mde_arrays::Map;
+use mde_arrays::to_npy;
 
 use crate::stage;
 
@@ -32,14 +32,10 @@ impl Dump {
     }
 
     pub(super) fn write(&self, image: &PredictedImage<'_>) -> anyhow::Result<()> {
-        for (kind, values) in [("pred", image.pred), ("gt", image.gt)] {
-            let map = Map {
-                height: image.size.height,
-                width: image.size.width,
-                values: values.to_vec(),
-            };
+        let size = (image.size.height, image.size.width);
+        for (kind, map) in [("pred", image.pred), ("gt", image.gt)] {
             let path = self.folder.join(kind).join(format!("{}.npy", image.id));
-            stage::write(&path, &map.to_npy()).context("cannot dump the maps")?;
+            stage::write(&path, &to_npy(map, size)).context("cannot dump the maps")?;
         }
         Ok(())
     }

@@ -1,0 +1,261 @@
+//! Training sets that are published as zip archives of images: BTS's and MFF's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+
+use crate::error::{ConvertError, Result, damaged, io};
+use crate::folder::Folder;
+use crate::lists;
+use crate::manifest::{Manifest, Part};
+use crate::names::{is_number, tail};
+use crate::summary::{Converted, Observer, Progress};
+
+const ZIP: &str = "zip archive";
+/// An image of 640x480 has below 1 MB.
+const MAX_MEMBER: u64 = 64 << 20;
+/// deflate gives at most this many bytes for one.
+const MAX_EXPANSION: u64 = 1032;
+/// How many of the missing files an error names.
+const NAMED: usize = 10;
+
+/// What to extract, and to where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveOptions {
+    /// The zip archive.
+    pub archive: PathBuf,
+    /// The paper's list of training pairs: only what it names is extracted, and all of it must be there. Without
+    /// one, all training pairs of the archive are extracted and listed.
+    pub list: Option<PathBuf>,
+    /// The data folder.
+    pub out: PathBuf,
+}
+
+/// How one of the two archives is laid out.
+struct Layout {
+    /// The list that is written.
+    list: &'static str,
+    /// How depth files write metres.
+    encoding: &'static str,
+    /// What else a line of a list says.
+    focal: &'static str,
+    /// What members are called.
+    expected: &'static str,
+    /// A member's file and the pair it belongs to, `None` for what is no training image.
+    place: fn(&str) -> Option<(String, Pair)>,
+}
+
+/// The files of a pair, relative to the data folder.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Pair {
+    rgb: String,
+    depth: String,
+}
+
+/// Extracts BTS's training set, `sync.zip`.
+///
+/// `sync/SCENE/rgb_NNNNN.jpg` and `sync/SCENE/sync_depth_NNNNN.png` (16-bit millimetres) become
+/// `bts_train/SCENE/rgb_NNNNN.jpg` and `bts_train/SCENE/sync_depth_NNNNN.png`, as the paper's `bts_nyuv2_train.csv`
+/// names them. That list is written into the folder, and `dataset.toml` points to it.
+///
+/// Files are written aside and renamed; a second call keeps those that are there with the size the archive says.
+///
+/// # Errors
+/// An archive that is missing, damaged or without training pairs; a list that is damaged or names files that the
+/// archive lacks (then nothing is extracted); a folder that cannot be written to or that another conversion is
+/// writing to; a full disk.
+pub fn extract_bts(options: &ArchiveOptions, observer: Observer) -> Result<Converted> {
+    let layout = Layout {
+        list: "bts_nyuv2_train.csv",
+        encoding: "u16-mm",
+        focal: ",518.8579",
+        expected: "sync/SCENE/rgb_NNNNN.jpg with sync/SCENE/sync_depth_NNNNN.png",
+        place: place_bts,
+    };
+    extract(&layout, options, observer)
+}
+
+/// Extracts MFF's training set.
+///
+/// `data/nyu2_train/SCENE_out/N.jpg` and `N.png` (8-bit, value / 25.5 = metres) become `train/SCENE_out/N.jpg` and
+/// `N.png`, as the paper's `nyuv2_train.csv` names them. That list is written into the folder, and `dataset.toml`
+/// points to it. The archive's test images are left out: the official ones come with the labelled frames.
+///
+/// Files are written aside and renamed; a second call keeps those that are there with the size the archive says.
+///
+/// # Errors
+/// As [`extract_bts`].
+pub fn extract_mff(options: &ArchiveOptions, observer: Observer) -> Result<Converted> {
+    let layout = Layout {
+        list: "nyuv2_train.csv",
+        encoding: "u8/25.5",
+        focal: "",
+        expected: "data/nyu2_train/SCENE_out/N.jpg with data/nyu2_train/SCENE_out/N.png",
+        place: place_mff,
+    };
+    extract(&layout, options, observer)
+}
+
+fn place_bts(member: &str) -> Option<(String, Pair)> {
+    let (_, scene, file) = tail(member)?;
+    let (stem, extension) = file.rsplit_once('.')?;
+    let (kind, number) = stem.rsplit_once('_')?;
+    let is_image = matches!((kind, extension), ("rgb", "jpg") | ("sync_depth", "png"));
+    let pair = Pair {
+        rgb: format!("bts_train/{scene}/rgb_{number}.jpg"),
+        depth: format!("bts_train/{scene}/sync_depth_{number}.png"),
+    };
+    (is_image && is_number(number)).then(|| (format!("bts_train/{scene}/{file}"), pair))
+}
+
+fn place_mff(member: &str) -> Option<(String, Pair)> {
+    let (above, scene, file) = tail(member)?;
+    let (number, extension) = file.rsplit_once('.')?;
+    let is_image = above == Some("nyu2_train") && matches!(extension, "jpg" | "png");
+    let pair = Pair {
+        rgb: format!("train/{scene}/{number}.jpg"),
+        depth: format!("train/{scene}/{number}.png"),
+    };
+    (is_image && is_number(number)).then(|| (format!("train/{scene}/{file}"), pair))
+}
+
+fn extract(layout: &Layout, options: &ArchiveOptions, observer: Observer) -> Result<Converted> {
+    let path = &options.archive;
+    let file = File::open(path).map_err(io("read", path))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(damaged(path, ZIP))?;
+    let (members, pairs) = members(layout, path, &archive)?;
+    let (wanted, list) = match &options.list {
+        Some(list) => listed(path, list, &members)?,
+        None => paired(layout, path, &members, pairs)?,
+    };
+
+    let folder = Folder::open(&options.out)?;
+    let mut manifest = Manifest::open(&folder)?;
+    let progress = Progress::new(observer, Some(wanted.len()));
+    for (index, name) in &wanted {
+        extract_member(path, &mut archive, *index, name, &folder, &progress)?;
+    }
+    folder.write(layout.list, list.as_bytes())?;
+    let part = Part {
+        list: layout.list,
+        encoding: layout.encoding,
+    };
+    manifest.set("train", &part)?;
+    manifest.write(&folder)?;
+    let ignored = archive.len() - wanted.len();
+    Ok(progress.finish(ignored, vec![folder.path(layout.list)]))
+}
+
+/// Which member holds which of our files; the pairs they belong to.
+fn members(
+    layout: &Layout,
+    path: &Path,
+    archive: &ZipArchive<BufReader<File>>,
+) -> Result<(BTreeMap<String, usize>, BTreeSet<Pair>)> {
+    let (mut members, mut pairs) = (BTreeMap::new(), BTreeSet::new());
+    for index in 0..archive.len() {
+        let Some(name) = archive.name_for_index(index) else {
+            continue;
+        };
+        let name = name.map_err(damaged(path, ZIP))?;
+        if let Some((file, pair)) = (layout.place)(&name) {
+            members.insert(file, index);
+            pairs.insert(pair);
+        }
+    }
+    Ok((members, pairs))
+}
+
+/// Members in the archive's order with their files, and the list's text.
+type Wanted = (BTreeMap<usize, String>, String);
+
+/// What a list names.
+fn listed(path: &Path, list: &Path, members: &BTreeMap<String, usize>) -> Result<Wanted> {
+    let text = fs::read_to_string(list).map_err(io("read", list))?;
+    let pairs = lists::parse(list, &text)?;
+    let files: BTreeSet<&str> = pairs.into_iter().flatten().collect();
+    if files.is_empty() {
+        return Err(ConvertError::Empty {
+            path: list.to_owned(),
+            expected: "lines `rgb,depth`",
+        });
+    }
+    let find = |file: &&str| members.get(*file);
+    let missing: Vec<&&str> = files.iter().filter(|file| find(file).is_none()).collect();
+    if !missing.is_empty() {
+        return Err(ConvertError::MissingMembers {
+            path: path.to_owned(),
+            list: list.to_owned(),
+            missing: missing.len(),
+            listed: files.len(),
+            first: missing
+                .iter()
+                .take(NAMED)
+                .map(ToString::to_string)
+                .collect(),
+        });
+    }
+    let wanted = files
+        .iter()
+        .filter_map(|file| Some((*find(file)?, file.to_string())));
+    Ok((wanted.collect(), text))
+}
+
+/// All pairs of which both files are there.
+fn paired(
+    layout: &Layout,
+    path: &Path,
+    members: &BTreeMap<String, usize>,
+    pairs: BTreeSet<Pair>,
+) -> Result<Wanted> {
+    let (mut wanted, mut text) = (BTreeMap::new(), String::new());
+    for Pair { rgb, depth } in pairs {
+        if let (Some(&of_rgb), Some(&of_depth)) = (members.get(&rgb), members.get(&depth)) {
+            text += &format!("{rgb},{depth}{}\n", layout.focal);
+            wanted.extend([(of_rgb, rgb), (of_depth, depth)]);
+        }
+    }
+    if wanted.is_empty() {
+        return Err(ConvertError::Empty {
+            path: path.to_owned(),
+            expected: layout.expected,
+        });
+    }
+    Ok((wanted, text))
+}
+
+fn extract_member(
+    path: &Path,
+    archive: &mut ZipArchive<BufReader<File>>,
+    index: usize,
+    name: &str,
+    folder: &Folder,
+    progress: &Progress,
+) -> Result<()> {
+    let member = archive.by_index(index).map_err(damaged(path, ZIP))?;
+    let title = member.name().map_err(damaged(path, ZIP))?;
+    let source = path.join(title.as_ref());
+    let bad = |reason: String| damaged(&source, "member of the archive")(reason);
+    let size = member.size();
+    let most = MAX_MEMBER.min(member.compressed_size().saturating_mul(MAX_EXPANSION));
+    if size > most {
+        return Err(bad(format!("{size} bytes, expected at most {most}")));
+    }
+    if folder.has_bytes(name, size) {
+        progress.kept();
+        return Ok(());
+    }
+    // To the end of the member, where its checksum is compared.
+    let mut bytes = Vec::new();
+    let read = member.take(size + 1).read_to_end(&mut bytes);
+    read.map_err(|error| bad(error.to_string()))?;
+    if bytes.len() as u64 != size {
+        return Err(bad(format!("{} bytes, expected {size}", bytes.len())));
+    }
+    folder.write(name, &bytes)?;
+    progress.written(0);
+    Ok(())
+}

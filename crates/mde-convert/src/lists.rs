@@ -1,0 +1,57 @@
+//! Lists of pairs: `rgb,depth` or `rgb,depth,focal` a line, paths relative to the data folder.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{ConvertError, Result};
+use crate::folder::Folder;
+
+/// Writes a list anew.
+pub(crate) fn write(folder: &Folder, name: &str, lines: &[String]) -> Result<PathBuf> {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    folder.write(name, text.as_bytes())?;
+    Ok(folder.path(name))
+}
+
+/// Adds lines to a list that may be there already. The result is sorted and has each line once, so that the order in
+/// which the parts of a data set came does not show.
+pub(crate) fn merge(folder: &Folder, name: &str, lines: BTreeSet<String>) -> Result<PathBuf> {
+    let mut all = lines;
+    if let Some(text) = folder.read_text(name)? {
+        all.extend(
+            text.lines()
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned),
+        );
+    }
+    write(folder, name, &all.into_iter().collect::<Vec<_>>())
+}
+
+/// The two paths of each line.
+pub(crate) fn parse<'a>(list: &Path, text: &'a str) -> Result<Vec<[&'a str; 2]>> {
+    let lines = text.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(index, line)| {
+            pair(line).map_err(|reason| ConvertError::ListLine {
+                list: list.to_owned(),
+                line: index + 1,
+                reason,
+            })
+        })
+        .collect()
+}
+
+fn pair(line: &str) -> std::result::Result<[&str; 2], String> {
+    let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+    let (&[rgb, depth] | &[rgb, depth, _]) = fields.as_slice() else {
+        return Err(format!("{} fields", fields.len()));
+    };
+    for path in [rgb, depth] {
+        let mut parts = Path::new(path).components();
+        if path.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
+            return Err(format!("`{}` is no relative path", path.escape_debug()));
+        }
+    }
+    Ok([rgb, depth])
+}

@@ -1,0 +1,256 @@
+//! Thousands of damaged sources: each is converted, or refused with an error that names it; nothing panics, and no more
+//! memory is used than the file's size warrants.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod allocator;
+#[path = "../convert/common.rs"]
+mod common;
+mod mutate;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hdf5_pure::{Datatype, FileBuilder};
+use mde_convert::{
+    ArchiveOptions, ConvertError, Converted, FastDepthOptions, FrameSplit, RgbFormat, Split,
+    convert_fastdepth, convert_labelled, extract_bts,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
+
+use common::*;
+
+/// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the HDF5 library sets aside
+/// for a compound type of as many members as 16 bits count.
+const BASE: usize = 6 << 20;
+/// Beyond that, deflate's 1032 bytes for each byte of the source: what it can hold if it is compressed at its best.
+const PER_BYTE: usize = 1032;
+
+/// One at a time: memory is counted over all threads.
+static TURN: Mutex<()> = Mutex::new(());
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// `MDE_DAMAGE=20` looks at twenty times as many variants.
+fn effort() -> u64 {
+    let times = std::env::var("MDE_DAMAGE").ok();
+    times.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+type Convert = dyn Fn(&Path, &Path) -> Result<Converted, ConvertError>;
+
+/// A folder in memory where the system has such: most of the time goes into small files.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// Converts `count` damaged variants of a source, which lies under `name`; answers how many were refused.
+fn damage(name: &str, whole: &[u8], count: u64, convert: &Convert) -> u64 {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // Panics that the crate turns into errors are counted, too: none is known.
+    std::panic::set_hook(Box::new(|_| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+    }));
+    let dir = scratch();
+    let source = dir.path().join(name);
+    let mut refused = 0;
+    let mut faults = Vec::new();
+    for seed in 0..count * effort() {
+        let damaged = mutate::damaged(whole, &mut ChaCha8Rng::seed_from_u64(seed));
+        fs::write(&source, &damaged).unwrap();
+        let out = dir.path().join("data");
+        let before = allocator::start();
+        let result = convert(&source, &out);
+        let used = allocator::peak() - before;
+        let most = BASE + PER_BYTE * damaged.len();
+        if used > most {
+            faults.push(format!("seed {seed}: {used} bytes for {}", damaged.len()));
+        }
+        if let Err(error) = result {
+            refused += 1;
+            if !error.to_string().contains(name) && !error.to_string().contains("data") {
+                faults.push(format!("seed {seed}: {error}"));
+            }
+        }
+        if PANICS.swap(0, Ordering::Relaxed) > 0 {
+            faults.push(format!("seed {seed}: panicked"));
+        }
+        let _ = fs::remove_dir_all(&out);
+    }
+    let _ = std::panic::take_hook();
+    assert!(faults.is_empty(), "{name}: {faults:#?}");
+    refused
+}
+
+fn labelled(mat: &Path, out: &Path) -> Result<Converted, ConvertError> {
+    let split = FrameSplit::All(Split::Test);
+    convert_labelled(&labelled_options(mat.to_owned(), split, out), &silent)
+}
+
+fn fastdepth(source: &Path, out: &Path) -> Result<Converted, ConvertError> {
+    let options = FastDepthOptions {
+        source: source.to_owned(),
+        split: None,
+        rgb: RgbFormat::Png,
+        out: out.to_owned(),
+    };
+    convert_fastdepth(&options, &silent)
+}
+
+#[test]
+fn frames_of_the_oldest_format_behind_matlab_s_header() {
+    let refused = damage("nyu.mat", &fixture("labelled.mat"), 1000, &labelled);
+    assert!(refused > 100, "{refused} refused");
+}
+
+#[test]
+fn frames_of_the_newest_format() {
+    for chunk in [Some(2), None] {
+        let source = Labelled {
+            chunk,
+            ..Labelled::default()
+        };
+        let refused = damage("nyu.mat", &source.bytes(), 400, &labelled);
+        assert!(refused > 40, "{refused} refused");
+    }
+}
+
+#[test]
+fn splits() {
+    let frames = Labelled::default().bytes();
+    let convert = move |splits: &Path, out: &Path| {
+        let mat = splits.with_file_name("frames.h5");
+        fs::write(&mat, &frames).unwrap();
+        convert_labelled(
+            &labelled_options(mat, FrameSplit::File(splits.to_owned()), out),
+            &silent,
+        )
+    };
+    for file in [fixture("splits.mat"), fixture("splits_plain.mat")] {
+        let refused = damage("splits.mat", &file, 500, &convert);
+        assert!(refused > 200, "{refused} refused");
+    }
+}
+
+#[test]
+fn frames_of_fastdepth_s() {
+    for file in [fixture("frame.h5"), frame_h5(0)] {
+        let convert = |source: &Path, out: &Path| {
+            let scene = source.with_file_name("train").join("cafe_0001");
+            fs::create_dir_all(&scene).unwrap();
+            fs::copy(source, scene.join("00001.h5")).unwrap();
+            fastdepth(&source.with_file_name("train"), out)
+        };
+        let refused = damage("00001.h5", &file, 500, &convert);
+        assert!(refused > 60, "{refused} refused");
+    }
+}
+
+/// Types within types are read by recursion: as many as a header can hold must not exhaust the stack.
+#[test]
+fn a_type_as_deep_as_a_header_can_hold() {
+    let build = || {
+        let mut kind = hdf5_pure::make_u8_type();
+        for _ in 0..8000 {
+            kind = Datatype::VariableLength {
+                is_string: false,
+                padding: None,
+                charset: None,
+                base_type: Box::new(kind),
+            };
+        }
+        let mut file = FileBuilder::new();
+        file.create_dataset("rgb")
+            .with_raw_data(kind, vec![0; 16], 1);
+        file.finish().unwrap()
+    };
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let thread = std::thread::Builder::new().stack_size(256 << 20);
+    let file = thread.spawn(build).unwrap().join().unwrap();
+    let dir = scratch();
+    let shard = dir.path().join("train-000000.tar");
+    fs::write(&shard, tar_of(&[("train/cafe_0001/00001.h5", file)])).unwrap();
+    let text = fastdepth(&shard, &dir.path().join("data"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("00001.h5: `rgb` is [1] of other(vlen<") && text.len() < 400,
+        "{text}"
+    );
+}
+
+#[test]
+fn shards() {
+    let members = [
+        ("train/cafe_0001/00001.h5", frame_h5(0)),
+        ("train/cafe_0001/00002.h5", frame_h5(1)),
+    ];
+    let refused = damage("train-000000.tar", &tar_of(&members), 400, &fastdepth);
+    assert!(refused > 50, "{refused} refused");
+}
+
+#[test]
+fn zip_archives() {
+    let names = [
+        "sync/a/rgb_0.jpg",
+        "sync/a/sync_depth_0.png",
+        "sync/b/rgb_0.jpg",
+        "sync/b/sync_depth_0.png",
+    ];
+    let archive = zip_of(&names.map(|name| (name, name.repeat(20).into_bytes())));
+    let convert = |source: &Path, out: &Path| {
+        let options = ArchiveOptions {
+            archive: source.to_owned(),
+            list: None,
+            out: out.to_owned(),
+        };
+        extract_bts(&options, &silent)
+    };
+    let refused = damage("sync.zip", &archive, 800, &convert);
+    assert!(refused > 250, "{refused} refused");
+}
+
+/// The real sample, damaged where its structure lies; its frames are there already, so that only the structure is read.
+#[test]
+fn a_real_file_s_structure() {
+    let Some(sample) = real_data("nyu-mat-sample") else {
+        return;
+    };
+    let dir = scratch();
+    let (mat, out) = (dir.path().join("nyu.mat"), dir.path().join("data"));
+    let whole = fs::read(sample.join("nyu_depth_v2_labeled_6.mat")).unwrap();
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    fs::write(&mat, &whole).unwrap();
+    labelled(&mat, &out).unwrap();
+    // What begins with one of these, and the headers before it.
+    let marks = [&b"\x89HDF"[..], b"TREE", b"HEAP", b"SNOD"];
+    let places =
+        (0..whole.len()).filter(|&at| marks.iter().any(|mark| whole[at..].starts_with(mark)));
+    let places: Vec<usize> = places.collect();
+    assert!(places.len() > 5, "{places:?}");
+    let mut refused = 0;
+    for seed in 0..80 * effort() {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut damaged = whole.clone();
+        let place = places[seed as usize % places.len()];
+        let end = whole.len().min(place + 600);
+        mutate::rewrite(&mut damaged[place.saturating_sub(400)..end], &mut rng);
+        fs::write(&mat, &damaged).unwrap();
+        drop(damaged);
+        let before = allocator::start();
+        let result = labelled(&mat, &out);
+        let used = allocator::peak() - before;
+        // What can be missing is read: at most all six frames, with their images.
+        assert!(used < 96 << 20, "seed {seed}: {used} bytes");
+        if let Err(error) = result {
+            refused += 1;
+            assert!(
+                error.to_string().contains("nyu.mat"),
+                "seed {seed}: {error}"
+            );
+        }
+    }
+    assert!(refused > 5, "{refused} refused");
+}
