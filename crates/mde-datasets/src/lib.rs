@@ -22,6 +22,7 @@ mod batch;
 mod bts;
 mod decode;
 mod depth;
+mod description;
 mod encoding;
 mod error;
 mod geometry;
@@ -32,6 +33,8 @@ mod list;
 mod loader;
 mod meter;
 mod mff;
+mod pairing;
+mod pattern;
 mod photometric;
 mod picture;
 mod preprocessing;
@@ -54,7 +57,7 @@ pub use picture::{WholeImage, read_picture};
 pub use preprocessing::Preprocessing;
 pub use rand_chacha::ChaCha8Rng;
 pub use random::sample_rng;
-pub use spec::{DataKind, DataSpec, Split};
+pub use spec::{DataKind, DataSpec, Scene, Split};
 pub use transform::{Example, Transform};
 
 /// Compiles the README's example.

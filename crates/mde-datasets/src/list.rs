@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use rayon::prelude::*;
 
+use crate::description::{Description, Source};
 use crate::lines::{self, Entry, ListFormat};
-use crate::{DatasetError, DepthEncoding, DepthMap, Transform, decode, kitti};
+use crate::pairing::PairingFault;
+use crate::{
+    DatasetError, DepthEncoding, DepthMap, Scene, Split, Transform, decode, geometry, kitti,
+};
 
 /// How many missing files an error names.
 const MISSING_NAMED: usize = 10;
@@ -22,7 +26,7 @@ pub struct Sample {
     /// Depth of the same size. It may be 0 (no measurement) everywhere: not an error here, since
     /// losses and metrics mask what was not measured.
     pub depth: DepthMap,
-    /// Focal length in pixels, where the list gives one.
+    /// Focal length in pixels, where the list or the description gives one.
     pub focal: Option<f32>,
 }
 
@@ -31,15 +35,29 @@ pub struct Sample {
 /// Paths are relative to the data folder. Absolute paths and `..` are refused: ids, and with them all results, would
 /// depend on the machine, and the folder with its fingerprint would no longer be the whole data set. Link a foreign
 /// folder into the data folder instead. A line may occur twice (oversampling). Focal lengths are given on all lines or
-/// on none.
+/// on none. A folder's description may name the pairs by patterns instead ([`DataSpec`](crate::DataSpec)).
 #[derive(Debug, Clone)]
 pub struct RgbdList {
     root: PathBuf,
     list: PathBuf,
     encoding: DepthEncoding,
-    max_depth: f32,
+    scene: Scene,
+    described: Described,
     pairs: Vec<Pair>,
     without_depth: usize,
+}
+
+/// What a description adds to a list; by default nothing.
+#[derive(Debug, Clone, Default)]
+struct Described {
+    /// Patterns name the pairs; there is no list file.
+    by_patterns: bool,
+    /// Depths outside count as not measured, in metres.
+    range: Option<(f32, f32)>,
+    /// Colour images are brought to their depth maps' size.
+    resize_rgb: bool,
+    /// The focal length of pairs that have none of their own.
+    focal: Option<f32>,
 }
 
 /// A line of the list, with its files found.
@@ -61,7 +79,7 @@ impl RgbdList {
     /// A list that is missing, unreadable, empty or malformed (with the line), or files that are
     /// missing (how many, and the first ten).
     pub fn open(root: &Path, list: &Path, encoding: DepthEncoding) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Csv, encoding, MAX_INDOOR_DEPTH)
+        Self::read_list(root, list, ListFormat::Csv, encoding, Scene::Indoor)
     }
 
     /// Reads a KITTI list and looks for every file that it names: lines `rgb depth focal`, separated by blanks. Lines
@@ -79,7 +97,54 @@ impl RgbdList {
         list: &Path,
         encoding: DepthEncoding,
     ) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Kitti, encoding, MAX_KITTI_DEPTH)
+        Self::read_list(root, list, ListFormat::Kitti, encoding, Scene::Street)
+    }
+
+    /// Opens what a description says of a split; `by_kind` is the encoding if neither `encoding` nor the description says one.
+    pub(crate) fn open_described(
+        root: &Path,
+        description: &Description,
+        split: Split,
+        encoding: Option<DepthEncoding>,
+        by_kind: Option<DepthEncoding>,
+    ) -> Result<Self, DatasetError> {
+        let said = description.split(split).ok_or_else(|| {
+            let reason = "not described; add this table, with `list`, or with `rgb` and `depth`";
+            description.fault(split, reason)
+        })?;
+        let encoding = encoding.or(said.encoding).or(by_kind).ok_or_else(|| {
+            let reason = "no `encoding`; add it here or to [depth]: u8/25.5, u16-mm, or u16/N with N stored units a metre";
+            description.fault(split, reason)
+        })?;
+        let mut opened = match &said.source {
+            Source::List(list) => {
+                let list = root.join(list);
+                let format = ListFormat::of(&list);
+                Self::read_list(root, &list, format, encoding, description.scene)?
+            }
+            Source::Patterns(patterns) => {
+                let paired = patterns.pairs(root).map_err(|fault| match fault {
+                    PairingFault::Read(error) => error,
+                    PairingFault::Reason(reason) => description.fault(split, &reason),
+                })?;
+                Self {
+                    root: root.to_owned(),
+                    list: description.path.clone(),
+                    encoding,
+                    scene: description.scene,
+                    described: Described::default(),
+                    pairs: paired.entries.into_iter().map(Pair::as_listed).collect(),
+                    without_depth: paired.without_depth,
+                }
+            }
+        };
+        opened.described = Described {
+            by_patterns: matches!(said.source, Source::Patterns(_)),
+            range: said.range,
+            resize_rgb: description.resize_rgb,
+            focal: description.camera.map(|camera| camera.fx),
+        };
+        Ok(opened)
     }
 
     fn read_list(
@@ -87,7 +152,7 @@ impl RgbdList {
         list: &Path,
         format: ListFormat,
         encoding: DepthEncoding,
-        max_depth: f32,
+        scene: Scene,
     ) -> Result<Self, DatasetError> {
         if !list.exists() {
             return Err(DatasetError::MissingList {
@@ -106,12 +171,14 @@ impl RgbdList {
                 images => DatasetError::NoDepthListed { list, images },
             });
         }
+        let places = Places::of(scene, format);
         let opened = Self {
             root: root.to_owned(),
             list: list.to_owned(),
             encoding,
-            max_depth,
-            pairs: find_files(root, list, parsed.entries, format)?,
+            scene,
+            described: Described::default(),
+            pairs: find_files(root, list, parsed.entries, places)?,
             without_depth: parsed.without_depth,
         };
         tracing::debug!(list = %list.display(), pairs = opened.len(), %encoding, "opened");
@@ -129,19 +196,19 @@ impl RgbdList {
         &self.root
     }
 
-    /// The list file.
+    /// The list file, or the description whose patterns name the pairs.
     pub fn list(&self) -> &Path {
         &self.list
     }
 
-    /// Lines that were left out, since they have `None` for their depth.
+    /// Images that were left out, since the list has `None` for their depth, or the description's patterns match none.
     pub fn without_depth(&self) -> usize {
         self.without_depth
     }
 
     /// The largest depth that counts in [`mean_depth`], in metres.
     pub fn max_depth(&self) -> f32 {
-        self.max_depth
+        self.scene.reach()
     }
 
     /// How the depth files write metres.
@@ -171,12 +238,17 @@ impl RgbdList {
         let rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        same_size(path, rgb_size, self.root.join(&pair.depth), depth.size())?;
+        self.fits(path, rgb_size, self.root.join(&pair.depth), depth.size())?;
+        let rgb = if rgb_size == depth.size() {
+            rgb
+        } else {
+            geometry::resize_rgb(&rgb, depth.size()).into_owned()
+        };
         Ok(Sample {
             id: pair.id.clone(),
             rgb,
             depth,
-            focal: pair.focal,
+            focal: pair.focal.or(self.described.focal),
         })
     }
 
@@ -194,23 +266,28 @@ impl RgbdList {
                 let (rgb, depth) = (self.root.join(&pair.rgb), self.root.join(&pair.depth));
                 let rgb_size = decode::rgb_size(&rgb)?;
                 let depth_size = decode::depth_size(&depth, self.encoding)?;
-                same_size(rgb, rgb_size, depth, depth_size)?;
-                transform.check_size(&pair.id, rgb_size)
+                self.fits(rgb, rgb_size, depth, depth_size)?;
+                transform.check_size(&pair.id, depth_size)
             })
             .collect();
         faults.into_iter().collect()
     }
 
-    /// (height, width) of the first pair's colour image; others of the list may differ.
+    /// (height, width) of the first pair; others of the list may differ.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
         // A list is never empty.
-        decode::rgb_size(&self.root.join(&self.pairs[0].rgb))
+        let pair = &self.pairs[0];
+        if self.described.resize_rgb {
+            decode::depth_size(&self.root.join(&pair.depth), self.encoding)
+        } else {
+            decode::rgb_size(&self.root.join(&pair.rgb))
+        }
     }
 
-    /// Reads the depth of pair `index` alone.
+    /// Reads the depth of pair `index` alone. What lies outside the description's range is 0.
     ///
     /// # Errors
     /// As [`load`](Self::load), for the depth file.
@@ -218,11 +295,51 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
-        decode::read_depth(&self.root.join(&self.pairs[index].depth), self.encoding)
+        let path = self.root.join(&self.pairs[index].depth);
+        let mut depth = decode::read_depth(&path, self.encoding)?;
+        if let Some((near, far)) = self.described.range {
+            for metres in &mut depth.metres {
+                if !(near..=far).contains(metres) {
+                    *metres = 0.0;
+                }
+            }
+        }
+        Ok(depth)
     }
 
-    /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list and
-    /// the content of every file in it. It does not depend on where the data lie.
+    /// That a colour image fits its depth map, where need be by being resized.
+    fn fits(
+        &self,
+        rgb: PathBuf,
+        rgb_size: (usize, usize),
+        depth: PathBuf,
+        depth_size: (usize, usize),
+    ) -> Result<(), DatasetError> {
+        if rgb_size == depth_size {
+            return Ok(());
+        }
+        if !self.described.resize_rgb {
+            return Err(DatasetError::SizeMismatch {
+                rgb,
+                rgb_size,
+                depth,
+                depth_size,
+            });
+        }
+        if same_shape(rgb_size, depth_size) {
+            return Ok(());
+        }
+        Err(DatasetError::OtherShape {
+            rgb,
+            rgb_size,
+            depth,
+            depth_size,
+        })
+    }
+
+    /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list, the content of every file in it, and
+    /// what a description says of them: range, camera, resizing, and the pairs that its patterns match. It does not depend on where the
+    /// data lie, nor on a description's name and comments.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -237,13 +354,81 @@ impl RgbdList {
             .map(|file| Ok(blake3::hash(&read(&self.root.join(file))?)))
             .collect::<Result<_, DatasetError>>()?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.encoding.name().as_bytes());
+        hasher.update(self.encoding.to_string().as_bytes());
         // The list by its hash: a fixed length, so that no list can imitate the files after it.
-        hasher.update(blake3::hash(&read(&self.list)?).as_bytes());
+        hasher.update(self.hash_of_listing()?.as_bytes());
         for hash in &hashes {
             hasher.update(hash.as_bytes());
         }
+        // Nothing for a list alone, whose hash is the same with a description that adds nothing.
+        hasher.update(self.described.in_words().as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    fn hash_of_listing(&self) -> Result<blake3::Hash, DatasetError> {
+        if !self.described.by_patterns {
+            return Ok(blake3::hash(&read(&self.list)?));
+        }
+        let lines = self.pairs.iter().map(|pair| {
+            let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
+            line.into_bytes()
+        });
+        Ok(blake3::hash(&lines.collect::<Vec<_>>().concat()))
+    }
+}
+
+impl Described {
+    /// What it adds, for the fingerprint.
+    fn in_words(&self) -> String {
+        let mut words = String::new();
+        if self.by_patterns {
+            words += "patterns;";
+        }
+        if let Some((near, far)) = self.range {
+            words += &format!("range {near} {far};");
+        }
+        if self.resize_rgb {
+            words += "resize_rgb;";
+        }
+        if let Some(focal) = self.focal {
+            words += &format!("focal {focal};");
+        }
+        words
+    }
+}
+
+impl Pair {
+    fn as_listed(entry: Entry) -> Self {
+        Self {
+            id: entry.id,
+            rgb: entry.rgb.into(),
+            depth: entry.depth.into(),
+            focal: entry.focal,
+        }
+    }
+}
+
+/// True if one size is the other resized: the sides' ratios differ by less than a fiftieth (ScanNet's 1296x968 and 640x480 differ by
+/// a two-hundredth).
+fn same_shape(a: (usize, usize), b: (usize, usize)) -> bool {
+    let (left, right) = ((a.0 * b.1) as f64, (a.1 * b.0) as f64);
+    (left - right).abs() < 0.02 * left.max(right)
+}
+
+/// In which folders listed files are looked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Places {
+    AsListed,
+    /// There, and where KITTI's downloads put them.
+    Kitti,
+}
+
+impl Places {
+    fn of(scene: Scene, format: ListFormat) -> Self {
+        match (scene, format) {
+            (Scene::Indoor, _) | (_, ListFormat::Csv) => Self::AsListed,
+            (Scene::Street, ListFormat::Kitti | ListFormat::Blanks) => Self::Kitti,
+        }
     }
 }
 
@@ -252,14 +437,14 @@ fn find_files(
     root: &Path,
     list: &Path,
     entries: Vec<Entry>,
-    format: ListFormat,
+    places: Places,
 ) -> Result<Vec<Pair>, DatasetError> {
     let as_listed = |path: &str| root.join(path).is_file().then(|| PathBuf::from(path));
     let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
         .par_iter()
-        .map(|Entry { rgb, depth, .. }| match format {
-            ListFormat::Csv => (as_listed(rgb), as_listed(depth)),
-            ListFormat::Kitti => (kitti::find_rgb(root, rgb), kitti::find_depth(root, depth)),
+        .map(|Entry { rgb, depth, .. }| match places {
+            Places::AsListed => (as_listed(rgb), as_listed(depth)),
+            Places::Kitti => (kitti::find_rgb(root, rgb), kitti::find_depth(root, depth)),
         })
         .collect();
     let (mut pairs, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
@@ -285,19 +470,14 @@ fn find_files(
     Err(DatasetError::MissingFiles {
         list: list.to_owned(),
         root: root.to_owned(),
-        also_in: match format {
-            ListFormat::Csv => Vec::new(),
-            ListFormat::Kitti => [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat(),
+        also_in: match places {
+            Places::AsListed => Vec::new(),
+            Places::Kitti => [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat(),
         },
         first: missing,
         count,
     })
 }
-
-/// The range of indoor data, in metres.
-const MAX_INDOOR_DEPTH: f32 = 10.0;
-/// The range in which KITTI is evaluated, in metres.
-const MAX_KITTI_DEPTH: f32 = 80.0;
 
 /// Mean over all valid depths (0 < d <= [`RgbdList::max_depth`]) of all images of a list, in metres: every pixel
 /// counts once. The answer of the constant predictor that a network has to beat.
@@ -314,7 +494,7 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
             let valid = depth
                 .metres
                 .iter()
-                .filter(|&&d| d > 0.0 && d <= list.max_depth);
+                .filter(|&&d| d > 0.0 && d <= list.max_depth());
             Ok(valid.fold((0.0, 0), |(sum, count), &d| (sum + f64::from(d), count + 1)))
         })
         .collect::<Result<_, DatasetError>>()?;
@@ -325,27 +505,10 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         return Err(DatasetError::NoValidDepth {
             list: list.list.clone(),
             images: list.len(),
-            max: list.max_depth,
+            max: list.max_depth(),
         });
     }
     Ok(sum / count as f64)
-}
-
-fn same_size(
-    rgb: PathBuf,
-    rgb_size: (usize, usize),
-    depth: PathBuf,
-    depth_size: (usize, usize),
-) -> Result<(), DatasetError> {
-    if rgb_size == depth_size {
-        return Ok(());
-    }
-    Err(DatasetError::SizeMismatch {
-        rgb,
-        rgb_size,
-        depth,
-        depth_size,
-    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {

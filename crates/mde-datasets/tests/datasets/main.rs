@@ -3,6 +3,7 @@
 //! | module | about |
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
+//! | `own_data` | folders that describe themselves, the examples of docs/own-data.md |
 //! | `kitti` | KITTI's lists and folders, real pairs; the latter skipped where there are none |
 //! | `transforms` | MFF: sizes, holes, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
@@ -19,6 +20,7 @@ mod kitti;
 mod lists;
 mod loader;
 mod meter;
+mod own_data;
 mod pictures;
 mod real_data;
 mod rendered;
