@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::DepthEncoding;
+use crate::{DepthEncoding, Split};
 
 /// Any failure of this crate.
 ///
@@ -24,6 +24,14 @@ pub enum DatasetError {
     MissingDescription {
         /// The description that was looked for.
         path: PathBuf,
+    },
+    /// A description says nothing of a split.
+    #[error("{}: [{split}] is not described; add this table, with `list`, or with `rgb` and `depth`", .path.display())]
+    NotDescribed {
+        /// The description.
+        path: PathBuf,
+        /// The split.
+        split: Split,
     },
     /// A description of a data folder, `dataset.toml`, that is wrong, or does not fit the folder.
     #[error("{}{}: {reason}", .path.display(), line_in_words(.line))]

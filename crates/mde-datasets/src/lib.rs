@@ -26,6 +26,7 @@ mod description;
 mod encoding;
 mod error;
 mod geometry;
+mod inspect;
 mod jpeg;
 mod kitti;
 mod lines;
@@ -37,6 +38,7 @@ mod pairing;
 mod pattern;
 mod photometric;
 mod picture;
+mod plan;
 mod preprocessing;
 mod random;
 mod rotation;
@@ -48,6 +50,10 @@ pub use bts::{BtsEval, BtsGeometry, BtsTrain, BtsView};
 pub use depth::DepthMap;
 pub use encoding::DepthEncoding;
 pub use error::DatasetError;
+pub use inspect::{
+    DepthSummary, Finding, InspectEvent, InspectOptions, Inspection, Severity, SizeCount,
+    SplitSummary, inspect,
+};
 pub use list::{RgbdList, Sample, mean_depth};
 pub use loader::{EpochBatches, Loader, LoaderConfig};
 pub use meter::{MeterEval, MeterGt, MeterInput, MeterTrain};

@@ -6,12 +6,9 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use rayon::prelude::*;
 
-use crate::description::{Description, Source};
 use crate::lines::{self, Entry, ListFormat};
-use crate::pairing::PairingFault;
-use crate::{
-    DatasetError, DepthEncoding, DepthMap, Scene, Split, Transform, decode, geometry, kitti,
-};
+use crate::plan::{Fit, Naming, Plan};
+use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Transform, decode, geometry};
 
 /// How many missing files an error names.
 const MISSING_NAMED: usize = 10;
@@ -38,26 +35,9 @@ pub struct Sample {
 /// on none. A folder's description may name the pairs by patterns instead ([`DataSpec`](crate::DataSpec)).
 #[derive(Debug, Clone)]
 pub struct RgbdList {
-    root: PathBuf,
-    list: PathBuf,
-    encoding: DepthEncoding,
-    scene: Scene,
-    described: Described,
+    plan: Plan,
     pairs: Vec<Pair>,
     without_depth: usize,
-}
-
-/// What a description adds to a list; by default nothing.
-#[derive(Debug, Clone, Default)]
-struct Described {
-    /// Patterns name the pairs; there is no list file.
-    by_patterns: bool,
-    /// Depths outside count as not measured, in metres.
-    range: Option<(f32, f32)>,
-    /// Colour images are brought to their depth maps' size.
-    resize_rgb: bool,
-    /// The focal length of pairs that have none of their own.
-    focal: Option<f32>,
 }
 
 /// A line of the list, with its files found.
@@ -79,7 +59,13 @@ impl RgbdList {
     /// A list that is missing, unreadable, empty or malformed (with the line), or files that are
     /// missing (how many, and the first ten).
     pub fn open(root: &Path, list: &Path, encoding: DepthEncoding) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Csv, encoding, Scene::Indoor)
+        Self::of_plan(Plan::of_list(
+            root,
+            list,
+            ListFormat::Csv,
+            encoding,
+            Scene::Indoor,
+        ))
     }
 
     /// Reads a KITTI list and looks for every file that it names: lines `rgb depth focal`, separated by blanks. Lines
@@ -97,92 +83,32 @@ impl RgbdList {
         list: &Path,
         encoding: DepthEncoding,
     ) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Kitti, encoding, Scene::Street)
-    }
-
-    /// Opens what a description says of a split; `by_kind` is the encoding if neither `encoding` nor the description says one.
-    pub(crate) fn open_described(
-        root: &Path,
-        description: &Description,
-        split: Split,
-        encoding: Option<DepthEncoding>,
-        by_kind: Option<DepthEncoding>,
-    ) -> Result<Self, DatasetError> {
-        let said = description.split(split).ok_or_else(|| {
-            let reason = "not described; add this table, with `list`, or with `rgb` and `depth`";
-            description.fault(split, reason)
-        })?;
-        let encoding = encoding.or(said.encoding).or(by_kind).ok_or_else(|| {
-            let reason = "no `encoding`; add it here or to [depth]: u8/25.5, u16-mm, or u16/N with N stored units a metre";
-            description.fault(split, reason)
-        })?;
-        let mut opened = match &said.source {
-            Source::List(list) => {
-                let list = root.join(list);
-                let format = ListFormat::of(&list);
-                Self::read_list(root, &list, format, encoding, description.scene)?
-            }
-            Source::Patterns(patterns) => {
-                let paired = patterns.pairs(root).map_err(|fault| match fault {
-                    PairingFault::Read(error) => error,
-                    PairingFault::Reason(reason) => description.fault(split, &reason),
-                })?;
-                Self {
-                    root: root.to_owned(),
-                    list: description.path.clone(),
-                    encoding,
-                    scene: description.scene,
-                    described: Described::default(),
-                    pairs: paired.entries.into_iter().map(Pair::as_listed).collect(),
-                    without_depth: paired.without_depth,
-                }
-            }
-        };
-        opened.described = Described {
-            by_patterns: matches!(said.source, Source::Patterns(_)),
-            range: said.range,
-            resize_rgb: description.resize_rgb,
-            focal: description.camera.map(|camera| camera.fx),
-        };
-        Ok(opened)
-    }
-
-    fn read_list(
-        root: &Path,
-        list: &Path,
-        format: ListFormat,
-        encoding: DepthEncoding,
-        scene: Scene,
-    ) -> Result<Self, DatasetError> {
-        if !list.exists() {
-            return Err(DatasetError::MissingList {
-                tried: vec![list.to_owned()],
-                expected: format.expected(),
-            });
-        }
-        let parsed = lines::parse(list, &read(list)?, format)?;
-        if parsed.entries.is_empty() {
-            let list = list.to_owned();
-            return Err(match parsed.without_depth {
-                0 => DatasetError::EmptyList {
-                    list,
-                    expected: format.expected(),
-                },
-                images => DatasetError::NoDepthListed { list, images },
-            });
-        }
-        let places = Places::of(scene, format);
-        let opened = Self {
-            root: root.to_owned(),
-            list: list.to_owned(),
+        Self::of_plan(Plan::of_list(
+            root,
+            list,
+            ListFormat::Kitti,
             encoding,
-            scene,
-            described: Described::default(),
-            pairs: find_files(root, list, parsed.entries, places)?,
-            without_depth: parsed.without_depth,
+            Scene::Street,
+        ))
+    }
+
+    /// Finds the pairs that a plan names.
+    pub(crate) fn of_plan(plan: Plan) -> Result<Self, DatasetError> {
+        let (pairs, without_depth) = match &plan.naming {
+            Naming::List(format) => listed(&plan, *format)?,
+            Naming::Patterns(patterns, split) => {
+                let paired = patterns.all_pairs(&plan, *split)?;
+                let pairs = paired.entries.into_iter().map(Pair::as_listed);
+                (pairs.collect(), paired.unpaired.len())
+            }
         };
-        tracing::debug!(list = %list.display(), pairs = opened.len(), %encoding, "opened");
-        Ok(opened)
+        let (list, encoding) = (plan.list.display(), plan.encoding);
+        tracing::debug!(%list, pairs = pairs.len(), %encoding, "opened");
+        Ok(Self {
+            plan,
+            pairs,
+            without_depth,
+        })
     }
 
     /// Number of pairs; at least 1.
@@ -193,12 +119,12 @@ impl RgbdList {
 
     /// The folder that the list's paths are relative to.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.plan.root
     }
 
     /// The list file, or the description whose patterns name the pairs.
     pub fn list(&self) -> &Path {
-        &self.list
+        &self.plan.list
     }
 
     /// Images that were left out, since the list has `None` for their depth, or the description's patterns match none.
@@ -208,12 +134,12 @@ impl RgbdList {
 
     /// The largest depth that counts in [`mean_depth`], in metres.
     pub fn max_depth(&self) -> f32 {
-        self.scene.reach()
+        self.plan.scene.reach()
     }
 
     /// How the depth files write metres.
     pub fn encoding(&self) -> DepthEncoding {
-        self.encoding
+        self.plan.encoding
     }
 
     /// The id of pair `index`: its colour image's path without the extension.
@@ -234,11 +160,16 @@ impl RgbdList {
     /// If `index` is not below [`len`](Self::len).
     pub fn load(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
-        let path = self.root.join(&pair.rgb);
+        let path = self.plan.root.join(&pair.rgb);
         let rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        self.fits(path, rgb_size, self.root.join(&pair.depth), depth.size())?;
+        self.fits(
+            path,
+            rgb_size,
+            self.plan.root.join(&pair.depth),
+            depth.size(),
+        )?;
         let rgb = if rgb_size == depth.size() {
             rgb
         } else {
@@ -248,7 +179,7 @@ impl RgbdList {
             id: pair.id.clone(),
             rgb,
             depth,
-            focal: pair.focal.or(self.described.focal),
+            focal: pair.focal.or(self.plan.focal),
         })
     }
 
@@ -263,9 +194,12 @@ impl RgbdList {
             .pairs
             .par_iter()
             .map(|pair| {
-                let (rgb, depth) = (self.root.join(&pair.rgb), self.root.join(&pair.depth));
+                let (rgb, depth) = (
+                    self.plan.root.join(&pair.rgb),
+                    self.plan.root.join(&pair.depth),
+                );
                 let rgb_size = decode::rgb_size(&rgb)?;
-                let depth_size = decode::depth_size(&depth, self.encoding)?;
+                let depth_size = decode::depth_size(&depth, self.plan.encoding)?;
                 self.fits(rgb, rgb_size, depth, depth_size)?;
                 transform.check_size(&pair.id, depth_size)
             })
@@ -280,10 +214,10 @@ impl RgbdList {
     pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
         // A list is never empty.
         let pair = &self.pairs[0];
-        if self.described.resize_rgb {
-            decode::depth_size(&self.root.join(&pair.depth), self.encoding)
+        if self.plan.resize_rgb {
+            decode::depth_size(&self.plan.root.join(&pair.depth), self.plan.encoding)
         } else {
-            decode::rgb_size(&self.root.join(&pair.rgb))
+            decode::rgb_size(&self.plan.root.join(&pair.rgb))
         }
     }
 
@@ -295,15 +229,9 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
-        let path = self.root.join(&self.pairs[index].depth);
-        let mut depth = decode::read_depth(&path, self.encoding)?;
-        if let Some((near, far)) = self.described.range {
-            for metres in &mut depth.metres {
-                if !(near..=far).contains(metres) {
-                    *metres = 0.0;
-                }
-            }
-        }
+        let path = self.plan.root.join(&self.pairs[index].depth);
+        let mut depth = decode::read_depth(&path, self.plan.encoding)?;
+        self.plan.leave_out_of_range(&mut depth);
         Ok(depth)
     }
 
@@ -315,26 +243,21 @@ impl RgbdList {
         depth: PathBuf,
         depth_size: (usize, usize),
     ) -> Result<(), DatasetError> {
-        if rgb_size == depth_size {
-            return Ok(());
-        }
-        if !self.described.resize_rgb {
-            return Err(DatasetError::SizeMismatch {
+        match self.plan.takes_sizes(rgb_size, depth_size) {
+            Fit::Same | Fit::Resized => Ok(()),
+            Fit::OtherSize => Err(DatasetError::SizeMismatch {
                 rgb,
                 rgb_size,
                 depth,
                 depth_size,
-            });
+            }),
+            Fit::OtherShape => Err(DatasetError::OtherShape {
+                rgb,
+                rgb_size,
+                depth,
+                depth_size,
+            }),
         }
-        if same_shape(rgb_size, depth_size) {
-            return Ok(());
-        }
-        Err(DatasetError::OtherShape {
-            rgb,
-            rgb_size,
-            depth,
-            depth_size,
-        })
     }
 
     /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list, the content of every file in it, and
@@ -351,49 +274,29 @@ impl RgbdList {
             .collect();
         let hashes: Vec<blake3::Hash> = files
             .par_iter()
-            .map(|file| Ok(blake3::hash(&read(&self.root.join(file))?)))
+            .map(|file| Ok(blake3::hash(&read(&self.plan.root.join(file))?)))
             .collect::<Result<_, DatasetError>>()?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.encoding.to_string().as_bytes());
+        hasher.update(self.plan.encoding.to_string().as_bytes());
         // The list by its hash: a fixed length, so that no list can imitate the files after it.
         hasher.update(self.hash_of_listing()?.as_bytes());
         for hash in &hashes {
             hasher.update(hash.as_bytes());
         }
         // Nothing for a list alone, whose hash is the same with a description that adds nothing.
-        hasher.update(self.described.in_words().as_bytes());
+        hasher.update(self.plan.additions().as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
     }
 
     fn hash_of_listing(&self) -> Result<blake3::Hash, DatasetError> {
-        if !self.described.by_patterns {
-            return Ok(blake3::hash(&read(&self.list)?));
+        if matches!(self.plan.naming, Naming::List(_)) {
+            return Ok(blake3::hash(&read(&self.plan.list)?));
         }
         let lines = self.pairs.iter().map(|pair| {
             let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
             line.into_bytes()
         });
         Ok(blake3::hash(&lines.collect::<Vec<_>>().concat()))
-    }
-}
-
-impl Described {
-    /// What it adds, for the fingerprint.
-    fn in_words(&self) -> String {
-        let mut words = String::new();
-        if self.by_patterns {
-            words += "patterns;";
-        }
-        if let Some((near, far)) = self.range {
-            words += &format!("range {near} {far};");
-        }
-        if self.resize_rgb {
-            words += "resize_rgb;";
-        }
-        if let Some(focal) = self.focal {
-            words += &format!("focal {focal};");
-        }
-        words
     }
 }
 
@@ -408,44 +311,31 @@ impl Pair {
     }
 }
 
-/// True if one size is the other resized: the sides' ratios differ by less than a fiftieth (ScanNet's 1296x968 and 640x480 differ by
-/// a two-hundredth).
-fn same_shape(a: (usize, usize), b: (usize, usize)) -> bool {
-    let (left, right) = ((a.0 * b.1) as f64, (a.1 * b.0) as f64);
-    (left - right).abs() < 0.02 * left.max(right)
-}
-
-/// In which folders listed files are looked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Places {
-    AsListed,
-    /// There, and where KITTI's downloads put them.
-    Kitti,
-}
-
-impl Places {
-    fn of(scene: Scene, format: ListFormat) -> Self {
-        match (scene, format) {
-            (Scene::Indoor, _) | (_, ListFormat::Csv) => Self::AsListed,
-            (Scene::Street, ListFormat::Kitti | ListFormat::Blanks) => Self::Kitti,
-        }
+/// The pairs of a list file, and how many images it lists without depth.
+fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), DatasetError> {
+    let (list, expected) = (&plan.list, format.expected());
+    if !list.exists() {
+        return Err(DatasetError::MissingList {
+            tried: vec![list.clone()],
+            expected,
+        });
     }
+    let parsed = lines::parse(list, &read(list)?, format)?;
+    if parsed.entries.is_empty() {
+        let list = list.clone();
+        return Err(match parsed.without_depth {
+            0 => DatasetError::EmptyList { list, expected },
+            images => DatasetError::NoDepthListed { list, images },
+        });
+    }
+    Ok((find_files(plan, parsed.entries)?, parsed.without_depth))
 }
 
 /// Looks for both files of every line.
-fn find_files(
-    root: &Path,
-    list: &Path,
-    entries: Vec<Entry>,
-    places: Places,
-) -> Result<Vec<Pair>, DatasetError> {
-    let as_listed = |path: &str| root.join(path).is_file().then(|| PathBuf::from(path));
+fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetError> {
     let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
         .par_iter()
-        .map(|Entry { rgb, depth, .. }| match places {
-            Places::AsListed => (as_listed(rgb), as_listed(depth)),
-            Places::Kitti => (kitti::find_rgb(root, rgb), kitti::find_depth(root, depth)),
-        })
+        .map(|entry| (plan.find_rgb(&entry.rgb), plan.find_depth(&entry.depth)))
         .collect();
     let (mut pairs, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
     for (entry, files) in entries.into_iter().zip(found) {
@@ -468,12 +358,9 @@ fn find_files(
     let count = missing.len();
     missing.truncate(MISSING_NAMED);
     Err(DatasetError::MissingFiles {
-        list: list.to_owned(),
-        root: root.to_owned(),
-        also_in: match places {
-            Places::AsListed => Vec::new(),
-            Places::Kitti => [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat(),
-        },
+        list: plan.list.clone(),
+        root: plan.root.clone(),
+        also_in: plan.also_in(),
         first: missing,
         count,
     })
@@ -503,7 +390,7 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         .fold((0.0, 0), |(sum, count), (s, c)| (sum + s, count + c));
     if count == 0 {
         return Err(DatasetError::NoValidDepth {
-            list: list.list.clone(),
+            list: list.plan.list.clone(),
             images: list.len(),
             max: list.max_depth(),
         });

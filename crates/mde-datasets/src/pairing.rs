@@ -5,6 +5,8 @@ use std::path::Path;
 
 use crate::lines::{Entry, id_of};
 use crate::pattern::{Match, Pattern};
+use crate::plan::Plan;
+use crate::{DatasetError, Split};
 
 /// How many images an error names.
 const NAMED: usize = 10;
@@ -49,21 +51,22 @@ pub(crate) struct Choice {
 /// The pairs that patterns name.
 #[derive(Debug)]
 pub(crate) struct Paired {
+    /// In the natural order of their colour images.
     pub(crate) entries: Vec<Entry>,
-    /// Images that were left out, since there is no depth map for them.
-    pub(crate) without_depth: usize,
+    /// Images for which there is no depth map.
+    pub(crate) unpaired: Vec<String>,
 }
 
 /// A fault, before it is known which file and split it is in.
 pub(crate) enum PairingFault {
     /// Something could not be read.
-    Read(crate::DatasetError),
+    Read(DatasetError),
     /// In words.
     Reason(String),
 }
 
-impl From<crate::DatasetError> for PairingFault {
-    fn from(error: crate::DatasetError) -> Self {
+impl From<DatasetError> for PairingFault {
+    fn from(error: DatasetError) -> Self {
         Self::Read(error)
     }
 }
@@ -75,33 +78,54 @@ impl From<String> for PairingFault {
 }
 
 impl Patterns {
-    /// The pairs of the split, in the natural order of their colour images.
-    pub(crate) fn pairs(&self, root: &Path) -> Result<Paired, PairingFault> {
+    /// The pairs of the split; images without depth are an error, unless the description says otherwise.
+    pub(crate) fn all_pairs(&self, plan: &Plan, split: Split) -> Result<Paired, DatasetError> {
+        let paired = self.pairs(plan, split)?;
+        if paired.unpaired.is_empty() || self.may_be_unpaired() {
+            return Ok(paired);
+        }
+        Err(fault(plan, split, &unpaired_in_words(&paired.unpaired)))
+    }
+
+    /// The same with images without depth left out.
+    pub(crate) fn pairs(&self, plan: &Plan, split: Split) -> Result<Paired, DatasetError> {
+        self.paired(&plan.root).map_err(|found| match found {
+            PairingFault::Read(error) => error,
+            PairingFault::Reason(reason) => fault(plan, split, &reason),
+        })
+    }
+
+    /// True if images without depth are to be left out.
+    pub(crate) fn may_be_unpaired(&self) -> bool {
+        self.pairing
+            != Pairing::ByName {
+                skip_unpaired: false,
+            }
+    }
+
+    fn paired(&self, root: &Path) -> Result<Paired, PairingFault> {
         let images = self.chosen(root)?;
         let (pairs, unpaired) = match self.pairing {
             Pairing::ByName { .. } => self.by_name(root, images)?,
             Pairing::ByTime { max_gap } => self.by_time(root, images, max_gap)?,
         };
-        let may_skip = self.pairing
-            != Pairing::ByName {
-                skip_unpaired: false,
-            };
-        if !may_skip && !unpaired.is_empty() {
-            return Err(unpaired_in_words(&unpaired).into());
-        }
         if pairs.is_empty() {
-            return Err(self.no_pair(unpaired.len()).into());
+            let examples = match self.pairing {
+                Pairing::ByName { .. } => unpaired_in_words(&unpaired),
+                Pairing::ByTime { max_gap } => format!(
+                    "none of {} images has a depth map within {max_gap} s; check that both names are times in seconds, and `max_gap`",
+                    unpaired.len()
+                ),
+            };
+            return Err(examples.into());
         }
-        let entries: Vec<Entry> = self.choice.take(pairs);
+        let entries = self.choice.take(pairs);
         if entries.is_empty() {
             return Err("`part` leaves no pair of so few; widen it"
                 .to_owned()
                 .into());
         }
-        Ok(Paired {
-            entries,
-            without_depth: unpaired.len(),
-        })
+        Ok(Paired { entries, unpaired })
     }
 
     /// The colour images whose first star is asked for.
@@ -191,18 +215,6 @@ impl Patterns {
             root.display()
         )
     }
-
-    fn no_pair(&self, images: usize) -> String {
-        match self.pairing {
-            Pairing::ByTime { max_gap } => format!(
-                "none of {images} images has a depth map within {max_gap} s; check that both names are times in seconds, and `max_gap`"
-            ),
-            Pairing::ByName { .. } => format!(
-                "none of {images} images has a depth map at depth = \"{}\"",
-                self.depth.text()
-            ),
-        }
-    }
 }
 
 impl Choice {
@@ -221,6 +233,15 @@ fn entry(rgb: String, depth: String) -> Entry {
         rgb,
         depth,
         focal: None,
+    }
+}
+
+/// The error of a description that does not fit the folder.
+fn fault(plan: &Plan, split: Split, reason: &str) -> DatasetError {
+    DatasetError::BadDescription {
+        path: plan.list.clone(),
+        line: None,
+        reason: format!("[{split}]: {reason}"),
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::description::{self, Description};
 use crate::lines::ListFormat;
+use crate::plan::Plan;
 use crate::{DatasetError, DepthEncoding, RgbdList};
 
 /// The part of a data set that a network learns from, or is judged on.
@@ -173,22 +174,34 @@ impl DataSpec {
         split: Split,
         encoding: Option<DepthEncoding>,
     ) -> Result<RgbdList, DatasetError> {
+        RgbdList::of_plan(self.plan(split, encoding)?)
+    }
+
+    /// How a split is read: its list is there, the files that it names are not looked for yet.
+    pub(crate) fn plan(
+        &self,
+        split: Split,
+        encoding: Option<DepthEncoding>,
+    ) -> Result<Plan, DatasetError> {
         if !self.root.is_dir() {
             return Err(self.missing_folder(split));
         }
         if let Some(description) = self.description()? {
             let by_kind = self.kind.map(|kind| kind.encoding(split));
-            return RgbdList::open_described(&self.root, &description, split, encoding, by_kind);
+            return Plan::described(&self.root, &description, split, encoding, by_kind);
         }
         let kind = self.kind.ok_or_else(|| self.undescribed())?;
         let names = kind.lists(split);
         let tried: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
         let encoding = encoding.unwrap_or_else(|| kind.encoding(split));
         match tried.iter().find(|path| path.exists()) {
-            Some(list) => match kind.scene() {
-                Scene::Indoor => RgbdList::open(&self.root, list, encoding),
-                Scene::Street => RgbdList::open_kitti(&self.root, list, encoding),
-            },
+            Some(list) => Ok(Plan::of_list(
+                &self.root,
+                list,
+                kind.format(),
+                encoding,
+                kind.scene(),
+            )),
             None => Err(DatasetError::MissingList {
                 tried,
                 expected: kind.format().expected(),
@@ -217,7 +230,7 @@ impl DataSpec {
         Ok(described)
     }
 
-    pub(crate) fn undescribed(&self) -> DatasetError {
+    fn undescribed(&self) -> DatasetError {
         DatasetError::MissingDescription {
             path: self.root.join(description::FILE),
         }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
 //! | `own_data` | folders that describe themselves, the examples of docs/own-data.md |
+//! | `inspect` | a sound data set, one with planted faults, real data |
 //! | `kitti` | KITTI's lists and folders, real pairs; the latter skipped where there are none |
 //! | `transforms` | MFF: sizes, holes, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
@@ -16,6 +17,7 @@
 
 mod bts;
 mod common;
+mod inspect;
 mod kitti;
 mod lists;
 mod loader;

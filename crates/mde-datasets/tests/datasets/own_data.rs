@@ -374,19 +374,17 @@ fn wrong_descriptions_say_what_is_wrong() {
         ),
         (
             &format!("{}skip_unpaired = true\n", ok.replace("_depth", "_d")),
-            &["none of 1 images", "_d.png"],
+            &["1 images have no depth map", "_d.png"],
         ),
         (
             &ok.replace("0*0.png", "*0*.png").replace("0*0_", "*x*_"),
             &["belongs to", "or to", "write more"],
         ),
         (
-            &ok.replace("0*0.png", "*.png")
-                .replace("0*0_d", "0*0_d")
-                .replace(
-                    "depth = \"train/0*0_depth.png\"",
-                    "depth = \"train/*.png\"\npair = \"time\"\nmax_gap = 0.5",
-                ),
+            &ok.replace("0*0.png", "*.png").replace(
+                "depth = \"train/0*0_depth.png\"",
+                "depth = \"train/*.png\"\npair = \"time\"\nmax_gap = 0.5",
+            ),
             &["`00000_depth` is no time"],
         ),
     ] {
