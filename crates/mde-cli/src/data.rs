@@ -9,10 +9,11 @@ use mde_models::Preset;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DataArgs {
     /// The data set: nyu:DIR (NYU Depth V2 in the paper's layout), rooms:DIR (rendered by `mde render rooms`),
-    /// kitti:DIR (KITTI with the paper's lists) or streets:DIR (rendered by `mde render streets`).
-    #[arg(long, value_name = "KIND:DIR")]
+    /// kitti:DIR (KITTI with the paper's lists), streets:DIR (rendered by `mde render streets`), or any DIR with a
+    /// dataset.toml that describes it (docs/own-data.md).
+    #[arg(long, value_name = "[KIND:]DIR")]
     pub(crate) data: DataSpec,
-    /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm or u16/256.
+    /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm, or u16/N with N units a metre.
     #[arg(long, value_name = "ENCODING")]
     pub(crate) depth_encoding: Option<DepthEncoding>,
     /// Threads that load and transform images; does not change the result.

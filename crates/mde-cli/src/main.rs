@@ -12,6 +12,7 @@ mod device;
 mod dissect;
 mod dissection;
 mod evaluate;
+mod inspect;
 mod measured;
 mod memory;
 mod models;
@@ -62,6 +63,8 @@ enum Command {
     Convert(convert::Source),
     /// Train a network, plain or with a depth range assigned to every unit. Resumes what it finds.
     Train(train::TrainArgs),
+    /// Look at a whole data set and tell everything that is wrong with it, and what to do.
+    Inspect(inspect::InspectArgs),
     /// List the networks, their layers, and the weights there are for them.
     Models(models::ModelsArgs),
     /// Measure a trained network's depth errors under a protocol.
@@ -124,6 +127,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Render(scene) => render::run(scene)?,
         Command::Convert(source) => convert::run(source)?,
         Command::Train(args) => train::run(args, &device()?)?,
+        Command::Inspect(args) => inspect::run(args)?,
         Command::Models(args) => models::run(args)?,
         Command::Evaluate(args) => evaluate::run(args, &device()?)?,
         Command::Dissect(args) => dissect::run(args, &device()?)?,

@@ -250,8 +250,8 @@ impl<'a> Predictor<'a> {
 /// How the data set of a network stores depth.
 fn encoding(data: DataFamily) -> DepthEncoding {
     match data {
-        DataFamily::Nyu => DepthEncoding::U16Millimetres,
-        DataFamily::Kitti => DepthEncoding::U16Over256,
+        DataFamily::Nyu => DepthEncoding::U16_MM,
+        DataFamily::Kitti => DepthEncoding::U16_OVER_256,
     }
 }
 

@@ -181,7 +181,7 @@ impl Subject {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: self.preset.name.to_owned(),
             checkpoint: self.weights.clone(),
-            data: data.data.name().to_owned(),
+            data: data.data.name()?,
             split: split.name().to_owned(),
             data_hash: list.fingerprint()?,
             seed: self.config.as_ref().map(|config| config.seed),

@@ -177,7 +177,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         model: settings.model.clone(),
         seed: settings.seed,
         data: DataConfig {
-            name: settings.data.data.name().to_owned(),
+            name: settings.data.data.name()?,
             fingerprint: list.fingerprint()?,
             images: list.len(),
             mean_depth: mean_depth(&list)?,

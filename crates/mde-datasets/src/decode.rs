@@ -10,10 +10,19 @@ use image::{
 
 use crate::{DatasetError, DepthEncoding, DepthMap, jpeg};
 
+/// The most pixels of an image that is read: with its depth it takes about 2 GB.
+const MOST_PIXELS: usize = 1 << 27;
+/// The most bytes of pixels that a byte of a file can stand for.
+const MOST_BYTES_PER_BYTE: u64 = 1032;
+
 /// Reads an 8-bit RGB JPEG or PNG.
 pub(crate) fn read_rgb(path: &Path) -> Result<RgbImage, DatasetError> {
-    let bytes = read(path)?;
-    let decoder = rgb_decoder(path, &bytes)?;
+    decode_rgb(path, &read(path)?)
+}
+
+/// Decodes the content of such a file.
+pub(crate) fn decode_rgb(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
+    let decoder = rgb_decoder(path, bytes)?;
     match DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))? {
         DynamicImage::ImageRgb8(rgb) => Ok(rgb),
         other => Err(not_rgb(path, other.color())),
@@ -23,8 +32,12 @@ pub(crate) fn read_rgb(path: &Path) -> Result<RgbImage, DatasetError> {
 /// Height and width of an 8-bit RGB JPEG or PNG, which is checked without being decoded: damage
 /// inside goes unseen.
 pub(crate) fn rgb_size(path: &Path) -> Result<(usize, usize), DatasetError> {
-    let bytes = read(path)?;
-    let (width, height) = rgb_decoder(path, &bytes)?.dimensions();
+    rgb_size_of(path, &read(path)?)
+}
+
+/// The same of the content of such a file.
+pub(crate) fn rgb_size_of(path: &Path, bytes: &[u8]) -> Result<(usize, usize), DatasetError> {
+    let (width, height) = rgb_decoder(path, bytes)?.dimensions();
     Ok((height as usize, width as usize))
 }
 
@@ -67,8 +80,16 @@ fn not_rgb(path: &Path, found: ColorType) -> DatasetError {
 
 /// Reads a grey PNG of the encoding's bit depth as metres.
 pub(crate) fn read_depth(path: &Path, encoding: DepthEncoding) -> Result<DepthMap, DatasetError> {
-    let bytes = read(path)?;
-    let decoder = depth_decoder(path, &bytes, encoding)?;
+    decode_depth(path, &read(path)?, encoding)
+}
+
+/// Decodes the content of such a file.
+pub(crate) fn decode_depth(
+    path: &Path,
+    bytes: &[u8],
+    encoding: DepthEncoding,
+) -> Result<DepthMap, DatasetError> {
+    let decoder = depth_decoder(path, bytes, encoding)?;
     let image = DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let metres = match image {
@@ -97,8 +118,16 @@ pub(crate) fn depth_size(
     path: &Path,
     encoding: DepthEncoding,
 ) -> Result<(usize, usize), DatasetError> {
-    let bytes = read(path)?;
-    let (width, height) = depth_decoder(path, &bytes, encoding)?.dimensions();
+    depth_size_of(path, &read(path)?, encoding)
+}
+
+/// The same of the content of such a file.
+pub(crate) fn depth_size_of(
+    path: &Path,
+    bytes: &[u8],
+    encoding: DepthEncoding,
+) -> Result<(usize, usize), DatasetError> {
+    let (width, height) = depth_decoder(path, bytes, encoding)?.dimensions();
     Ok((height as usize, width as usize))
 }
 
@@ -156,9 +185,41 @@ fn decoder<'a>(
     bytes: &'a [u8],
     format: ImageFormat,
 ) -> Result<impl ImageDecoder + use<'a>, DatasetError> {
-    ImageReader::with_format(Cursor::new(bytes), format)
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
-        .map_err(|source| decode_error(path, source))
+        .map_err(|source| decode_error(path, source))?;
+    let bits = match format {
+        ImageFormat::Png => png_header(bytes).map_or(8, |header| header.bits),
+        _ => 8,
+    };
+    check_dimensions(path, bytes.len(), decoder.dimensions(), bits)?;
+    Ok(decoder)
+}
+
+/// Refuses what a header claims but no file of this length can hold, before memory is taken for it.
+///
+/// A byte of PNG gives 1032 bytes of pixels at most (the limit of DEFLATE: 258 bytes from two bits), a byte of JPEG 8 blocks of 64 pixels
+/// (at least one bit a block). What passes takes memory in proportion to the file.
+fn check_dimensions(
+    path: &Path,
+    length: usize,
+    (width, height): (u32, u32),
+    bits: u8,
+) -> Result<(), DatasetError> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MOST_PIXELS as u64 {
+        return Err(DatasetError::TooLarge {
+            path: path.to_owned(),
+            size: (height as usize, width as usize),
+            most: MOST_PIXELS,
+        });
+    }
+    if pixels * u64::from(bits) > 8 * MOST_BYTES_PER_BYTE * length as u64 {
+        return Err(DatasetError::Truncated {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 pub(crate) fn decode_error(path: &Path, source: ImageError) -> DatasetError {

@@ -1,6 +1,7 @@
 //! How a depth PNG writes metres: an explicit choice, checked against the file's header.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,37 +10,33 @@ use crate::DatasetError;
 
 /// The unit and bit depth of a depth PNG. A stored 0 is "no measurement" in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum DepthEncoding {
-    /// 8-bit grey, metres = value / 25.5: the full range is 10 m. NYUv2 training pairs of MFF.
-    #[serde(rename = "u8/25.5")]
+    /// `u8/25.5`: 8-bit grey, metres = value / 25.5: the full range is 10 m. NYUv2 training pairs of MFF.
     U8Over25_5,
-    /// 16-bit grey, millimetres. NYUv2 test pairs, raw Kinect frames, rendered rooms.
-    #[serde(rename = "u16-mm")]
-    U16Millimetres,
-    /// 16-bit grey, metres = value / 256. KITTI.
-    #[serde(rename = "u16/256")]
-    U16Over256,
+    /// `u16/N`: 16-bit grey, metres = value / N: N stored units a metre. `u16/1000` is called `u16-mm`.
+    U16Over(NonZeroU16),
+}
+
+const fn units(per_metre: u16) -> NonZeroU16 {
+    match NonZeroU16::new(per_metre) {
+        Some(units) => units,
+        None => NonZeroU16::MIN,
+    }
 }
 
 impl DepthEncoding {
-    /// All encodings.
-    pub const ALL: [Self; 3] = [Self::U8Over25_5, Self::U16Millimetres, Self::U16Over256];
-
-    /// The name that [`FromStr`] reads and results record.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::U8Over25_5 => "u8/25.5",
-            Self::U16Millimetres => "u16-mm",
-            Self::U16Over256 => "u16/256",
-        }
-    }
+    /// `u16-mm`: 16-bit grey, millimetres. NYUv2 test pairs, raw Kinect frames, ScanNet, rendered rooms.
+    pub const U16_MM: Self = Self::U16Over(units(1000));
+    /// `u16/256`: 16-bit grey, 256 units a metre. KITTI, rendered streets.
+    pub const U16_OVER_256: Self = Self::U16Over(units(256));
 
     /// Bits per pixel of the PNG: 8 or 16.
     pub fn bits(self) -> u8 {
         match self {
             Self::U8Over25_5 => 8,
-            Self::U16Millimetres | Self::U16Over256 => 16,
+            Self::U16Over(_) => 16,
         }
     }
 
@@ -61,8 +58,7 @@ impl DepthEncoding {
     fn per_metre(self) -> f32 {
         match self {
             Self::U8Over25_5 => 25.5,
-            Self::U16Millimetres => 1000.0,
-            Self::U16Over256 => 256.0,
+            Self::U16Over(units) => f32::from(units.get()),
         }
     }
 
@@ -74,9 +70,14 @@ impl DepthEncoding {
     }
 }
 
+/// The name that [`FromStr`] reads and results record.
 impl fmt::Display for DepthEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Self::U8Over25_5 => f.write_str("u8/25.5"),
+            &Self::U16_MM => f.write_str("u16-mm"),
+            Self::U16Over(units) => write!(f, "u16/{units}"),
+        }
     }
 }
 
@@ -84,9 +85,29 @@ impl FromStr for DepthEncoding {
     type Err = DatasetError;
 
     fn from_str(name: &str) -> Result<Self, DatasetError> {
-        Self::ALL
-            .into_iter()
-            .find(|encoding| encoding.name() == name)
+        match name {
+            "u8/25.5" => return Ok(Self::U8Over25_5),
+            "u16-mm" => return Ok(Self::U16_MM),
+            _ => {}
+        }
+        name.strip_prefix("u16/")
+            .filter(|units| units.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|units| units.parse().ok())
+            .map(Self::U16Over)
             .ok_or_else(|| DatasetError::UnknownEncoding(name.to_owned()))
+    }
+}
+
+impl TryFrom<String> for DepthEncoding {
+    type Error = DatasetError;
+
+    fn try_from(name: String) -> Result<Self, DatasetError> {
+        name.parse()
+    }
+}
+
+impl From<DepthEncoding> for String {
+    fn from(encoding: DepthEncoding) -> Self {
+        encoding.to_string()
     }
 }

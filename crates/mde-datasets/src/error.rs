@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::DepthEncoding;
+use crate::{DepthEncoding, Split};
 
 /// Any failure of this crate.
 ///
@@ -18,6 +18,30 @@ pub enum DatasetError {
         path: PathBuf,
         /// The lists that would have been looked for inside.
         lists: Vec<String>,
+    },
+    /// A folder that is named without its kind has no description.
+    #[error("{}: no such file; describe the data in it (docs/own-data.md), or say which layout the folder has: nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR", .path.display())]
+    MissingDescription {
+        /// The description that was looked for.
+        path: PathBuf,
+    },
+    /// A description says nothing of a split.
+    #[error("{}: [{split}] is not described; add this table, with `list`, or with `rgb` and `depth`", .path.display())]
+    NotDescribed {
+        /// The description.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+    },
+    /// A description of a data folder, `dataset.toml`, that is wrong, or does not fit the folder.
+    #[error("{}{}: {reason}", .path.display(), line_in_words(.line))]
+    BadDescription {
+        /// The description.
+        path: PathBuf,
+        /// Line number, from 1, where one line is wrong.
+        line: Option<usize>,
+        /// What is wrong.
+        reason: String,
     },
     /// The list file does not exist.
     #[error("no list of samples: {} does not exist; expected a file with lines {expected}", join_or(.tried))]
@@ -160,8 +184,20 @@ pub enum DatasetError {
         found: String,
     },
     /// RGB and depth of one sample differ in size.
-    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size", .depth.display(), by(.depth_size), .rgb.display(), by(.rgb_size))]
+    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size (for data of your own see resize_rgb in docs/own-data.md)", .depth.display(), by(.depth_size), .rgb.display(), by(.rgb_size))]
     SizeMismatch {
+        /// The colour image.
+        rgb: PathBuf,
+        /// Its size.
+        rgb_size: (usize, usize),
+        /// The depth image.
+        depth: PathBuf,
+        /// Its size.
+        depth_size: (usize, usize),
+    },
+    /// A colour image that is to be resized to its depth map has another shape.
+    #[error("{}: {} is no resized {} (height x width) of {}: not the same view, so that resize_rgb cannot bring them together", .rgb.display(), by(.rgb_size), by(.depth_size), .depth.display())]
+    OtherShape {
         /// The colour image.
         rgb: PathBuf,
         /// Its size.
@@ -182,11 +218,13 @@ pub enum DatasetError {
         max: f32,
     },
     /// The name of a depth encoding is unknown.
-    #[error("unknown depth encoding `{0}`; expected u8/25.5, u16-mm or u16/256")]
+    #[error(
+        "unknown depth encoding `{0}`; expected u8/25.5, u16-mm, or u16/N with N stored units a metre (1 to 65535), such as u16/256"
+    )]
     UnknownEncoding(String),
     /// A data specification has an unknown form.
     #[error(
-        "`{0}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR"
+        "`{0}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or a folder with a dataset.toml"
     )]
     UnknownData(String),
     /// An image is too small in one direction for the transform's crop.
@@ -263,6 +301,10 @@ pub enum DatasetError {
 
 fn by(size: &(usize, usize)) -> String {
     format!("{}x{}", size.0, size.1)
+}
+
+fn line_in_words(line: &Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
 fn and_below(folders: &[&str]) -> String {

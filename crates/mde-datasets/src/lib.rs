@@ -22,9 +22,11 @@ mod batch;
 mod bts;
 mod decode;
 mod depth;
+mod description;
 mod encoding;
 mod error;
 mod geometry;
+mod inspect;
 mod jpeg;
 mod kitti;
 mod lines;
@@ -32,8 +34,11 @@ mod list;
 mod loader;
 mod meter;
 mod mff;
+mod pairing;
+mod pattern;
 mod photometric;
 mod picture;
+mod plan;
 mod preprocessing;
 mod random;
 mod rotation;
@@ -45,6 +50,10 @@ pub use bts::{BtsEval, BtsGeometry, BtsTrain, BtsView};
 pub use depth::DepthMap;
 pub use encoding::DepthEncoding;
 pub use error::DatasetError;
+pub use inspect::{
+    DepthSummary, Finding, InspectEvent, InspectOptions, Inspection, Severity, SizeCount,
+    SplitSummary, inspect,
+};
 pub use list::{RgbdList, Sample, mean_depth};
 pub use loader::{EpochBatches, Loader, LoaderConfig};
 pub use meter::{MeterEval, MeterGt, MeterInput, MeterTrain};
@@ -54,7 +63,7 @@ pub use picture::{WholeImage, read_picture};
 pub use preprocessing::Preprocessing;
 pub use rand_chacha::ChaCha8Rng;
 pub use random::sample_rng;
-pub use spec::{DataKind, DataSpec, Split};
+pub use spec::{DataKind, DataSpec, Scene, Split};
 pub use transform::{Example, Transform};
 
 /// Compiles the README's example.

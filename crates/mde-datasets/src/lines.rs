@@ -1,8 +1,11 @@
-//! The lines of a list: NYUv2's comma-separated form and KITTI's blank-separated one.
+//! The lines of a list: NYUv2's comma-separated form and KITTI's blank-separated one. Lines that begin with `#` are comments.
 
 use std::path::{Component, Path};
 
 use crate::DatasetError;
+
+/// How many characters of a wrong field a message shows.
+const SHOWN: usize = 200;
 
 /// How the lines of a list are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,14 +14,27 @@ pub(crate) enum ListFormat {
     Csv,
     /// `rgb depth focal`, separated by blanks; `None` in place of a depth map that does not exist.
     Kitti,
+    /// `rgb depth` or `rgb depth focal`, separated by blanks: a list of one's own.
+    Blanks,
 }
 
 impl ListFormat {
+    /// The form of a list of one's own, by its name.
+    pub(crate) fn of(list: &Path) -> Self {
+        match list.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => Self::Csv,
+            _ => Self::Blanks,
+        }
+    }
+
     pub(crate) fn expected(self) -> &'static str {
         match self {
             Self::Csv => "`rgb,depth[,focal]` with paths relative to the data folder",
             Self::Kitti => {
                 "`rgb depth focal`, separated by blanks, with paths relative to the data folder"
+            }
+            Self::Blanks => {
+                "`rgb depth [focal]`, separated by blanks (commas are for lists named *.csv), with paths relative to the data folder"
             }
         }
     }
@@ -41,44 +57,82 @@ pub(crate) struct Parsed {
     pub(crate) without_depth: usize,
 }
 
+/// What a line says: a pair, an image without depth, or what is wrong with it.
+pub(crate) struct Line {
+    /// From 1.
+    pub(crate) number: u64,
+    pub(crate) content: Result<Option<Entry>, String>,
+}
+
+/// All lines but empty ones and comments.
+pub(crate) fn read(text: &[u8], format: ListFormat) -> impl Iterator<Item = Line> + '_ {
+    lines(text, format).map(move |fields| match fields {
+        Ok((number, fields)) => Line {
+            number,
+            content: match format {
+                ListFormat::Csv => csv_line(&fields).map(Some),
+                ListFormat::Kitti | ListFormat::Blanks => {
+                    blanks_line(&fields, format == ListFormat::Kitti)
+                }
+            },
+        },
+        Err(number) => Line {
+            number,
+            content: Err("not UTF-8 text".to_owned()),
+        },
+    })
+}
+
+/// Reads a whole list; the first line that is wrong is an error.
 pub(crate) fn parse(list: &Path, text: &[u8], format: ListFormat) -> Result<Parsed, DatasetError> {
-    let malformed = |line: u64, reason: String| DatasetError::MalformedLine {
-        list: list.to_owned(),
-        line,
-        reason,
-        expected: format.expected(),
-    };
     let mut parsed = Parsed::default();
-    let mut with_focal: Option<(bool, u64)> = None;
-    for fields in lines(text, format) {
-        let (line, fields) = fields.map_err(|line| malformed(line, "not UTF-8 text".to_owned()))?;
-        let found = match format {
-            ListFormat::Csv => csv_line(&fields).map(Some),
-            ListFormat::Kitti => kitti_line(&fields),
-        };
-        let Some(entry) = found.map_err(|reason| malformed(line, reason))? else {
-            parsed.without_depth += 1;
-            continue;
-        };
-        // A network that needs focal lengths must not meet a batch that has only some.
-        let given = entry.focal.is_some();
-        let (first, first_line) = *with_focal.get_or_insert((given, line));
-        if first != given {
-            let (with, without) = if given {
-                (line, first_line)
-            } else {
-                (first_line, line)
-            };
-            return Err(malformed(
-                line,
-                format!(
-                    "line {with} gives a focal length and line {without} does not; give it on all lines or on none"
-                ),
-            ));
+    let mut focals = Focals::default();
+    for Line { number, content } in read(text, format) {
+        let content = content.and_then(|entry| {
+            focals.check(number, entry.as_ref())?;
+            Ok(entry)
+        });
+        match content {
+            Ok(Some(entry)) => parsed.entries.push(entry),
+            Ok(None) => parsed.without_depth += 1,
+            Err(reason) => {
+                return Err(DatasetError::MalformedLine {
+                    list: list.to_owned(),
+                    line: number,
+                    reason,
+                    expected: format.expected(),
+                });
+            }
         }
-        parsed.entries.push(entry);
     }
     Ok(parsed)
+}
+
+/// Whether all lines give a focal length or none does: a network that needs it must not meet a batch that has only some.
+#[derive(Default)]
+pub(crate) struct Focals {
+    /// Of the first pair, with its line.
+    first: Option<(bool, u64)>,
+}
+
+impl Focals {
+    /// Looks at one more line.
+    pub(crate) fn check(&mut self, line: u64, entry: Option<&Entry>) -> Result<(), String> {
+        let Some(entry) = entry else { return Ok(()) };
+        let given = entry.focal.is_some();
+        let (first, first_line) = *self.first.get_or_insert((given, line));
+        if first == given {
+            return Ok(());
+        }
+        let (with, without) = if given {
+            (line, first_line)
+        } else {
+            (first_line, line)
+        };
+        Err(format!(
+            "line {with} gives a focal length and line {without} does not; give it on all lines or on none"
+        ))
+    }
 }
 
 /// A line's number and its fields, or the number of a line that is not text.
@@ -91,6 +145,7 @@ fn lines(text: &[u8], format: ListFormat) -> Box<dyn Iterator<Item = Fields> + '
         ListFormat::Csv => {
             let reader = csv::ReaderBuilder::new()
                 .has_headers(false)
+                .comment(Some(b'#'))
                 .flexible(true) // wrong field counts are reported with what was expected
                 .trim(csv::Trim::All)
                 .from_reader(text);
@@ -102,24 +157,33 @@ fn lines(text: &[u8], format: ListFormat) -> Box<dyn Iterator<Item = Fields> + '
                 Err(error) => Err(error.position().map_or(0, |at| line_number(text, at))),
             }))
         }
-        ListFormat::Kitti => {
+        ListFormat::Kitti | ListFormat::Blanks => {
             let numbered = (1..).zip(text.split(|&byte| byte == b'\n'));
             Box::new(numbered.filter_map(|(number, line)| {
                 let Ok(line) = std::str::from_utf8(line) else {
                     return Some(Err(number));
                 };
                 let fields: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-                (!fields.is_empty()).then_some(Ok((number, fields)))
+                let first = fields.first()?;
+                (!first.starts_with('#')).then_some(Ok((number, fields)))
             }))
         }
     }
 }
 
-/// The reader's position of a record comes before the empty lines that it skips.
+/// The reader's position of a record comes before the empty lines and comments that it skips.
 fn line_number(text: &[u8], at: &csv::Position) -> u64 {
-    let rest = text.get(at.byte() as usize..).unwrap_or_default();
-    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
-    at.line() + skipped.filter(|&&byte| byte == b'\n').count() as u64
+    let mut rest = text.get(at.byte() as usize..).unwrap_or_default();
+    let mut number = at.line();
+    loop {
+        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let skipped = matches!(line, [] | [b'\r'] | [b'#', ..]);
+        if !skipped || line.len() == rest.len() {
+            return number;
+        }
+        rest = &rest[line.len() + 1..];
+        number += 1;
+    }
 }
 
 fn csv_line(fields: &[String]) -> Result<Entry, String> {
@@ -131,20 +195,22 @@ fn csv_line(fields: &[String]) -> Result<Entry, String> {
 }
 
 /// None for an image without a depth map.
-fn kitti_line(fields: &[String]) -> Result<Option<Entry>, String> {
-    match fields {
-        [rgb, depth, focal] => {
-            let entry = entry(rgb, depth, Some(focal))?;
-            Ok((depth != "None").then_some(entry))
+fn blanks_line(fields: &[String], needs_focal: bool) -> Result<Option<Entry>, String> {
+    let (rgb, depth, focal) = match fields {
+        [rgb, depth, focal] => (rgb, depth, Some(focal)),
+        [_, _] if needs_focal => {
+            return Err("2 fields, so that the focal length is missing".to_owned());
         }
-        [_, _] => Err("2 fields, so that the focal length is missing".to_owned()),
-        fields => Err(count(fields)),
-    }
+        [rgb, depth] => (rgb, depth, None),
+        fields => return Err(count(fields)),
+    };
+    let entry = entry(rgb, depth, focal)?;
+    Ok((depth != "None").then_some(entry))
 }
 
 fn count(fields: &[String]) -> String {
     match fields {
-        [only] => format!("1 field (`{only}`)"),
+        [only] => format!("1 field (`{}`)", shown(only)),
         fields => format!("{} fields", fields.len()),
     }
 }
@@ -157,7 +223,8 @@ fn entry(rgb: &str, depth: &str, focal: Option<&String>) -> Result<Entry, String
             Ok(focal) if focal.is_finite() && focal > 0.0 => Some(focal),
             _ => {
                 return Err(format!(
-                    "the focal length `{text}` is not a positive number"
+                    "the focal length `{}` is not a positive number",
+                    shown(text)
                 ));
             }
         },
@@ -170,8 +237,16 @@ fn entry(rgb: &str, depth: &str, focal: Option<&String>) -> Result<Entry, String
     })
 }
 
+/// The beginning of a text that may be anything.
+pub(crate) fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A path that stays inside the data folder.
-fn inside(path: &str) -> Result<&str, String> {
+pub(crate) fn inside(path: &str) -> Result<&str, String> {
     if path.is_empty() {
         return Err("an empty path".to_owned());
     }
@@ -181,11 +256,12 @@ fn inside(path: &str) -> Result<&str, String> {
     if stays {
         Ok(path)
     } else {
-        Err(format!("`{path}` leads out of the data folder"))
+        Err(format!("`{}` leads out of the data folder", shown(path)))
     }
 }
 
-fn id_of(rgb: &str) -> String {
+/// The id of a pair: its colour image's path without the extension.
+pub(crate) fn id_of(rgb: &str) -> String {
     let stem = Path::new(rgb).with_extension("");
     let parts: Vec<_> = stem
         .components()

@@ -7,7 +7,8 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use crate::lines::{self, Entry, ListFormat};
-use crate::{DatasetError, DepthEncoding, DepthMap, Transform, decode, kitti};
+use crate::plan::{Fit, Naming, Plan};
+use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Transform, decode, geometry};
 
 /// How many missing files an error names.
 const MISSING_NAMED: usize = 10;
@@ -22,7 +23,7 @@ pub struct Sample {
     /// Depth of the same size. It may be 0 (no measurement) everywhere: not an error here, since
     /// losses and metrics mask what was not measured.
     pub depth: DepthMap,
-    /// Focal length in pixels, where the list gives one.
+    /// Focal length in pixels, where the list or the description gives one.
     pub focal: Option<f32>,
 }
 
@@ -31,13 +32,10 @@ pub struct Sample {
 /// Paths are relative to the data folder. Absolute paths and `..` are refused: ids, and with them all results, would
 /// depend on the machine, and the folder with its fingerprint would no longer be the whole data set. Link a foreign
 /// folder into the data folder instead. A line may occur twice (oversampling). Focal lengths are given on all lines or
-/// on none.
+/// on none. A folder's description may name the pairs by patterns instead ([`DataSpec`](crate::DataSpec)).
 #[derive(Debug, Clone)]
 pub struct RgbdList {
-    root: PathBuf,
-    list: PathBuf,
-    encoding: DepthEncoding,
-    max_depth: f32,
+    plan: Plan,
     pairs: Vec<Pair>,
     without_depth: usize,
 }
@@ -61,7 +59,13 @@ impl RgbdList {
     /// A list that is missing, unreadable, empty or malformed (with the line), or files that are
     /// missing (how many, and the first ten).
     pub fn open(root: &Path, list: &Path, encoding: DepthEncoding) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Csv, encoding, MAX_INDOOR_DEPTH)
+        Self::of_plan(Plan::of_list(
+            root,
+            list,
+            ListFormat::Csv,
+            encoding,
+            Scene::Indoor,
+        ))
     }
 
     /// Reads a KITTI list and looks for every file that it names: lines `rgb depth focal`, separated by blanks. Lines
@@ -79,43 +83,32 @@ impl RgbdList {
         list: &Path,
         encoding: DepthEncoding,
     ) -> Result<Self, DatasetError> {
-        Self::read_list(root, list, ListFormat::Kitti, encoding, MAX_KITTI_DEPTH)
+        Self::of_plan(Plan::of_list(
+            root,
+            list,
+            ListFormat::Kitti,
+            encoding,
+            Scene::Street,
+        ))
     }
 
-    fn read_list(
-        root: &Path,
-        list: &Path,
-        format: ListFormat,
-        encoding: DepthEncoding,
-        max_depth: f32,
-    ) -> Result<Self, DatasetError> {
-        if !list.exists() {
-            return Err(DatasetError::MissingList {
-                tried: vec![list.to_owned()],
-                expected: format.expected(),
-            });
-        }
-        let parsed = lines::parse(list, &read(list)?, format)?;
-        if parsed.entries.is_empty() {
-            let list = list.to_owned();
-            return Err(match parsed.without_depth {
-                0 => DatasetError::EmptyList {
-                    list,
-                    expected: format.expected(),
-                },
-                images => DatasetError::NoDepthListed { list, images },
-            });
-        }
-        let opened = Self {
-            root: root.to_owned(),
-            list: list.to_owned(),
-            encoding,
-            max_depth,
-            pairs: find_files(root, list, parsed.entries, format)?,
-            without_depth: parsed.without_depth,
+    /// Finds the pairs that a plan names.
+    pub(crate) fn of_plan(plan: Plan) -> Result<Self, DatasetError> {
+        let (pairs, without_depth) = match &plan.naming {
+            Naming::List(format) => listed(&plan, *format)?,
+            Naming::Patterns(patterns, split) => {
+                let paired = patterns.all_pairs(&plan, *split)?;
+                let pairs = paired.entries.into_iter().map(Pair::as_listed);
+                (pairs.collect(), paired.unpaired.len())
+            }
         };
-        tracing::debug!(list = %list.display(), pairs = opened.len(), %encoding, "opened");
-        Ok(opened)
+        let (list, encoding) = (plan.list.display(), plan.encoding);
+        tracing::debug!(%list, pairs = pairs.len(), %encoding, "opened");
+        Ok(Self {
+            plan,
+            pairs,
+            without_depth,
+        })
     }
 
     /// Number of pairs; at least 1.
@@ -126,27 +119,27 @@ impl RgbdList {
 
     /// The folder that the list's paths are relative to.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.plan.root
     }
 
-    /// The list file.
+    /// The list file, or the description whose patterns name the pairs.
     pub fn list(&self) -> &Path {
-        &self.list
+        &self.plan.list
     }
 
-    /// Lines that were left out, since they have `None` for their depth.
+    /// Images that were left out, since the list has `None` for their depth, or the description's patterns match none.
     pub fn without_depth(&self) -> usize {
         self.without_depth
     }
 
     /// The largest depth that counts in [`mean_depth`], in metres.
     pub fn max_depth(&self) -> f32 {
-        self.max_depth
+        self.plan.scene.reach()
     }
 
     /// How the depth files write metres.
     pub fn encoding(&self) -> DepthEncoding {
-        self.encoding
+        self.plan.encoding
     }
 
     /// The id of pair `index`: its colour image's path without the extension.
@@ -167,16 +160,26 @@ impl RgbdList {
     /// If `index` is not below [`len`](Self::len).
     pub fn load(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
-        let path = self.root.join(&pair.rgb);
+        let path = self.plan.root.join(&pair.rgb);
         let rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        same_size(path, rgb_size, self.root.join(&pair.depth), depth.size())?;
+        self.fits(
+            path,
+            rgb_size,
+            self.plan.root.join(&pair.depth),
+            depth.size(),
+        )?;
+        let rgb = if rgb_size == depth.size() {
+            rgb
+        } else {
+            geometry::resize_rgb(&rgb, depth.size()).into_owned()
+        };
         Ok(Sample {
             id: pair.id.clone(),
             rgb,
             depth,
-            focal: pair.focal,
+            focal: pair.focal.or(self.plan.focal),
         })
     }
 
@@ -191,26 +194,34 @@ impl RgbdList {
             .pairs
             .par_iter()
             .map(|pair| {
-                let (rgb, depth) = (self.root.join(&pair.rgb), self.root.join(&pair.depth));
+                let (rgb, depth) = (
+                    self.plan.root.join(&pair.rgb),
+                    self.plan.root.join(&pair.depth),
+                );
                 let rgb_size = decode::rgb_size(&rgb)?;
-                let depth_size = decode::depth_size(&depth, self.encoding)?;
-                same_size(rgb, rgb_size, depth, depth_size)?;
-                transform.check_size(&pair.id, rgb_size)
+                let depth_size = decode::depth_size(&depth, self.plan.encoding)?;
+                self.fits(rgb, rgb_size, depth, depth_size)?;
+                transform.check_size(&pair.id, depth_size)
             })
             .collect();
         faults.into_iter().collect()
     }
 
-    /// (height, width) of the first pair's colour image; others of the list may differ.
+    /// (height, width) of the first pair; others of the list may differ.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
         // A list is never empty.
-        decode::rgb_size(&self.root.join(&self.pairs[0].rgb))
+        let pair = &self.pairs[0];
+        if self.plan.resize_rgb {
+            decode::depth_size(&self.plan.root.join(&pair.depth), self.plan.encoding)
+        } else {
+            decode::rgb_size(&self.plan.root.join(&pair.rgb))
+        }
     }
 
-    /// Reads the depth of pair `index` alone.
+    /// Reads the depth of pair `index` alone. What lies outside the description's range is 0.
     ///
     /// # Errors
     /// As [`load`](Self::load), for the depth file.
@@ -218,11 +229,40 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
-        decode::read_depth(&self.root.join(&self.pairs[index].depth), self.encoding)
+        let path = self.plan.root.join(&self.pairs[index].depth);
+        let mut depth = decode::read_depth(&path, self.plan.encoding)?;
+        self.plan.leave_out_of_range(&mut depth);
+        Ok(depth)
     }
 
-    /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list and
-    /// the content of every file in it. It does not depend on where the data lie.
+    /// That a colour image fits its depth map, where need be by being resized.
+    fn fits(
+        &self,
+        rgb: PathBuf,
+        rgb_size: (usize, usize),
+        depth: PathBuf,
+        depth_size: (usize, usize),
+    ) -> Result<(), DatasetError> {
+        match self.plan.takes_sizes(rgb_size, depth_size) {
+            Fit::Same | Fit::Resized => Ok(()),
+            Fit::OtherSize => Err(DatasetError::SizeMismatch {
+                rgb,
+                rgb_size,
+                depth,
+                depth_size,
+            }),
+            Fit::OtherShape => Err(DatasetError::OtherShape {
+                rgb,
+                rgb_size,
+                depth,
+                depth_size,
+            }),
+        }
+    }
+
+    /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list, the content of every file in it, and
+    /// what a description says of them: range, camera, resizing, and the pairs that its patterns match. It does not depend on where the
+    /// data lie, nor on a description's name and comments.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -234,33 +274,68 @@ impl RgbdList {
             .collect();
         let hashes: Vec<blake3::Hash> = files
             .par_iter()
-            .map(|file| Ok(blake3::hash(&read(&self.root.join(file))?)))
+            .map(|file| Ok(blake3::hash(&read(&self.plan.root.join(file))?)))
             .collect::<Result<_, DatasetError>>()?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.encoding.name().as_bytes());
+        hasher.update(self.plan.encoding.to_string().as_bytes());
         // The list by its hash: a fixed length, so that no list can imitate the files after it.
-        hasher.update(blake3::hash(&read(&self.list)?).as_bytes());
+        hasher.update(self.hash_of_listing()?.as_bytes());
         for hash in &hashes {
             hasher.update(hash.as_bytes());
         }
+        // Nothing for a list alone, whose hash is the same with a description that adds nothing.
+        hasher.update(self.plan.additions().as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
+    }
+
+    fn hash_of_listing(&self) -> Result<blake3::Hash, DatasetError> {
+        if matches!(self.plan.naming, Naming::List(_)) {
+            return Ok(blake3::hash(&read(&self.plan.list)?));
+        }
+        let lines = self.pairs.iter().map(|pair| {
+            let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
+            line.into_bytes()
+        });
+        Ok(blake3::hash(&lines.collect::<Vec<_>>().concat()))
     }
 }
 
+impl Pair {
+    fn as_listed(entry: Entry) -> Self {
+        Self {
+            id: entry.id,
+            rgb: entry.rgb.into(),
+            depth: entry.depth.into(),
+            focal: entry.focal,
+        }
+    }
+}
+
+/// The pairs of a list file, and how many images it lists without depth.
+fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), DatasetError> {
+    let (list, expected) = (&plan.list, format.expected());
+    if !list.exists() {
+        return Err(DatasetError::MissingList {
+            tried: vec![list.clone()],
+            expected,
+        });
+    }
+    let parsed = lines::parse(list, &read(list)?, format)?;
+    if parsed.entries.is_empty() {
+        let list = list.clone();
+        return Err(match parsed.without_depth {
+            0 => DatasetError::EmptyList { list, expected },
+            images => DatasetError::NoDepthListed { list, images },
+        });
+    }
+    Ok((find_files(plan, parsed.entries)?, parsed.without_depth))
+}
+
 /// Looks for both files of every line.
-fn find_files(
-    root: &Path,
-    list: &Path,
-    entries: Vec<Entry>,
-    format: ListFormat,
-) -> Result<Vec<Pair>, DatasetError> {
-    let as_listed = |path: &str| root.join(path).is_file().then(|| PathBuf::from(path));
+fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetError> {
     let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
         .par_iter()
-        .map(|Entry { rgb, depth, .. }| match format {
-            ListFormat::Csv => (as_listed(rgb), as_listed(depth)),
-            ListFormat::Kitti => (kitti::find_rgb(root, rgb), kitti::find_depth(root, depth)),
-        })
+        .map(|entry| (plan.find_rgb(&entry.rgb), plan.find_depth(&entry.depth)))
         .collect();
     let (mut pairs, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
     for (entry, files) in entries.into_iter().zip(found) {
@@ -283,21 +358,13 @@ fn find_files(
     let count = missing.len();
     missing.truncate(MISSING_NAMED);
     Err(DatasetError::MissingFiles {
-        list: list.to_owned(),
-        root: root.to_owned(),
-        also_in: match format {
-            ListFormat::Csv => Vec::new(),
-            ListFormat::Kitti => [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat(),
-        },
+        list: plan.list.clone(),
+        root: plan.root.clone(),
+        also_in: plan.also_in(),
         first: missing,
         count,
     })
 }
-
-/// The range of indoor data, in metres.
-const MAX_INDOOR_DEPTH: f32 = 10.0;
-/// The range in which KITTI is evaluated, in metres.
-const MAX_KITTI_DEPTH: f32 = 80.0;
 
 /// Mean over all valid depths (0 < d <= [`RgbdList::max_depth`]) of all images of a list, in metres: every pixel
 /// counts once. The answer of the constant predictor that a network has to beat.
@@ -314,7 +381,7 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
             let valid = depth
                 .metres
                 .iter()
-                .filter(|&&d| d > 0.0 && d <= list.max_depth);
+                .filter(|&&d| d > 0.0 && d <= list.max_depth());
             Ok(valid.fold((0.0, 0), |(sum, count), &d| (sum + f64::from(d), count + 1)))
         })
         .collect::<Result<_, DatasetError>>()?;
@@ -323,29 +390,12 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         .fold((0.0, 0), |(sum, count), (s, c)| (sum + s, count + c));
     if count == 0 {
         return Err(DatasetError::NoValidDepth {
-            list: list.list.clone(),
+            list: list.plan.list.clone(),
             images: list.len(),
-            max: list.max_depth,
+            max: list.max_depth(),
         });
     }
     Ok(sum / count as f64)
-}
-
-fn same_size(
-    rgb: PathBuf,
-    rgb_size: (usize, usize),
-    depth: PathBuf,
-    depth_size: (usize, usize),
-) -> Result<(), DatasetError> {
-    if rgb_size == depth_size {
-        return Ok(());
-    }
-    Err(DatasetError::SizeMismatch {
-        rgb,
-        rgb_size,
-        depth,
-        depth_size,
-    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {

@@ -7,8 +7,6 @@ use image::{ColorType, DynamicImage, ImageDecoder, RgbImage};
 use crate::photometric::{Levels, Normalisation};
 use crate::{BtsGeometry, BtsView, DatasetError, MeterInput, Preprocessing, decode, geometry};
 
-/// A picture of so many pixels takes about 2 GB with its depth.
-const MOST_PIXELS: usize = 1 << 27;
 /// A longer picture would be a strip in which a network sees nothing whole.
 const MOST_TIMES: usize = 8;
 
@@ -28,14 +26,6 @@ const KITTI_FOCAL: f32 = 721.5377;
 pub fn read_picture(path: &Path) -> Result<RgbImage, DatasetError> {
     let bytes = decode::read(path)?;
     let mut decoder = decode::picture_decoder(path, &bytes)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > MOST_PIXELS as u64 {
-        return Err(DatasetError::TooLarge {
-            path: path.to_owned(),
-            size: (height as usize, width as usize),
-            most: MOST_PIXELS,
-        });
-    }
     if matches!(decoder.color_type(), ColorType::L16 | ColorType::La16) {
         return Err(DatasetError::GreyDepth {
             path: path.to_owned(),

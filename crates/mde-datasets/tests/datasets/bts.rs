@@ -440,7 +440,7 @@ fn real_frames_pass() {
         return;
     };
     let spec = DataSpec {
-        kind: DataKind::Nyu,
+        kind: Some(DataKind::Nyu),
         root,
     };
     let half = BtsGeometry {

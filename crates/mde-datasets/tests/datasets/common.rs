@@ -48,7 +48,7 @@ impl Folder {
     }
 
     pub(crate) fn open(&self) -> Result<RgbdList, mde_datasets::DatasetError> {
-        self.open_as(DepthEncoding::U16Millimetres)
+        self.open_as(DepthEncoding::U16_MM)
     }
 
     pub(crate) fn open_as(

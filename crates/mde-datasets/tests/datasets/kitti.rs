@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::real_data;
 
-const ENCODING: DepthEncoding = DepthEncoding::U16Over256;
+const ENCODING: DepthEncoding = DepthEncoding::U16_OVER_256;
 const DRIVE: &str = "2011_09_26/2011_09_26_drive_0002_sync";
 
 /// A data folder in the paper's layout; each pair is a number and its (height, width).
@@ -347,7 +347,7 @@ fn the_papers_test_list_has_652_pairs() {
     let name = "eigen_test_files_with_gt_652.txt";
     fs::copy(splits.join(name), dir.path().join(name)).unwrap();
     let spec = DataSpec {
-        kind: DataKind::Kitti,
+        kind: Some(DataKind::Kitti),
         root: dir.path().to_owned(),
     };
     // Every line is understood; only the files are not there.

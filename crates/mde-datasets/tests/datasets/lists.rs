@@ -6,7 +6,7 @@ use crate::common::{Folder, Grey16, SIZE, depth_mm, depth_u8, picture};
 use image::{DynamicImage, GrayImage, Rgb, RgbImage};
 use mde_datasets::{DataKind, DataSpec, DatasetError, DepthEncoding, Split, mean_depth};
 
-const MM: DepthEncoding = DepthEncoding::U16Millimetres;
+const MM: DepthEncoding = DepthEncoding::U16_MM;
 
 /// That `message` holds every one of `parts`.
 fn says(message: &str, parts: &[&str]) {
@@ -42,7 +42,8 @@ fn encodings_scale_as_they_say() {
     for (encoding, stored, metres) in [
         (DepthEncoding::U8Over25_5, 255, 10.0),
         (MM, 2345, 2.345),
-        (DepthEncoding::U16Over256, 640, 2.5),
+        (DepthEncoding::U16_OVER_256, 640, 2.5),
+        ("u16/5000".parse().unwrap(), 6250, 1.25),
     ] {
         assert_eq!(encoding.metres(stored), metres);
         assert_eq!(encoding.metres(0), 0.0);
@@ -53,8 +54,19 @@ fn encodings_scale_as_they_say() {
         let json = serde_json::to_string(&encoding).unwrap();
         assert_eq!(json, format!("\"{encoding}\""));
     }
-    let error = "mm".parse::<DepthEncoding>().unwrap_err().to_string();
-    says(&error, &["`mm`", "u8/25.5", "u16-mm", "u16/256"]);
+    assert_eq!("u16/1000".parse::<DepthEncoding>().unwrap(), MM);
+    for wrong in [
+        "mm",
+        "u16/0",
+        "u16/65536",
+        "u16/+5",
+        "u16/",
+        "u16/2.5",
+        "u8",
+    ] {
+        let error = wrong.parse::<DepthEncoding>().unwrap_err().to_string();
+        says(&error, &[wrong, "u8/25.5", "u16-mm", "u16/N"]);
+    }
 
     let folder = Folder::new(1);
     depth_u8(51)
@@ -114,6 +126,11 @@ fn a_malformed_line_is_named_by_its_number() {
         );
         says(&error.to_string(), parts);
     }
+    folder.write("list.csv", format!("# rgb, depth\n\n{good}\n#\nshort\n"));
+    says(
+        &folder.open().unwrap_err().to_string(),
+        &["line 5: 1 field"],
+    );
     folder.write("list.csv", format!("{good}\n\n{good},500\n"));
     says(
         &folder.open().unwrap_err().to_string(),
@@ -252,10 +269,10 @@ fn depth_of_another_type_than_the_encoding_is_refused() {
         ],
     );
     depth_u8(9).save(folder.path(name)).unwrap();
-    for encoding in [MM, DepthEncoding::U16Over256] {
+    for encoding in [MM, DepthEncoding::U16_OVER_256] {
         says(
             &folder.load_error(encoding),
-            &[name, encoding.name(), "found 8-bit grey"],
+            &[name, &encoding.to_string(), "found 8-bit grey"],
         );
     }
     RgbImage::from_pixel(SIZE.1, SIZE.0, Rgb([1, 2, 3]))
@@ -348,7 +365,7 @@ fn the_fingerprint_is_that_of_the_content() {
         there.open().unwrap().fingerprint().unwrap(),
         "the folder does not matter"
     );
-    let as_kitti = here.open_as(DepthEncoding::U16Over256).unwrap();
+    let as_kitti = here.open_as(DepthEncoding::U16_OVER_256).unwrap();
     assert_ne!(
         original,
         as_kitti.fingerprint().unwrap(),
@@ -380,9 +397,12 @@ fn the_fingerprint_is_that_of_the_content() {
 #[test]
 fn data_sets_are_named_by_kind_and_folder() {
     let spec: DataSpec = "rooms:some/where:else".parse().unwrap();
-    assert_eq!((spec.kind, spec.name()), (DataKind::Rooms, "rooms"));
+    assert_eq!(
+        (spec.kind, spec.name().unwrap().as_str()),
+        (Some(DataKind::Rooms), "rooms")
+    );
     assert_eq!(spec.to_string(), "rooms:some/where:else");
-    for wrong in ["rooms", "kitchens:x", "nyu:", ""] {
+    for wrong in ["kitchens:x", "nyu:", ""] {
         let error = wrong.parse::<DataSpec>().unwrap_err().to_string();
         says(
             &error,
@@ -401,7 +421,7 @@ fn data_sets_are_named_by_kind_and_folder() {
 fn a_data_set_opens_its_own_lists_and_encodings() {
     let folder = Folder::new(1);
     let spec = DataSpec {
-        kind: DataKind::Nyu,
+        kind: Some(DataKind::Nyu),
         root: folder.root().to_owned(),
     };
     let message = spec.open(Split::Train, None).unwrap_err().to_string();
@@ -420,7 +440,7 @@ fn a_data_set_opens_its_own_lists_and_encodings() {
     assert_eq!(spec.open(Split::Test, None).unwrap().encoding(), MM);
 
     let rooms = DataSpec {
-        kind: DataKind::Rooms,
+        kind: Some(DataKind::Rooms),
         root: folder.root().to_owned(),
     };
     folder.write("rooms_train.csv", line);
@@ -430,7 +450,7 @@ fn a_data_set_opens_its_own_lists_and_encodings() {
         &["rooms_test.csv"],
     );
     let nowhere = DataSpec {
-        kind: DataKind::Rooms,
+        kind: Some(DataKind::Rooms),
         root: folder.path("nowhere"),
     };
     says(

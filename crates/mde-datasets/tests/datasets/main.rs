@@ -3,6 +3,8 @@
 //! | module | about |
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
+//! | `own_data` | folders that describe themselves, the examples of docs/own-data.md |
+//! | `inspect` | a sound data set, one with planted faults, real data |
 //! | `kitti` | KITTI's lists and folders, real pairs; the latter skipped where there are none |
 //! | `transforms` | MFF: sizes, holes, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
@@ -15,10 +17,12 @@
 
 mod bts;
 mod common;
+mod inspect;
 mod kitti;
 mod lists;
 mod loader;
 mod meter;
+mod own_data;
 mod pictures;
 mod real_data;
 mod rendered;

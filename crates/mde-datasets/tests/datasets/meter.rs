@@ -174,7 +174,7 @@ fn real_frames_of_both_sizes_pass() {
         return;
     };
     let spec = DataSpec {
-        kind: DataKind::Nyu,
+        kind: Some(DataKind::Nyu),
         root,
     };
     for (split, index) in [(Split::Train, 3), (Split::Train, 700), (Split::Test, 9)] {

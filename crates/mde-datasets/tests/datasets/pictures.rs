@@ -140,7 +140,11 @@ fn a_depth_map_is_written_as_it_is_read() {
             10.0,
         ],
     };
-    for encoding in DepthEncoding::ALL {
+    for encoding in [
+        DepthEncoding::U8Over25_5,
+        DepthEncoding::U16_MM,
+        DepthEncoding::U16_OVER_256,
+    ] {
         let png = map.to_png(encoding).unwrap();
         let stored: Vec<u16> = match image::load_from_memory(&png).unwrap() {
             DynamicImage::ImageLuma8(grey) if encoding.bits() == 8 => {
@@ -161,7 +165,11 @@ fn a_depth_map_is_written_as_it_is_read() {
             assert!(off <= 0.5001 * step, "{encoding}: {stored} for {metres} m");
         }
     }
-    for encoding in DepthEncoding::ALL {
+    for encoding in [
+        DepthEncoding::U8Over25_5,
+        DepthEncoding::U16_MM,
+        DepthEncoding::U16_OVER_256,
+    ] {
         let most = if encoding.bits() == 8 { 255 } else { u16::MAX };
         for stored in [0, 1, 2, 17, 254, most] {
             assert_eq!(encoding.stored(encoding.metres(stored)), stored);
@@ -172,6 +180,6 @@ fn a_depth_map_is_written_as_it_is_read() {
         width: 5,
         metres: Vec::new(),
     };
-    let error = nothing.to_png(DepthEncoding::U16Millimetres);
+    let error = nothing.to_png(DepthEncoding::U16_MM);
     assert!(matches!(error, Err(DatasetError::Encode { .. })));
 }

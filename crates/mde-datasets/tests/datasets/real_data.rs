@@ -10,7 +10,7 @@ use mde_datasets::{
 
 fn nyu() -> Option<DataSpec> {
     Some(DataSpec {
-        kind: DataKind::Nyu,
+        kind: Some(DataKind::Nyu),
         root: real_data("nyu-labeled")?,
     })
 }
@@ -62,7 +62,7 @@ fn the_labelled_training_pairs_are_8_bit() {
     );
 
     let as_mm = spec
-        .open(Split::Train, Some(DepthEncoding::U16Millimetres))
+        .open(Split::Train, Some(DepthEncoding::U16_MM))
         .unwrap();
     let message = as_mm.load(7).unwrap_err().to_string();
     assert!(message.contains("found 8-bit grey"), "{message}");
@@ -82,7 +82,7 @@ fn raw_frames_have_holes_that_stay_holes() {
     let file = dir.path().join("raw.csv");
     let line = |n| format!("rgb_{n:05}.jpg,sync_depth_{n:05}.png\n");
     std::fs::write(&file, [0, 50, 100].map(line).concat()).unwrap();
-    let list = Arc::new(RgbdList::open(&root, &file, DepthEncoding::U16Millimetres).unwrap());
+    let list = Arc::new(RgbdList::open(&root, &file, DepthEncoding::U16_MM).unwrap());
     let share =
         |metres: &[f32]| metres.iter().filter(|&&d| d == 0.0).count() as f64 / metres.len() as f64;
     for index in 0..3 {

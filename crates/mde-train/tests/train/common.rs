@@ -57,7 +57,7 @@ impl Data {
 
     pub(crate) fn loader(&self, seed: u64, batch: usize) -> Loader {
         let root = self.dir.path();
-        let list = RgbdList::open(root, &root.join("list.csv"), DepthEncoding::U16Millimetres);
+        let list = RgbdList::open(root, &root.join("list.csv"), DepthEncoding::U16_MM);
         let transform = MffTrain { geometry: GEOMETRY };
         let config = LoaderConfig {
             batch,

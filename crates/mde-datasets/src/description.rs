@@ -1,0 +1,345 @@
+//! `dataset.toml`: what a folder of one's own holds, in words that the folder's owner writes.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::lines::inside;
+use crate::pairing::{Choice, Pairing, Patterns};
+use crate::pattern::Pattern;
+use crate::{DatasetError, DepthEncoding, Scene, Split};
+
+/// The name of the description in a data folder.
+pub(crate) const FILE: &str = "dataset.toml";
+/// A name stands in tables and file names.
+const LONGEST_NAME: usize = 60;
+/// Frames further apart in time show another view.
+const LONGEST_GAP: f64 = 1.0;
+
+/// A folder's description, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Description {
+    /// Where it was read.
+    pub(crate) path: PathBuf,
+    pub(crate) name: String,
+    pub(crate) scene: Scene,
+    pub(crate) resize_rgb: bool,
+    pub(crate) camera: Option<Camera>,
+    train: Option<SplitDescription>,
+    test: Option<SplitDescription>,
+}
+
+/// Where the pairs of a split are, and how their depth is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct SplitDescription {
+    pub(crate) source: Source,
+    pub(crate) encoding: Option<DepthEncoding>,
+    /// Nearest and farthest depth that count as measured, in metres.
+    pub(crate) range: Option<(f32, f32)>,
+}
+
+/// What names the pairs.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// A list file, relative to the folder.
+    List(String),
+    /// Patterns of paths.
+    Patterns(Box<Patterns>),
+}
+
+/// The camera, in pixels of the depth maps.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Camera {
+    /// Focal length along rows: the one that networks are given.
+    pub(crate) fx: f32,
+    fy: Option<f32>,
+    cx: Option<f32>,
+    cy: Option<f32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    scene: Scene,
+    #[serde(default)]
+    resize_rgb: bool,
+    #[serde(default)]
+    depth: DepthTable,
+    camera: Option<Camera>,
+    train: Option<SplitTable>,
+    test: Option<SplitTable>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DepthTable {
+    encoding: Option<DepthEncoding>,
+    range: Option<[f32; 2]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SplitTable {
+    list: Option<String>,
+    rgb: Option<String>,
+    depth: Option<String>,
+    encoding: Option<DepthEncoding>,
+    range: Option<[f32; 2]>,
+    pair: Option<PairBy>,
+    max_gap: Option<f64>,
+    skip_unpaired: Option<bool>,
+    only: Option<Names>,
+    skip: Option<Names>,
+    part: Option<[f64; 2]>,
+    every: Option<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PairBy {
+    Name,
+    Time,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a list of names, or the name of a file with one a line"
+)]
+enum Names {
+    These(Vec<String>),
+    InFile(String),
+}
+
+impl Description {
+    /// Reads a folder's description; None if it has none.
+    pub(crate) fn read(root: &Path) -> Result<Option<Self>, DatasetError> {
+        let path = root.join(FILE);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DatasetError::Read { path, source }),
+        };
+        Self::parse(root, path, &text).map(Some)
+    }
+
+    fn parse(root: &Path, path: PathBuf, text: &[u8]) -> Result<Self, DatasetError> {
+        let fault = |line, reason| DatasetError::BadDescription {
+            path: path.clone(),
+            line,
+            reason,
+        };
+        let text =
+            std::str::from_utf8(text).map_err(|_| fault(None, "not UTF-8 text".to_owned()))?;
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().and_then(|span| text.get(..span.start));
+            let line = line.map(|before| 1 + before.matches('\n').count());
+            fault(line, error.message().replace('\n', " "))
+        })?;
+        let plain = |reason| fault(None, reason);
+        check_name(&file.name).map_err(plain)?;
+        if let Some(camera) = &file.camera {
+            camera.check().map_err(plain)?;
+        }
+        let split = |table: Option<SplitTable>, split: Split| {
+            let described = table.map(|table| table.describe(root, &file.depth));
+            let described = described.transpose();
+            described.map_err(|reason| fault(None, format!("[{split}]: {reason}")))
+        };
+        Ok(Self {
+            train: split(file.train, Split::Train)?,
+            test: split(file.test, Split::Test)?,
+            path: path.clone(),
+            name: file.name,
+            scene: file.scene,
+            resize_rgb: file.resize_rgb,
+            camera: file.camera,
+        })
+    }
+
+    /// What is said of a split.
+    pub(crate) fn split(&self, split: Split) -> Option<&SplitDescription> {
+        match split {
+            Split::Train => self.train.as_ref(),
+            Split::Test => self.test.as_ref(),
+        }
+    }
+
+    /// An error that is found when the description is followed.
+    pub(crate) fn fault(&self, split: Split, reason: &str) -> DatasetError {
+        DatasetError::BadDescription {
+            path: self.path.clone(),
+            line: None,
+            reason: format!("[{split}]: {reason}"),
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
+        return Err(format!("name = {name:?}: expected a short plain name"));
+    }
+    if name.chars().count() > LONGEST_NAME {
+        return Err(format!("name: longer than {LONGEST_NAME} characters"));
+    }
+    Ok(())
+}
+
+impl Camera {
+    fn check(&self) -> Result<(), String> {
+        let all = [
+            ("fx", Some(self.fx)),
+            ("fy", self.fy),
+            ("cx", self.cx),
+            ("cy", self.cy),
+        ];
+        for (key, value) in all {
+            if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
+                return Err(format!(
+                    "[camera]: {key} must be a positive number of pixels"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_range(range: [f32; 2]) -> Result<(f32, f32), String> {
+    let [near, far] = range;
+    if near >= 0.0 && near < far && far.is_finite() {
+        Ok((near, far))
+    } else {
+        Err(format!(
+            "range = [{near}, {far}]: expected the nearest and the farthest depth in metres, 0 <= nearest < farthest"
+        ))
+    }
+}
+
+impl SplitTable {
+    fn describe(self, root: &Path, defaults: &DepthTable) -> Result<SplitDescription, String> {
+        let encoding = self.encoding.or(defaults.encoding);
+        let range = self.range.or(defaults.range).map(check_range).transpose()?;
+        let source = match (&self.list, &self.rgb, &self.depth) {
+            (Some(list), None, None) => {
+                inside(list)?;
+                self.needs_patterns()?;
+                Source::List(list.clone())
+            }
+            (None, Some(rgb), Some(depth)) => Source::Patterns(Box::new(Patterns {
+                rgb: Pattern::parse(rgb)?,
+                depth: Pattern::parse(depth)?,
+                pairing: self.pairing()?,
+                choice: self.choice(root)?,
+            })),
+            _ => {
+                return Err("expected either `list`, or both `rgb` and `depth`".to_owned());
+            }
+        };
+        if let Source::Patterns(patterns) = &source {
+            check_stars(patterns)?;
+        }
+        Ok(SplitDescription {
+            source,
+            encoding,
+            range,
+        })
+    }
+
+    /// Refuses beside a list what chooses among the files of patterns.
+    fn needs_patterns(&self) -> Result<(), String> {
+        for (key, given) in [
+            ("pair", self.pair.is_some()),
+            ("max_gap", self.max_gap.is_some()),
+            ("skip_unpaired", self.skip_unpaired.is_some()),
+            ("only", self.only.is_some()),
+            ("skip", self.skip.is_some()),
+            ("part", self.part.is_some()),
+            ("every", self.every.is_some()),
+        ] {
+            if given {
+                return Err(format!(
+                    "`{key}` goes with the patterns `rgb` and `depth`; a list names its pairs one by one"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn pairing(&self) -> Result<Pairing, String> {
+        match (self.pair.unwrap_or(PairBy::Name), self.max_gap, self.skip_unpaired) {
+            (PairBy::Name, None, skip) => Ok(Pairing::ByName {
+                skip_unpaired: skip.unwrap_or(false),
+            }),
+            (PairBy::Name, Some(_), _) => Err("`max_gap` goes with pair = \"time\"".to_owned()),
+            (PairBy::Time, _, Some(_)) => Err(
+                "`skip_unpaired` goes with pair = \"name\"; by time, images without a depth map are always left out"
+                    .to_owned(),
+            ),
+            (PairBy::Time, Some(max_gap), None) if max_gap > 0.0 && max_gap <= LONGEST_GAP => {
+                Ok(Pairing::ByTime { max_gap })
+            }
+            (PairBy::Time, _, None) => Err(format!(
+                "pair = \"time\" needs `max_gap`, the most seconds between an image and its depth map: above 0, at most {LONGEST_GAP}"
+            )),
+        }
+    }
+
+    fn choice(&self, root: &Path) -> Result<Choice, String> {
+        let [from, to] = self.part.unwrap_or([0.0, 1.0]);
+        if !(0.0 <= from && from < to && to <= 1.0) {
+            return Err(format!(
+                "part = [{from}, {to}]: expected shares of the pairs, 0 <= first < second <= 1"
+            ));
+        }
+        let every = self.every.unwrap_or(1);
+        if every == 0 {
+            return Err("every = 0: expected 1 or more".to_owned());
+        }
+        let names = |key: &str, names: &Option<Names>| {
+            let read = names.as_ref().map(|names| names.read(root));
+            read.transpose()
+                .map_err(|reason| format!("{key}: {reason}"))
+        };
+        Ok(Choice {
+            only: names("only", &self.only)?,
+            skip: names("skip", &self.skip)?.unwrap_or_default(),
+            part: (from, to),
+            every,
+        })
+    }
+}
+
+/// As many stars in both patterns.
+fn check_stars(patterns: &Patterns) -> Result<(), String> {
+    let Patterns { rgb, depth, .. } = patterns;
+    if rgb.stars() == depth.stars() {
+        return Ok(());
+    }
+    Err(format!(
+        "rgb = \"{}\" has {} *, depth = \"{}\" has {}; each * stands for the same text in both",
+        rgb.text(),
+        rgb.stars(),
+        depth.text(),
+        depth.stars()
+    ))
+}
+
+impl Names {
+    fn read(&self, root: &Path) -> Result<HashSet<String>, String> {
+        let file = match self {
+            Self::These(names) => return Ok(names.iter().cloned().collect()),
+            Self::InFile(file) => file,
+        };
+        inside(file)?;
+        let text =
+            fs::read_to_string(root.join(file)).map_err(|error| format!("`{file}`: {error}"))?;
+        let lines = text.lines().map(str::trim);
+        let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        Ok(names.map(str::to_owned).collect())
+    }
+}
