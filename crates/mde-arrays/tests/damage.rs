@@ -2,40 +2,13 @@
 //! proportion to the file. A binary of its own, since it counts what is allocated.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use mde_arrays::{ArrayError, ArrayFile, MapSet};
-use rand::{Rng, RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// Counts the bytes that are allocated, and the most that ever were.
-struct Counting;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        MOST.fetch_max(
-            NOW.fetch_add(layout.size(), Relaxed) + layout.size(),
-            Relaxed,
-        );
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
+static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
 
 /// Fixtures and how much memory a damaged copy of one may take: so much for each of its bytes, beside some for buffers.
 const UNCOMPRESSED: usize = 16;
@@ -68,49 +41,6 @@ const FILES: [(&str, usize); 21] = [
 ];
 
 const ROUNDS: usize = 1500;
-
-/// A damaged copy: flipped bits, a number overwritten by an extreme one, a part cut out, doubled or swapped, the end cut off.
-fn damaged(bytes: &[u8], random: &mut impl Rng) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for _ in 0..random.random_range(1..4) {
-        // Headers are where harm is done: half of all damage is in the first 200 bytes.
-        let end = if random.random() {
-            bytes.len().min(200)
-        } else {
-            bytes.len()
-        };
-        if end == 0 {
-            break;
-        }
-        let at = random.random_range(0..end);
-        match random.random_range(0..7) {
-            0 => bytes[at] ^= 1 << random.random_range(0..8),
-            1 => bytes[at] = random.random(),
-            2 => bytes.truncate(at),
-            3 => {
-                let extreme: u64 = [0, 1, u64::MAX, u64::MAX >> 1, 1 << 31, 1 << 32, 0xffff]
-                    [random.random_range(0..7)];
-                let size = [2, 4, 8][random.random_range(0..3)].min(bytes.len() - at);
-                bytes[at..at + size].copy_from_slice(&extreme.to_le_bytes()[..size]);
-            }
-            4 => {
-                // A digit more or another: sizes in headers that are text.
-                if let Some(digit) = bytes[at..].iter().position(u8::is_ascii_digit) {
-                    bytes[at + digit] = b'0' + random.random_range(0..10);
-                }
-            }
-            5 => {
-                let part = bytes[at..end].to_vec();
-                bytes.splice(at..at, part);
-            }
-            _ => {
-                let to = random.random_range(at..end);
-                bytes.drain(at..to);
-            }
-        }
-    }
-    bytes
-}
 
 /// Writes a new file: to overwrite one takes many a file system a hundred times as long.
 fn write(path: &Path, bytes: &[u8]) {
@@ -163,15 +93,13 @@ fn damaged_files_are_errors_that_name_them() {
                 .join(name),
         )
         .unwrap();
-        let mut random = ChaCha8Rng::seed_from_u64(number as u64);
+        let mut random = mde_damage::rng(number as u64);
         let mut errors = 0;
         for round in 0..ROUNDS {
-            let bytes = damaged(&sound, &mut random);
+            let bytes = mde_damage::damaged(&sound, &mut random);
             write(&path, &bytes);
-            let before = NOW.load(Relaxed);
-            MOST.store(before, Relaxed);
-            errors += usize::from(named(read_all(&path)).is_none());
-            let taken = MOST.load(Relaxed) - before;
+            let (read, taken) = mde_damage::peak_of(|| named(read_all(&path)));
+            errors += usize::from(read.is_none());
             assert!(
                 taken <= factor * bytes.len() + BUFFERS,
                 "{name}, round {round}: {taken} bytes for a file of {}",

@@ -105,6 +105,11 @@ pub fn rewrite(bytes: &mut [u8], rng: &mut impl Rng) {
     }
     let size = [1, 2, 4, 8][rng.random_range(0..4)];
     let end = (at + size).min(bytes.len());
+    if bytes[at].is_ascii_digit() && rng.random() {
+        // A size in a header that is text.
+        bytes[at] = rng.random_range(b'0'..=b'9');
+        return;
+    }
     let value = match rng.random_range(0..6) {
         0 => 0,
         1 => u64::MAX,

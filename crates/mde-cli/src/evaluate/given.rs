@@ -24,7 +24,7 @@ pub(super) struct GivenArgs {
     #[arg(conflicts_with_all = ["model", "data"])]
     pred: Option<PathBuf>,
     /// Their ground truth: likewise, matched by name; or the test split of a data set, as --data takes it.
-    #[arg(long, value_name = "PATH|KIND:DIR", requires = "pred")]
+    #[arg(long, value_name = "PATH|[KIND:]DIR", requires = "pred")]
     gt: Option<String>,
     /// The array that is meant, where files hold several: of an .npz or .safetensors, or an .exr's channel.
     #[arg(long, value_name = "NAME", requires = "pred")]
@@ -176,7 +176,7 @@ impl Predictions for OfFiles {
         let (data, split, data_hash) = match &self.gt {
             GroundTruth::Maps { maps, name } => (name.clone(), "given", hash(maps, maps.ids())?),
             GroundTruth::Data { spec, list } => {
-                (spec.name().to_owned(), Split::Test.name(), list.fingerprint()?)
+                (spec.name()?, Split::Test.name(), list.fingerprint()?)
             }
         };
         Ok(Provenance {
@@ -233,8 +233,9 @@ impl GroundTruth {
         encoding: Option<DepthEncoding>,
     ) -> anyhow::Result<Self> {
         let path = Path::new(text);
-        // A path that exists is that path, even where it has a colon.
-        if path.exists() {
+        // A path that exists is that path, even where it has a colon; with a description in it it is a data set.
+        let described = path.join("dataset.toml").is_file();
+        if path.exists() && !described {
             ensure!(
                 encoding.is_none(),
                 "--depth-encoding is for data sets; what 1 in {text} stands for is --gt-scale"
@@ -244,7 +245,8 @@ impl GroundTruth {
                 name: name_of(path),
             });
         }
-        let Ok(spec) = text.parse::<DataSpec>() else {
+        let spec = text.parse::<DataSpec>().ok();
+        let Some(spec) = spec.filter(|spec| described || spec.kind.is_some()) else {
             bail!("{text}: no such file or folder, and no data set such as nyu:DIR");
         };
         ensure!(

@@ -2,10 +2,8 @@
 //! memory is used than the file's size warrants.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod allocator;
 #[path = "../convert/common.rs"]
 mod common;
-mod mutate;
 
 use std::fs;
 use std::path::Path;
@@ -17,11 +15,12 @@ use mde_convert::{
     ArchiveOptions, ConvertError, Converted, FastDepthOptions, FrameSplit, RgbFormat, Split,
     convert_fastdepth, convert_labelled, extract_bts,
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
 use common::*;
+
+#[global_allocator]
+static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
 
 /// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the HDF5 library sets aside
 /// for a compound type of as many members as 16 bits count.
@@ -58,12 +57,10 @@ fn damage(name: &str, whole: &[u8], count: u64, convert: &Convert) -> u64 {
     let mut refused = 0;
     let mut faults = Vec::new();
     for seed in 0..count * effort() {
-        let damaged = mutate::damaged(whole, &mut ChaCha8Rng::seed_from_u64(seed));
+        let damaged = mde_damage::damaged(whole, &mut mde_damage::rng(seed));
         fs::write(&source, &damaged).unwrap();
         let out = dir.path().join("data");
-        let before = allocator::start();
-        let result = convert(&source, &out);
-        let used = allocator::peak() - before;
+        let (result, used) = mde_damage::peak_of(|| convert(&source, &out));
         let most = BASE + PER_BYTE * damaged.len();
         if used > most {
             faults.push(format!("seed {seed}: {used} bytes for {}", damaged.len()));
@@ -232,16 +229,14 @@ fn a_real_file_s_structure() {
     assert!(places.len() > 5, "{places:?}");
     let mut refused = 0;
     for seed in 0..80 * effort() {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut rng = mde_damage::rng(seed);
         let mut damaged = whole.clone();
         let place = places[seed as usize % places.len()];
         let end = whole.len().min(place + 600);
-        mutate::rewrite(&mut damaged[place.saturating_sub(400)..end], &mut rng);
+        mde_damage::rewrite(&mut damaged[place.saturating_sub(400)..end], &mut rng);
         fs::write(&mat, &damaged).unwrap();
         drop(damaged);
-        let before = allocator::start();
-        let result = labelled(&mat, &out);
-        let used = allocator::peak() - before;
+        let (result, used) = mde_damage::peak_of(|| labelled(&mat, &out));
         // What can be missing is read: at most all six frames, with their images.
         assert!(used < 96 << 20, "seed {seed}: {used} bytes");
         if let Err(error) = result {

@@ -1,4 +1,6 @@
-//! `mde inspect`: everything that is wrong with a data set, at once.
+//! `mde inspect`: everything that is wrong with a data set, or with a file of weights, at once.
+
+mod weights;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -43,6 +45,12 @@ pub(crate) struct InspectArgs {
         conflicts_with = "hashes"
     )]
     write_hashes: Option<PathBuf>,
+    /// A file of weights in place of a data set: whether --model takes it, as the whole network's or as its encoder's.
+    #[arg(long, value_name = "FILE", group = "subject", requires = "model")]
+    weights: Option<PathBuf>,
+    /// The network of --weights; `mde models` lists them.
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    model: Option<String>,
     /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm, or u16/N with N units a metre.
     #[arg(long, value_name = "ENCODING", requires = "data")]
     depth_encoding: Option<DepthEncoding>,
@@ -59,9 +67,12 @@ enum SplitChoice {
 
 /// Succeeds whatever is found: the findings are the result.
 pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
+    if let (Some(file), Some(model)) = (&args.weights, &args.model) {
+        return weights::run(file, model);
+    }
     let Some(data) = args.data else {
-        // The group asks for it.
-        anyhow::bail!("--data is missing");
+        // What the group leaves.
+        anyhow::bail!("name what to look at: --data DIR, or --weights FILE --model NAME");
     };
     let options = InspectOptions {
         split: args.split.map(|split| match split {
