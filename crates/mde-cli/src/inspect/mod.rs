@@ -87,6 +87,13 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     let inspection = inspect(&data, &options, &|event| progress.show(event));
     progress.end();
     if let Some(file) = &args.write_hashes {
+        // Written aside and renamed: a device of that name would be replaced.
+        if file.exists() && !file.is_file() {
+            anyhow::bail!(
+                "{}: not a file that can be replaced; name another",
+                file.display()
+            );
+        }
         let hashes = inspection.hashes.iter();
         let lines: String = hashes.map(|(path, hash)| hash_line(path, hash)).collect();
         stage::write(file, lines.as_bytes())?;
@@ -160,18 +167,13 @@ fn in_words(inspection: &Inspection) -> String {
             let _ = write!(words, "\n    to do: {}", finding.advice);
         }
     }
-    let count = |severity| {
+    let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
         let all = inspection.findings.iter();
-        all.filter(|finding| finding.severity == severity).count()
-    };
-    let _ = write!(
-        words,
-        "\n{} errors, {} warnings, {} notes",
-        count(Severity::Error),
-        count(Severity::Warning),
-        count(Severity::Note)
-    );
-    words
+        let count = all.filter(|finding| finding.severity == severity).count();
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {}{plural}", severity.name())
+    });
+    words + "\n" + &counts.join(", ")
 }
 
 fn split_in_words(split: &SplitSummary) -> String {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::depth::{Depths, MapDepths};
-use super::{Finding, Severity};
+use super::{Finding, Severity, without_path};
 use crate::plan::Plan;
 use crate::{DatasetError, decode};
 
@@ -165,13 +165,9 @@ impl Fault {
             DatasetError::TooLarge { .. } => ("too-large", "make the image smaller"),
             _ => ("damaged", "copy or download the file again"),
         };
-        let message = error.to_string();
-        // The finding names the file already.
-        let prefix = format!("{}: ", path.display());
-        let what = message.strip_prefix(&prefix).unwrap_or(&message);
         Self {
             check,
-            what: what.to_owned(),
+            what: without_path(error, path),
             advice,
         }
     }

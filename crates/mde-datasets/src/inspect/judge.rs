@@ -13,6 +13,8 @@ use crate::{DataKind, DataSpec, Scene, Split};
 
 /// A scene whose depths hardly reach this far, in metres, is stored in another unit.
 const NEAREST_SCENE: f64 = 0.2;
+/// More than one map in so many is no fault of single maps.
+const MANY: usize = 3;
 /// A map whose share of holes is farther than this from the usual...
 const HOLES_APART: f64 = 0.3;
 /// ...and than so many times what is usual for maps to be apart, is worth a look.
@@ -218,9 +220,10 @@ fn depth_values(listing: &Listing, pairs: &[Looked], depths: &Depths, findings: 
         let check = "implausible-depth";
         Some(Finding::new(Severity::Error, check, place, what, advice))
     };
-    let whole = depths
+    let mut whole = depths
         .summary()
         .and_then(|all| implausible(listing.name(), all.median, depths.nearly_all()));
+    let mut each = Vec::new();
     for pair in pairs {
         let Some(map) = pair.depth.as_ref().and_then(|depth| depth.depths.as_ref()) else {
             continue;
@@ -244,11 +247,28 @@ fn depth_values(listing: &Listing, pairs: &[Looked], depths: &Depths, findings: 
                 "look at the map; remove the pair if it is not real",
             ));
         }
-        if whole.is_none() {
-            findings.extend(implausible(pair.depth_place(), map.median, map.nearly_all));
-        }
+        each.extend(implausible(pair.depth_place(), map.median, map.nearly_all));
     }
-    findings.extend(whole);
+    // One wrong unit is one fault.
+    if let (None, Some(first)) = (&whole, each.first())
+        && each.len() > pairs.len() / MANY
+    {
+        whole = Some(Finding {
+            place: listing.name(),
+            what: format!(
+                "{} of {} depth maps; the first is {}: {}",
+                each.len(),
+                pairs.len(),
+                first.place,
+                first.what
+            ),
+            ..first.clone()
+        });
+    }
+    match whole {
+        Some(whole) => findings.push(whole),
+        None => findings.extend(each),
+    }
 }
 
 /// Maps with far more or fewer holes than the others.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{Finding, InspectOptions, Severity, relative};
+use super::{Finding, InspectOptions, Severity, relative, without_path};
 use crate::lines::{self, Entry, Focals, Line, ListFormat};
 use crate::plan::{Naming, Plan};
 use crate::{DataSpec, DatasetError, Split};
@@ -104,7 +104,14 @@ fn plan_fault(data: &DataSpec, split: Split, error: &DatasetError) -> Finding {
             "check the permissions and the disk",
         ),
     };
-    Finding::new(Severity::Error, check, place, error.to_string(), advice)
+    let path = match error {
+        DatasetError::MissingFolder { path, .. }
+        | DatasetError::MissingDescription { path }
+        | DatasetError::BadDescription { path, .. } => path,
+        _ => &data.root,
+    };
+    let what = without_path(error, path);
+    Finding::new(Severity::Error, check, place, what, advice)
 }
 
 fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
@@ -139,7 +146,7 @@ fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
                     Severity::Error,
                     "bad-description",
                     place,
-                    error.to_string(),
+                    without_path(&error, &plan.list),
                     advice,
                 ));
                 (Vec::new(), 0)

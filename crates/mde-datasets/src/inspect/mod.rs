@@ -20,7 +20,7 @@ use self::depth::Depths;
 use self::image::{DepthFacts, RgbFacts};
 use self::judge::Looked;
 use self::listing::{Listed, Listing};
-use crate::{DataSpec, DepthEncoding, Split};
+use crate::{DataSpec, DatasetError, DepthEncoding, Split};
 
 /// What to look at.
 #[derive(Debug, Clone, Default)]
@@ -233,6 +233,13 @@ fn summary(
         sizes: judge::sizes(pairs),
         depth: depths.summary(),
     }
+}
+
+/// An error's message without the path in front, where the finding names it already.
+fn without_path(error: &DatasetError, path: &Path) -> String {
+    let message = error.to_string();
+    let prefix = format!("{}: ", path.display());
+    message.strip_prefix(&prefix).unwrap_or(&message).to_owned()
 }
 
 /// A path below a folder with `/` between names, as lists write it.

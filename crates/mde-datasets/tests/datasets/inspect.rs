@@ -247,7 +247,20 @@ fn every_planted_fault_is_found_and_nothing_else() {
 fn a_wrong_unit_of_all_maps_is_one_finding() {
     let dir = sound();
     let data = format!("rooms:{}", dir.path().display());
-    for (encoding, parts) in [("u16/100", "beyond"), ("u16/50000", "nearer than")] {
+    for number in 0..3 {
+        let tenths = depth_image(number)
+            .pixels()
+            .map(|stored| 10 * stored.0[0])
+            .collect();
+        let map = Grey16::from_raw(SIZE.1, SIZE.0, tenths).unwrap();
+        map.save(dir.path().join(format!("test/{number}_d.png")))
+            .unwrap();
+    }
+    for (encoding, parts) in [
+        ("u16/100", "beyond"),
+        ("u16/65535", "nearer than"),
+        ("u16-mm", "3 of 8 depth maps"),
+    ] {
         let options = InspectOptions {
             decode: true,
             split: Some(Split::Test),
