@@ -12,6 +12,7 @@
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `other_programs`: predictions and activations of other programs; protocols explained
+//! - `own_data`: data of one's own, converted archives, and what is wrong with a data set
 //! - `real_data`: trained weights on real images, where they are at hand
 //! - `interrupted`: killed at any moment and run again, all ends in the numbers of an undisturbed run; a full disk
 //! - `bad_data`: lists and files that are not what they should be
@@ -39,6 +40,7 @@ mod interrupted;
 mod main_job;
 mod models;
 mod other_programs;
+mod own_data;
 mod place;
 mod predict;
 mod profile;

@@ -24,14 +24,20 @@ fn doubles(file: &[u8], name: &str) -> Vec<f64> {
     let (numbers, _) = tensor.data().as_chunks();
     match tensor.dtype() {
         Dtype::F64 => numbers.iter().map(|n| f64::from_le_bytes(*n)).collect(),
-        Dtype::I64 => numbers.iter().map(|n| i64::from_le_bytes(*n) as f64).collect(),
+        Dtype::I64 => numbers
+            .iter()
+            .map(|n| i64::from_le_bytes(*n) as f64)
+            .collect(),
         other => panic!("{name} is {other}"),
     }
 }
 
 fn assert_close(found: f64, expected: f64, what: &str) {
     let bound = 1e-5 * expected.abs().max(found.abs());
-    assert!((found - expected).abs() <= bound, "{what}: found {found}, expected {expected}");
+    assert!(
+        (found - expected).abs() <= bound,
+        "{what}: found {found}, expected {expected}"
+    );
 }
 
 /// Golden names of the metrics, and ours.
@@ -88,7 +94,9 @@ fn parity_dissect_through_the_command_line() {
     let bytes = std::fs::read(&file).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let cases = tensors.names().into_iter();
-    let cases: Vec<&str> = cases.filter_map(|name| name.strip_suffix("/features")).collect();
+    let cases: Vec<&str> = cases
+        .filter_map(|name| name.strip_suffix("/features"))
+        .collect();
     assert!(!cases.is_empty());
     for case in cases {
         let (dataset, rest) = case.split_once("_K").unwrap();
@@ -114,9 +122,19 @@ fn parity_dissect_through_the_command_line() {
         // The reference counts depth beyond the last edge in bin 0.
         let counts = doubles(&bytes, &format!("{case}/count"));
         let beyond = layer["pixels_beyond"].as_f64().unwrap();
-        for (bin, (found, expected)) in layer["pixels"].as_array().unwrap().iter().zip(counts).enumerate() {
+        for (bin, (found, expected)) in layer["pixels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(counts)
+            .enumerate()
+        {
             let quirk = if bin == 0 { beyond } else { 0.0 };
-            assert_eq!(found.as_f64().unwrap() + quirk, expected, "{case}, bin {bin}");
+            assert_eq!(
+                found.as_f64().unwrap() + quirk,
+                expected,
+                "{case}, bin {bin}"
+            );
         }
     }
 }
@@ -140,7 +158,8 @@ fn dumped_maps_give_the_numbers_of_the_network() {
     place.json("evaluate --run run --data rooms:rooms --dump maps");
     place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
     assert_eq!(numbers(&place, "given"), numbers(&place, "run"));
-    let again = place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
+    let again =
+        place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
     assert_eq!(again["skipped"], true);
     // Another option is another result.
     let aligned = "--align least-squares --out given";
@@ -189,7 +208,11 @@ fn map(value: impl Fn(usize) -> f32) -> Map {
 
 /// Depths from 1 to 5.7 m, the first pixel not measured.
 fn truth(pixel: usize) -> f32 {
-    if pixel == 0 { 0.0 } else { 1.0 + pixel as f32 / 10.0 }
+    if pixel == 0 {
+        0.0
+    } else {
+        1.0 + pixel as f32 / 10.0
+    }
 }
 
 impl Guises {
@@ -204,7 +227,8 @@ impl Guises {
     /// Writes both predictions and evaluates them.
     fn evaluate(&self, folder: &str, pred: impl Fn(usize) -> f32 + Copy, options: &str) -> Value {
         for name in ["1", "2"] {
-            self.place.write(&format!("{folder}/{name}.npy"), map(pred).to_npy());
+            self.place
+                .write(&format!("{folder}/{name}.npy"), map(pred).to_npy());
         }
         self.place.json(&format!(
             "evaluate --pred {folder} --gt gt --protocol nyu-full {options}"
@@ -222,9 +246,17 @@ fn scales_alignments_and_disparities_find_the_depth_again() {
     let depth = |pixel| 1.0 + pixel as f32 / 10.0;
     for (folder, pred, options) in [
         ("metres", &depth as &dyn Fn(usize) -> f32, ""),
-        ("millimetres", &|pixel| 1000.0 * depth(pixel), "--pred-scale 0.001"),
+        (
+            "millimetres",
+            &|pixel| 1000.0 * depth(pixel),
+            "--pred-scale 0.001",
+        ),
         ("scaled", &|pixel| 3.5 * depth(pixel), "--align median"),
-        ("affine", &|pixel| 0.5 * depth(pixel) + 7.0, "--align least-squares"),
+        (
+            "affine",
+            &|pixel| 0.5 * depth(pixel) + 7.0,
+            "--align least-squares",
+        ),
         ("disparity", &|pixel| 1.0 / depth(pixel), "--disparity"),
         (
             "relative",
@@ -249,9 +281,15 @@ fn scales_alignments_and_disparities_find_the_depth_again() {
 #[test]
 fn predictions_of_another_size_are_resized_only_if_asked() {
     let guises = Guises::new();
-    let half = Map { height: 3, width: 4, values: vec![2.0; 12] };
+    let half = Map {
+        height: 3,
+        width: 4,
+        values: vec![2.0; 12],
+    };
     for name in ["1", "2"] {
-        guises.place.write(&format!("half/{name}.npy"), half.to_npy());
+        guises
+            .place
+            .write(&format!("half/{name}.npy"), half.to_npy());
     }
     let line = "evaluate --pred half --gt gt --protocol nyu-full";
     guises.place.refuses(line, &["3x4", "6x8", "--resize-pred"]);
@@ -266,14 +304,22 @@ fn ground_truth_of_a_data_set_is_its_test_split() {
     for id in place.text("rooms/rooms_test.csv").lines() {
         let (rgb, _) = id.split_once(',').unwrap();
         let name = Path::new(rgb).with_extension("npy");
-        let pred = Map { height: 120, width: 160, values: vec![2.0; 120 * 160] };
+        let pred = Map {
+            height: 120,
+            width: 160,
+            values: vec![2.0; 120 * 160],
+        };
         place.write(&format!("pred/{}", name.display()), pred.to_npy());
     }
-    let line = "evaluate --pred pred --gt rooms:rooms --protocol nyu-full --name two-metres --out results";
+    let line =
+        "evaluate --pred pred --gt rooms:rooms --protocol nyu-full --name two-metres --out results";
     let document = place.json(line);
     assert_eq!(document["summary"]["images"], 4);
     let provenance = &document["provenance"];
-    assert_eq!((&provenance["model"], &provenance["data"]), (&"two-metres".into(), &"rooms".into()));
+    assert_eq!(
+        (&provenance["model"], &provenance["data"]),
+        (&"two-metres".into(), &"rooms".into())
+    );
     // Four pictures for the report, which then can be written.
     assert!(place.read("results/examples.safetensors").len() > 4 * 120 * 160);
     // The same, read as files: PNGs of millimetres.
@@ -305,7 +351,9 @@ fn an_image_is_explained_step_by_step() {
         assert!(said.contains(part), "no `{part}` in {said}");
     }
     // Without a name the first; a network's as well.
-    let first = guises.place.json("evaluate --pred pred --gt gt --protocol nyu-full --explain");
+    let first = guises
+        .place
+        .json("evaluate --pred pred --gt gt --protocol nyu-full --explain");
     assert_eq!(first["image"], "a/1");
     guises.place.refuses(
         "evaluate --pred pred --gt gt --protocol nyu-full --explain b/3",
@@ -320,7 +368,9 @@ fn a_networks_image_is_explained_with_the_numbers_of_its_evaluation() {
     let evaluation: Value = serde_json::from_slice(&place.read("run/evaluate.json")).unwrap();
     let image = &evaluation["per_image"][2];
     let id = image["id"].as_str().unwrap();
-    let document = place.json(&format!("evaluate --run run --data rooms:rooms --explain {id}"));
+    let document = place.json(&format!(
+        "evaluate --run run --data rooms:rooms --explain {id}"
+    ));
     assert_eq!(document["explanation"]["errors"], image["errors"]);
 }
 
@@ -331,13 +381,25 @@ fn all_protocols_stand_side_by_side() {
     let line = "evaluate --pred pred --gt gt --all-protocols";
     let document = guises.place.json(line);
     let rows = document["protocols"].as_array().unwrap();
-    let row = |name: &str| rows.iter().find(|row| row["protocol"]["name"] == name).unwrap();
+    let row = |name: &str| {
+        rows.iter()
+            .find(|row| row["protocol"]["name"] == name)
+            .unwrap()
+    };
     let full = row("nyu-full");
     assert_eq!(full["by_image"]["pixels"], 94);
     assert_eq!(full["by_pixel"]["pixels"], 94);
-    assert!(row("nyu-eigen")["refused"].as_str().unwrap().contains("480x640"));
+    assert!(
+        row("nyu-eigen")["refused"]
+            .as_str()
+            .unwrap()
+            .contains("480x640")
+    );
     let said = guises.place.mde(line).stdout;
-    assert!(said.contains("kitti-garg") && said.contains("cannot be applied"), "{said}");
+    assert!(
+        said.contains("kitti-garg") && said.contains("cannot be applied"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -356,15 +418,30 @@ fn what_cannot_be_compared_is_refused() {
     let full = "--protocol nyu-full";
     for (line, parts) in [
         (format!("--pred one --gt gt {full}"), &["1 of 2", "a/2"][..]),
-        (format!("--pred nan --gt gt {full}"), &["a/1", "row 1, column 3", "NaN"]),
+        (
+            format!("--pred nan --gt gt {full}"),
+            &["a/1", "row 1, column 3", "NaN"],
+        ),
         (format!("--pred cut --gt gt {full}"), &["1.npy"]),
         (format!("--pred text --gt gt {full}"), &["1.npy"]),
         (format!("--pred empty --gt gt {full}"), &["empty"]),
         (format!("--pred nowhere --gt gt {full}"), &["nowhere"]),
-        (format!("--pred pred --gt nowhere {full}"), &["nowhere", "nyu:DIR"]),
-        ("--pred pred --gt gt".to_owned(), &["--protocol", "nyu-eigen"]),
-        ("--pred pred --gt gt --protocol nyu-eigen".to_owned(), &["480x640", "6x8"]),
-        (format!("--pred pred --gt gt {full} --align least-squares"), &["a/1", "2", "least squares"]),
+        (
+            format!("--pred pred --gt nowhere {full}"),
+            &["nowhere", "nyu:DIR"],
+        ),
+        (
+            "--pred pred --gt gt".to_owned(),
+            &["--protocol", "nyu-eigen"],
+        ),
+        (
+            "--pred pred --gt gt --protocol nyu-eigen".to_owned(),
+            &["480x640", "6x8"],
+        ),
+        (
+            format!("--pred pred --gt gt {full} --align least-squares"),
+            &["a/1", "2", "least squares"],
+        ),
     ] {
         place.refuses(&format!("evaluate {line}"), parts);
     }
@@ -372,7 +449,10 @@ fn what_cannot_be_compared_is_refused() {
         ("--pred pred", "--gt"),
         ("--pred pred --gt gt --data rooms:rooms", "--data"),
         ("--pred pred --gt gt --run run", "--run"),
-        ("--pred pred --gt gt --protocol nyu-full --align mean", "least-squares"),
+        (
+            "--pred pred --gt gt --protocol nyu-full --align mean",
+            "least-squares",
+        ),
         ("--pred pred --gt gt --pred-scale 0", "--pred-scale"),
         ("--run run", "--data"),
     ] {
@@ -384,13 +464,22 @@ fn what_cannot_be_compared_is_refused() {
 /// Writes `features` [2, 3, 2, 4] and `depth` [2, 1, 6, 8].
 fn write_features(place: &Place, name: &str, value: impl Fn(usize) -> f32) {
     let bytes = |values: Vec<f32>| -> Vec<u8> {
-        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
     };
     let features = bytes((0..2 * 3 * 8).map(&value).collect());
     let depth = bytes((0..2 * 48).map(|pixel| 0.5 + pixel as f32 / 20.0).collect());
     let views = [
-        ("features", TensorView::new(Dtype::F32, vec![2, 3, 2, 4], &features).unwrap()),
-        ("depth", TensorView::new(Dtype::F32, vec![2, 1, 6, 8], &depth).unwrap()),
+        (
+            "features",
+            TensorView::new(Dtype::F32, vec![2, 3, 2, 4], &features).unwrap(),
+        ),
+        (
+            "depth",
+            TensorView::new(Dtype::F32, vec![2, 1, 6, 8], &depth).unwrap(),
+        ),
     ];
     place.write(name, safetensors::serialize(views, None).unwrap());
 }
@@ -417,7 +506,9 @@ fn features_of_several_files_are_one_set_of_images() {
 #[test]
 fn features_that_cannot_be_dissected_are_refused() {
     let place = Place::empty();
-    write_features(&place, "nan.safetensors", |i| if i == 9 { f32::NAN } else { 1.0 });
+    write_features(&place, "nan.safetensors", |i| {
+        if i == 9 { f32::NAN } else { 1.0 }
+    });
     write_features(&place, "ok.safetensors", |i| i as f32);
     let cut = place.read("ok.safetensors");
     place.write("cut.safetensors", &cut[..cut.len() - 40]);
@@ -427,7 +518,10 @@ fn features_that_cannot_be_dissected_are_refused() {
         ("--features cut.safetensors", &["cut.safetensors"]),
         ("--features map.npy", &["map.npy", "features"]),
         ("--features nowhere.safetensors", &["nowhere.safetensors"]),
-        ("--features ok.safetensors --prefix D", &["D/features", "depth, features"]),
+        (
+            "--features ok.safetensors --prefix D",
+            &["D/features", "depth, features"],
+        ),
         ("--features ok.safetensors --layers D", &["--layer"]),
     ] {
         place.refuses(&format!("dissect {line} --dataset kitti"), parts);
@@ -435,7 +529,10 @@ fn features_that_cannot_be_dissected_are_refused() {
     for (line, part) in [
         ("--features ok.safetensors", "--dataset"),
         ("--features ok.safetensors --dataset rooms", "nyuv2"),
-        ("--features ok.safetensors --dataset nyuv2 --data rooms:rooms", "--data"),
+        (
+            "--features ok.safetensors --dataset nyuv2 --data rooms:rooms",
+            "--data",
+        ),
         ("--dataset nyuv2", "--features"),
     ] {
         let line = format!("dissect {line}");

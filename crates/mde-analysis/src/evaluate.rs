@@ -6,8 +6,8 @@ use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
 };
 use mde_metrics::{
-    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
-    depth_errors,
+    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError,
+    ScoredPixels, depth_errors,
 };
 use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
 
@@ -274,7 +274,10 @@ impl<'a> Evaluator<'a> {
         let mut by_range = vec![RangeSums::default(); self.ranges.len()];
         for image in in_order {
             errors.push(&image.errors.errors);
-            image.constant.iter().for_each(|errors| constant.push(errors));
+            image
+                .constant
+                .iter()
+                .for_each(|errors| constant.push(errors));
             for (sums, added) in by_range.iter_mut().zip(&image.by_range) {
                 sums.merge(added);
             }

@@ -25,9 +25,7 @@ pub use correct::{CorrectOptions, CorrectedLayers, correct};
 pub use dissect::{DissectLayer, DissectOptions, dissect};
 pub use dissected::DissectedLayer;
 pub use error::{AnalysisError, Mismatch};
-pub use evaluate::{
-    EvaluateOptions, Evaluated, Evaluator, PredictedImage, evaluate, predict_each,
-};
+pub use evaluate::{EvaluateOptions, Evaluated, Evaluator, PredictedImage, evaluate, predict_each};
 pub use examples::Examples;
 pub use predict::{Predicted, predict};
 pub use stored::StoredLayer;

@@ -66,7 +66,8 @@ pub(crate) struct OutArgs {
 
 impl OutArgs {
     fn rgb(&self) -> RgbFormat {
-        self.jpeg.map_or(RgbFormat::Png, |quality| RgbFormat::Jpeg { quality })
+        self.jpeg
+            .map_or(RgbFormat::Png, |quality| RgbFormat::Jpeg { quality })
     }
 }
 
@@ -146,12 +147,14 @@ pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
             let converted = all(shard, convert)?;
             (out.out, converted)
         }
-        Source::NyuBts { archive } => {
-            (archive.out.clone(), extract_bts(&archive.into(), &observer)?)
-        }
-        Source::NyuMff { archive } => {
-            (archive.out.clone(), extract_mff(&archive.into(), &observer)?)
-        }
+        Source::NyuBts { archive } => (
+            archive.out.clone(),
+            extract_bts(&archive.into(), &observer)?,
+        ),
+        Source::NyuMff { archive } => (
+            archive.out.clone(),
+            extract_mff(&archive.into(), &observer)?,
+        ),
     };
     progress.0.finish_and_clear();
     described(&folder, &converted)

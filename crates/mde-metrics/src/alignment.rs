@@ -209,10 +209,7 @@ mod tests {
         assert_eq!((found.scale, found.shift), (2.0, 0.0));
         let found = fit(&pairs, Quantity::Disparity, Alignment::Median);
         assert_eq!((found.scale, found.shift), (0.125, 0.0));
-        assert_eq!(
-            fit(&pairs, Quantity::Depth, Alignment::None),
-            Fit::IDENTITY
-        );
+        assert_eq!(fit(&pairs, Quantity::Depth, Alignment::None), Fit::IDENTITY);
     }
 
     #[test]
@@ -234,7 +231,10 @@ mod tests {
         let constant = [(3.0, 1.0), (3.0, 2.0)];
         assert!(matches!(
             Fit::of(&constant, Quantity::Depth, Alignment::LeastSquares),
-            Err(MetricsError::ConstantPrediction { value: 3.0, pixels: 2 })
+            Err(MetricsError::ConstantPrediction {
+                value: 3.0,
+                pixels: 2
+            })
         ));
         assert!(Fit::of(&[(0.0, 1.0)], Quantity::Disparity, Alignment::Median).is_err());
     }

@@ -81,10 +81,7 @@ impl Spread {
 ///
 /// # Errors
 /// As [`depth_errors`](crate::depth_errors).
-pub fn explain(
-    pair: DepthPair<'_>,
-    protocol: &EvalProtocol,
-) -> Result<Explanation, MetricsError> {
+pub fn explain(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Explanation, MetricsError> {
     let given = valid_pairs(pair, protocol)?;
     let scored = ScoredPixels::new(pair, protocol)?;
     let window = protocol.crop.window(pair.size)?;

@@ -9,8 +9,15 @@ use serde::Serialize;
 /// Writes a file so that a kill or a full disk at any moment leaves either the old content or the new.
 ///
 /// # Errors
-/// As the file system; nothing is left aside then.
+/// As the file system; nothing is left aside then. What is there and is no file, such as `/dev/full`, is not replaced.
 pub fn write_aside(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.exists() && !path.is_file() {
+        let kind = io::ErrorKind::AlreadyExists;
+        return Err(io::Error::new(
+            kind,
+            "it is there and is no file; name another",
+        ));
+    }
     let aside = aside(path);
     let written = File::create(&aside).and_then(|mut file| {
         file.write_all(content)?;

@@ -31,7 +31,12 @@ pub(super) struct FeatureArgs {
     #[arg(long, value_enum, requires = "features")]
     dataset: Option<Dataset>,
     /// What the results call the layer.
-    #[arg(long, value_name = "NAME", requires = "features", default_value = "features")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "features",
+        default_value = "features"
+    )]
     layer: String,
     /// What the results call the network [default: the name of the first file].
     #[arg(long, value_name = "NAME", requires = "features")]
@@ -116,8 +121,7 @@ pub(super) fn open(
 fn provenance(args: &FeatureArgs, dataset: Dataset, of: &str) -> anyhow::Result<Provenance> {
     let mut hasher = blake3::Hasher::new();
     for path in &args.features {
-        let hash =
-            hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let hash = hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
         hasher.update(hash.as_bytes());
     }
     let hash = hasher.finalize().to_hex().to_string();
@@ -168,7 +172,9 @@ impl FeatureFile {
             "{shown}: {features} has {images} images and {depths} {count}; each image needs both"
         );
         ensure!(
-            [images, units, height, width, gt_height, gt_width].iter().all(|&side| side > 0),
+            [images, units, height, width, gt_height, gt_width]
+                .iter()
+                .all(|&side| side > 0),
             "{shown}: {features} is {maps:?} and {depths} {depth:?}: nothing is in them"
         );
         Ok(Self {
@@ -200,7 +206,8 @@ impl FeatureFile {
             rgb: Vec::new(),
         };
         for index in first..first + count {
-            let slice = |name: &str| -> Result<Array, _> { self.array.read_slice(Some(name), index) };
+            let slice =
+                |name: &str| -> Result<Array, _> { self.array.read_slice(Some(name), index) };
             batch.ids.push((before + index).to_string());
             batch.images.extend(slice(&self.features)?.values);
             batch.depths.extend(slice(&self.depths)?.values);
@@ -235,15 +242,20 @@ fn batches(
     let mut before = 0;
     let mut parts = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        parts.extend((0..file.images).step_by(batch).map(|first| (index, before, first)));
+        parts.extend(
+            (0..file.images)
+                .step_by(batch)
+                .map(|first| (index, before, first)),
+        );
         before += file.images;
     }
     parts.into_iter().map(move |(index, before, first)| {
         let file = &files[index];
         let count = batch.min(file.images - first);
-        file.read(before, first, count).map_err(|error| DatasetError::Read {
-            path: file.array.path().to_owned(),
-            source: io::Error::other(error),
-        })
+        file.read(before, first, count)
+            .map_err(|error| DatasetError::Read {
+                path: file.array.path().to_owned(),
+                source: io::Error::other(error),
+            })
     })
 }

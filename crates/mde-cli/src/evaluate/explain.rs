@@ -74,7 +74,8 @@ fn words(id: &str, explained: &Explanation) -> String {
             explained.lowered,
             spread(&explained.scored, " m")
         ),
-        "metrics       p = prediction, d = ground truth, g = ln p - ln d, n = scored pixels".to_owned(),
+        "metrics       p = prediction, d = ground truth, g = ln p - ln d, n = scored pixels"
+            .to_owned(),
     ];
     lines.extend(metrics(explained));
     lines.join("\n")
@@ -127,8 +128,18 @@ fn metrics(explained: &Explanation) -> Vec<String> {
         format!("  {name:9} √(Σ {what} / n) = √({sum:.4} / {n}) = {value:.6}")
     };
     let mut lines = vec![
-        mean("AbsRel", "|p - d| / d", sums.absolute_relative, errors.abs_rel),
-        mean("SqRel", "(p - d)² / d", sums.squared_relative, errors.sq_rel),
+        mean(
+            "AbsRel",
+            "|p - d| / d",
+            sums.absolute_relative,
+            errors.abs_rel,
+        ),
+        mean(
+            "SqRel",
+            "(p - d)² / d",
+            sums.squared_relative,
+            errors.sq_rel,
+        ),
         root("RMSE", "(p - d)²", sums.squared, errors.rmse),
         root("RMSE log", "g²", sums.log_squared, errors.rmse_log),
         format!(

@@ -125,11 +125,7 @@ impl OfFiles {
             map.height,
             map.width
         );
-        let tensor = Tensor::from_vec(
-            map.values,
-            (1, 1, map.height, map.width),
-            &Device::Cpu,
-        )?;
+        let tensor = Tensor::from_vec(map.values, (1, 1, map.height, map.width), &Device::Cpu)?;
         let resized = mde_ops::resize_bilinear(&tensor, size.height, size.width)?;
         Ok(resized.flatten_all()?.to_vec1()?)
     }
@@ -227,11 +223,7 @@ struct Truth {
 }
 
 impl GroundTruth {
-    fn open(
-        text: &str,
-        args: &GivenArgs,
-        encoding: Option<DepthEncoding>,
-    ) -> anyhow::Result<Self> {
+    fn open(text: &str, args: &GivenArgs, encoding: Option<DepthEncoding>) -> anyhow::Result<Self> {
         let path = Path::new(text);
         // A path that exists is that path, even where it has a colon; with a description in it it is a data set.
         let described = path.join("dataset.toml").is_file();
@@ -260,9 +252,9 @@ impl GroundTruth {
     fn ids(&self) -> Vec<String> {
         match self {
             Self::Maps { maps, .. } => maps.ids().to_vec(),
-            Self::Data { list, .. } => {
-                (0..list.len()).map(|index| list.id(index).to_owned()).collect()
-            }
+            Self::Data { list, .. } => (0..list.len())
+                .map(|index| list.id(index).to_owned())
+                .collect(),
         }
     }
 

@@ -45,7 +45,9 @@ impl OfNetwork {
 impl Predictions for OfNetwork {
     fn ids(&self) -> Vec<String> {
         let list = &self.measured.list;
-        (0..list.len()).map(|index| list.id(index).to_owned()).collect()
+        (0..list.len())
+            .map(|index| list.id(index).to_owned())
+            .collect()
     }
 
     fn each(&self, visit: &mut Visit<'_>) -> anyhow::Result<()> {

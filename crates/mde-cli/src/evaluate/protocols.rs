@@ -15,7 +15,9 @@ pub(super) fn run(
     let mut table = ProtocolTable::new(protocols);
     let progress = bar(predictions.ids().len() as u64, "evaluate");
     predictions.each(&mut |image| {
-        table.push(image.pair()).map_err(|source| image.error(source))?;
+        table
+            .push(image.pair())
+            .map_err(|source| image.error(source))?;
         progress.inc(1);
         Ok(())
     })?;

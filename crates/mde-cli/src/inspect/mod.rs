@@ -87,13 +87,6 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     let inspection = inspect(&data, &options, &|event| progress.show(event));
     progress.end();
     if let Some(file) = &args.write_hashes {
-        // Written aside and renamed: a device of that name would be replaced.
-        if file.exists() && !file.is_file() {
-            anyhow::bail!(
-                "{}: not a file that can be replaced; name another",
-                file.display()
-            );
-        }
         let hashes = inspection.hashes.iter();
         let lines: String = hashes.map(|(path, hash)| hash_line(path, hash)).collect();
         stage::write(file, lines.as_bytes())?;

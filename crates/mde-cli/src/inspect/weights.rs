@@ -65,10 +65,20 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
             format!("{}: not weights of {model}", file.display())
         }
     };
-    let findings: Vec<&Value> = document["findings"].as_array().into_iter().flatten().collect();
+    let findings: Vec<&Value> = document["findings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
     let said = findings.iter().map(|finding| {
         let part = |key: &str| finding[key].as_str().unwrap_or_default();
-        format!("\n{}: {}\n    {}\n    to do: {}", part("severity"), part("check"), part("what"), part("advice"))
+        format!(
+            "\n{}: {}\n    {}\n    to do: {}",
+            part("severity"),
+            part("check"),
+            part("what"),
+            part("advice")
+        )
     });
     let words = words + &said.collect::<String>();
     Output::new(words, document)

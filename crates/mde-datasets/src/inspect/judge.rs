@@ -369,7 +369,7 @@ pub(super) fn between(splits: &[(&Listing, Vec<Looked>)], findings: &mut Vec<Fin
     }
 }
 
-/// Images in the folder that no split names.
+/// Images in the folder that neither a split nor another list names.
 pub(super) fn unlisted(data: &DataSpec, listings: &[Listing], findings: &mut Vec<Finding>) {
     let mut named: HashSet<String> = HashSet::new();
     for pair in listings.iter().flat_map(|listing| &listing.pairs) {
@@ -396,12 +396,34 @@ pub(super) fn unlisted(data: &DataSpec, listings: &[Listing], findings: &mut Vec
     if others.is_empty() {
         return;
     }
+    let known = named_by_any_list(&data.root);
+    others.retain(|path| !known.contains(path));
+    if others.is_empty() {
+        return;
+    }
     others.sort();
     let dots = if others.len() > NAMED { ", ..." } else { "" };
     let first = others[..others.len().min(NAMED)].join(", ");
     let what = format!("{} images that no list names: {first}{dots}", others.len());
     let place = data.root.display().to_string();
     findings.push(Finding::new(Severity::Note, "unlisted", place, what, ""));
+}
+
+/// What the lists in the folder name, also those of no split: of other training sets, of depth with its holes.
+fn named_by_any_list(root: &Path) -> HashSet<String> {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let lists = entries.map(|entry| entry.path()).filter(|path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        matches!(extension, Some("csv" | "txt")) && path.is_file()
+    });
+    let mut named = HashSet::new();
+    for list in lists {
+        // One that is no text names nothing.
+        let text = fs::read_to_string(list).unwrap_or_default();
+        let fields = text.split([',', ' ', '\t', '\n', '\r']);
+        named.extend(fields.filter(|field| !field.is_empty()).map(str::to_owned));
+    }
+    named
 }
 
 fn is_image(path: &Path) -> bool {

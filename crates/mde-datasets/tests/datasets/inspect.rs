@@ -298,6 +298,13 @@ fn what_is_missing_altogether_is_a_finding() {
     );
     // The test's 16 images are listed nowhere either.
     assert!(notes[1].1.starts_with("17 images"), "{notes:?}");
+    // A list of no split names them as well.
+    let named = (0..8).map(|number| format!("test/{number}.png,test/{number}_d.png\n"));
+    fs::write(dir.path().join("other.csv"), named.collect::<String>()).unwrap();
+    let inspection = rooms(dir.path(), false);
+    let last = &inspection.findings[1].what;
+    assert_eq!(last, "1 images that no list names: train/other.jpg");
+    fs::remove_file(dir.path().join("other.csv")).unwrap();
     let test = InspectOptions {
         split: Some(Split::Test),
         ..InspectOptions::default()

@@ -21,13 +21,19 @@ const ROUNDS: u64 = 4000;
 const MEMORY_PER_BYTE: usize = 64;
 const BUFFERS: usize = 1 << 20;
 
-const SHAPES: [(&str, [usize; 2]); 3] = [("conv.weight", [4, 6]), ("conv.bias", [1, 4]), ("bn.weight", [3, 1])];
+const SHAPES: [(&str, [usize; 2]); 3] = [
+    ("conv.weight", [4, 6]),
+    ("conv.bias", [1, 4]),
+    ("bn.weight", [3, 1]),
+];
 
 fn parameters() -> Parameters {
     let parameters = Parameters::new(0, &Device::Cpu);
     let builder = parameters.builder();
     for (name, dims) in SHAPES {
-        builder.get_with_hints(&dims, name, Init::Const(0.5)).unwrap();
+        builder
+            .get_with_hints(&dims, name, Init::Const(0.5))
+            .unwrap();
     }
     parameters
 }
@@ -51,7 +57,10 @@ fn safetensors(folder: &std::path::Path) -> Vec<u8> {
     let tensors: HashMap<_, _> = SHAPES
         .map(|(name, dims)| {
             let values: Vec<f32> = (0..dims[0] * dims[1]).map(|i| i as f32).collect();
-            (name.to_owned(), Tensor::from_vec(values, &dims, &Device::Cpu).unwrap())
+            (
+                name.to_owned(),
+                Tensor::from_vec(values, &dims, &Device::Cpu).unwrap(),
+            )
         })
         .into_iter()
         .collect();
@@ -76,7 +85,11 @@ fn damaged_weights_are_refused_or_whole() {
             let parameters = parameters();
             let (loaded, memory) = mde_damage::peak_of(|| parameters.load(&path));
             let bound = MEMORY_PER_BYTE * bytes.len() + BUFFERS;
-            assert!(memory <= bound, "{name}, seed {seed}: {memory} bytes for {}", bytes.len());
+            assert!(
+                memory <= bound,
+                "{name}, seed {seed}: {memory} bytes for {}",
+                bytes.len()
+            );
             match loaded {
                 Ok(keys) => {
                     assert!(KeyReport::is_match(&keys), "{name}, seed {seed}");
@@ -93,6 +106,9 @@ fn damaged_weights_are_refused_or_whole() {
             assert!(parameters.load_backbone(&path).is_err());
         }
         // Damage to a number is not seen; most damage is.
-        assert!(refused > ROUNDS / 4 && taken > 0, "{name}: {refused} refused, {taken} taken");
+        assert!(
+            refused > ROUNDS / 4 && taken > 0,
+            "{name}: {refused} refused, {taken} taken"
+        );
     }
 }
