@@ -504,6 +504,42 @@ fn features_of_several_files_are_one_set_of_images() {
 }
 
 #[test]
+fn another_programs_network_has_a_report_and_can_be_compared() {
+    let guises = Guises::new();
+    let place = &guises.place;
+    for (network, shift) in [("ours", 0.1), ("theirs", 0.4)] {
+        guises.evaluate(
+            network,
+            |pixel| truth(pixel) + shift,
+            &format!("--out {network}-results"),
+        );
+        place.refuses(
+            &format!("report {network}-results --out page"),
+            &[
+                "dissect.json",
+                &format!("mde dissect --features FILE --dataset nyuv2|kitti --name {network}"),
+            ],
+        );
+        write_features(place, "f.safetensors", |i| (i * 7 % 11) as f32 + shift);
+        place.json(&format!(
+            "dissect --features f.safetensors --dataset nyuv2 --bins 4 --name {network} --out {network}-results"
+        ));
+    }
+    place.json("report ours-results --out page");
+    assert!(
+        place
+            .text("page/report.md")
+            .contains("mde evaluate --pred PATH")
+    );
+    let compared = place.json("compare ours-results theirs-results");
+    let accuracy = compared["accuracy"].to_string();
+    assert!(accuracy.contains("abs_rel"), "{compared}");
+    // Activations of another network do not belong to these predictions.
+    place.json("dissect --features f.safetensors --dataset nyuv2 --name third --out ours-results");
+    place.refuses("report ours-results --out page", &["dissect.json"]);
+}
+
+#[test]
 fn features_that_cannot_be_dissected_are_refused() {
     let place = Place::empty();
     write_features(&place, "nan.safetensors", |i| {

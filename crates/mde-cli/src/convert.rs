@@ -17,7 +17,8 @@ use crate::progress::bar;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Source {
     /// The 1449 labelled frames (nyu_depth_v2_labeled.mat) by the official split: 795 for training, 654 for testing.
-    NyuLabelled {
+    #[command(name = "nyu-labelled")]
+    Labelled {
         /// nyu_depth_v2_labeled.mat, 2.8 GB.
         #[arg(long, value_name = "FILE")]
         mat: PathBuf,
@@ -31,7 +32,8 @@ pub(crate) enum Source {
         out: OutArgs,
     },
     /// FastDepth's distribution (47,584 frames for training): tar shards of .h5 files, or a folder of them.
-    NyuFastdepth {
+    #[command(name = "nyu-fastdepth")]
+    Fastdepth {
         /// The shards, or the folder.
         #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
         shard: Vec<PathBuf>,
@@ -42,12 +44,14 @@ pub(crate) enum Source {
         out: OutArgs,
     },
     /// BTS's training pairs (24,231): sync.zip.
-    NyuBts {
+    #[command(name = "nyu-bts")]
+    Bts {
         #[command(flatten)]
         archive: ArchiveArgs,
     },
     /// MFF's training pairs (50,688).
-    NyuMff {
+    #[command(name = "nyu-mff")]
+    Mff {
         #[command(flatten)]
         archive: ArchiveArgs,
     },
@@ -115,7 +119,7 @@ pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
     let progress = Progress(bar(0, "convert"));
     let observer = |event| progress.show(&event);
     let (folder, converted) = match source {
-        Source::NyuLabelled {
+        Source::Labelled {
             mat,
             splits,
             all_into,
@@ -134,7 +138,7 @@ pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
             };
             (out.out, convert_labelled(&options, &observer)?)
         }
-        Source::NyuFastdepth { shard, split, out } => {
+        Source::Fastdepth { shard, split, out } => {
             let convert = |source: PathBuf| {
                 let options = FastDepthOptions {
                     source,
@@ -147,11 +151,11 @@ pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
             let converted = all(shard, convert)?;
             (out.out, converted)
         }
-        Source::NyuBts { archive } => (
+        Source::Bts { archive } => (
             archive.out.clone(),
             extract_bts(&archive.into(), &observer)?,
         ),
-        Source::NyuMff { archive } => (
+        Source::Mff { archive } => (
             archive.out.clone(),
             extract_mff(&archive.into(), &observer)?,
         ),

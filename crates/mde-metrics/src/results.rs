@@ -42,7 +42,7 @@ pub struct Provenance {
     pub version: String,
     /// The model preset's name.
     pub model: String,
-    /// blake3 of the weights.
+    /// blake3 of the weights; of results about another program's files [`Provenance::STORED`] and the files' blake3.
     pub checkpoint: String,
     /// The data set's name, such as "rooms".
     pub data: String,
@@ -52,6 +52,23 @@ pub struct Provenance {
     pub data_hash: String,
     /// The training run's seed, where there was one.
     pub seed: Option<u64>,
+}
+
+impl Provenance {
+    /// What [`Provenance::checkpoint`] begins with where the network itself was not at hand: predictions or activations that
+    /// another program has stored.
+    pub const STORED: &str = "stored:";
+
+    /// True if the network itself was not at hand.
+    pub fn is_stored(&self) -> bool {
+        self.checkpoint.starts_with(Self::STORED)
+    }
+
+    /// True if both results are about one network: the same weights, or stored by programs that call it the same.
+    pub fn is_of_one_network(&self, other: &Self) -> bool {
+        let stored = self.is_stored() && other.is_stored() && self.model == other.model;
+        stored || self.checkpoint == other.checkpoint
+    }
 }
 
 /// Accuracy of a model on one split.

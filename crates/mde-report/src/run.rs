@@ -54,27 +54,42 @@ struct Commands {
     train: String,
     /// How the other commands name the folder and the data.
     subject: String,
+    /// Whether another program has stored what is measured.
+    stored: bool,
 }
 
 impl Commands {
     /// What `measured` does not say is left to the reader in capitals.
     fn of(path: &Path, trained: bool, measured: Option<&Provenance>) -> Self {
         let shown = path.display();
-        let (model, data) = measured.map_or(("NAME", "KIND"), |measured| {
-            (measured.model.as_str(), measured.data.as_str())
-        });
+        let model = measured.map_or("NAME", |measured| measured.model.as_str());
+        let data = match measured.map(|measured| measured.data.as_str()) {
+            None => "KIND:DIR".to_owned(),
+            Some(kind @ ("nyu" | "rooms" | "kitti" | "streets")) => format!("{kind}:DIR"),
+            // A folder with a description, which is named by itself.
+            Some(_) => "DIR".to_owned(),
+        };
+        let stored = measured.is_some_and(Provenance::is_stored);
         Self {
+            stored,
             train: format!("mde train --out {shown}"),
             subject: if trained {
-                format!("--run {shown} --data {data}:DIR")
+                format!("--run {shown} --data {data}")
+            } else if stored {
+                format!("--name {model} --out {shown}")
             } else {
-                format!("--model {model} --weights FILE --out {shown} --data {data}:DIR")
+                format!("--model {model} --weights FILE --out {shown} --data {data}")
             },
         }
     }
 
     fn stage(&self, stage: &str) -> String {
-        format!("mde {stage} {}", self.subject)
+        let files = match stage {
+            "evaluate" if self.stored => "--pred PATH --gt PATH --protocol NAME ",
+            "dissect" if self.stored => "--features FILE --dataset nyuv2|kitti ",
+            _ => "",
+        };
+        format!("mde {stage} {files}{}", self.subject)
     }
 }
 
@@ -241,7 +256,7 @@ impl RunFolder {
         ];
         for (file, stage, provenance) in stages {
             if let Some(found) = provenance
-                && found.checkpoint != evaluated.checkpoint
+                && !found.is_of_one_network(evaluated)
             {
                 return Err(ReportError::StageMismatch {
                     path: self.path.clone(),

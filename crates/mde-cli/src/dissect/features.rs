@@ -128,7 +128,7 @@ fn provenance(args: &FeatureArgs, dataset: Dataset, of: &str) -> anyhow::Result<
     Ok(Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: of.to_owned(),
-        checkpoint: hash.clone(),
+        checkpoint: Provenance::STORED.to_owned() + &hash,
         data: dataset.name().to_owned(),
         split: "given".to_owned(),
         // Activations and depths lie in the same files.

@@ -178,7 +178,7 @@ impl Predictions for OfFiles {
         Ok(Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: self.results.of.clone(),
-            checkpoint: hash(&self.pred, &self.predictions)?,
+            checkpoint: Provenance::STORED.to_owned() + &hash(&self.pred, &self.predictions)?,
             data,
             split: split.to_owned(),
             data_hash,
