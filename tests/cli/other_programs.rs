@@ -532,7 +532,7 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
             .contains("mde evaluate --pred PATH")
     );
     let compared = place.json("compare ours-results theirs-results");
-    let accuracy = compared["accuracy"].to_string();
+    let accuracy = compared["comparison"]["accuracy"].to_string();
     assert!(accuracy.contains("abs_rel"), "{compared}");
     // Activations of another network do not belong to these predictions.
     place.json("dissect --features f.safetensors --dataset nyuv2 --name third --out ours-results");

@@ -111,6 +111,8 @@ pub(super) fn open(
         provenance: provenance(args, dataset, &of)?,
         preprocessing: json!({ "prefix": args.prefix }),
         batches: Box::new(move || Box::new(batches(files.clone(), batch))),
+        // There are no pictures to keep.
+        top_images: 0,
         grids: discretisation.sweep()?,
         assignments: Vec::new(),
         results: Results { folder: out, of },

@@ -51,7 +51,7 @@ struct Options {
     /// images are read twice, and about 20 bytes of memory are needed for each image and pixel of a layer's maps.
     #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
     permutations: usize,
-    /// Images to keep for every unit, of those that it responds to most; 0 for none.
+    /// Images to keep for every unit, of those that it responds to most; 0 for none, as with --features, which has no pictures.
     #[arg(long, value_name = "N", default_value_t = TOP_IMAGES)]
     top_images: usize,
     /// Images at a time; does not change the result.
@@ -81,6 +81,8 @@ struct Subject {
     layers: Vec<DissectLayer>,
     images: usize,
     batches: Box<dyn Fn() -> Batches>,
+    /// Images to keep for every unit.
+    top_images: usize,
     /// Other grids of bins.
     grids: Vec<DepthBins>,
     /// The depth ranges that the network's units were trained to.
@@ -124,7 +126,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         bins: options.bins.unwrap_or(BINS),
         permutations: options.permutations,
         bootstrap,
-        top_images: options.top_images,
+        top_images: subject.top_images,
     };
     let Subject {
         results, weights, ..
@@ -156,7 +158,7 @@ fn measure(
             permutations: options.permutations,
             seed: 0,
             grids: subject.grids.clone(),
-            top_images: options.top_images,
+            top_images: subject.top_images,
         },
         &mut |images| {
             progress.inc(images as u64);

@@ -72,6 +72,7 @@ fn of_network(
         layers,
         images: list.len(),
         batches: Box::new(move || Box::new(loader.epoch(1, 0))),
+        top_images: options.top_images,
         grids: discretisation.sweep()?,
         assignments: assignments(&subject)?,
         provenance: subject.provenance(data, &list, Split::Test)?,
