@@ -117,21 +117,7 @@ impl Golden {
     }
 }
 
-/// A folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or None with a note that the test
-/// was skipped.
-#[allow(clippy::print_stdout)]
-pub fn real_data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MDE_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: no data");
-    None
-}
+pub use mde_test_kit::real_data;
 
 /// Every `step`-th row and column, as the `_subS` tensors.
 pub fn every(tensor: &Tensor, step: usize) -> Tensor {

@@ -190,21 +190,7 @@ impl From<Output> for Said {
     }
 }
 
-/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or None with a note
-/// that the test was skipped.
-#[allow(clippy::print_stdout)]
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MDE_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: no data");
-    None
-}
+pub(crate) use mde_test_kit::real_data as shared;
 
 /// Renders scenes into a folder that stays.
 fn rendered(line: &str, name: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use std::path::Path;
 use mde_arrays::{ArrayError, ArrayFile, MapSet};
 
 #[global_allocator]
-static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
+static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 /// Fixtures and how much memory a damaged copy of one may take: so much for each of its bytes, beside some for buffers.
 const UNCOMPRESSED: usize = 16;
@@ -93,12 +93,12 @@ fn damaged_files_are_errors_that_name_them() {
                 .join(name),
         )
         .unwrap();
-        let mut random = mde_damage::rng(number as u64);
+        let mut random = mde_test_kit::rng(number as u64);
         let mut errors = 0;
         for round in 0..ROUNDS {
-            let bytes = mde_damage::damaged(&sound, &mut random);
+            let bytes = mde_test_kit::damaged(&sound, &mut random);
             write(&path, &bytes);
-            let (read, taken) = mde_damage::peak_of(|| named(read_all(&path)));
+            let (read, taken) = mde_test_kit::peak_of(|| named(read_all(&path)));
             errors += usize::from(read.is_none());
             assert!(
                 taken <= factor * bytes.len() + BUFFERS,

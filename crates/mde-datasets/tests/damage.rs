@@ -3,7 +3,6 @@
 //! The damage is a function of a number, so that a failure can be looked at again. A test of its own, since it counts what is allocated.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,41 +14,9 @@ use image::{ImageBuffer, ImageFormat, Luma, Rgb, RgbImage};
 use mde_datasets::{
     DataSpec, DatasetError, DepthEncoding, InspectOptions, RgbdList, Split, inspect, read_picture,
 };
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-
-/// The system's allocator, which remembers the most that was in use.
-struct Counting;
-
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: all is left to the system's allocator; counting neither allocates nor panics.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let now = IN_USE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 /// One test at a time: they share the count.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -92,12 +59,9 @@ fn damaged(
     read().unwrap(); // sound, and threads and tables are there
     let mut failed = 0;
     for number in 0..count {
-        let bytes = damage(sound, number);
+        let bytes = mde_test_kit::damaged(sound, &mut mde_test_kit::rng(number));
         fs::write(path, &bytes).unwrap();
-        let before = IN_USE.load(Ordering::Relaxed);
-        MOST.store(before, Ordering::Relaxed);
-        let result = catch_unwind(AssertUnwindSafe(&read));
-        let taken = MOST.load(Ordering::Relaxed) - before;
+        let (result, taken) = mde_test_kit::peak_of(|| catch_unwind(AssertUnwindSafe(&read)));
         let shown = path.display();
         let result = result.unwrap_or_else(|_| panic!("{shown}, damage {number}: panicked"));
         let most = FIXED + per_byte * bytes.len();
@@ -117,45 +81,6 @@ fn damaged(
     }
     fs::write(path, sound).unwrap();
     failed
-}
-
-/// Cuts, flips, overwrites, repeats or inserts, once or a few times.
-fn damage(sound: &[u8], number: u64) -> Vec<u8> {
-    let mut random = ChaCha8Rng::seed_from_u64(number);
-    let mut bytes = sound.to_vec();
-    for _ in 0..random.random_range(1..4) {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = random.random_range(0..bytes.len());
-        // The beginning is where headers are.
-        let at = if random.random_bool(0.3) {
-            at.min(40)
-        } else {
-            at
-        };
-        let end = bytes.len().min(at + random.random_range(1..9));
-        match random.random_range(0..7) {
-            0 => bytes.truncate(at),
-            1 => bytes[at] ^= 1 << random.random_range(0..8),
-            2 => bytes[at..end].fill(random.random()),
-            3 => bytes[at..end].fill(0xFF),
-            4 => {
-                let slice = bytes[at..end].to_vec();
-                bytes.splice(at..at, slice);
-            }
-            5 => bytes.insert(
-                at,
-                *b"\n,\" #*/.\0["
-                    .get(random.random_range(0..11))
-                    .unwrap_or(&b'='),
-            ),
-            _ => {
-                bytes.drain(at..end);
-            }
-        }
-    }
-    bytes
 }
 
 fn load(list: Result<RgbdList, DatasetError>) -> Result<(), DatasetError> {
@@ -333,10 +258,8 @@ fn a_claim_of_many_pixels_takes_no_memory() {
             fs::write(&path, with_checksums(bytes)).unwrap();
             fs::copy(&path, root.join(name)).unwrap();
             let list = open();
-            let before = IN_USE.load(Ordering::Relaxed);
-            MOST.store(before, Ordering::Relaxed);
-            let message = list.load(0).unwrap_err().to_string();
-            let taken = MOST.load(Ordering::Relaxed) - before;
+            let (loaded, taken) = mde_test_kit::peak_of(|| list.load(0));
+            let message = loaded.unwrap_err().to_string();
             assert!(taken < FIXED, "{side}: {taken} bytes");
             assert!(message.contains(name), "{message}");
             fs::copy(folder().path().join(name), root.join(name)).unwrap();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use crate::archives::{DEPTH_ARCHIVE, DRIVE_ARCHIVE, Kitti, TEST_LIST, TRAIN_LIST, archive};
+use crate::done::on_full_disk;
 use crate::place::{Random, bytes, done, sha256, tree};
 
 const FETCH: [&str; 3] = ["fetch-data", "kitti", "--yes"];
@@ -149,17 +149,7 @@ fn a_disk_that_fills_leaves_what_was_there() {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes).unwrap();
     let inner = kitti.place.command(&FETCH);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 15; exec \"$0\" \"$@\""])
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
+    let mut limited = on_full_disk(&inner, 15);
     done(limited.output().unwrap()).assert_fails(&["no room", ".png.incomplete"]);
     assert_eq!(tree(&kitti.out()).keys().collect::<Vec<_>>(), [present]);
     kitti.place.run(&FETCH).assert_ok();

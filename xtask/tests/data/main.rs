@@ -16,6 +16,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../common/done.rs"]
+mod done;
+
 mod archives;
 mod doctor;
 mod files;

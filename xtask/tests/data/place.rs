@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+pub(crate) use crate::done::{Done, done};
 
 /// Bytes that look random, the same for the same seed.
 pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
@@ -155,46 +157,4 @@ pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     files
-}
-
-/// How the program ended.
-pub(crate) struct Done {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-pub(crate) fn done(output: Output) -> Done {
-    Done {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-impl Done {
-    #[track_caller]
-    pub(crate) fn assert_ok(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-
-    /// Failed with these words, and without a panic.
-    #[track_caller]
-    pub(crate) fn assert_fails(self, words: &[&str]) -> Self {
-        assert_eq!(self.code, Some(1), "{}", self.stderr);
-        self.assert_says(words)
-    }
-
-    #[track_caller]
-    pub(crate) fn assert_says(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(
-                self.stderr.contains(word),
-                "{word:?} is not in: {}",
-                self.stderr
-            );
-        }
-        self
-    }
 }

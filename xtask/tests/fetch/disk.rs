@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::Command;
 
+use crate::done::on_full_disk;
 use crate::place::{Entry, Place, body, done};
 use crate::server::Server;
 
@@ -31,19 +31,8 @@ fn what_came_before_the_disk_was_full_is_kept_and_gone_on_with() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
-    // A limit on the size of files, in blocks of 512 or 1024 bytes, fails like a full disk where its signal is ignored.
     let inner = place.command(&["net"]);
-    let mut limited = Command::new("sh");
-    limited
-        .args(["-c", "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\""])
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
+    let mut limited = on_full_disk(&inner, 200);
     done(limited.output().unwrap()).assert_fails(&["no room", "more bytes are needed"]);
     let kept = fs::read(place.incomplete()).unwrap();
     assert!(

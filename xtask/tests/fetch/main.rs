@@ -13,6 +13,9 @@
 //! | `manifest` | bad manifests, and the one that is shipped |
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../common/done.rs"]
+mod done;
+
 mod by_hand;
 mod disk;
 mod download;

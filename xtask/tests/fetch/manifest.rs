@@ -43,12 +43,9 @@ fn the_shipped_manifest_is_read() {
 
 #[test]
 fn its_verified_hashes_are_those_of_the_real_files() {
-    let data = std::env::var_os("MDE_DATA").map_or(workspace().join("../shared"), PathBuf::from);
-    let weights = data.join("weights");
-    if !weights.is_dir() {
-        println!("skipped: no data");
+    let Some(weights) = mde_test_kit::real_data("weights") else {
         return;
-    }
+    };
     for name in ["meter-xxs-nyu", "meter-xxs-kitti"] {
         let place = Place::new(&Entry::manual(""));
         let file = weights.join(format!("{}.pth", name.replace('-', "_")));

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+pub(crate) use crate::done::{Done, done};
 
 /// Numbers that look random, the same every time.
 pub(crate) fn body(length: usize) -> Vec<u8> {
@@ -194,48 +196,6 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// How the program ended.
-pub(crate) struct Done {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-pub(crate) fn done(output: Output) -> Done {
-    Done {
-        code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-impl Done {
-    #[track_caller]
-    pub(crate) fn assert_ok(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-
-    /// Failed with these words, and without a panic.
-    #[track_caller]
-    pub(crate) fn assert_fails(self, words: &[&str]) -> Self {
-        assert_eq!(self.code, Some(1), "{}", self.stderr);
-        self.assert_says(words)
-    }
-
-    #[track_caller]
-    pub(crate) fn assert_says(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(
-                self.stderr.contains(word),
-                "{word:?} is not in: {}",
-                self.stderr
-            );
-        }
-        self
-    }
 }
 
 /// Waits for something that another process does.

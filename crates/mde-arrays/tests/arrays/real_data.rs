@@ -1,20 +1,7 @@
 //! Real depth maps, where they are at hand (`MDE_DATA`, else `../shared`), against what Pillow and NumPy read.
 
-use std::path::{Path, PathBuf};
-
 use mde_arrays::{MapSet, read_array};
-
-#[allow(clippy::print_stdout)]
-fn real(folder: &str) -> Option<PathBuf> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let root = std::env::var_os("MDE_DATA").map_or(shared, PathBuf::from);
-    let folder = root.join(folder);
-    let there = folder.is_dir();
-    if !there {
-        println!("skipped: no data");
-    }
-    there.then_some(folder)
-}
+use mde_test_kit::real_data;
 
 #[test]
 fn sixteen_bit_pngs_of_sensors() {
@@ -36,7 +23,9 @@ fn sixteen_bit_pngs_of_sensors() {
             47_964_150_318,
         ),
     ] {
-        let Some(folder) = real(folder) else { return };
+        let Some(folder) = real_data(folder) else {
+            return;
+        };
         let array = read_array(folder.join(file), None).unwrap();
         assert_eq!(array.shape, shape);
         let stored: Vec<u64> = array.values.iter().map(|value| *value as u64).collect();
@@ -52,7 +41,7 @@ fn sixteen_bit_pngs_of_sensors() {
 
 #[test]
 fn a_folder_of_ground_truth_has_ids_by_room() {
-    let Some(folder) = real("nyu-labeled/test") else {
+    let Some(folder) = real_data("nyu-labeled/test") else {
         return;
     };
     // Colours are JPEG there, which is no map: they are left alone.

@@ -273,17 +273,4 @@ impl Heard {
     }
 }
 
-/// A folder of real data, or None with a note that the test was skipped.
-#[allow(clippy::print_stdout)]
-pub(crate) fn real_data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MDE_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: no data");
-    None
-}
+pub(crate) use mde_test_kit::real_data;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use common::*;
 
 #[global_allocator]
-static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
+static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 /// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the HDF5 library sets aside
 /// for a compound type of as many members as 16 bits count.
@@ -57,10 +57,10 @@ fn damage(name: &str, whole: &[u8], count: u64, convert: &Convert) -> u64 {
     let mut refused = 0;
     let mut faults = Vec::new();
     for seed in 0..count * effort() {
-        let damaged = mde_damage::damaged(whole, &mut mde_damage::rng(seed));
+        let damaged = mde_test_kit::damaged(whole, &mut mde_test_kit::rng(seed));
         fs::write(&source, &damaged).unwrap();
         let out = dir.path().join("data");
-        let (result, used) = mde_damage::peak_of(|| convert(&source, &out));
+        let (result, used) = mde_test_kit::peak_of(|| convert(&source, &out));
         let most = BASE + PER_BYTE * damaged.len();
         if used > most {
             faults.push(format!("seed {seed}: {used} bytes for {}", damaged.len()));
@@ -229,14 +229,14 @@ fn a_real_file_s_structure() {
     assert!(places.len() > 5, "{places:?}");
     let mut refused = 0;
     for seed in 0..80 * effort() {
-        let mut rng = mde_damage::rng(seed);
+        let mut rng = mde_test_kit::rng(seed);
         let mut damaged = whole.clone();
         let place = places[seed as usize % places.len()];
         let end = whole.len().min(place + 600);
-        mde_damage::rewrite(&mut damaged[place.saturating_sub(400)..end], &mut rng);
+        mde_test_kit::rewrite(&mut damaged[place.saturating_sub(400)..end], &mut rng);
         fs::write(&mat, &damaged).unwrap();
         drop(damaged);
-        let (result, used) = mde_damage::peak_of(|| labelled(&mat, &out));
+        let (result, used) = mde_test_kit::peak_of(|| labelled(&mat, &out));
         // What can be missing is read: at most all six frames, with their images.
         assert!(used < 96 << 20, "seed {seed}: {used} bytes");
         if let Err(error) = result {

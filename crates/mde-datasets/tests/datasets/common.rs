@@ -92,17 +92,4 @@ pub(crate) fn depth_u8(value: u8) -> GrayImage {
     GrayImage::from_pixel(SIZE.1, SIZE.0, Luma([value]))
 }
 
-/// The folder of real data, or None with a note that the test was skipped.
-#[allow(clippy::print_stdout)]
-pub(crate) fn real_data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("MDE_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: no data");
-    None
-}
+pub(crate) use mde_test_kit::real_data;

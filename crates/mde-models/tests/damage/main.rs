@@ -14,7 +14,7 @@ use candle_nn::Init;
 use mde_models::{KeyReport, Parameters};
 
 #[global_allocator]
-static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
+static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 const ROUNDS: u64 = 4000;
 /// For each byte of a file: its numbers once as they lie there and once as float32, and the tables of an archive.
@@ -80,10 +80,10 @@ fn damaged_weights_are_refused_or_whole() {
         let path = folder.path().join(name);
         let (mut refused, mut taken) = (0, 0);
         for seed in 0..ROUNDS {
-            let bytes = mde_damage::damaged(&whole, &mut mde_damage::rng(seed));
+            let bytes = mde_test_kit::damaged(&whole, &mut mde_test_kit::rng(seed));
             fs::write(&path, &bytes).unwrap();
             let parameters = parameters();
-            let (loaded, memory) = mde_damage::peak_of(|| parameters.load(&path));
+            let (loaded, memory) = mde_test_kit::peak_of(|| parameters.load(&path));
             let bound = MEMORY_PER_BYTE * bytes.len() + BUFFERS;
             assert!(
                 memory <= bound,

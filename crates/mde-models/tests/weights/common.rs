@@ -94,14 +94,4 @@ pub(crate) fn assert_says(message: &str, parts: &[&str]) {
     }
 }
 
-/// The folder of real data, where there is one.
-pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
-    let root = std::env::var_os("MDE_DATA").map_or(default, PathBuf::from);
-    let path = root.join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: no data ({})", path.display());
-    None
-}
+pub(crate) use mde_test_kit::real_data as shared;

@@ -1,15 +1,31 @@
-//! For tests that hand damaged files to a reader: the damage, and the memory that reading takes.
+//! What tests of several crates share: where real data are, damaged files, and the memory that reading them takes.
 //!
 //! ```ignore
 //! #[global_allocator]
-//! static ALLOCATOR: mde_damage::Counting = mde_damage::Counting;
+//! static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 //! ```
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or None with a note that the test
+/// was skipped.
+#[allow(clippy::print_stdout)]
+pub fn real_data(path: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let path = std::env::var_os("MDE_DATA")
+        .map_or(beside, PathBuf::from)
+        .join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("skipped: no data");
+    None
+}
 
 /// The system's allocator, which counts for [`peak_of`].
 #[derive(Debug)]
@@ -60,7 +76,10 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// A damaged copy: cut short, a part lost or zeroed or doubled, bits flipped, numbers replaced by extreme ones. Half of all
+/// What text is parted by.
+const SEPARATORS: &[u8] = b"\n,\" #*/.\0[=:";
+
+/// A damaged copy: cut short, a part lost or zeroed or doubled, a separator too many, bits flipped, numbers replaced by extreme ones. Half of all
 /// rewriting is in the first 200 bytes, where headers are.
 pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let mut bytes = whole.to_vec();
@@ -79,6 +98,7 @@ pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
             let copy = bytes[part].to_vec();
             bytes.splice(at..at, copy);
         }
+        4 => bytes.insert(at, SEPARATORS[rng.random_range(0..SEPARATORS.len())]),
         _ => {
             for _ in 0..rng.random_range(1..=3) {
                 rewrite(&mut bytes, rng);
