@@ -67,9 +67,9 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// List the networks, their layers, and the weights there are for them.
     Models(models::ModelsArgs),
-    /// Measure a trained network's depth errors under a protocol.
+    /// Measure depth errors under a protocol: of a network, or of predictions that another program has made.
     Evaluate(evaluate::EvaluateArgs),
-    /// Measure how selectively each hidden unit answers to depth.
+    /// Measure how selectively each hidden unit answers to depth: of a network, or of activations that another program has stored.
     Dissect(dissect::DissectArgs),
     /// Measure depth errors without some of a layer's units: most selective first, least selective first, at random.
     Ablate(ablate::AblateArgs),

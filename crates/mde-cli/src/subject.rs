@@ -33,7 +33,7 @@ pub(crate) struct NetworkArgs {
 pub(crate) struct SubjectArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// Where results about --weights go; without it they are printed only.
+    /// Where the results go where there is no run; without it they are printed only.
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     out: Option<PathBuf>,
 }
