@@ -219,6 +219,41 @@ fn real_frames_of_the_labelled_set_are_converted_and_measured() {
 }
 
 #[test]
+fn real_frames_with_holes_are_scored_where_they_were_measured() {
+    let (Some(frames), Some(weights)) = (
+        shared("nyu-raw-sample"),
+        shared("weights/meter_xxs_nyu.pth"),
+    ) else {
+        return;
+    };
+    let place = Place::empty();
+    place.copy(&frames, "raw");
+    place.write(
+        "raw/dataset.toml",
+        "name = \"raw\"\nscene = \"indoor\"\n[test]\nrgb = \"rgb_*.jpg\"\ndepth = \"sync_depth_*.png\"\n\
+         encoding = \"u16-mm\"\n",
+    );
+    let inspected = place.json("inspect --data raw --decode --split test");
+    assert_eq!(faults(&inspected), BTreeSet::new());
+    let holes = inspected["splits"][0]["depth"]["holes"].as_f64().unwrap();
+    assert!((0.2..0.35).contains(&holes), "{holes}");
+    let line = format!(
+        "evaluate --model meter-xxs --weights {} --data raw",
+        weights.display()
+    );
+    let (evaluated, _) = place.json_and_remarks(&line);
+    assert_eq!(evaluated["summary"]["images"], 3);
+    let abs_rel = evaluated["summary"]["mean"]["abs_rel"].as_f64().unwrap();
+    assert!(abs_rel < 0.15, "{abs_rel}");
+    let (explained, _) = place.json_and_remarks(&format!("{line} --explain"));
+    let pixels = &explained["explanation"]["pixels"];
+    let [unmeasured, scored] =
+        ["unmeasured", "scored"].map(|class| pixels[class].as_u64().unwrap());
+    assert_eq!(unmeasured + scored, 192 * 256);
+    assert!(unmeasured > 192 * 256 / 10, "{pixels}");
+}
+
+#[test]
 fn archives_that_are_none_are_refused() {
     let place = Place::empty();
     place.write("cut.mat", "MATLAB 7.3 MAT-file, and nothing more");
