@@ -6,7 +6,7 @@ use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
 };
 use mde_metrics::{
-    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, MetricsError,
+    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, KeySums, MetricsError,
     ScoredPixels, depth_errors,
 };
 use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
@@ -159,29 +159,7 @@ struct ScoredImage {
     errors: ImageErrors,
     /// Those of the constant prediction.
     constant: Option<DepthErrors>,
-    by_range: Vec<RangeSums>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct RangeSums {
-    pixels: u64,
-    abs_rel: f64,
-    squares: f64,
-}
-
-impl RangeSums {
-    fn push(&mut self, pred: f32, gt: f32) {
-        let error = f64::from(pred) - f64::from(gt);
-        self.pixels += 1;
-        self.abs_rel += error.abs() / f64::from(gt);
-        self.squares += error * error;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.pixels += other.pixels;
-        self.abs_rel += other.abs_rel;
-        self.squares += other.squares;
-    }
+    by_range: Vec<KeySums>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -234,7 +212,7 @@ impl<'a> Evaluator<'a> {
             Err(error) => return Err(error),
         };
         self.falling += usize::from(scored.fit.scale < 0.0);
-        let mut by_range = vec![RangeSums::default(); self.ranges.len()];
+        let mut by_range = vec![KeySums::default(); self.ranges.len()];
         for &(pred, gt) in &scored.pairs {
             if let Some(range) = self.ranges.bin(gt) {
                 by_range[range].push(pred, gt);
@@ -271,7 +249,7 @@ impl<'a> Evaluator<'a> {
         let mut in_order: Vec<&ScoredImage> = self.images.iter().collect();
         in_order.sort_by(|one, other| one.errors.id.cmp(&other.errors.id));
         let (mut errors, mut constant) = (ErrorTally::default(), ErrorTally::default());
-        let mut by_range = vec![RangeSums::default(); self.ranges.len()];
+        let mut by_range = vec![KeySums::default(); self.ranges.len()];
         for image in in_order {
             errors.push(&image.errors.errors);
             image
@@ -295,13 +273,13 @@ impl<'a> Evaluator<'a> {
             .map(|(depth, summary)| ConstantBaseline { depth, summary });
         let by_depth = by_range.iter().enumerate().map(|(range, sums)| {
             let (from, to) = self.ranges.range(range);
-            let mean = |sum: f64| (sums.pixels > 0).then(|| sum / sums.pixels as f64);
+            let errors = sums.errors();
             DepthRangeErrors {
                 from,
                 to,
-                pixels: sums.pixels,
-                abs_rel: mean(sums.abs_rel),
-                rmse: mean(sums.squares).map(f64::sqrt),
+                pixels: sums.pixels(),
+                abs_rel: errors.map(|errors| errors.abs_rel),
+                rmse: errors.map(|errors| errors.rmse),
             }
         });
         let by_depth = by_depth.collect();

@@ -10,6 +10,7 @@ use mde_convert::{
 };
 use serde_json::json;
 
+use crate::arguments::SplitChoice;
 use crate::output::{Output, shown};
 use crate::progress::bar;
 
@@ -93,24 +94,6 @@ impl From<ArchiveArgs> for ArchiveOptions {
     fn from(args: ArchiveArgs) -> Self {
         let ArchiveArgs { archive, list, out } = args;
         Self { archive, list, out }
-    }
-}
-
-/// Splits by name.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(crate) enum SplitChoice {
-    /// For learning.
-    Train,
-    /// For judging.
-    Test,
-}
-
-impl From<SplitChoice> for Split {
-    fn from(choice: SplitChoice) -> Self {
-        match choice {
-            SplitChoice::Train => Self::Train,
-            SplitChoice::Test => Self::Test,
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Exit status: 0 done, 1 failed with a message, 2 wrong usage.
 
 mod ablate;
+mod arguments;
 mod compare;
 mod convert;
 mod correct;

@@ -15,6 +15,7 @@ use mde_report::{PictureOf, coloured_picture};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::arguments::positive;
 use crate::output::{Output, message, shown};
 use crate::progress::bar;
 use crate::stage;
@@ -33,18 +34,11 @@ pub(crate) struct PredictArgs {
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
     /// The camera's focal length in the picture's pixels, for BTS on KITTI [default: KITTI's].
-    #[arg(long, value_name = "PX", value_parser = positive)]
+    #[arg(long, value_name = "PX", value_parser = positive::<f32>)]
     focal: Option<f32>,
     /// Units whose activation is written as STEM-LAYER-UNIT.png and .npy, such as MFF:0,7; may be given for several layers.
     #[arg(long, value_name = "LAYER:UNIT,…")]
     units: Vec<LayerUnits>,
-}
-
-fn positive(text: &str) -> Result<f32, String> {
-    match text.parse() {
-        Ok(number) if number > 0.0 && f32::is_finite(number) => Ok(number),
-        _ => Err("not a positive number".to_owned()),
-    }
 }
 
 /// Units of a layer.

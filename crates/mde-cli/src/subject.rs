@@ -195,10 +195,14 @@ impl Subject {
 
     /// The key report for a document.
     pub(crate) fn keys_document(&self) -> serde_json::Value {
-        let keys = &self.keys;
-        json!({
-            "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
-            "shape_mismatch": keys.shape_mismatch, "dropped": keys.dropped, "converted": keys.converted,
-        })
+        keys_document(&self.keys)
     }
+}
+
+/// A key report for a document.
+pub(crate) fn keys_document(keys: &KeyReport) -> serde_json::Value {
+    json!({
+        "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
+        "shape_mismatch": keys.shape_mismatch, "dropped": keys.dropped, "converted": keys.converted,
+    })
 }

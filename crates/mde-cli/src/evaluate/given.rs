@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::predictions::{Predictions, Visit};
+use crate::arguments::positive;
 use crate::stage::Results;
 
 /// The files of predictions, and what they are compared with.
@@ -33,10 +34,10 @@ pub(super) struct GivenArgs {
     #[arg(long, value_name = "NAME", requires = "pred")]
     gt_array: Option<String>,
     /// Metres that 1 in the predictions stands for, 0.001 for millimetres [default: 1; needed for files of integers].
-    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive)]
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     pred_scale: Option<f64>,
     /// The same for the ground truth; a data set knows its own.
-    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive)]
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     gt_scale: Option<f64>,
     /// The predictions are disparities, 1 / depth: larger is nearer.
     #[arg(long, requires = "pred")]
@@ -47,13 +48,6 @@ pub(super) struct GivenArgs {
     /// What the results call the network [default: the name of PRED].
     #[arg(long, value_name = "NAME", requires = "pred")]
     name: Option<String>,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(number) if number > 0.0 && f64::is_finite(number) => Ok(number),
-        _ => Err("not a positive number".to_owned()),
-    }
 }
 
 /// Predictions and ground truth, found and paired.

@@ -14,6 +14,7 @@ use mde_datasets::{
     SplitSummary, inspect,
 };
 
+use crate::arguments::SplitChoice;
 use crate::output::Output;
 use crate::progress::bar;
 use crate::stage;
@@ -56,15 +57,6 @@ pub(crate) struct InspectArgs {
     depth_encoding: Option<DepthEncoding>,
 }
 
-/// Splits by name.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum SplitChoice {
-    /// For learning.
-    Train,
-    /// For judging.
-    Test,
-}
-
 /// Succeeds whatever is found: the findings are the result.
 pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     if let (Some(file), Some(model)) = (&args.weights, &args.model) {
@@ -75,10 +67,7 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
         anyhow::bail!("name what to look at: --data DIR, or --weights FILE --model NAME");
     };
     let options = InspectOptions {
-        split: args.split.map(|split| match split {
-            SplitChoice::Train => Split::Train,
-            SplitChoice::Test => Split::Test,
-        }),
+        split: args.split.map(Split::from),
         decode: args.decode,
         encoding: args.depth_encoding,
         hashes: args.hashes,

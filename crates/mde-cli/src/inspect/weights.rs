@@ -7,6 +7,7 @@ use mde_models::{KeyReport, ModelError, Parameters, Preset};
 use serde_json::{Value, json};
 
 use crate::output::{Output, shown};
+use crate::subject::keys_document;
 
 /// What the file is to the network.
 enum Role {
@@ -35,10 +36,7 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
     let words = match load(&parameters, file) {
         Ok((role, keys)) => {
             document["role"] = role.name().into();
-            document["keys"] = json!({
-                "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
-                "dropped": keys.dropped, "converted": keys.converted,
-            });
+            document["keys"] = keys_document(&keys);
             let broken = not_finite(&parameters)?;
             if !broken.is_empty() {
                 document["findings"] = json!([finding(
