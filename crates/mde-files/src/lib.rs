@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Code map
+//!
+//! | module | holds |
+//! |---|---|
+//! | `write` | [`write_atomic`], [`write_atomic_unsynced`], [`AtomicFolder`], [`remove_leftovers`] |
+//! | `open` | [`open_no_follow`]: files opened without following a symbolic link |
+//! | `lock` | [`FolderLock`]: one process at a time in a folder |
+//! | `below` | [`path_below`]: names from outside as paths inside a folder |
+//! | `hash` | [`hash_file`], [`HashCache`] |
+//!
+//! **Invariants.** The crate knows nothing of depth or networks and uses no other crate of the
+//! workspace. It prints nothing and reads no clock.
+
+mod below;
+mod hash;
+mod lock;
+mod open;
+mod write;
+
+pub use below::{OutsideFolder, path_below};
+pub use hash::{HashCache, hash_file};
+pub use lock::{FolderLock, LockError};
+pub use open::open_no_follow;
+pub use write::{AtomicFolder, remove_leftovers, sync_folder, write_atomic, write_atomic_unsynced};
