@@ -9,7 +9,7 @@ use mde_metrics::results::{
     LayerDissection, Provenance, RemovalOrder, SingleRemovals,
 };
 use mde_metrics::statistics::{Bootstrap, Estimate, permutation};
-use mde_metrics::{DepthBins, EvalProtocol, KeyErrors};
+use mde_metrics::{DepthBins, EvalProtocol, CoreErrors};
 use mde_models::{DepthNet, LayerInfo, Prefix, Probe};
 
 use crate::evaluate::{depth_ranges, predict};
@@ -365,7 +365,7 @@ fn area(
     let random: Vec<&PlannedCurve> = (plan.curves.iter())
         .filter(|other| is_random(other) && other.fill == curve.fill)
         .collect();
-    let under = |curve: &PlannedCurve, image: &[KeyErrors], value: fn(&KeyErrors) -> f64| -> f64 {
+    let under = |curve: &PlannedCurve, image: &[CoreErrors], value: fn(&CoreErrors) -> f64| -> f64 {
         let units = curve.points.last().map_or(1, |last| last.0) as f64;
         let trapezia = curve.points.windows(2).map(|pair| {
             let width = (pair[1].0 - pair[0].0) as f64 / units;
@@ -373,7 +373,7 @@ fn area(
         });
         trapezia.sum()
     };
-    let estimate = |value: fn(&KeyErrors) -> f64| -> Option<Estimate> {
+    let estimate = |value: fn(&CoreErrors) -> f64| -> Option<Estimate> {
         bootstrap.mean(&scores.per_image(|image| {
             let ordered = under(curve, image, value);
             let above = random
@@ -383,7 +383,7 @@ fn area(
         }))
     };
     let by_seed = random.iter().map(|other| {
-        let value = |errors: &KeyErrors| errors.abs_rel;
+        let value = |errors: &CoreErrors| errors.abs_rel;
         let areas =
             scores.per_image(|image| under(curve, image, value) - under(other, image, value));
         areas.iter().sum::<f64>() / areas.len() as f64

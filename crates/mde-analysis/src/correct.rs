@@ -152,9 +152,9 @@ impl Plan {
 /// The bin that each unit owns if the layer was trained with an assignment, else the one that it prefers.
 fn bins_of_units(layer: &LayerDissection) -> Result<Vec<Option<usize>>, AnalysisError> {
     if layer.valid_bins.assigned.is_some() {
-        let owner = UnitAssignment::new(layer.units, layer.bins.len())?;
+        let assignment = UnitAssignment::new(layer.units, layer.bins.len())?;
         return Ok((0..layer.units)
-            .map(|unit| Some(owner.owner(unit)))
+            .map(|unit| Some(assignment.bin_of(unit)))
             .collect());
     }
     let units = layer.valid_bins.units.iter();

@@ -6,7 +6,7 @@ use mde_metrics::results::{
     ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
 };
 use mde_metrics::{
-    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, KeySums, MetricsError,
+    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, CoreSums, MetricsError,
     ScoredPixels, depth_errors,
 };
 use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
@@ -159,7 +159,7 @@ struct ScoredImage {
     errors: ImageErrors,
     /// Those of the constant prediction.
     constant: Option<DepthErrors>,
-    by_range: Vec<KeySums>,
+    by_range: Vec<CoreSums>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -212,7 +212,7 @@ impl<'a> Evaluator<'a> {
             Err(error) => return Err(error),
         };
         self.falling += usize::from(scored.fit.scale < 0.0);
-        let mut by_range = vec![KeySums::default(); self.ranges.len()];
+        let mut by_range = vec![CoreSums::default(); self.ranges.len()];
         for &(pred, gt) in &scored.pairs {
             if let Some(range) = self.ranges.bin(gt) {
                 by_range[range].push(pred, gt);
@@ -249,7 +249,7 @@ impl<'a> Evaluator<'a> {
         let mut in_order: Vec<&ScoredImage> = self.images.iter().collect();
         in_order.sort_by(|one, other| one.errors.id.cmp(&other.errors.id));
         let (mut errors, mut constant) = (ErrorTally::default(), ErrorTally::default());
-        let mut by_range = vec![KeySums::default(); self.ranges.len()];
+        let mut by_range = vec![CoreSums::default(); self.ranges.len()];
         for image in in_order {
             errors.push(&image.errors.errors);
             image

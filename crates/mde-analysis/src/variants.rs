@@ -3,7 +3,7 @@
 use mde_datasets::ExampleBatch;
 use mde_metrics::results::LayerDissection;
 use mde_metrics::{
-    DepthBins, DepthPair, EvalProtocol, ImageSize, KeyErrors, KeySums, MetricsError, ScoredPixels,
+    DepthBins, DepthPair, EvalProtocol, ImageSize, CoreErrors, CoreSums, MetricsError, ScoredPixels,
 };
 use mde_models::DepthNet;
 use rayon::prelude::*;
@@ -55,8 +55,8 @@ pub(crate) struct Scorer<'a> {
 
 /// One image's errors.
 pub(crate) struct Score {
-    errors: KeyErrors,
-    by_range: Vec<KeySums>,
+    errors: CoreErrors,
+    by_range: Vec<CoreSums>,
 }
 
 impl Scorer<'_> {
@@ -89,8 +89,8 @@ impl Scorer<'_> {
             Err(MetricsError::NoValidPixel { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut sums = KeySums::default();
-        let mut by_range = vec![KeySums::default(); self.ranges.len()];
+        let mut sums = CoreSums::default();
+        let mut by_range = vec![CoreSums::default(); self.ranges.len()];
         for (pred, gt) in pairs {
             sums.push(pred, gt);
             if let Some(range) = self.ranges.bin(gt) {
@@ -106,9 +106,9 @@ pub(crate) struct VariantScores {
     pub(crate) ids: Vec<String>,
     pub(crate) skipped: Vec<String>,
     /// [images][variants].
-    per_image: Vec<Vec<KeyErrors>>,
+    per_image: Vec<Vec<CoreErrors>>,
     /// [variants][ranges], pixels of all images.
-    pooled: Vec<Vec<KeySums>>,
+    pooled: Vec<Vec<CoreSums>>,
 }
 
 impl VariantScores {
@@ -117,7 +117,7 @@ impl VariantScores {
             ids: Vec::new(),
             skipped: Vec::new(),
             per_image: Vec::new(),
-            pooled: vec![vec![KeySums::default(); ranges]; variants],
+            pooled: vec![vec![CoreSums::default(); ranges]; variants],
         }
     }
 
@@ -153,30 +153,30 @@ impl VariantScores {
     }
 
     /// One image's errors in a variant.
-    pub(crate) fn of_image(&self, image: usize, variant: usize) -> KeyErrors {
+    pub(crate) fn of_image(&self, image: usize, variant: usize) -> CoreErrors {
         self.per_image[image][variant]
     }
 
     /// A variant's mean over images.
-    pub(crate) fn mean(&self, variant: usize) -> Option<KeyErrors> {
-        KeyErrors::mean(self.per_image.iter().map(|image| image[variant]))
+    pub(crate) fn mean(&self, variant: usize) -> Option<CoreErrors> {
+        CoreErrors::mean(self.per_image.iter().map(|image| image[variant]))
     }
 
     /// A variant's errors by depth range.
-    pub(crate) fn by_range(&self, variant: usize) -> Vec<Option<KeyErrors>> {
-        self.pooled[variant].iter().map(KeySums::errors).collect()
+    pub(crate) fn by_range(&self, variant: usize) -> Vec<Option<CoreErrors>> {
+        self.pooled[variant].iter().map(CoreSums::errors).collect()
     }
 
     /// Valid pixels by depth range.
     pub(crate) fn pixels(&self) -> Vec<u64> {
         let first = self.pooled.first();
         first.map_or(Vec::new(), |sums| {
-            sums.iter().map(KeySums::pixels).collect()
+            sums.iter().map(CoreSums::pixels).collect()
         })
     }
 
     /// One number for every image.
-    pub(crate) fn per_image(&self, value: impl Fn(&[KeyErrors]) -> f64) -> Vec<f64> {
+    pub(crate) fn per_image(&self, value: impl Fn(&[CoreErrors]) -> f64) -> Vec<f64> {
         self.per_image.iter().map(|image| value(image)).collect()
     }
 
@@ -184,7 +184,7 @@ impl VariantScores {
     ///
     /// What the variants are goes into `more`, not into the metadata, whose entries safetensors writes in random order.
     pub(crate) fn to_safetensors(&self, more: Vec<Values>) -> Result<Vec<u8>, AnalysisError> {
-        let column = |name, value: fn(&KeyErrors) -> f64| {
+        let column = |name, value: fn(&CoreErrors) -> f64| {
             let shape = vec![self.ids.len(), self.pooled.len()];
             Values::floats(name, shape, self.per_image.iter().flatten().map(value))
         };

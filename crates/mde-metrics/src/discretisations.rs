@@ -1,7 +1,23 @@
 //! One layer under many grids of bins, all of them unions of the bins of one fine tally.
 
-use crate::results::DiscretisationScore;
+use serde::{Deserialize, Serialize};
+
 use crate::{DepthBins, Discretisation, Estimator, MetricsError, ResponseTally};
+
+/// A layer's mean selectivity under one grid of bins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiscretisationScore {
+    /// The grid.
+    pub bins: DepthBins,
+    /// Bins with enough pixels.
+    pub bins_used: usize,
+    /// By the valid-bins estimator.
+    pub valid_bins: Option<f64>,
+    /// By the reference estimator.
+    pub reference: Option<f64>,
+    /// What a flat unit scores by the reference estimator; see [`ResponseTally::flat_floor`].
+    pub flat_floor: Option<f64>,
+}
 
 /// The numbers of bins of [`Discretisation::sweep`].
 const SWEEP: [usize; 5] = [8, 16, 32, 64, 128];

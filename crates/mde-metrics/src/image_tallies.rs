@@ -2,10 +2,23 @@
 
 use rayon::prelude::*;
 
-use crate::results::HeldOutSelectivity;
+use serde::{Deserialize, Serialize};
+
 use crate::selectivity::{mean, mean_response, preferred_bin, selectivity_at, unit_selectivity};
 use crate::statistics::{Bootstrap, Interval, keyed_seed, permutation};
 use crate::{DepthBins, Estimator, MetricsError};
+
+/// Selectivity without the optimism of choosing a unit's bin and scoring it on the same images: the images are split in two halves at
+/// random, the bin with the greatest |response| is chosen on one and scored on the other, and the same the other way round.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldOutSelectivity {
+    /// Splits drawn; a unit's value is the mean over them and both directions, of those that are defined.
+    pub splits: usize,
+    /// Mean over the units that have a value.
+    pub mean: Option<f64>,
+    /// Every unit, `[N]`; `None` for fewer than two images, and where no split gives a value.
+    pub units: Vec<Option<f64>>,
+}
 
 /// A layer's response sums and pixel counts of each image: with them every image can be given a weight, and the layer be
 /// scored anew, without another forward pass.

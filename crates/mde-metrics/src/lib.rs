@@ -18,9 +18,8 @@
 //! | `image_tallies` | intervals over images and held-out selectivity, from tallies kept image by image: [`ImageTallies`] |
 //! | `permutation_null` | selectivity by chance, from tallies of permuted depth maps |
 //! | `discretisations` | one fine tally under many grids of bins |
-//! | `key_errors` | the three errors that analyses follow: [`KeyErrors`], [`KeySums`] |
+//! | `core_errors` | the three errors that analyses follow: [`CoreErrors`], [`CoreSums`] |
 //! | [`statistics`] | bootstrap intervals over images, rank correlation |
-//! | [`results`] | the JSON documents that programs exchange |
 //!
 //! **Invariants.** Slices are row-major, depths are metres, sums are `f64`. A value that is not defined is an
 //! `Option`, never NaN. The crate reads no file, prints nothing and knows no tensor library.
@@ -34,12 +33,11 @@ mod error;
 mod error_tally;
 mod explanation;
 mod image_tallies;
-mod key_errors;
+mod core_errors;
 mod permutation_null;
 mod protocol;
 mod protocol_table;
 mod response;
-pub mod results;
 mod selectivity;
 mod size;
 mod slot_table;
@@ -48,12 +46,14 @@ pub mod statistics;
 pub use alignment::{Alignment, Fit, Quantity};
 pub use bin_weights::BinWeights;
 pub use bins::{BinKind, DepthBins, Discretisation};
+pub use core_errors::{CoreErrors, CoreSums};
 pub use depth_errors::{DepthErrors, DepthPair, ErrorSums, ScoredPixels, depth_errors};
+pub use discretisations::DiscretisationScore;
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};
 pub use explanation::{Explanation, PixelCounts, Spread, explain};
-pub use image_tallies::{ImageTallies, SelectivityIntervals, TallyIntervals};
-pub use key_errors::{KeyErrors, KeySums};
+pub use image_tallies::{HeldOutSelectivity, ImageTallies, SelectivityIntervals, TallyIntervals};
+pub use permutation_null::{PermutationNull, UnitNull};
 pub use protocol::{Crop, EvalProtocol};
 pub use protocol_table::{ProtocolErrors, ProtocolTable};
 pub use response::ResponseTally;

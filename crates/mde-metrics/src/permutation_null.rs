@@ -1,9 +1,40 @@
 //! Selectivity by chance: what a layer scores when depth maps belong to other images.
 
-use crate::results::{PermutationNull, UnitNull};
+use serde::{Deserialize, Serialize};
+
 use crate::selectivity::mean;
 use crate::statistics::quantile;
 use crate::{Estimator, ResponseTally};
+
+/// Selectivity by the valid-bins estimator where responses and depths belong to different images: every image's depth map is
+/// given to another image, all of them permuted at random, and the layer is tallied again. What then is left comes from chance, from the
+/// number of pixels per bin, and from what all images share, such as a floor below that is near.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PermutationNull {
+    /// Permutations drawn.
+    pub permutations: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Mean over permutations of the layer's mean selectivity.
+    pub mean: Option<f64>,
+    /// Every unit, `[N]`.
+    pub units: Vec<UnitNull>,
+    /// Units with p < 0.05.
+    pub above: usize,
+    /// Units with a p-value.
+    pub tested: usize,
+}
+
+/// One unit's selectivity by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitNull {
+    /// Mean over the permutations in which it is defined.
+    pub mean: Option<f64>,
+    /// 95 % of the permutations lie below it.
+    pub quantile_95: Option<f64>,
+    /// (1 + permutations at least as selective as the unit is) / (1 + permutations); `None` for a unit without a selectivity.
+    pub p_value: Option<f64>,
+}
 
 impl PermutationNull {
     /// Units with a p-value below this count as above chance.

@@ -97,7 +97,7 @@ impl UnitAssignment {
     }
 
     /// The bin that a unit (below [`UnitAssignment::units`]) owns.
-    pub fn owner(&self, unit: usize) -> usize {
+    pub fn bin_of(&self, unit: usize) -> usize {
         unit * self.bins / self.units
     }
 
@@ -175,7 +175,7 @@ impl ResponseTally {
         }
         let units = (0..self.units())
             .map(|unit| {
-                let owned = assignment.owner(unit);
+                let owned = assignment.bin_of(unit);
                 let response = self.unit_response(unit, estimator);
                 let absent = estimator == Estimator::Reference && self.reference_count(owned) == 0;
                 UnitSelectivity {
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn a_silent_unit_counts_as_0_in_the_reference_and_not_at_all_in_valid_bins() {
         let tally = tally(&[5, 5, 0], &[&[0.0; 3], &[3.0, 1.0, 0.0]]);
-        let owner = UnitAssignment::new(2, 2).unwrap();
+        let assignment = UnitAssignment::new(2, 2).unwrap();
         let layer = tally.selectivity(Estimator::Reference);
         let silent = UnitSelectivity {
             selectivity: Some(0.0),
@@ -393,7 +393,7 @@ mod tests {
         };
         assert_eq!(layer.units[0], silent);
         assert_eq!(layer.mean, Some(0.25));
-        let assigned = tally.assigned_selectivity(&owner, Estimator::Reference);
+        let assigned = tally.assigned_selectivity(&assignment, Estimator::Reference);
         assert_eq!(assigned.unwrap().units[0].selectivity, Some(0.0));
 
         let layer = tally.selectivity(ONE_PIXEL);
@@ -404,7 +404,7 @@ mod tests {
         };
         assert_eq!(layer.units[0], silent);
         assert_eq!(layer.mean, Some(0.5));
-        let assigned = tally.assigned_selectivity(&owner, ONE_PIXEL);
+        let assigned = tally.assigned_selectivity(&assignment, ONE_PIXEL);
         assert_eq!(assigned.unwrap().units[0].selectivity, None);
     }
 
@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn assignments_share_bins_out_in_order() {
         let assignment = UnitAssignment::new(7, 3).unwrap();
-        let owners: Vec<usize> = (0..7).map(|unit| assignment.owner(unit)).collect();
+        let owners: Vec<usize> = (0..7).map(|unit| assignment.bin_of(unit)).collect();
         assert_eq!(owners, [0, 0, 0, 1, 1, 2, 2]);
         for (units, bins) in [(0, 0), (4, 0), (0, 1), (3, 4)] {
             assert!(UnitAssignment::new(units, bins).is_err());

@@ -26,8 +26,8 @@ pub struct Assignment {
     pub layer: String,
     /// The depth bins that its units share.
     pub bins: DepthBins,
-    /// Which unit owns which bin.
-    pub owner: UnitAssignment,
+    /// Which bin each unit owns.
+    pub units: UnitAssignment,
 }
 
 impl AssignmentConfig {
@@ -83,7 +83,7 @@ impl AssignmentConfig {
             assignments.push(Assignment {
                 layer: name.clone(),
                 bins: self.discretisation.bins(k)?,
-                owner: UnitAssignment::new(layer.units, k)?,
+                units: UnitAssignment::new(layer.units, k)?,
             });
         }
         Ok(assignments)

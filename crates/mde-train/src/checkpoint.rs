@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use mde_models::{KeyReport, ModelError, Parameters};
+use mde_models::{LoadReport, ModelError, Parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::files::{aside, sync_folder, write_json};
@@ -110,7 +110,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the file cannot be read, is cut short or of another network.
-    pub fn load(&self, parameters: &Parameters) -> Result<KeyReport, TrainError> {
+    pub fn load(&self, parameters: &Parameters) -> Result<LoadReport, TrainError> {
         let path = self.weights();
         match parameters.load(&path) {
             Ok(report) => Ok(report),

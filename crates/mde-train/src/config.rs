@@ -1,9 +1,8 @@
 //! Everything that decides the numbers of a run: saved beside them as `config.json`.
 
 use candle_core::Tensor;
-use mde_datasets::Preprocessing;
+use mde_datasets::{Preprocessing, Scene};
 use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
-use mde_models::DataFamily;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -60,12 +59,12 @@ pub enum DepthLoss {
 }
 
 impl DepthLoss {
-    /// BTS's, with its least depth for such data.
-    pub fn silog(data: DataFamily) -> Self {
+    /// BTS's loss with its minimum depth for this kind of scene.
+    pub fn silog(scene: Scene) -> Self {
         Self::Silog {
-            min_depth: match data {
-                DataFamily::Nyu => 0.1,
-                DataFamily::Kitti => 1.0,
+            min_depth: match scene {
+                Scene::Indoor => 0.1,
+                Scene::Street => 1.0,
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mde_models::{KeyReport, Parameters};
+use mde_models::{LoadReport, Parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::{TrainError, hash_file};
@@ -45,7 +45,7 @@ impl InitialWeights {
     ///
     /// # Errors
     /// If the file changed since, cannot be read, or does not fit the network; nothing is changed then.
-    pub fn fill(&self, parameters: &Parameters) -> Result<KeyReport, TrainError> {
+    pub fn fill(&self, parameters: &Parameters) -> Result<LoadReport, TrainError> {
         if hash(&self.file)? != self.hash {
             return Err(TrainError::InitialWeightsChanged {
                 path: self.file.clone(),

@@ -1,48 +1,52 @@
-//! How the networks are trained, measured and dissected unless one says otherwise.
+//! Default settings for training, evaluating and dissecting each network.
 
-use mde_datasets::{BtsGeometry, MeterInput, MffGeometry, Preprocessing};
+use mde_datasets::{BtsGeometry, MeterInput, MffGeometry, Preprocessing, Scene};
 use mde_metrics::Discretisation;
-use mde_models::{Architecture, DataFamily, Preset};
+use mde_models::{Architecture, Preset};
 
 use crate::{AdamConfig, DepthLoss, Schedule, WeightDecay};
 
-/// The recipe of a network: its paper's, where there is one (docs/method.md; docs/deviations.md where it is silent).
+/// Default settings of a network: its paper's where there is one (docs/method.md), else those in docs/deviations.md.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recipe {
-    /// What is done to samples on their way into the network.
+    /// The kind of scene that the network is made for.
+    pub scene: Scene,
+    /// Transformation of samples into the network's input and target.
     pub preprocessing: Preprocessing,
-    /// How depth is cut into bins.
+    /// Discretisation of depth into bins.
     pub discretisation: Discretisation,
-    /// The layers that are assigned and dissected.
+    /// Layers that are assigned and dissected.
     pub layers: &'static [&'static str],
-    /// The loss of depth alone.
+    /// Depth loss, without the assignment.
     pub loss: DepthLoss,
-    /// The optimiser's constants.
+    /// Optimiser settings.
     pub adam: AdamConfig,
     /// Base learning rate.
     pub learning_rate: f64,
-    /// How it falls.
+    /// Learning rate schedule.
     pub schedule: Schedule,
-    /// Images a step.
+    /// Batch size.
     pub batch: usize,
-    /// Passes over the training images.
+    /// Number of epochs.
     pub epochs: u64,
 }
 
 impl Recipe {
-    /// The recipe of a network.
+    /// The recipe of a preset.
     ///
     /// - MFF: Hu et al. 2019, as the paper uses it.
     /// - BTS: Lee et al. 2019, as the paper uses it: AdamW, the scale-invariant logarithmic loss.
-    /// - METER: fine-tuning of the published weights; its own training from scratch is not reproduced.
-    pub fn of(preset: &Preset) -> Self {
-        let discretisation = match preset.data {
-            DataFamily::Nyu => Discretisation::NYU,
-            DataFamily::Kitti => Discretisation::KITTI,
+    /// - METER: fine-tuning of the published weights. Training from scratch is not reproduced.
+    pub fn for_preset(preset: &Preset) -> Self {
+        let scene = Scene::for_max_depth(preset.max_depth);
+        let discretisation = match scene {
+            Scene::Indoor => Discretisation::NYU,
+            Scene::Street => Discretisation::KITTI,
         };
         match preset.architecture() {
             Architecture::Mff => Self {
+                scene,
                 preprocessing: Preprocessing::Mff(mff_geometry(preset)),
                 discretisation,
                 layers: &["D", "MFF"],
@@ -57,10 +61,11 @@ impl Recipe {
                 epochs: 20,
             },
             Architecture::Bts => Self {
-                preprocessing: Preprocessing::Bts(bts_geometry(preset)),
+                scene,
+                preprocessing: Preprocessing::Bts(bts_geometry(preset, scene)),
                 discretisation,
                 layers: &["upconv3", "iconv2", "upconv2", "upconv1", "iconv1"],
-                loss: DepthLoss::silog(preset.data),
+                loss: DepthLoss::silog(scene),
                 adam: AdamConfig {
                     eps: 1e-6,
                     decay: WeightDecay::Decoupled {
@@ -78,9 +83,10 @@ impl Recipe {
                 epochs: 30,
             },
             Architecture::Meter => Self {
-                preprocessing: Preprocessing::Meter(match preset.data {
-                    DataFamily::Nyu => MeterInput::nyu(),
-                    DataFamily::Kitti => MeterInput::kitti(),
+                scene,
+                preprocessing: Preprocessing::Meter(match scene {
+                    Scene::Indoor => MeterInput::nyu(),
+                    Scene::Street => MeterInput::kitti(),
                 }),
                 discretisation,
                 layers: &["ups_block_1", "ups_block_2", "ups_block_3"],
@@ -98,7 +104,7 @@ impl Recipe {
     }
 }
 
-/// The MFF recipe's sizes at the network's resolution.
+/// Sizes of the MFF recipe at the network's resolution.
 fn mff_geometry(preset: &Preset) -> MffGeometry {
     let fractions = [MffGeometry::half(), MffGeometry::quarter()];
     fractions
@@ -107,11 +113,11 @@ fn mff_geometry(preset: &Preset) -> MffGeometry {
         .unwrap_or(MffGeometry::full())
 }
 
-/// The BTS recipe's sizes at the network's resolution.
-fn bts_geometry(preset: &Preset) -> BtsGeometry {
-    let (full, quarter) = match preset.data {
-        DataFamily::Nyu => (BtsGeometry::nyu(), BtsGeometry::nyu_quarter()),
-        DataFamily::Kitti => (BtsGeometry::kitti(), BtsGeometry::kitti_quarter()),
+/// Sizes of the BTS recipe at the network's resolution.
+fn bts_geometry(preset: &Preset, scene: Scene) -> BtsGeometry {
+    let (full, quarter) = match scene {
+        Scene::Indoor => (BtsGeometry::nyu(), BtsGeometry::nyu_quarter()),
+        Scene::Street => (BtsGeometry::kitti(), BtsGeometry::kitti_quarter()),
     };
     if preset.input == quarter.input {
         quarter
@@ -125,12 +131,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use mde_metrics::EvalProtocol;
-    use mde_models::{Normalisation, Parameters};
+    use mde_models::Parameters;
 
     #[test]
     fn recipes_fit_their_networks() {
         for preset in Preset::all() {
-            let recipe = Recipe::of(&preset);
+            let recipe = Recipe::for_preset(&preset);
             let evaluation = recipe.preprocessing.evaluation();
             assert_eq!(evaluation.input_size(), preset.input, "{}", preset.name);
             let unit = matches!(
@@ -140,15 +146,16 @@ mod tests {
                     ..
                 })
             );
-            assert_eq!(preset.normalisation == Normalisation::Unit, unit);
+            assert_eq!((preset.mean, preset.std) == ([0.0; 3], [1.0; 3]), unit);
             let protocol = EvalProtocol::preset(recipe.preprocessing.protocol()).unwrap();
-            assert_eq!(f64::from(protocol.max_depth), preset.data.max_depth());
+            assert_eq!(f64::from(protocol.max_depth), preset.max_depth);
+            assert_eq!(f64::from(recipe.scene.reach()), preset.max_depth);
             let (Discretisation::Sid { beta: last, .. }
             | Discretisation::Uniform { max: last, .. }) = recipe.discretisation
             else {
                 panic!("{}: no range", preset.name);
             };
-            assert_eq!(last, preset.data.max_depth());
+            assert_eq!(last, preset.max_depth);
         }
     }
 
@@ -158,7 +165,7 @@ mod tests {
             let preset = Preset::named(name).unwrap();
             let parameters = Parameters::new(0, &candle_core::Device::Cpu);
             let network = preset.build(&parameters).unwrap();
-            for layer in Recipe::of(&preset).layers {
+            for layer in Recipe::for_preset(&preset).layers {
                 network.layer(layer).unwrap();
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use mde_analysis::depth_input;
 use mde_datasets::{Loader, LoaderConfig};
-use mde_models::{KeyReport, Parameters};
+use mde_models::{LoadReport, Parameters};
 
 use crate::files::{write_aside, write_json};
 use crate::{Checkpoint, RunConfig, StepAt, StepRecord, TrainError, Trainer};
@@ -133,7 +133,7 @@ pub struct TrainOptions {
 #[non_exhaustive]
 pub enum TrainEvent<'a> {
     /// The initial weights were read, and met the network so. Not told of a run that goes on from a checkpoint.
-    Initialised(&'a KeyReport),
+    Initialised(&'a LoadReport),
     /// A step was taken.
     Step(&'a StepRecord),
 }

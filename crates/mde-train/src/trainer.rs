@@ -148,7 +148,7 @@ impl Trainer {
             let Some(features) = capture.get(&assignment.layer) else {
                 continue;
             };
-            let value = assigned_selectivity(features, depths, &assignment.bins, &assignment.owner)
+            let value = assigned_selectivity(features, depths, &assignment.bins, &assignment.units)
                 .map_err(failed)?;
             loss = (loss - (&value * self.alpha)?)?;
             selectivity.push(value);

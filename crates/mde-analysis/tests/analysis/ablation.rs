@@ -8,7 +8,7 @@ use mde_analysis::{
 };
 use mde_metrics::results::{Fill, LayerAblation, RemovalOrder};
 use mde_metrics::statistics::{Bootstrap, permutation};
-use mde_metrics::{DepthBins, EvalProtocol, KeyErrors};
+use mde_metrics::{DepthBins, EvalProtocol, CoreErrors};
 use mde_models::{DepthNet, Parameters, build};
 use safetensors::SafeTensors;
 use serde_json::json;
@@ -93,7 +93,7 @@ fn curves_by_hand() {
     assert_eq!(layer.mean_response, [0.25, 1.25, 0.0]);
     assert_eq!(
         layer.whole,
-        KeyErrors {
+        CoreErrors {
             abs_rel: 0.0,
             rmse: 0.0,
             delta_1: 1.0

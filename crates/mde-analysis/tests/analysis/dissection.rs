@@ -338,14 +338,14 @@ fn the_summary_is_that_of_the_total() {
     let images = random_images();
     let tallies = run(&two_layers(), &images, 2, &[layer("wide", bins())]).unwrap();
     let total = tallies[0].total().unwrap();
-    let (owner, bootstrap) = (UnitAssignment::new(3, 3).unwrap(), Bootstrap::default());
+    let (assignment, bootstrap) = (UnitAssignment::new(3, 3).unwrap(), Bootstrap::default());
     let info = LayerInfo {
         name: "wide".into(),
         units: 3,
         stride: 4,
     };
     // An assignment of three bins, where the layer has four.
-    let summary = tallies[0].summary(&info, Some(&owner), &bootstrap, "f".into());
+    let summary = tallies[0].summary(&info, Some(&assignment), &bootstrap, "f".into());
     assert!(summary.is_err());
 
     let summary = tallies[0].summary(&info, None, &bootstrap, "dissect/wide".into());
@@ -381,8 +381,8 @@ fn the_summary_is_that_of_the_total() {
 fn the_summary_of_an_assigned_layer_has_the_score_at_the_owned_bin() {
     let (options, layers) = (DissectOptions::default(), [layer("L", bins())]);
     let dissected = run_with(&options, &knows_depth(), &[stripes(GT)], 1, &layers).unwrap();
-    let owner = UnitAssignment::new(K, K).unwrap();
-    let summary = dissected[0].summary(Some(&owner), &Bootstrap::default(), "f".into());
+    let assignment = UnitAssignment::new(K, K).unwrap();
+    let summary = dissected[0].summary(Some(&assignment), &Bootstrap::default(), "f".into());
     let found = summary.unwrap();
     assert_eq!(found.reference.assigned, Some(vec![Some(1.0); K]));
     assert_eq!(found.valid_bins.assigned, Some(vec![Some(1.0); K]));

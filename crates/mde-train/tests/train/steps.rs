@@ -77,9 +77,9 @@ fn the_loss_is_the_base_loss_less_alpha_times_the_selectivities() {
         .unwrap();
     assert_eq!(chosen.len(), 2);
     for chosen in chosen {
-        assert_eq!((chosen.bins.len(), chosen.owner.units()), (8, 32));
+        assert_eq!((chosen.bins.len(), chosen.units.units()), (8, 32));
         let features = capture.get(&chosen.layer).unwrap();
-        let value = assigned_selectivity(features, &depths, &chosen.bins, &chosen.owner);
+        let value = assigned_selectivity(features, &depths, &chosen.bins, &chosen.units);
         let value = number(value.unwrap());
         assert_eq!(record.selectivity[&chosen.layer], value);
         loss -= 0.3 * value;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use crate::statistics::{Bootstrap, Estimate};
-use crate::{EvalProtocol, KeyErrors};
+use mde_metrics::statistics::{Bootstrap, Estimate};
+use mde_metrics::{EvalProtocol, CoreErrors};
 
 /// Depth errors of a model with units removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct LayerAblation {
     /// What [`Fill::Mean`] puts in the place of each unit's response: its mean over all measured pixels, `[N]`.
     pub mean_response: Vec<f64>,
     /// Errors with all units in place.
-    pub whole: KeyErrors,
+    pub whole: CoreErrors,
     /// Errors with more and more units removed.
     pub curves: Vec<AblationCurve>,
     /// How far the ordered curves lie above the random ones.
@@ -83,7 +83,7 @@ pub enum RemovalOrder {
     MostSelectiveFirst,
     /// From its end.
     LeastSelectiveFirst,
-    /// [`permutation`](crate::statistics::permutation) of the units.
+    /// [`permutation`](mde_metrics::statistics::permutation) of the units.
     Random {
         /// Its seed.
         seed: u64,
@@ -107,9 +107,9 @@ pub struct AblationPoint {
     /// Units removed.
     pub removed: usize,
     /// Mean over images.
-    pub errors: KeyErrors,
+    pub errors: CoreErrors,
     /// By true depth, pixels of all images pooled; `None` in ranges without pixels.
-    pub by_range: Vec<Option<KeyErrors>>,
+    pub by_range: Vec<Option<CoreErrors>>,
 }
 
 /// The area between an ordered curve and the mean of the random ones, over the share of units removed: the mean difference
@@ -136,5 +136,5 @@ pub struct SingleRemovals {
     /// What stands for the removed unit.
     pub fill: Fill,
     /// Mean over images, `[N]`.
-    pub units: Vec<KeyErrors>,
+    pub units: Vec<CoreErrors>,
 }

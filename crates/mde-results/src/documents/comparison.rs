@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use crate::statistics::{Bootstrap, Estimate};
+use mde_metrics::statistics::{Bootstrap, Estimate};
 
 /// The second of two runs less the first, on the same images.
 ///
@@ -42,7 +42,7 @@ pub struct AccuracyComparison {
 /// One metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricComparison {
-    /// Its key in [`DepthErrors`](crate::DepthErrors), such as `abs_rel`.
+    /// Its key in [`DepthErrors`](mde_metrics::DepthErrors), such as `abs_rel`.
     pub metric: String,
     /// The first run's mean over images.
     pub first: f64,

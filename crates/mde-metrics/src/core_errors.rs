@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// AbsRel, RMSE and δ < 1.25, as in [`DepthErrors`](crate::DepthErrors).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct KeyErrors {
+pub struct CoreErrors {
     /// mean |p - d| / d.
     pub abs_rel: f64,
     /// sqrt(mean (p - d)²), metres.
@@ -13,7 +13,7 @@ pub struct KeyErrors {
     pub delta_1: f64,
 }
 
-impl KeyErrors {
+impl CoreErrors {
     /// The mean over images, each weighing the same; `None` without images.
     pub fn mean(images: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut count = 0;
@@ -33,16 +33,16 @@ impl KeyErrors {
     }
 }
 
-/// Running sums over pixels, which give [`KeyErrors`].
+/// Running sums over pixels, which give [`CoreErrors`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct KeySums {
+pub struct CoreSums {
     pixels: u64,
     relative: f64,
     squares: f64,
     within: u64,
 }
 
-impl KeySums {
+impl CoreSums {
     /// Adds a pixel, in metres, both positive: see [`ScoredPixels`](crate::ScoredPixels).
     pub fn push(&mut self, pred: f32, gt: f32) {
         // In f32, as `depth_errors` does.
@@ -68,9 +68,9 @@ impl KeySums {
     }
 
     /// The errors over the pixels; `None` without pixels.
-    pub fn errors(&self) -> Option<KeyErrors> {
+    pub fn errors(&self) -> Option<CoreErrors> {
         let count = self.pixels as f64;
-        (self.pixels > 0).then(|| KeyErrors {
+        (self.pixels > 0).then(|| CoreErrors {
             abs_rel: self.relative / count,
             rmse: (self.squares / count).sqrt(),
             delta_1: self.within as f64 / count,
@@ -108,7 +108,7 @@ mod tests {
             let pair = DepthPair { pred, gt, size };
             let expected = depth_errors(pair, &protocol).unwrap();
             tally.push(&expected);
-            let mut sums = KeySums::default();
+            let mut sums = CoreSums::default();
             for (pred, gt) in ScoredPixels::new(pair, &protocol).unwrap().pairs {
                 sums.push(pred, gt);
             }
@@ -120,7 +120,7 @@ mod tests {
             );
             all.push(found);
         }
-        let (found, expected) = (KeyErrors::mean(all).unwrap(), tally.summary().unwrap().mean);
+        let (found, expected) = (CoreErrors::mean(all).unwrap(), tally.summary().unwrap().mean);
         assert_eq!(
             (found.abs_rel, found.rmse, found.delta_1),
             (expected.abs_rel, expected.rmse, expected.delta_1)
@@ -131,7 +131,7 @@ mod tests {
     fn sums_of_parts_add_up() {
         let pairs = [(1.0, 1.5), (2.0, 2.0), (4.0, 3.0)];
         let sums = |pairs: &[(f32, f32)]| {
-            let mut sums = KeySums::default();
+            let mut sums = CoreSums::default();
             pairs.iter().for_each(|&(pred, gt)| sums.push(pred, gt));
             sums
         };
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn without_pixels_or_images_there_are_none() {
-        assert_eq!(KeySums::default().errors(), None);
-        assert_eq!(KeyErrors::mean([]), None);
+        assert_eq!(CoreSums::default().errors(), None);
+        assert_eq!(CoreErrors::mean([]), None);
     }
 }

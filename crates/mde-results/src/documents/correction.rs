@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use crate::statistics::{Bootstrap, Estimate};
-use crate::{DepthBins, EvalProtocol, KeyErrors};
+use mde_metrics::statistics::{Bootstrap, Estimate};
+use mde_metrics::{DepthBins, EvalProtocol, CoreErrors};
 
 /// What a reader of [`Correction`] must know.
 pub const ORACLE: &str = "oracle analysis: responses are corrected by the ground truth of the images that are measured, so the \
@@ -48,9 +48,9 @@ pub struct LayerCorrection {
     /// measured and lies in a bin that the dissection has a mean response for.
     pub replaced: f64,
     /// Errors before: mean over images.
-    pub before: KeyErrors,
+    pub before: CoreErrors,
     /// Errors before, in every bin, pixels of all images pooled, `[K]`; `None` in bins without pixels.
-    pub before_by_bin: Vec<Option<KeyErrors>>,
+    pub before_by_bin: Vec<Option<CoreErrors>>,
     /// All units corrected.
     pub all: Corrected,
     /// Each unit corrected by itself, `[N]`.
@@ -73,9 +73,9 @@ pub struct LayerCorrection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Corrected {
     /// Mean over images.
-    pub errors: KeyErrors,
+    pub errors: CoreErrors,
     /// In every bin, pixels of all images pooled, `[K]`; `None` in bins without pixels.
-    pub by_bin: Vec<Option<KeyErrors>>,
+    pub by_bin: Vec<Option<CoreErrors>>,
     /// AbsRel before less AbsRel after, mean over images; negative where the correction does harm.
     pub lowered: Estimate,
     /// `lowered` as a share of AbsRel before; `None` if that is 0.
@@ -97,9 +97,9 @@ pub struct ImageCorrection {
     /// The sample's id.
     pub id: String,
     /// Its errors before.
-    pub before: KeyErrors,
+    pub before: CoreErrors,
     /// Its errors with all units corrected.
-    pub after: KeyErrors,
+    pub after: CoreErrors,
     /// The units that lower its AbsRel most when corrected by themselves, the first of the ranking only.
     pub units: Vec<UnitShare>,
     /// [`Indicator`]'s score of it; `None` where no unit has a distance.

@@ -4,7 +4,7 @@
 //! Keys are snake_case, depths metres. A value that is not defined is `null`, never NaN: JSON has no NaN, and reading
 //! `null` where a number is required fails.
 
-use crate::{DepthErrors, ErrorSummary, EvalProtocol};
+use mde_metrics::{DepthErrors, ErrorSummary, EvalProtocol};
 use serde::{Deserialize, Serialize};
 
 mod ablation;
@@ -129,7 +129,7 @@ pub struct ImageErrors {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::statistics::Bootstrap;
+    use mde_metrics::statistics::Bootstrap;
     use crate::{
         DepthBins, DepthPair, ErrorTally, Estimator, ImageSize, ResponseTally, depth_errors,
     };

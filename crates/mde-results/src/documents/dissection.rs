@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use crate::statistics::{Bootstrap, Interval};
-use crate::{DepthBins, Estimator, UnitSelectivity};
+use mde_metrics::statistics::{Bootstrap, Interval};
+use mde_metrics::{
+    DepthBins, DiscretisationScore, Estimator, HeldOutSelectivity, PermutationNull, UnitSelectivity,
+};
 
 /// Depth selectivity of a model's layers on one split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,61 +78,4 @@ pub struct EstimatedSelectivity {
     pub held_out: HeldOutSelectivity,
     /// If the layer was trained with an assignment, each unit's selectivity at the bin it owns, `[N]`.
     pub assigned: Option<Vec<Option<f64>>>,
-}
-
-/// Selectivity without the optimism of choosing a unit's bin and scoring it on the same images: the images are split in two halves at
-/// random, the bin with the greatest |response| is chosen on one and scored on the other, and the same the other way round.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct HeldOutSelectivity {
-    /// Splits drawn; a unit's value is the mean over them and both directions, of those that are defined.
-    pub splits: usize,
-    /// Mean over the units that have a value.
-    pub mean: Option<f64>,
-    /// Every unit, `[N]`; `None` for fewer than two images, and where no split gives a value.
-    pub units: Vec<Option<f64>>,
-}
-
-/// Selectivity by the valid-bins estimator where responses and depths belong to different images: every image's depth map is
-/// given to another image, all of them permuted at random, and the layer is tallied again. What then is left comes from chance, from the
-/// number of pixels per bin, and from what all images share, such as a floor below that is near.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PermutationNull {
-    /// Permutations drawn.
-    pub permutations: usize,
-    /// Seed of the draws.
-    pub seed: u64,
-    /// Mean over permutations of the layer's mean selectivity.
-    pub mean: Option<f64>,
-    /// Every unit, `[N]`.
-    pub units: Vec<UnitNull>,
-    /// Units with p < 0.05.
-    pub above: usize,
-    /// Units with a p-value.
-    pub tested: usize,
-}
-
-/// One unit's selectivity by chance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UnitNull {
-    /// Mean over the permutations in which it is defined.
-    pub mean: Option<f64>,
-    /// 95 % of the permutations lie below it.
-    pub quantile_95: Option<f64>,
-    /// (1 + permutations at least as selective as the unit is) / (1 + permutations); `None` for a unit without a selectivity.
-    pub p_value: Option<f64>,
-}
-
-/// A layer's mean selectivity under one grid of bins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DiscretisationScore {
-    /// The grid.
-    pub bins: DepthBins,
-    /// Bins with enough pixels.
-    pub bins_used: usize,
-    /// By the valid-bins estimator.
-    pub valid_bins: Option<f64>,
-    /// By the reference estimator.
-    pub reference: Option<f64>,
-    /// What a flat unit scores by the reference estimator; see [`LayerDissection::flat_floor`].
-    pub flat_floor: Option<f64>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{Bootstrap, Estimate, Interval};
+use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 
 /// Networks trained alike but for the weight of the assignment and the layers that it is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
