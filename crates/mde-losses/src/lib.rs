@@ -7,10 +7,11 @@ mod mff;
 mod pooling;
 mod silog;
 
-pub use assignment::assigned_selectivity;
+pub use assignment::{assigned_selectivity, assigned_selectivity_with};
 pub use error::LossError;
 pub use l1::l1_loss;
 pub use mff::{log_loss, mff_loss};
+pub use pooling::DepthPooling;
 pub use silog::{VARIANCE_FOCUS, silog_loss};
 
 use candle_core::{DType, Tensor};

@@ -1,8 +1,8 @@
 //! Assigned selectivity.
 
 use candle_core::{Tensor, Var};
-use mde_losses::{LossError, assigned_selectivity};
-use mde_metrics::{DepthBins, UnitAssignment};
+use mde_losses::{DepthPooling, LossError, assigned_selectivity, assigned_selectivity_with};
+use mde_metrics::{DepthBins, ImageSize, UnitAssignment};
 use mde_ops::plain;
 
 use crate::gradient::{assert_gradient, flat, gradient, number, random, tensor};
@@ -17,7 +17,7 @@ fn bins() -> DepthBins {
     DepthBins::nyu(BINS).unwrap()
 }
 
-fn owner() -> UnitAssignment {
+fn assignment() -> UnitAssignment {
     UnitAssignment::new(UNITS, BINS).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn depths(most: f64) -> Tensor {
 }
 
 fn score(features: &Tensor, gt: &Tensor) -> Tensor {
-    assigned_selectivity(features, gt, &bins(), &owner()).unwrap()
+    assigned_selectivity(features, gt, &bins(), &assignment()).unwrap()
 }
 
 /// The score by its definition: features resized to the ground truth's size, then a loop over its pixels.
@@ -127,7 +127,7 @@ fn gradient_is_that_of_finite_differences() {
 fn a_unit_that_answers_to_its_own_bin_alone_scores_1() {
     let gt = depths(10.0);
     let own = |unit: usize, depth: f64| {
-        let range = bins().range(owner().owner(unit));
+        let range = bins().range(assignment().bin_of(unit));
         f64::from(u8::from(depth > range.0 && depth <= range.1))
     };
     let pixels = GT[2] * GT[3];
@@ -162,7 +162,7 @@ fn absent_bins_count_as_no_response_and_their_owners_score_0() {
     assert!(flat(&gt).iter().all(|&depth| depth <= last));
     let gradient = gradient(&features, |features| score(features, &gt));
     for (unit, gradient) in gradient.chunks(30).enumerate() {
-        let owned = owner().owner(unit % UNITS);
+        let owned = assignment().bin_of(unit % UNITS);
         let absent = bins().edges()[owned] > 2.0;
         assert_eq!(gradient.iter().all(|&value| value == 0.0), absent, "{unit}");
     }
@@ -232,14 +232,17 @@ fn what_does_not_fit_together_is_an_error() {
     let other_bins = UnitAssignment::new(UNITS, BINS - 1).unwrap();
     let two_channels = Tensor::cat(&[&gt, &gt], 1).unwrap();
     let one_image = gt.narrow(0, 0, 1).unwrap();
-    for (gt, owner) in [
+    for (gt, assignment) in [
         (&gt, other_units),
         (&gt, other_bins),
-        (&two_channels, owner()),
-        (&one_image, owner()),
+        (&one_image, assignment()),
     ] {
-        let error = assigned_selectivity(&features, gt, &bins(), &owner).unwrap_err();
+        let error = assigned_selectivity(&features, gt, &bins(), &assignment).unwrap_err();
         assert!(matches!(error, LossError::Assignment { .. }), "{error}");
+    }
+    for gt in [&two_channels, &gt.squeeze(1).unwrap()] {
+        let error = assigned_selectivity(&features, gt, &bins(), &assignment()).unwrap_err();
+        assert!(matches!(error, LossError::GroundTruth { .. }), "{error}");
     }
     // One bin has no others to be told from.
     let (one, all_own_it) = (
@@ -247,5 +250,33 @@ fn what_does_not_fit_together_is_an_error() {
         UnitAssignment::new(UNITS, 1).unwrap(),
     );
     assert!(assigned_selectivity(&features, &gt, &one, &all_own_it).is_err());
-    assert!(assigned_selectivity(&gt.squeeze(1).unwrap(), &gt, &bins(), &owner()).is_err());
+    assert!(assigned_selectivity(&gt.squeeze(1).unwrap(), &gt, &bins(), &assignment()).is_err());
+}
+
+#[test]
+fn layers_share_pooling_weights_without_a_changed_bit() {
+    let gt = depths(14.0);
+    let feature_size = ImageSize {
+        height: 5,
+        width: 6,
+    };
+    let pooling = DepthPooling::new(&gt, &bins(), feature_size).unwrap();
+    assert_eq!(
+        (pooling.bins(), pooling.feature_size()),
+        (&bins(), feature_size)
+    );
+    for seed in [1, 2] {
+        let features = features((5, 6), seed);
+        let shared = |features: &Tensor| {
+            assigned_selectivity_with(&pooling, features, &assignment()).unwrap()
+        };
+        assert_eq!(number(&shared(&features)), number(&score(&features, &gt)));
+        assert_eq!(
+            gradient(&features, shared),
+            gradient(&features, |features| score(features, &gt))
+        );
+    }
+    let other_size = features((6, 5), 1);
+    let error = assigned_selectivity_with(&pooling, &other_size, &assignment()).unwrap_err();
+    assert!(matches!(error, LossError::Assignment { .. }), "{error}");
 }
