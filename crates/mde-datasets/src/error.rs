@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::kind::did_you_mean;
 use crate::{DepthEncoding, Split};
 
 /// Any failure of this crate.
@@ -222,11 +223,17 @@ pub enum DatasetError {
         "unknown depth encoding `{0}`; expected u8/25.5, u16-mm, or u16/N with N stored units a metre (1 to 65535), such as u16/256"
     )]
     UnknownEncoding(String),
-    /// A data specification has an unknown form.
+    /// A text that names no data set.
     #[error(
-        "`{0}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or a folder with a dataset.toml"
+        "`{text}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or a folder with a dataset.toml{}",
+        did_you_mean(.similar.as_deref())
     )]
-    UnknownData(String),
+    UnknownData {
+        /// The text given.
+        text: String,
+        /// The same with the kind that is most similar, if any is similar.
+        similar: Option<String>,
+    },
     /// An image is too small in one direction for the transform's crop.
     #[error("{id}: a crop of {} does not fit into the image, which is {} where it is to be cropped (height x width)", by(.crop), by(.found))]
     CropDoesNotFit {

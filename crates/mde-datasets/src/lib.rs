@@ -28,6 +28,7 @@ mod error;
 mod geometry;
 mod inspect;
 mod jpeg;
+mod kind;
 mod kitti;
 mod lines;
 mod list;
@@ -54,6 +55,7 @@ pub use inspect::{
     DepthSummary, Finding, InspectEvent, InspectOptions, Inspection, Severity, SizeCount,
     SplitSummary, inspect,
 };
+pub use kind::{DataKind, Scene, Split, UnknownKind};
 pub use list::{RgbdList, Sample, mean_depth};
 pub use loader::{EpochBatches, Loader, LoaderConfig};
 pub use meter::{MeterEval, MeterGt, MeterInput, MeterTrain};
@@ -63,7 +65,7 @@ pub use picture::{WholeImage, read_picture};
 pub use preprocessing::Preprocessing;
 pub use rand_chacha::ChaCha8Rng;
 pub use random::sample_rng;
-pub use spec::{DataKind, DataSpec, Scene, Split};
+pub use spec::DataSpec;
 pub use transform::{Example, Transform};
 
 /// Compiles the README's example.

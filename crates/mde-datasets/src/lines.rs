@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use crate::DatasetError;
+use crate::{DataKind, DatasetError};
 
 /// How many characters of a wrong field a message shows.
 const SHOWN: usize = 200;
@@ -19,8 +19,16 @@ pub(crate) enum ListFormat {
 }
 
 impl ListFormat {
-    /// The form of a list of one's own, by its name.
-    pub(crate) fn of(list: &Path) -> Self {
+    /// The format of the lists of a known layout.
+    pub(crate) fn for_kind(kind: DataKind) -> Self {
+        match kind {
+            DataKind::Nyu | DataKind::Rooms => Self::Csv,
+            DataKind::Kitti | DataKind::Streets => Self::Kitti,
+        }
+    }
+
+    /// The format of a described list, by its file name.
+    pub(crate) fn for_file(list: &Path) -> Self {
         match list.extension() {
             Some(extension) if extension.eq_ignore_ascii_case("csv") => Self::Csv,
             _ => Self::Blanks,

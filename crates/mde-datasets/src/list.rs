@@ -134,7 +134,7 @@ impl RgbdList {
 
     /// The largest depth that counts in [`mean_depth`], in metres.
     pub fn max_depth(&self) -> f32 {
-        self.plan.scene.reach()
+        self.plan.scene.max_depth()
     }
 
     /// How the depth files write metres.

@@ -76,7 +76,7 @@ impl Plan {
         let (list, naming) = match &said.source {
             Source::List(list) => {
                 let list = root.join(list);
-                let format = ListFormat::of(&list);
+                let format = ListFormat::for_file(&list);
                 (list, Naming::List(format))
             }
             Source::Patterns(patterns) => (

@@ -9,134 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::description::{self, Description};
 use crate::lines::ListFormat;
 use crate::plan::Plan;
-use crate::{DatasetError, DepthEncoding, RgbdList};
-
-/// The part of a data set that a network learns from, or is judged on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Split {
-    /// For learning.
-    Train,
-    /// For judging.
-    Test,
-}
-
-impl Split {
-    /// `train` or `test`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// How far the depths of a data set reach, which decides the networks that are made for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scene {
-    /// Rooms: to 10 m.
-    Indoor,
-    /// Streets: to 80 m, the range in which KITTI is evaluated.
-    Street,
-}
-
-impl Scene {
-    /// `indoor` or `street`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Indoor => "indoor",
-            Self::Street => "street",
-        }
-    }
-
-    /// The largest depth that counts, in metres.
-    pub fn reach(self) -> f32 {
-        match self {
-            Self::Indoor => 10.0,
-            Self::Street => 80.0,
-        }
-    }
-}
-
-/// The data sets whose layout is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum DataKind {
-    /// NYU Depth V2 in the paper's layout: training depth 8-bit / 25.5, test depth 16-bit mm.
-    Nyu,
-    /// Rendered rooms: 16-bit mm throughout.
-    Rooms,
-    /// KITTI with the lists of Eigen's split: sparse depth, 16-bit / 256, and focal lengths.
-    Kitti,
-    /// Rendered streets, in KITTI's layout.
-    Streets,
-}
-
-impl DataKind {
-    /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Nyu, Self::Rooms, Self::Kitti, Self::Streets];
-
-    /// `nyu`, `rooms`, `kitti` or `streets`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nyu => "nyu",
-            Self::Rooms => "rooms",
-            Self::Kitti => "kitti",
-            Self::Streets => "streets",
-        }
-    }
-
-    /// List files of a split inside the data folder; the first that exists is taken.
-    pub fn lists(self, split: Split) -> &'static [&'static str] {
-        match (self, split) {
-            // The full training set if it is there, else the 795 labelled pairs.
-            (Self::Nyu, Split::Train) => &["nyuv2_train.csv", "nyuv2_labeled_train.csv"],
-            (Self::Nyu, Split::Test) => &["nyuv2_test.csv"],
-            (Self::Rooms, Split::Train) => &["rooms_train.csv"],
-            (Self::Rooms, Split::Test) => &["rooms_test.csv"],
-            (Self::Kitti, Split::Train) => &["eigen_train_files_with_gt.txt"],
-            // The 652 images with ground truth if they are listed, else BTS's 697, of which 45 have none.
-            (Self::Kitti, Split::Test) => &[
-                "eigen_test_files_with_gt_652.txt",
-                "eigen_test_files_with_gt.txt",
-            ],
-            (Self::Streets, Split::Train) => &["streets_train.txt"],
-            (Self::Streets, Split::Test) => &["streets_test.txt"],
-        }
-    }
-
-    /// How the split's depth files write metres.
-    pub fn encoding(self, split: Split) -> DepthEncoding {
-        match (self, split) {
-            (Self::Nyu, Split::Train) => DepthEncoding::U8Over25_5,
-            (Self::Nyu, Split::Test) | (Self::Rooms, _) => DepthEncoding::U16_MM,
-            (Self::Kitti | Self::Streets, _) => DepthEncoding::U16_OVER_256,
-        }
-    }
-
-    /// What the pictures show.
-    pub fn scene(self) -> Scene {
-        match self {
-            Self::Nyu | Self::Rooms => Scene::Indoor,
-            Self::Kitti | Self::Streets => Scene::Street,
-        }
-    }
-
-    pub(crate) fn format(self) -> ListFormat {
-        match self {
-            Self::Nyu | Self::Rooms => ListFormat::Csv,
-            Self::Kitti | Self::Streets => ListFormat::Kitti,
-        }
-    }
-}
+use crate::{DataKind, DatasetError, DepthEncoding, RgbdList, Split};
 
 /// A data set on disk. Written `nyu:DIR`, `rooms:DIR`, `kitti:DIR`, `streets:DIR`, or `DIR` alone, where `DIR/dataset.toml` says what
 /// is in it (docs/own-data.md).
@@ -198,13 +71,13 @@ impl DataSpec {
             Some(list) => Ok(Plan::of_list(
                 &self.root,
                 list,
-                kind.format(),
+                ListFormat::for_kind(kind),
                 encoding,
                 kind.scene(),
             )),
             None => Err(DatasetError::MissingList {
                 tried,
-                expected: kind.format().expected(),
+                expected: ListFormat::for_kind(kind).expected(),
             }),
         }
     }
@@ -222,7 +95,7 @@ impl DataSpec {
                     "scene = \"{}\", but {} is data of a kind that reaches to {} m (\"{}\"); name the folder without its kind, or correct the scene",
                     description.scene.name(),
                     self,
-                    kind.scene().reach(),
+                    kind.scene().max_depth(),
                     kind.scene().name(),
                 ),
             });
@@ -260,19 +133,24 @@ impl FromStr for DataSpec {
     type Err = DatasetError;
 
     fn from_str(text: &str) -> Result<Self, DatasetError> {
-        let unknown = || DatasetError::UnknownData(text.to_owned());
-        let named = text.split_once(':').and_then(|(name, root)| {
-            let kind = DataKind::ALL.into_iter().find(|kind| kind.name() == name);
-            Some((kind?, root))
-        });
-        let (kind, root) = match named {
-            Some((kind, root)) => (Some(kind), root),
-            // A colon is in few folders' names, but in every mistyped kind.
-            None if text.contains(':') && !Path::new(text).is_dir() => return Err(unknown()),
-            None => (None, text),
+        let unknown = |similar| DatasetError::UnknownData {
+            text: text.to_owned(),
+            similar,
+        };
+        let named = text.split_once(':');
+        let (kind, root) = match named.map(|(name, root)| (name.parse::<DataKind>(), root)) {
+            Some((Ok(kind), root)) => (Some(kind), root),
+            // Few folder names have a colon, but every mistyped kind does.
+            Some((Err(_), root)) if !Path::new(text).is_dir() => {
+                let similar = named.and_then(|(name, _)| DataKind::similar_to(name));
+                return Err(unknown(
+                    similar.map(|kind| format!("{}:{root}", kind.name())),
+                ));
+            }
+            _ => (None, text),
         };
         if root.is_empty() {
-            return Err(unknown());
+            return Err(unknown(None));
         }
         Ok(Self {
             kind,

@@ -207,7 +207,7 @@ fn same_content(pairs: &[Looked], findings: &mut Vec<Finding>) {
 }
 
 fn depth_values(listing: &Listing, pairs: &[Looked], depths: &Depths, findings: &mut Vec<Finding>) {
-    let reach = f64::from(listing.plan.scene.reach());
+    let reach = f64::from(listing.plan.scene.max_depth());
     let implausible = |place: String, median: f64, nearly_all: f64| {
         let what = if median > reach {
             format!("half of the depths are beyond {median:.2} m, in a scene of {reach} m")

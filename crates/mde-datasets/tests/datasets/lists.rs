@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::common::{Folder, Grey16, SIZE, depth_mm, depth_u8, picture};
 use image::{DynamicImage, GrayImage, Rgb, RgbImage};
-use mde_datasets::{DataKind, DataSpec, DatasetError, DepthEncoding, Split, mean_depth};
+use mde_datasets::{DataKind, DataSpec, DatasetError, DepthEncoding, Scene, Split, mean_depth};
 
 const MM: DepthEncoding = DepthEncoding::U16_MM;
 
@@ -392,6 +392,38 @@ fn the_fingerprint_is_that_of_the_content() {
         here.open().unwrap().fingerprint().unwrap(),
         "the order does"
     );
+}
+
+#[test]
+fn kinds_are_parsed_and_mistyped_kinds_get_a_suggestion() {
+    for kind in DataKind::ALL {
+        assert_eq!(kind.name().parse(), Ok(kind));
+    }
+    for (name, similar) in [
+        ("nyuv2", Some("nyu")),
+        ("kiti", Some("kitti")),
+        ("street", Some("streets")),
+        ("Rooms", Some("rooms")),
+        ("xyz", None),
+    ] {
+        let error = name.parse::<DataKind>().unwrap_err();
+        assert_eq!(error.similar.map(DataKind::name), similar, "{name}");
+        let error = format!("{name}:some/where")
+            .parse::<DataSpec>()
+            .unwrap_err();
+        let suggestion = similar.map(|similar| format!("did you mean `{similar}:some/where`?"));
+        let expected = suggestion.as_deref().unwrap_or("a dataset.toml");
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn scenes_follow_the_maximum_depth() {
+    for scene in [Scene::Indoor, Scene::Street] {
+        assert_eq!(Scene::for_max_depth(scene.max_depth().into()), scene);
+    }
+    assert_eq!(Scene::for_max_depth(0.5), Scene::Indoor);
+    assert_eq!(Scene::for_max_depth(20.0), Scene::Street);
 }
 
 #[test]
