@@ -5,6 +5,8 @@ use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, vectorised};
 use crate::exp::exp_m1;
+use crate::plain;
+use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
 
 /// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
@@ -13,10 +15,10 @@ use crate::trace::{self, Work};
 /// If the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     let _span = trace::forward("relu", || Work::on(x));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Relu)
     } else {
-        crate::plain::relu(x)
+        plain::relu(x)
     }
 }
 
@@ -26,10 +28,10 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 /// If the device fails.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
     let _span = trace::forward("elu", || Work::on(x));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Elu)
     } else {
-        crate::plain::elu(x)
+        plain::elu(x)
     }
 }
 

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 
 use crate::affine::mask;
 use crate::cpu;
+use crate::plain;
+use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
 
 /// `max(x + y, 0)` of two tensors of one shape, with gradient 0 where the result is 0, as in PyTorch (candle's
@@ -21,10 +23,10 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
         );
     }
     let _span = trace::forward("add_relu", || Work::on(x));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&y.contiguous()?, AddRelu)
     } else {
-        crate::plain::add_relu(x, y)
+        plain::add_relu(x, y)
     }
 }
 

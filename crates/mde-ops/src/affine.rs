@@ -4,6 +4,8 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::plain;
+use crate::shapes::{check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
@@ -13,46 +15,17 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
-    check("channel_affine", x, scale, shift)?;
+    check_norm("channel_affine", x, scale, shift)?;
     let _span = trace::forward("channel_affine", || Work::on(x));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op3(
             &scale.contiguous()?,
             &shift.contiguous()?,
             ChannelAffine { relu },
         )
     } else {
-        crate::plain::channel_affine(x, scale, shift, relu)
+        plain::channel_affine(x, scale, shift, relu)
     }
-}
-
-/// The sizes of `x`, once `weight` and `bias` have a value per channel.
-pub(crate) fn check(
-    operation: &str,
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-) -> Result<(usize, usize, usize, usize)> {
-    let dims = crate::map_dims(operation, x)?;
-    check_channels(operation, dims.1, weight, bias)?;
-    Ok(dims)
-}
-
-/// Fails unless `weight` and `bias` have a value for each of the channels.
-pub(crate) fn check_channels(
-    operation: &str,
-    channels: usize,
-    weight: &Tensor,
-    bias: &Tensor,
-) -> Result<()> {
-    if weight.dims() != [channels] || bias.dims() != [channels] {
-        candle_core::bail!(
-            "{operation}: weight {:?} and bias {:?} for {channels} channels: expected a value per channel",
-            weight.dims(),
-            bias.dims(),
-        );
-    }
-    Ok(())
 }
 
 struct ChannelAffine {

@@ -7,6 +7,8 @@ use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, transpose, vectorised, with_scratch};
 use crate::exp::exp_m1;
+use crate::plain;
+use crate::shapes::{AttentionDims, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `softmax(Q Kᵀ / sqrt(d)) V` in each of the heads: `qkv` [N, tokens, 3 heads d] gives [N, tokens, heads d]. The last
@@ -15,43 +17,16 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If `qkv` has not three dimensions, an empty one, or a last one that is no multiple of 3 `heads`.
 pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
-    let sizes = Sizes::new(qkv, heads)?;
+    let sizes = AttentionDims::new(qkv, heads)?;
     let _span = trace::forward("attention", || Work::attention(qkv, heads));
-    if crate::on_cpu_kernels(qkv) {
+    if on_cpu_kernels(qkv) {
         qkv.contiguous()?.apply_op1(Attention { sizes })
     } else {
-        crate::plain::attention(qkv, heads)
+        plain::attention(qkv, heads)
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sizes {
-    pub(crate) sequences: usize,
-    pub(crate) tokens: usize,
-    pub(crate) heads: usize,
-    /// Values of a query, key or value.
-    pub(crate) head: usize,
-}
-
-impl Sizes {
-    pub(crate) fn new(qkv: &Tensor, heads: usize) -> Result<Self> {
-        let (sequences, tokens, values) = qkv.dims3()?;
-        let parts = heads.checked_mul(3).filter(|&parts| parts > 0);
-        let head = parts.filter(|&parts| values.is_multiple_of(parts));
-        let Some(head) = head.map(|parts| values / parts) else {
-            candle_core::bail!("attention: {values} values are no multiple of 3 x {heads} heads");
-        };
-        if qkv.elem_count() == 0 {
-            candle_core::bail!("attention: {:?} has an empty dimension", qkv.dims());
-        }
-        Ok(Self {
-            sequences,
-            tokens,
-            heads,
-            head,
-        })
-    }
-
+impl AttentionDims {
     fn out_shape(&self) -> (usize, usize, usize) {
         (self.sequences, self.tokens, self.heads * self.head)
     }
@@ -86,7 +61,7 @@ impl Sizes {
 }
 
 struct Attention {
-    sizes: Sizes,
+    sizes: AttentionDims,
 }
 
 impl CustomOp1 for Attention {
@@ -168,7 +143,7 @@ impl CustomOp1 for Attention {
 }
 
 struct Forward<'a> {
-    sizes: Sizes,
+    sizes: AttentionDims,
     /// One sequence.
     qkv: &'a [f32],
     keys: &'a mut [f32],
@@ -198,7 +173,7 @@ impl Kernel for Forward<'_> {
 }
 
 struct Backward<'a> {
-    sizes: Sizes,
+    sizes: AttentionDims,
     /// One sequence.
     qkv: &'a [f32],
     grad: &'a [f32],
@@ -267,7 +242,7 @@ impl Kernel for Backward<'_> {
 #[inline(always)]
 fn attend<S: Simd>(
     simd: S,
-    sizes: Sizes,
+    sizes: AttentionDims,
     query: &[f32],
     keys: &[f32],
     scaled: &mut [f32],

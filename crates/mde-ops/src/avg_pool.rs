@@ -4,6 +4,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::plain;
+use crate::shapes::{check_avg_pool, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// The mean of every 2x2 block of `x` [B, C, H, W]: [B, C, H / 2, W / 2], rounded down, as PyTorch's
@@ -12,22 +14,13 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If `x` has not four dimensions, or a side is shorter than 2.
 pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
-    let (_, _, h, w) = check(x)?;
+    let (_, _, h, w) = check_avg_pool(x)?;
     let _span = trace::forward("avg_pool2x2", || Work::resampling(x, (h / 2, w / 2)));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(AvgPool)
     } else {
-        crate::plain::avg_pool2x2(x)
+        plain::avg_pool2x2(x)
     }
-}
-
-/// The sizes of `x`.
-pub(crate) fn check(x: &Tensor) -> Result<(usize, usize, usize, usize)> {
-    let (b, c, h, w) = crate::map_dims("avg_pool2x2", x)?;
-    if h < 2 || w < 2 {
-        candle_core::bail!("avg_pool2x2: {h}x{w} holds no block of 2x2");
-    }
-    Ok((b, c, h, w))
 }
 
 struct AvgPool;

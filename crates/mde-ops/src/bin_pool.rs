@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, Matrix, MatrixMut, Threads, for_each_tile, gemm};
+use crate::shapes::{map_dims, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// The sum of every unit's activation over the pixels of every depth bin, over the batch.
@@ -17,7 +18,7 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<Tensor> {
-    let (b, n, h, w) = crate::map_dims("bin_pool", features)?;
+    let (b, n, h, w) = map_dims("bin_pool", features)?;
     let (weight_b, bins, pixels) = weights.dims3()?;
     if weight_b != b || pixels != h * w || bins == 0 {
         candle_core::bail!(
@@ -27,7 +28,7 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<T
     }
     let _span = trace::forward("bin_pool", || Work::pooling(features, [b, n, h, w], bins));
     let features = features.reshape((b, n, h * w))?.contiguous()?;
-    if crate::on_cpu_kernels(&features) {
+    if on_cpu_kernels(&features) {
         features.apply_op2(
             &weights.contiguous()?,
             BinPool {

@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::ConvConfig;
-use crate::phases::{TapSums, check, conv_in_phases};
+use crate::phases::{TapSums, conv_in_phases};
+use crate::shapes::{ConvConfig, check_doubling};
 use crate::trace::{self, Work};
 
 /// With values repeated, two of the three taps always fall on one value.
@@ -21,7 +21,7 @@ const NEAREST: TapSums = [
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    check("conv_after_nearest2x", x, weight, 1)?;
+    check_doubling("conv_after_nearest2x", x, weight, 1)?;
     let _span = trace::forward("conv_after_nearest2x", || {
         let size = (2 * x.dims()[2], 2 * x.dims()[3]);
         Work::convolution(x, weight, size, ConvConfig::default())

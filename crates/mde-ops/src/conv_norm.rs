@@ -9,72 +9,34 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 use tracing::span::EnteredSpan;
 
+use crate::add_relu::add_relu;
 use crate::affine::{affine_planes, mask};
-use crate::batch_norm::{Moments, moments};
-use crate::conv::{self, Dims};
+use crate::conv;
 use crate::cpu::{self, Finish};
-use crate::norm::{Channel, norm_backward};
+use crate::device;
+use crate::norm::{Channel, Moments, moments, norm_backward};
+use crate::shapes::{
+    Activations, BatchStats, ChainStage, Residual, StageMap, check_chain, on_cpu_kernels,
+    placeholder,
+};
 use crate::trace::{self, Work};
-use crate::{BatchStats, ConvConfig};
-
-/// A convolution, a batch norm, or both in this order.
-#[derive(Debug, Clone, Copy)]
-pub struct ConvNorm<'a> {
-    /// The weight [out, in / groups, kh, kw], and how the kernel moves.
-    pub conv: Option<(&'a Tensor, ConvConfig)>,
-    /// What follows the convolution.
-    pub norm: Option<Norm<'a>>,
-}
-
-/// What a chain does with its input at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Residual {
-    /// Nothing.
-    None,
-    /// Adds it to the last stage's output.
-    Add,
-    /// Adds it, then ReLU.
-    AddRelu,
-}
-
-/// A batch norm with its own batch's statistics.
-#[derive(Debug, Clone, Copy)]
-pub struct Norm<'a> {
-    /// `[out]`.
-    pub weight: &'a Tensor,
-    /// `[out]`.
-    pub bias: &'a Tensor,
-    /// Added to the variance.
-    pub eps: f64,
-    /// ReLU after the norm.
-    pub relu: bool,
-}
 
 impl Residual {
     /// What becomes of `out`, the last stage's, and `x`, the chain's input.
     ///
     /// # Errors
     /// If they are added and the shapes differ.
-    pub fn end(self, out: Tensor, x: &Tensor) -> Result<Tensor> {
+    pub fn apply(self, out: Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::None => Ok(out),
             Self::Add => out + x,
-            Self::AddRelu => crate::add_relu(&out, x),
+            Self::AddRelu => add_relu(&out, x),
         }
     }
-}
-
-/// What a chain holds between its forward and its backward pass, besides its input and output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// The convolutions' outputs.
-    Outputs,
-    /// Nothing: the backward pass computes them again.
-    Nothing,
 }
 
 /// The `stages` one after the other on `x` [B, C, H, W], and at the end what `residual` says: as
@@ -85,45 +47,45 @@ pub enum Hold {
 /// If there is no stage, or the shapes do not agree.
 pub fn conv_norm_chain(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
-    hold: Hold,
+    activations: Activations,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    let maps = check(x, stages, residual)?;
+    let maps = check_chain(x, stages, residual)?;
     let fast = stages.iter().all(|stage| {
         let norm = stage.norm.map(|norm| [norm.weight, norm.bias]);
         let weight = stage.conv.map(|(weight, _)| weight);
         let tensors = norm.into_iter().flatten().chain(weight).chain([x]);
-        tensors.into_iter().all(crate::on_cpu_kernels)
+        tensors.into_iter().all(on_cpu_kernels)
     });
     if !fast {
         let _span = forward_span(x, stages, &maps);
-        return crate::device::conv_norm_chain(x, stages, residual);
+        return device::conv_norm_chain(x, stages, residual);
     }
     // Joined stages keep a copy of their weights if those are several, stages by themselves what each hands to the next:
     // whichever is less.
     let weights = stages.iter().filter_map(|stage| stage.conv);
     let weights: Vec<usize> = weights.map(|(weight, _)| weight.elem_count()).collect();
-    let handed_on = maps[..maps.len() - 1].iter().map(Map::elements);
+    let handed_on = maps[..maps.len() - 1].iter().map(StageMap::elements);
     if weights.len() <= 1 || weights.iter().sum::<usize>() <= handed_on.sum() {
-        return joined(x, stages, &maps, residual, hold);
+        return joined(x, stages, &maps, residual, activations);
     }
     let (mut out, mut stats) = (x.clone(), Vec::with_capacity(stages.len()));
     for (stage, map) in stages.iter().zip(maps) {
-        let (next, mut own) = joined(&out, &[*stage], &[map], Residual::None, hold)?;
+        let (next, mut own) = joined(&out, &[*stage], &[map], Residual::None, activations)?;
         out = next;
         stats.append(&mut own);
     }
-    Ok((residual.end(out, x)?, stats))
+    Ok((residual.apply(out, x)?, stats))
 }
 
 /// The stages as one operation.
 fn joined(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
-    maps: &[Map],
+    stages: &[ChainStage<'_>],
+    maps: &[StageMap],
     residual: Residual,
-    hold: Hold,
+    activations: Activations,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     let _span = forward_span(x, stages, maps);
     let (mut weights, mut norms, mut plan) = (Vec::new(), Vec::new(), Vec::new());
@@ -162,70 +124,13 @@ fn joined(
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let stats = kept.iter().flatten().map(Kept::stats);
     let stats = stats.collect::<Result<_>>()?;
-    if hold == Hold::Nothing {
+    if activations == Activations::Recompute {
         *kept = None;
     }
     Ok((out, stats))
 }
 
-/// The output of every stage.
-pub(crate) fn check(x: &Tensor, stages: &[ConvNorm<'_>], residual: Residual) -> Result<Vec<Map>> {
-    if stages.is_empty() {
-        candle_core::bail!("conv_norm_chain: there is no stage");
-    }
-    let mut shape = crate::map_dims("conv_norm_chain", x)?;
-    let mut maps = Vec::with_capacity(stages.len());
-    for stage in stages {
-        let mut conv = None;
-        if let Some((weight, config)) = stage.conv {
-            // Only the first stage's input is at hand.
-            let input = sizes_only(shape, x.dtype())?;
-            let dims = Dims::new(&input, weight, config)?;
-            shape = dims.out_shape();
-            conv = Some(dims);
-        } else if stage.norm.is_none() {
-            candle_core::bail!("conv_norm_chain: a stage has neither convolution nor norm");
-        }
-        if let Some(norm) = stage.norm
-            && (norm.weight.dims() != [shape.1] || norm.bias.dims() != [shape.1])
-        {
-            candle_core::bail!(
-                "conv_norm_chain: weight {:?} and bias {:?} for {shape:?}: expected a value per channel",
-                norm.weight.dims(),
-                norm.bias.dims()
-            );
-        }
-        maps.push(Map { conv, shape });
-    }
-    if residual != Residual::None && shape != x.dims4()? {
-        candle_core::bail!(
-            "conv_norm_chain: {:?} cannot be added to {shape:?}",
-            x.dims()
-        );
-    }
-    Ok(maps)
-}
-
-/// A stage's output, and the convolution that makes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Map {
-    conv: Option<Dims>,
-    shape: (usize, usize, usize, usize),
-}
-
-impl Map {
-    fn elements(&self) -> usize {
-        let (batch, channels, h, w) = self.shape;
-        batch * channels * h * w
-    }
-}
-
-/// A tensor of a shape and a type, without values of its own.
-fn sizes_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
-    Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
-}
-
-fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], maps: &[Map]) -> EnteredSpan {
+fn forward_span(x: &Tensor, stages: &[ChainStage<'_>], maps: &[StageMap]) -> EnteredSpan {
     trace::forward("conv_norm_chain", || {
         let norms = stages.iter().map(|stage| stage.norm.is_some());
         work(x, maps.iter().zip(norms))
@@ -233,15 +138,15 @@ fn forward_span(x: &Tensor, stages: &[ConvNorm<'_>], maps: &[Map]) -> EnteredSpa
 }
 
 /// The stages, each with or without a norm, as a profiler is told of them.
-fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Map, bool)>) -> Work {
+fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a StageMap, bool)>) -> Work {
     let mut parameters = 0;
     let mut convolutions = Vec::new();
     for (map, norm) in stages {
         convolutions.push(map.conv.and_then(|dims| {
-            let input = sizes_only(dims.x_shape(), x.dtype()).ok()?;
-            let weight = sizes_only(dims.weight_shape(), x.dtype()).ok()?;
+            let input = placeholder(dims.x_shape(), x.dtype()).ok()?;
+            let weight = placeholder(dims.weight_shape(), x.dtype()).ok()?;
             parameters += weight.elem_count();
-            Some(dims.work(&input, &weight))
+            Some(conv::work(&dims, &input, &weight))
         }));
         if norm {
             parameters += 2 * map.shape.1;
@@ -253,7 +158,7 @@ fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a Map, bool)>) -> Work {
 /// One stage, whose parameters lie among those of the others.
 #[derive(Debug, Clone)]
 struct Stage {
-    map: Map,
+    map: StageMap,
     weights: Range<usize>,
     /// Where the norm's weight begins; its bias follows.
     first_norm: usize,
@@ -276,7 +181,7 @@ impl Stage {
         let (channels, _) = self.sizes();
         let weight = &norms[self.first_norm..][..channels];
         let bias = &norms[self.first_norm + channels..][..channels];
-        Channel::all(&kept.moments, weight, bias, eps, relu)
+        Channel::from_moments(&kept.moments, weight, bias, eps, relu)
     }
 
     /// The output of the stage; `x` is the chain's input.
@@ -310,7 +215,8 @@ impl Kept {
     }
 
     fn stats(&self) -> Result<Option<BatchStats>> {
-        let stats = (!self.moments.is_empty()).then(|| BatchStats::of(&self.moments, self.count));
+        let stats =
+            (!self.moments.is_empty()).then(|| BatchStats::from_moments(&self.moments, self.count));
         stats.transpose()
     }
 }

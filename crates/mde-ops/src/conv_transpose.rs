@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::phases::{TapSums, check, conv_in_phases};
+use crate::phases::{TapSums, conv_in_phases};
+use crate::shapes::check_doubling;
 use crate::trace::{self, Work};
 
 /// `out[2 i - 1 + k] += w[k] x[i]` along each axis: an even position sees the middle tap, an odd one the outer two. The
@@ -20,7 +21,7 @@ const TRANSPOSED: TapSums = [
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    check("conv_transpose2x", x, weight, 0)?;
+    check_doubling("conv_transpose2x", x, weight, 0)?;
     let _span = trace::forward("conv_transpose2x", || Work::transposed(x, weight));
     conv_in_phases(x, &weight.transpose(0, 1)?, &TRANSPOSED)
 }

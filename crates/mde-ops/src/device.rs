@@ -7,10 +7,12 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::conv::Dims;
-use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
-use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual, plain};
+use crate::plain;
+use crate::shapes::{
+    BatchStats, ChainStage, ConvConfig, ConvDims, PoolConfig, Residual, ResizedConvDims,
+    check_resize, map_dims,
+};
 
 /// See [`crate::conv2d`]. Candle's own where it serves: without groups, of which it would make a convolution each, and with
 /// stride 1 where there is a gradient, for that of others it gets wrong. It keeps no columns for the gradient. Else one
@@ -19,7 +21,7 @@ use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual, plain};
 /// # Errors
 /// If the shapes do not agree.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
-    let (batch, out, height, width) = Dims::new(x, weight, config)?.out_shape();
+    let (batch, out, height, width) = ConvDims::new(x, weight, config)?.out_shape();
     let ConvConfig {
         stride,
         padding,
@@ -59,7 +61,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 /// If there is no stage, or the shapes do not agree.
 pub fn conv_norm_chain(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     plain::chain(x, stages, residual, conv2d)
@@ -76,7 +78,7 @@ pub fn conv_after_resize(
     height: usize,
     width: usize,
 ) -> Result<Tensor> {
-    ConvAfterResize::new(x, weight, (height, width))?;
+    ResizedConvDims::new(x, weight, (height, width))?;
     let (b, c, h, w) = x.dims4()?;
     let (out, _, k, _) = weight.dims4()?;
     let taps = weight.permute((0, 2, 3, 1))?.reshape((out * k * k, c))?;
@@ -125,8 +127,8 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
 /// # Errors
 /// If `x` has not four dimensions, or a size is 0.
 pub fn bilinear_adjoint(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
-    let (b, c, _, _) = crate::map_dims("bilinear_adjoint", x)?;
-    let (h, w) = crate::resize::check(x, height, width)?;
+    let (b, c, _, _) = map_dims("bilinear_adjoint", x)?;
+    let (h, w) = check_resize(x, height, width)?;
     if (h, w) == (height, width) {
         return Ok(x.clone());
     }

@@ -5,6 +5,8 @@ use pulp::Simd;
 use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, vectorised};
+use crate::plain;
+use crate::shapes::{check_layer_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `weight (x - mean) / sqrt(var + eps) + bias` with the mean and the biased variance of each row of the last dimension;
@@ -13,34 +15,15 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    check(x, weight, bias)?;
+    check_layer_norm(x, weight, bias)?;
     let _span = trace::forward("layer_norm", || Work::on(x));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         let op = LayerNorm { eps: eps as f32 };
         x.contiguous()?
             .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
     } else {
-        crate::plain::layer_norm(x, weight, bias, eps)
+        plain::layer_norm(x, weight, bias, eps)
     }
-}
-
-pub(crate) fn check(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<()> {
-    let length = x.dims().last().copied();
-    if x.elem_count() == 0 || length.is_none() {
-        candle_core::bail!(
-            "layer_norm: {:?} has no last dimension, or an empty one",
-            x.dims()
-        );
-    }
-    if weight.dims() != [length.unwrap_or(0)] || bias.dims() != weight.dims() {
-        candle_core::bail!(
-            "layer_norm: weight {:?} and bias {:?} for {:?}: expected a value for each of the last dimension",
-            weight.dims(),
-            bias.dims(),
-            x.dims()
-        );
-    }
-    Ok(())
 }
 
 /// Rows of one task: a fixed number, for the sums over rows have a fixed order.

@@ -45,7 +45,7 @@ mod pixel_shuffle;
 pub mod plain;
 mod pool;
 mod resize;
-mod softmax;
+mod shapes;
 mod trace;
 
 pub use activation::{elu, relu};
@@ -53,34 +53,17 @@ pub use add_relu::add_relu;
 pub use affine::channel_affine;
 pub use attention::attention;
 pub use avg_pool::avg_pool2x2;
-pub use batch_norm::{BatchStats, batch_norm_affine, batch_norm_train};
+pub use batch_norm::{batch_norm_affine, batch_norm_train};
 pub use bin_pool::bin_pool;
-pub use conv::{ConvConfig, conv2d, conv2d_affine};
+pub use conv::{conv2d, conv2d_affine};
 pub use conv_after_nearest::conv_after_nearest2x;
 pub use conv_after_resize::conv_after_resize;
-pub use conv_norm::{ConvNorm, Hold, Norm, Residual, conv_norm_chain};
+pub use conv_norm::conv_norm_chain;
 pub use conv_transpose::conv_transpose2x;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use norm_add_relu::norm_add_relu;
 pub use pixel_shuffle::pixel_shuffle;
-pub use pool::{PoolConfig, max_pool2d};
+pub use pool::max_pool2d;
 pub use resize::resize_bilinear;
-pub use softmax::softmax;
-
-use candle_core::{DType, Result, Tensor};
-
-/// True where the CPU kernels of this crate serve; everything else takes that of [`device`] or [`plain`].
-fn on_cpu_kernels(tensor: &Tensor) -> bool {
-    tensor.device().is_cpu() && tensor.dtype() == DType::F32
-}
-
-/// The sizes of a tensor of four dimensions, none of them empty: there is no maximum, mean or
-/// gradient of nothing.
-fn map_dims(operation: &str, tensor: &Tensor) -> Result<(usize, usize, usize, usize)> {
-    let dims = tensor.dims4()?;
-    if tensor.elem_count() == 0 {
-        candle_core::bail!("{operation}: {dims:?} has an empty dimension");
-    }
-    Ok(dims)
-}
+pub use shapes::{Activations, BatchStats, ChainStage, ConvConfig, Norm, PoolConfig, Residual};

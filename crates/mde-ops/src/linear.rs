@@ -4,6 +4,8 @@ use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, gemm, multiply};
+use crate::plain;
+use crate::shapes::{check_linear, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
@@ -11,10 +13,10 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    check(x, weight, bias)?;
+    check_linear(x, weight, bias)?;
     let _span = trace::forward("linear", || Work::linear(x, weight));
-    if !crate::on_cpu_kernels(x) {
-        return crate::plain::linear(x, weight, bias);
+    if !on_cpu_kernels(x) {
+        return plain::linear(x, weight, bias);
     }
     let bias = match bias {
         Some(bias) => bias.contiguous()?,
@@ -22,27 +24,6 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     };
     x.contiguous()?
         .apply_op3(&weight.contiguous()?, &bias, Linear)
-}
-
-pub(crate) fn check(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<()> {
-    let (out, input) = weight.dims2()?;
-    let fits = x.dims().last() == Some(&input) && bias.is_none_or(|bias| bias.dims() == [out]);
-    if !fits {
-        candle_core::bail!(
-            "linear: weight {:?} and bias {:?} do not fit {:?}",
-            weight.dims(),
-            bias.map(Tensor::dims),
-            x.dims()
-        );
-    }
-    if x.elem_count() == 0 || out == 0 {
-        candle_core::bail!(
-            "linear: {:?} or {:?} has an empty dimension",
-            x.dims(),
-            weight.dims()
-        );
-    }
-    Ok(())
 }
 
 /// Rows of one task.

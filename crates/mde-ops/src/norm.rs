@@ -1,10 +1,88 @@
 //! What a batch norm does to each channel, and its gradient in place.
 
+use candle_core::{Result, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::batch_norm::Moments;
-use crate::cpu::{Kernel, vectorised};
+use crate::cpu::{self, Kernel, vectorised};
+use crate::shapes::BatchStats;
+
+/// What a norm over the batch `x` [B, C, H, W] does to each channel, and the batch's statistics.
+pub(crate) fn norm_batch(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f64,
+    relu: bool,
+) -> Result<(Vec<Channel>, BatchStats)> {
+    let (b, c, h, w) = x.dims4()?;
+    cpu::with_values([x, weight, bias], |[x, weight, bias]| {
+        let moments = moments(x, c, h * w);
+        let stats = BatchStats::from_moments(&moments, b * h * w)?;
+        Ok((
+            Channel::from_moments(&moments, weight, bias, eps, relu),
+            stats,
+        ))
+    })
+}
+
+impl BatchStats {
+    pub(crate) fn from_moments(moments: &[Moments], count: usize) -> Result<Self> {
+        let per_channel = |value: fn(&Moments) -> f64| {
+            let values = moments.iter().map(|moments| value(moments) as f32);
+            cpu::tensor(values.collect(), moments.len())
+        };
+        Ok(Self {
+            mean: per_channel(|moments| moments.mean)?,
+            var: per_channel(|moments| moments.var)?,
+            count,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moments {
+    pub(crate) mean: f64,
+    pub(crate) var: f64,
+}
+
+/// Mean and biased variance of every channel of `[B, C, pixels]`, in two passes.
+pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
+    let count = (x.len() / channels) as f64;
+    (0..channels)
+        .into_par_iter()
+        .map(|channel| {
+            let planes = || x.chunks_exact(pixels).skip(channel).step_by(channels);
+            let mean = planes().map(|plane| sum(plane, |value| value)).sum::<f64>() / count;
+            let centre = mean as f32;
+            let squares =
+                planes().map(|plane| sum(plane, |value| (value - centre) * (value - centre)));
+            // The centre is the mean rounded to f32; its distance to the mean is taken off again.
+            let rounding = mean - f64::from(centre);
+            Moments {
+                mean,
+                var: (squares.sum::<f64>() / count - rounding * rounding).max(0.0),
+            }
+        })
+        .collect()
+}
+
+/// The sum of `f` over a plane: short runs in eight f32 lanes, which vectorise, their sum in f64.
+fn sum(plane: &[f32], f: impl Fn(f32) -> f32) -> f64 {
+    let mut total = 0.0;
+    for run in plane.chunks(64) {
+        let mut lanes = [0f32; 8];
+        let (eights, rest) = run.as_chunks::<8>();
+        for eight in eights {
+            for lane in 0..8 {
+                lanes[lane] += f(eight[lane]);
+            }
+        }
+        total += f64::from(lanes.iter().sum::<f32>())
+            + rest.iter().map(|&value| f64::from(f(value))).sum::<f64>();
+    }
+    total
+}
 
 /// A channel of a norm: `scale y + shift`, with statistics and slope.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +96,7 @@ pub(crate) struct Channel {
 
 impl Channel {
     /// All channels of a norm with these statistics, weights and biases, and whether ReLU follows.
-    pub(crate) fn all(
+    pub(crate) fn from_moments(
         moments: &[Moments],
         weight: &[f32],
         bias: &[f32],

@@ -3,13 +3,13 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
+use crate::add_relu::add_relu;
 use crate::affine::mask;
-use crate::batch_norm::normed;
-use crate::conv_norm::Norm;
+use crate::batch_norm::batch_norm_train;
 use crate::cpu;
-use crate::norm::{Channel, norm_backward};
+use crate::norm::{Channel, norm_backward, norm_batch};
+use crate::shapes::{BatchStats, Norm, check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
-use crate::{BatchStats, batch_norm_train};
 
 /// `max(norm(x) + other, 0)` of two tensors [B, C, H, W], with the statistics of `x`, for training: as
 /// [`batch_norm_train`] and [`add_relu`](crate::add_relu) in turn, without a map in between. The norm's own ReLU comes before
@@ -18,7 +18,7 @@ use crate::{BatchStats, batch_norm_train};
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tensor, BatchStats)> {
-    crate::affine::check("norm_add_relu", x, norm.weight, norm.bias)?;
+    check_norm("norm_add_relu", x, norm.weight, norm.bias)?;
     if other.dims() != x.dims() {
         candle_core::bail!(
             "norm_add_relu: {:?} and {:?} must have one shape",
@@ -27,12 +27,12 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
         );
     }
     let _span = trace::forward("norm_add_relu", || Work::on(x));
-    if !crate::on_cpu_kernels(x) {
+    if !on_cpu_kernels(x) {
         let (normed, stats) = batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.relu)?;
-        return Ok((crate::add_relu(&normed, other)?, stats));
+        return Ok((add_relu(&normed, other)?, stats));
     }
     let x = x.contiguous()?;
-    let (channels, stats) = normed(&x, norm.weight, norm.bias, norm.eps, norm.relu)?;
+    let (channels, stats) = norm_batch(&x, norm.weight, norm.bias, norm.eps, norm.relu)?;
     let op = NormAddRelu {
         channels,
         relu: norm.relu,

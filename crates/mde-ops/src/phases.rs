@@ -7,9 +7,10 @@
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use crate::ConvConfig;
+use crate::conv::conv2d;
 use crate::cpu;
-use crate::pixel_shuffle::{PixelShuffle, shuffle};
+use crate::pixel_shuffle::shuffle;
+use crate::shapes::{ConvConfig, PixelShuffle, on_cpu_kernels};
 
 /// Along one axis, what each of the three taps of the kernel adds to the two taps of each phase. Rows: first and
 /// second tap of the even phase, first and second of the odd phase. The even phase's taps lie at the source positions
@@ -23,7 +24,7 @@ pub(crate) fn conv_in_phases(x: &Tensor, weight: &Tensor, sums: &TapSums) -> Res
         padding: 1,
         ..ConvConfig::default()
     };
-    let maps = crate::conv2d(x, &kernels(weight, sums)?, config)?;
+    let maps = conv2d(x, &kernels(weight, sums)?, config)?;
     shuffle(
         &maps,
         PixelShuffle {
@@ -42,9 +43,9 @@ fn kernels(weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
             (0..16).map(move |target| sums[target / 4][tap / 3] * sums[target % 4][tap % 3])
         })
         .collect();
-    if crate::on_cpu_kernels(weight) && !weight.track_op() {
+    if on_cpu_kernels(weight) && !weight.track_op() {
         let values = cpu::with_values([weight], |[weight]| {
-            Ok(without_gradient(weight, channels, &by_axis))
+            Ok(untracked_kernels(weight, channels, &by_axis))
         })?;
         return cpu::tensor(values, (4 * out, channels, 2, 2));
     }
@@ -60,7 +61,7 @@ fn kernels(weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
 
 /// The same in one pass, for a weight whose gradient nobody asks for: a network that is not trained makes its kernels anew
 /// for every batch.
-fn without_gradient(weight: &[f32], channels: usize, by_axis: &[f32]) -> Vec<f32> {
+fn untracked_kernels(weight: &[f32], channels: usize, by_axis: &[f32]) -> Vec<f32> {
     let mut kernels = vec![0.0; weight.len() / 9 * 16];
     kernels
         .par_chunks_exact_mut(16 * channels)
@@ -82,23 +83,4 @@ fn without_gradient(weight: &[f32], channels: usize, by_axis: &[f32]) -> Vec<f32
             }
         });
     kernels
-}
-
-/// Fails unless `weight` has the channels of `x` in its dimension `channels_at`, and 3x3 taps.
-pub(crate) fn check(
-    operation: &str,
-    x: &Tensor,
-    weight: &Tensor,
-    channels_at: usize,
-) -> Result<()> {
-    let (_, channels, _, _) = crate::map_dims(operation, x)?;
-    let (_, _, kh, kw) = crate::map_dims(operation, weight)?;
-    if weight.dim(channels_at)? != channels || (kh, kw) != (3, 3) {
-        candle_core::bail!(
-            "{operation}: weight {:?} on {:?}: channels must agree and the kernel be 3x3",
-            weight.dims(),
-            x.dims()
-        );
-    }
-    Ok(())
 }

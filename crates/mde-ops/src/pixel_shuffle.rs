@@ -5,6 +5,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu;
+use crate::plain;
+use crate::shapes::{PixelShuffle, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `x` [B, C r², h, w] to [B, C, h r, w r] with `out[c, y r + i, x r + j] = x[(c r + i) r + j, y, x]`, r = `ratio`,
@@ -21,45 +23,18 @@ pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
 /// (r - 1) `overlap` larger than what each contributes.
 pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
     op.out_shape(x)?;
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(op)
     } else {
-        crate::plain::shuffle(x, op)
+        plain::shuffle(x, op)
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PixelShuffle {
-    pub(crate) ratio: usize,
-    pub(crate) overlap: usize,
 }
 
 impl PixelShuffle {
-    /// Channels of the output, and the height and width that each phase contributes.
-    pub(crate) fn out_shape(&self, x: &Tensor) -> Result<(usize, usize, usize)> {
-        let (_, channels, h, w) = crate::map_dims("pixel_shuffle", x)?;
-        let phases = self.ratio.checked_mul(self.ratio);
-        let Some(phases) = phases.filter(|&phases| phases > 0 && channels.is_multiple_of(phases))
-        else {
-            candle_core::bail!(
-                "pixel_shuffle: {channels} channels are no multiple of the square of the ratio {}",
-                self.ratio
-            );
-        };
-        let beyond = (self.ratio - 1) * self.overlap;
-        if h <= beyond || w <= beyond {
-            candle_core::bail!(
-                "pixel_shuffle: {h}x{w} leaves nothing beyond an overlap of {beyond}"
-            );
-        }
-        Ok((channels / phases, h - beyond, w - beyond))
-    }
-
     /// Calls `visit(output pixel, input value)` for all of one output channel; input values count from the first of
     /// the channel's maps, `[r, r, h', w']`.
     fn pairs(&self, (h, w): (usize, usize), mut visit: impl FnMut(usize, usize)) {
-        let beyond = (self.ratio - 1) * self.overlap;
-        let (map_h, map_w) = (h + beyond, w + beyond);
+        let (map_h, map_w) = (h + self.margin(), w + self.margin());
         for i in 0..self.ratio {
             for y in 0..h {
                 let row = (y * self.ratio + i) * w * self.ratio;
@@ -83,8 +58,8 @@ impl CustomOp1 for PixelShuffle {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(storage, layout)?;
         let (b, channels, map_h, map_w) = layout.shape().dims4()?;
-        let (ratio, beyond) = (self.ratio, (self.ratio - 1) * self.overlap);
-        let (c, h, w) = (channels / (ratio * ratio), map_h - beyond, map_w - beyond);
+        let (ratio, margin) = (self.ratio, self.margin());
+        let (c, h, w) = (channels / (ratio * ratio), map_h - margin, map_w - margin);
         let mut out = vec![0.0; b * c * h * w * ratio * ratio];
         out.par_chunks_mut(h * w * ratio * ratio)
             .zip(x.par_chunks(ratio * ratio * map_h * map_w))

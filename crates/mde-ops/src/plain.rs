@@ -5,18 +5,19 @@
 
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
-use crate::conv::Dims;
-use crate::conv_after_resize::ConvAfterResize;
 use crate::cpu::lerp::Lerp;
-use crate::pixel_shuffle::PixelShuffle;
-use crate::{BatchStats, ConvConfig, ConvNorm, PoolConfig, Residual};
+use crate::shapes::{
+    AttentionDims, BatchStats, ChainStage, ConvConfig, ConvDims, PixelShuffle, PoolConfig,
+    Residual, ResizedConvDims, check_avg_pool, check_chain, check_doubling, check_layer_norm,
+    check_linear, check_norm, check_resize,
+};
 
 /// See [`crate::conv2d`].
 ///
 /// # Errors
 /// If the shapes do not agree.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
-    let (_, _, out_h, out_w) = Dims::new(x, weight, config)?.out_shape();
+    let (_, _, out_h, out_w) = ConvDims::new(x, weight, config)?.out_shape();
     let (b, _, _, w) = x.dims4()?;
     let (out, in_channels, kh, kw) = weight.dims4()?;
     let pad = config.padding;
@@ -44,7 +45,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 /// If there is no stage, or the shapes do not agree.
 pub fn conv_norm_chain(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
     chain(x, stages, residual, conv2d)
@@ -53,11 +54,11 @@ pub fn conv_norm_chain(
 /// [`conv_norm_chain`] of these convolutions.
 pub(crate) fn chain(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
     conv2d: impl Fn(&Tensor, &Tensor, ConvConfig) -> Result<Tensor>,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    crate::conv_norm::check(x, stages, residual)?;
+    check_chain(x, stages, residual)?;
     let mut out = x.clone();
     let mut stats = Vec::with_capacity(stages.len());
     for stage in stages {
@@ -90,7 +91,7 @@ pub fn conv_after_resize(
     height: usize,
     width: usize,
 ) -> Result<Tensor> {
-    ConvAfterResize::new(x, weight, (height, width))?;
+    ResizedConvDims::new(x, weight, (height, width))?;
     let resized = resize_bilinear(x, height, width)?;
     conv2d(&resized, weight, same(weight.dim(2)?))
 }
@@ -137,7 +138,7 @@ pub(crate) fn first_maximum(values: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If `x` has not four dimensions, or a size is 0.
 pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
-    let (h, w) = crate::resize::check(x, height, width)?;
+    let (h, w) = check_resize(x, height, width)?;
     let rows = interpolation(h, height, x.dtype(), x.device())?;
     let columns = interpolation(w, width, x.dtype(), x.device())?
         .t()?
@@ -153,7 +154,7 @@ pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor
 /// # Errors
 /// If the shapes do not agree.
 pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
-    let (_, c, _, _) = crate::affine::check("channel_affine", x, scale, shift)?;
+    let (_, c, _, _) = check_norm("channel_affine", x, scale, shift)?;
     let channels = (1, c, 1, 1);
     let out = x
         .broadcast_mul(&scale.reshape(channels)?)?
@@ -185,24 +186,12 @@ pub fn elu(x: &Tensor) -> Result<Tensor> {
     x.elu(1.0)
 }
 
-/// See [`crate::softmax`].
-///
-/// # Errors
-/// If `x` has no dimension, or an empty one.
-pub fn softmax(x: &Tensor) -> Result<Tensor> {
-    crate::softmax::check(x)?;
-    // The shift changes no value, so it needs no gradient.
-    let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
-    let exp = shifted.exp()?;
-    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
-}
-
 /// See [`crate::attention`].
 ///
 /// # Errors
 /// If the sizes do not agree.
 pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
-    let sizes = crate::attention::Sizes::new(qkv, heads)?;
+    let sizes = AttentionDims::new(qkv, heads)?;
     let (n, tokens, head) = (sizes.sequences, sizes.tokens, sizes.head);
     let qkv = qkv
         .reshape((n, tokens, 3, heads, head))?
@@ -217,12 +206,20 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
         .reshape((n, tokens, heads * head))
 }
 
+/// `exp(x) / Σ exp(x)` over the last dimension.
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    // The shift changes no value, so it needs no gradient.
+    let shifted = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?;
+    let exp = shifted.exp()?;
+    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
+}
+
 /// See [`crate::layer_norm`].
 ///
 /// # Errors
 /// If the shapes do not agree.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
-    crate::layer_norm::check(x, weight, bias)?;
+    check_layer_norm(x, weight, bias)?;
     let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
     let std = (centred.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
     centred
@@ -236,7 +233,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
 /// # Errors
 /// If the shapes do not agree.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    crate::linear::check(x, weight, bias)?;
+    check_linear(x, weight, bias)?;
     let (out, input) = weight.dims2()?;
     let mut dims = x.dims().to_vec();
     if let Some(last) = dims.last_mut() {
@@ -254,7 +251,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// # Errors
 /// If `x` has not four dimensions, or a side is shorter than 2.
 pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
-    let (b, c, h, w) = crate::avg_pool::check(x)?;
+    let (b, c, h, w) = check_avg_pool(x)?;
     let (out_h, out_w) = (h / 2, w / 2);
     x.narrow(2, 0, 2 * out_h)?
         .narrow(3, 0, 2 * out_w)?
@@ -291,7 +288,7 @@ pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    crate::phases::check("conv_after_nearest2x", x, weight, 1)?;
+    check_doubling("conv_after_nearest2x", x, weight, 1)?;
     let (b, c, h, w) = x.dims4()?;
     let repeated = x
         .reshape((b, c, h, 1, w, 1))?
@@ -305,7 +302,7 @@ pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.
 pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    crate::phases::check("conv_transpose2x", x, weight, 0)?;
+    check_doubling("conv_transpose2x", x, weight, 0)?;
     let (b, c, h, w) = x.dims4()?;
     // Zeros between the values, then a convolution with the kernel turned round.
     let spread = x
@@ -333,7 +330,7 @@ pub fn batch_norm_train(
     eps: f64,
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
-    let (b, c, h, w) = crate::affine::check("batch_norm_train", x, weight, bias)?;
+    let (b, c, h, w) = check_norm("batch_norm_train", x, weight, bias)?;
     let by_channel = x.transpose(0, 1)?.flatten_from(1)?;
     let mean = by_channel.mean_keepdim(1)?;
     let centred = by_channel.broadcast_sub(&mean)?;

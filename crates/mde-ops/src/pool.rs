@@ -4,53 +4,9 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, Kernel, vectorised, with_scratch};
+use crate::device;
+use crate::shapes::{PoolConfig, on_cpu_kernels};
 use crate::trace::{self, Work};
-
-/// How a square pooling window moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolConfig {
-    /// Side of the window.
-    pub kernel: usize,
-    /// Step between windows.
-    pub stride: usize,
-    /// Positions around the input that never win; at most half the kernel.
-    pub padding: usize,
-    /// Whether a last window that reaches beyond the padded input counts, as in PyTorch's `ceil_mode`.
-    pub ceil_mode: bool,
-}
-
-impl PoolConfig {
-    /// The size of the output maps for `x` [B, C, H, W].
-    pub(crate) fn out_sizes(&self, x: &Tensor) -> Result<(usize, usize)> {
-        let (_, _, h, w) = crate::map_dims("max_pool2d", x)?;
-        if self.kernel == 0 || self.stride == 0 || self.padding > self.kernel / 2 {
-            candle_core::bail!(
-                "max_pool2d: kernel and stride must be positive, padding at most half the kernel: {self:?}"
-            );
-        }
-        let Some(sizes) = self.out_size(h).zip(self.out_size(w)) else {
-            candle_core::bail!("max_pool2d: {self:?} does not fit {h}x{w}");
-        };
-        Ok(sizes)
-    }
-
-    /// The size of the output along one axis, by PyTorch's rule: a window must begin inside the input or
-    /// its left padding.
-    fn out_size(&self, size: usize) -> Option<usize> {
-        let reach = size
-            .checked_add(2 * self.padding)?
-            .checked_sub(self.kernel)?;
-        if !self.ceil_mode {
-            return Some(reach / self.stride + 1);
-        }
-        let out = reach.div_ceil(self.stride) + 1;
-        Some(if (out - 1) * self.stride >= size + self.padding {
-            out - 1
-        } else {
-            out
-        })
-    }
-}
 
 /// The largest value of each window of `x` [B, C, H, W].
 ///
@@ -62,11 +18,11 @@ impl PoolConfig {
 pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let out = config.out_sizes(x)?;
     let _span = trace::forward("max_pool2d", || Work::resampling(x, out));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         let size = (x.dim(2)?, x.dim(3)?);
         x.contiguous()?.apply_op1(MaxPool { config, size, out })
     } else {
-        crate::device::max_pool2d(x, config)
+        device::max_pool2d(x, config)
     }
 }
 

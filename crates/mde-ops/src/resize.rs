@@ -4,6 +4,8 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::{self, lerp::Lerp, lerp::add_blend, lerp::add_scaled};
+use crate::plain;
+use crate::shapes::{check_resize, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// Bilinear resize of `x` [B, C, h, w] to [B, C, height, width] with `align_corners = false` and no
@@ -12,25 +14,16 @@ use crate::trace::{self, Work};
 /// # Errors
 /// If `x` has not four dimensions, or a size is 0.
 pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
-    let (h, w) = check(x, height, width)?;
+    let (h, w) = check_resize(x, height, width)?;
     if (h, w) == (height, width) {
         return Ok(x.clone());
     }
     let _span = trace::forward("resize_bilinear", || Work::resampling(x, (height, width)));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(ResizeBilinear { height, width })
     } else {
-        crate::plain::resize_bilinear(x, height, width)
+        plain::resize_bilinear(x, height, width)
     }
-}
-
-/// The size of the maps of `x`.
-pub(crate) fn check(x: &Tensor, height: usize, width: usize) -> Result<(usize, usize)> {
-    let (_, _, h, w) = crate::map_dims("resize_bilinear", x)?;
-    if height == 0 || width == 0 {
-        candle_core::bail!("resize_bilinear: to {height}x{width}: sizes must be positive");
-    }
-    Ok((h, w))
 }
 
 struct ResizeBilinear {

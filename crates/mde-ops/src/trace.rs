@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use tracing::span::EnteredSpan;
 use tracing::{Level, Span};
 
-use crate::ConvConfig;
+use crate::shapes::ConvConfig;
 
 /// What an operation is about.
 pub(crate) struct Work {

@@ -6,15 +6,15 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::Dims;
 use crate::cpu::im2col::Geometry;
 use crate::cpu::lerp::add_scaled;
 use crate::cpu::{Finish, Kernel, vectorised, with_scratch};
+use crate::shapes::ConvDims;
 
 const TAPS: usize = 9;
 
 /// True for the shapes of this file: as many filters as channels, each of 3x3.
-pub(super) fn fits(dims: &Dims) -> bool {
+pub(super) fn fits(dims: &ConvDims) -> bool {
     // A plane spread for a larger stride would have phases that no tap reads.
     let geometry = &dims.geometry;
     (dims.in_channels, dims.out_channels, geometry.kernel) == (1, 1, (3, 3))
@@ -22,7 +22,7 @@ pub(super) fn fits(dims: &Dims) -> bool {
 }
 
 /// The output, `[batch, channels, out_height, out_width]`.
-pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+pub(super) fn forward(dims: &ConvDims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let spread = Spread::new(&dims.geometry);
     let mut out = vec![0.0; dims.batch * dims.groups * dims.geometry.out_pixels()];
     out.par_chunks_exact_mut(dims.geometry.out_pixels())
@@ -46,7 +46,7 @@ pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>
 }
 
 /// The gradient in the input, `[batch, channels, height, width]`.
-pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_input(dims: &ConvDims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     let spread = Spread::new(&dims.geometry);
     let mut grad_x = vec![0.0; dims.batch * dims.groups * dims.geometry.pixels()];
     grad_x
@@ -69,7 +69,7 @@ pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f
 }
 
 /// The gradient in the weight, `[channels, 1, 3, 3]`.
-pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let spread = Spread::new(&dims.geometry);
     let mut grad_weight = vec![0.0; dims.groups * TAPS];
     grad_weight

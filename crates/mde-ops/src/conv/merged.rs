@@ -5,18 +5,18 @@
 
 use rayon::prelude::*;
 
-use super::Dims;
 use crate::cpu::im2col::Placement;
 use crate::cpu::{Matrix, MatrixMut, Threads, gemm, with_scratch};
+use crate::shapes::ConvDims;
 
 /// Images whose columns are kept at a time.
-fn images_per_round(dims: &Dims) -> usize {
+fn images_per_round(dims: &ConvDims) -> usize {
     const FLOATS: usize = 4 * 1024 * 1024;
     (FLOATS / (dims.depth() * dims.geometry.out_pixels())).clamp(1, dims.batch)
 }
 
 /// The columns of some images, `[depth, images * pixels]`.
-fn unfold(dims: &Dims, x: &[f32], images: usize, columns: &mut [f32]) {
+fn unfold(dims: &ConvDims, x: &[f32], images: usize, columns: &mut [f32]) {
     let geometry = &dims.geometry;
     let stride = images * geometry.out_pixels();
     columns
@@ -51,7 +51,7 @@ fn channels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
 }
 
 /// The gradient in the input, `[batch, in_channels, height, width]`.
-pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_input(dims: &ConvDims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     let geometry = &dims.geometry;
     let (images, pixels) = (images_per_round(dims), geometry.out_pixels());
     let map = dims.in_channels * geometry.pixels();
@@ -85,7 +85,7 @@ pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f
 }
 
 /// The gradient in the weight, `[out_channels, in_channels, kh, kw]`.
-pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let (images, pixels) = (images_per_round(dims), dims.geometry.out_pixels());
     let mut grad_weight = vec![0.0; dims.out_channels * dims.depth()];
     let rounds = x.chunks(images * dims.in_channels * dims.geometry.pixels());

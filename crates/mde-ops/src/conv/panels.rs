@@ -1,13 +1,13 @@
 //! Convolution of any shape by unfolding: a panel of output pixels at a time, every one of a task's filters over it.
 
-use super::Dims;
 use crate::cpu::{Finish, PANEL, Rows, for_each_tile, multiply, with_scratch};
+use crate::shapes::ConvDims;
 
 /// Filters of one task: the panel is unfolded again for each.
 const FILTERS: usize = 128;
 
 /// The output, `[batch, groups * out_channels, out_height, out_width]`; `finish` has a row for every channel of it.
-pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+pub(super) fn forward(dims: &ConvDims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let geometry = &dims.geometry;
     let pixels = geometry.out_pixels();
     let filters = filters_per_task(dims);
@@ -30,7 +30,7 @@ pub(super) fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>
 }
 
 /// All, or where there are few pixels an equal share of them.
-fn filters_per_task(dims: &Dims) -> usize {
+fn filters_per_task(dims: &ConvDims) -> usize {
     const MANY_PANELS: usize = 16;
     if dims.batch * dims.groups * dims.geometry.out_pixels() >= MANY_PANELS * PANEL {
         return dims.out_channels;

@@ -2,12 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::Dims;
 use crate::cpu::im2col::Placement;
 use crate::cpu::{Matrix, MatrixMut, Threads, gemm, with_scratch};
+use crate::shapes::ConvDims;
 
 /// The gradient in the input, `[batch, groups * in_channels, height, width]`.
-pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_input(dims: &ConvDims, weight: &[f32], grad: &[f32]) -> Vec<f32> {
     let geometry = &dims.geometry;
     let mut grad_x = vec![0.0; dims.batch * dims.groups * dims.in_channels * geometry.pixels()];
     let channels = channel_block(dims);
@@ -44,17 +44,21 @@ pub(super) fn backward_input(dims: &Dims, weight: &[f32], grad: &[f32]) -> Vec<f
             with_scratch([depth * geometry.out_pixels()], |[columns]| {
                 let product = MatrixMut::new(columns, depth, geometry.out_pixels());
                 gemm(product, weight.t(), grad, false, Threads::One);
-                geometry.col2im(columns, Placement::alone(geometry.out_pixels()), planes);
+                geometry.col2im(
+                    columns,
+                    Placement::for_one_image(geometry.out_pixels()),
+                    planes,
+                );
             });
         });
     grad_x
 }
 
 /// The gradient in the weight, `[groups * out_channels, in_channels, kh, kw]`.
-pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+pub(super) fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
     let geometry = &dims.geometry;
     let (pixels, taps) = (geometry.out_pixels(), geometry.taps());
-    let (channels, rows) = (channel_block(dims), dims.strip_rows());
+    let (channels, rows) = (channel_block(dims), strip_rows(dims));
     let blocks = dims.in_channels.div_ceil(channels);
     let partial: Vec<Vec<f32>> = (0..dims.groups * blocks)
         .into_par_iter()
@@ -89,7 +93,12 @@ pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> 
                         continue;
                     }
                     with_scratch([depth * range.len()], |[columns]| {
-                        geometry.im2col(input, rows, columns, Placement::alone(range.len()));
+                        geometry.im2col(
+                            input,
+                            rows,
+                            columns,
+                            Placement::for_one_image(range.len()),
+                        );
                         add(Matrix::new(columns, depth, range.len()));
                     });
                 }
@@ -110,7 +119,15 @@ pub(super) fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> 
 }
 
 /// Input channels of one task of a backward pass: a fixed number, whatever the number of threads.
-fn channel_block(dims: &Dims) -> usize {
+fn channel_block(dims: &ConvDims) -> usize {
     const TASKS: usize = 8;
     dims.in_channels.div_ceil(TASKS)
+}
+
+/// Output rows of a strip: its columns should fit a core's cache, yet be enough for the product.
+fn strip_rows(dims: &ConvDims) -> usize {
+    const FLOATS: usize = 128 * 1024;
+    const MIN_PIXELS: usize = 64;
+    let pixels = (FLOATS / dims.depth().max(1)).max(MIN_PIXELS);
+    (pixels / dims.geometry.out_width).clamp(1, dims.geometry.out_height)
 }

@@ -1,12 +1,12 @@
 //! Interpolating and shifting the taps' maps, channels innermost, and the adjoints.
 
-use super::ConvAfterResize;
 use crate::cpu::Kernel;
 use crate::cpu::lerp::{Lerp, Readers, add_blend, add_scaled};
+use crate::shapes::ResizedConvDims;
 
 /// Interpolates and shifts along x: one row `[w, kx, ky, out]` of all taps to `[width, ky, out]`.
 pub(super) struct Widen<'a> {
-    pub(super) op: &'a ConvAfterResize,
+    pub(super) op: &'a ResizedConvDims,
     pub(super) columns: &'a Lerp,
     pub(super) low: &'a [f32],
     pub(super) wide: &'a mut [f32],
@@ -36,7 +36,7 @@ impl Kernel for Widen<'_> {
 
 /// Interpolates and shifts along y: output row `y`, `[width, out]`, of an image's `[h, width, ky, out]`.
 pub(super) struct Heighten<'a> {
-    pub(super) op: &'a ConvAfterResize,
+    pub(super) op: &'a ResizedConvDims,
     pub(super) rows: &'a Lerp,
     pub(super) wide: &'a [f32],
     pub(super) y: usize,
@@ -75,7 +75,7 @@ impl Kernel for Heighten<'_> {
 
 /// The adjoint of [`Heighten`] for low row `y`: `[width, ky, out]` from an image's gradient `[height, width, out]`.
 pub(super) struct HeightenAdjoint<'a> {
-    pub(super) op: &'a ConvAfterResize,
+    pub(super) op: &'a ResizedConvDims,
     pub(super) readers: &'a [(usize, f32)],
     pub(super) grad: &'a [f32],
     pub(super) wide: &'a mut [f32],
@@ -112,7 +112,7 @@ impl Kernel for HeightenAdjoint<'_> {
 
 /// The adjoint of [`Widen`]: `[w, kx, ky, out]` from `[width, ky, out]`.
 pub(super) struct WidenAdjoint<'a> {
-    pub(super) op: &'a ConvAfterResize,
+    pub(super) op: &'a ResizedConvDims,
     pub(super) readers: &'a [Readers],
     pub(super) wide: &'a [f32],
     pub(super) low: &'a mut [f32],

@@ -19,6 +19,8 @@ use crate::cpu::{
     self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
     transpose, vectorised, with_scratch,
 };
+use crate::device;
+use crate::shapes::{ConvConfig, ResizedConvDims, on_cpu_kernels};
 use crate::trace::{self, Work};
 use interpolate::{Heighten, HeightenAdjoint, Widen, WidenAdjoint};
 
@@ -38,61 +40,19 @@ pub fn conv_after_resize(
     height: usize,
     width: usize,
 ) -> Result<Tensor> {
-    let op = ConvAfterResize::new(x, weight, (height, width))?;
+    let op = ResizedConvDims::new(x, weight, (height, width))?;
     let _span = trace::forward("conv_after_resize", || op.work(x, weight));
-    if crate::on_cpu_kernels(x) {
+    if on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&weight.contiguous()?, op)
     } else {
-        crate::device::conv_after_resize(x, weight, height, width)
+        device::conv_after_resize(x, weight, height, width)
     }
 }
 
-pub(crate) struct ConvAfterResize {
-    batch: usize,
-    channels: usize,
-    out: usize,
-    kernel: usize,
-    size: (usize, usize),
-    target: (usize, usize),
-}
-
-impl ConvAfterResize {
-    pub(crate) fn new(x: &Tensor, weight: &Tensor, target: (usize, usize)) -> Result<Self> {
-        let (batch, channels, h, w) = crate::map_dims("conv_after_resize", x)?;
-        let (out, in_channels, k, k2) = crate::map_dims("conv_after_resize", weight)?;
-        if in_channels != channels || k != k2 || k % 2 == 0 || target.0 == 0 || target.1 == 0 {
-            candle_core::bail!(
-                "conv_after_resize: weight {:?} on {:?} resized to {target:?}: channels must agree, the kernel be \
-                 square and odd, sizes positive",
-                weight.dims(),
-                x.dims()
-            );
-        }
-        Ok(Self {
-            batch,
-            channels,
-            out,
-            kernel: k,
-            size: (h, w),
-            target,
-        })
-    }
-
+impl ResizedConvDims {
     /// The convolution as a profiler is told of it: at the size that it has after the resize.
     fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
-        Work::convolution(x, weight, self.target, crate::ConvConfig::default())
-    }
-
-    fn taps(&self) -> usize {
-        self.kernel * self.kernel
-    }
-
-    fn pixels(&self) -> usize {
-        self.size.0 * self.size.1
-    }
-
-    fn shift(&self, tap: usize) -> isize {
-        tap as isize - (self.kernel / 2) as isize
+        Work::convolution(x, weight, self.target, ConvConfig::default())
     }
 
     /// Values of one low-resolution pixel: all taps of all output channels, `[kx, ky, out]`.
@@ -416,7 +376,7 @@ fn pixels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     out
 }
 
-impl CustomOp2 for ConvAfterResize {
+impl CustomOp2 for ResizedConvDims {
     fn name(&self) -> &'static str {
         "mde-conv-after-resize"
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::PANEL;
+use super::panel::PANEL;
 
 /// The sizes of a convolution of one image, in one group.
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +217,7 @@ pub(crate) struct Placement {
 
 impl Placement {
     /// Rows of `pixels` values, all of one image.
-    pub(crate) fn alone(pixels: usize) -> Self {
+    pub(crate) fn for_one_image(pixels: usize) -> Self {
         Self {
             offset: 0,
             stride: pixels,

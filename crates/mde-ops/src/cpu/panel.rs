@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-use super::{Kernel, MatrixMut, vectorised};
+use super::gemm::MatrixMut;
+use super::simd::{Kernel, vectorised};
 
 /// Columns of a panel: three of the longest vectors.
 pub(crate) const PANEL: usize = 48;

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    BatchStats, ConvConfig, ConvNorm, Hold, Norm, Residual, batch_norm_train, conv_norm_chain,
-    conv2d, plain,
+    Activations, BatchStats, ChainStage, ConvConfig, Norm, Residual, batch_norm_train,
+    conv_norm_chain, conv2d, plain,
 };
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, evaluate, flat, random};
@@ -22,22 +22,22 @@ pub(crate) struct Case {
     residual: Residual,
 }
 
-type Chain = fn(&Tensor, &[ConvNorm<'_>], Residual) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
+type Chain = fn(&Tensor, &[ChainStage<'_>], Residual) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
 
 pub(crate) fn holding(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    conv_norm_chain(x, stages, residual, Hold::Outputs)
+    conv_norm_chain(x, stages, residual, Activations::Keep)
 }
 
 fn computing_again(
     x: &Tensor,
-    stages: &[ConvNorm<'_>],
+    stages: &[ChainStage<'_>],
     residual: Residual,
 ) -> Result<(Tensor, Vec<Option<BatchStats>>)> {
-    conv_norm_chain(x, stages, residual, Hold::Nothing)
+    conv_norm_chain(x, stages, residual, Activations::Recompute)
 }
 
 impl Case {
@@ -59,12 +59,12 @@ impl Case {
         inputs
     }
 
-    fn with<'a>(&self, inputs: &'a [Tensor]) -> Vec<ConvNorm<'a>> {
+    fn with<'a>(&self, inputs: &'a [Tensor]) -> Vec<ChainStage<'a>> {
         let mut parameters = inputs[1..].iter();
         let mut next = || parameters.next().unwrap();
         let stages = self.stages.iter();
         stages
-            .map(|&(_, kernel, stride, groups, norm)| ConvNorm {
+            .map(|&(_, kernel, stride, groups, norm)| ChainStage {
                 conv: (kernel > 0).then(|| {
                     let config = ConvConfig {
                         stride,

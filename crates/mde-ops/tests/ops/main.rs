@@ -18,7 +18,6 @@ mod norm_add_relu;
 mod pixel_shuffle;
 mod pool;
 mod resize;
-mod softmax;
 mod spans;
 mod transformer;
 

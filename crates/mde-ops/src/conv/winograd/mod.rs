@@ -12,9 +12,9 @@
 mod strip;
 mod transform;
 
-use super::Dims;
 use crate::cpu::im2col::Geometry;
 use crate::cpu::{Finish, PANEL, for_each_tile, vectorised, with_scratch};
+use crate::shapes::ConvDims;
 use strip::{Grid, ReadInputs, Strip, WriteOutput};
 use transform::{TransformFilters, TransformWeights, Winograd};
 
@@ -74,7 +74,7 @@ impl Tiles {
     /// The output, `[batch, out_channels, out_height, out_width]`.
     pub(super) fn forward(
         self,
-        dims: &Dims,
+        dims: &ConvDims,
         x: &[f32],
         weight: &[f32],
         finish: Finish<'_>,
@@ -88,7 +88,7 @@ impl Tiles {
     }
 
     /// The gradient in the weight, `[out_channels, in_channels, K, K]`.
-    pub(super) fn backward_weight(self, dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    pub(super) fn backward_weight(self, dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
         match self {
             Self::Six2 => Winograd::<6, 2>::backward_weight(dims, x, grad),
             Self::Six4 => Winograd::<6, 4>::backward_weight(dims, x, grad),
@@ -99,8 +99,8 @@ impl Tiles {
 }
 
 impl<const T: usize, const M: usize> Winograd<T, M> {
-    fn forward(dims: &Dims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
-        let Dims {
+    fn forward(dims: &ConvDims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
+        let ConvDims {
             in_channels,
             out_channels,
             ref geometry,
@@ -154,10 +154,10 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         out
     }
 
-    fn backward_weight(dims: &Dims, x: &[f32], grad: &[f32]) -> Vec<f32> {
+    fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
         // All cores work on one strip, one step after the other: it may fill the shared cache.
         const FLOATS: usize = 2 * 1024 * 1024;
-        let Dims {
+        let ConvDims {
             in_channels,
             out_channels,
             ref geometry,
