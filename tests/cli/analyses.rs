@@ -31,7 +31,7 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
 
     let ablated = place.json(&line("ablate"));
     assert_eq!(
-        (&ablated["skipped"], &ablated["images"]),
+        (&ablated["up_to_date"], &ablated["images"]),
         (&json!(false), &json!(4))
     );
     assert_eq!(ablated["provenance"], evaluated["provenance"]);
@@ -53,7 +53,7 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
     assert!(place.path("run/ablate/MFF.safetensors").is_file());
 
     let corrected = place.json(&line("correct"));
-    assert_eq!(corrected["skipped"], false);
+    assert_eq!(corrected["up_to_date"], false);
     let correction = document(&place, "run/correct.json");
     for said in [&corrected, &correction] {
         assert!(
@@ -79,10 +79,10 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
     // batch.
     let before = place.files("run");
     for stage in ANALYSES {
-        assert_eq!(place.json(&line(stage))["skipped"], true);
+        assert_eq!(place.json(&line(stage))["up_to_date"], true);
         fs::remove_file(place.path(&format!("run/stages/{stage}.json"))).unwrap();
-        let other = format!("{} --batch 3 --workers 1", line(stage));
-        assert_eq!(place.json(&other)["skipped"], false);
+        let other = format!("{} --batch-size 3 --workers 1", line(stage));
+        assert_eq!(place.json(&other)["up_to_date"], false);
     }
     assert_same("another batch", &place.files("run"), &before);
 }
@@ -95,8 +95,8 @@ fn they_run_again_when_the_dissection_has_changed() {
     }
     place.json(&format!("{} --layers MFF --bins 4", line("dissect")));
     for stage in ANALYSES {
-        assert_eq!(place.json(&line(stage))["skipped"], false, "{stage}");
-        assert_eq!(place.json(&line(stage))["skipped"], true, "{stage}");
+        assert_eq!(place.json(&line(stage))["up_to_date"], false, "{stage}");
+        assert_eq!(place.json(&line(stage))["up_to_date"], true, "{stage}");
     }
     let options = [
         ("ablate", "--random-orders 2"),
@@ -105,7 +105,7 @@ fn they_run_again_when_the_dissection_has_changed() {
     ];
     for (stage, option) in options {
         let line = format!("{} {option}", line(stage));
-        assert_eq!(place.json(&line)["skipped"], false, "{line}");
+        assert_eq!(place.json(&line)["up_to_date"], false, "{line}");
     }
 }
 

@@ -104,7 +104,7 @@ fn training_names_the_list_or_file_at_fault() {
         let place = Place::new();
         spoil(&place);
         place.refuses(
-            "train --data rooms:rooms --out run --steps 2 --batch 2",
+            "train --data rooms:rooms --out run --steps 2 --batch-size 2",
             parts,
         );
     }
@@ -120,7 +120,7 @@ fn rgb_png_cut_short_is_found_before_training() {
     )));
     place.write(RGB, &whole[..whole.len() - 20]);
     place.refuses(
-        "train --data rooms:rooms --out run --steps 2 --batch 2",
+        "train --data rooms:rooms --out run --steps 2 --batch-size 2",
         &[RGB, "cut short"],
     );
 }
@@ -132,7 +132,7 @@ fn a_batch_without_depth_is_named() {
         let name = format!("rooms/train/room_{room:05}.png");
         place.write(&name, png(millimetres(SIZE, 0)));
     }
-    let line = "train --data rooms:rooms --out run --steps 6 --batch 2";
+    let line = "train --data rooms:rooms --out run --steps 6 --batch-size 2";
     place
         .mde(line)
         .is_refusal(line, 1, &["step ", "train/room_000", "depth"]);

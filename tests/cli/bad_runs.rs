@@ -12,7 +12,8 @@ const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 #[test]
 fn the_folder_of_another_run_is_kept() {
     let place = Place::with_run();
-    let line = |options: &str| format!("train --data rooms:rooms --out run --batch 2 {options}");
+    let line =
+        |options: &str| format!("train --data rooms:rooms --out run --batch-size 2 {options}");
     let other = "another folder";
     place.refuses(
         &line("--steps 1 --seed 7"),
@@ -41,7 +42,7 @@ fn the_folder_of_another_run_is_kept() {
 #[test]
 fn settings_inside_an_assignment_are_compared_one_by_one() {
     let place = Place::new();
-    let line = "train --data rooms:rooms --out run --batch 2 --steps 1 --alpha 0.1";
+    let line = "train --data rooms:rooms --out run --batch-size 2 --steps 1 --alpha 0.1";
     place.json(line);
     place.refuses(
         &format!("{line} --bins 16"),
@@ -87,7 +88,7 @@ fn weights_cut_short_or_of_another_model() {
     let lines = [
         "evaluate --run run --data rooms:rooms",
         "dissect --run run --data rooms:rooms",
-        "train --data rooms:rooms --out run --steps 1 --batch 2",
+        "train --data rooms:rooms --out run --steps 1 --batch-size 2",
     ];
     let whole = place.read(WEIGHTS);
     place.cut_short(WEIGHTS);
@@ -105,7 +106,7 @@ fn weights_cut_short_or_of_another_model() {
             &[
                 WEIGHTS,
                 "not the weights of this run's model",
-                "1 missing, 1 unexpected, 1 of another shape",
+                "1 missing, 1 unexpected, 1 with a different shape",
                 advice,
             ],
         );
@@ -136,7 +137,7 @@ fn an_output_folder_that_cannot_be_one() {
     place.write("file", "kept");
     for out in ["file", "file/below"] {
         place.refuses(
-            &format!("train --data rooms:rooms --out {out} --steps 1 --batch 2"),
+            &format!("train --data rooms:rooms --out {out} --steps 1 --batch-size 2"),
             &[out, "check"],
         );
         place.refuses(
@@ -199,7 +200,7 @@ fn a_report_needs_every_stage() {
 #[test]
 fn a_loss_that_is_no_number_ends_training() {
     let place = Place::new();
-    let line = "train --data rooms:rooms --out run --steps 6 --batch 2 --learning-rate 1e30 --checkpoint-every 1";
+    let line = "train --data rooms:rooms --out run --steps 6 --batch-size 2 --learning-rate 1e30 --checkpoint-every 1";
     let said = place.mde(line);
     said.is_refusal(
         line,

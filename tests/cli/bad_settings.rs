@@ -9,9 +9,9 @@ fn training_refuses_settings_before_it_makes_the_folder() {
         ("--bins 0", &["bins is 0", "at least 2"]),
         ("--bins 0 --alpha 0.1", &["bins is 0", "at least 2"]),
         ("--bins 1 --alpha 0.1", &["bins is 1", "at least 2"]),
-        ("--batch 0", &["batch = 0", "at least 1"]),
+        ("--batch-size 0", &["batch = 0", "at least 1"]),
         (
-            "--batch 13",
+            "--batch-size 13",
             &["batch = 13", "rooms_train.csv", "12 pairs", "at most 12"],
         ),
         ("--steps 0", &["steps is 0", "at least 1"]),
@@ -48,10 +48,10 @@ fn training_refuses_settings_before_it_makes_the_folder() {
         } else {
             "--steps 2"
         };
-        let batch = if options.contains("--batch") {
+        let batch = if options.contains("--batch-size") {
             ""
         } else {
-            "--batch 2"
+            "--batch-size 2"
         };
         place.refuses(
             &format!("train --data rooms:rooms --out run {steps} {batch} {options}"),
@@ -64,7 +64,7 @@ fn training_refuses_settings_before_it_makes_the_folder() {
 fn zero_epochs_are_no_training() {
     let place = Place::new();
     place.refuses(
-        "train --data rooms:rooms --out run --epochs 0 --batch 2",
+        "train --data rooms:rooms --out run --epochs 0 --batch-size 2",
         &["steps is 0", "at least 1"],
     );
 }
@@ -77,10 +77,10 @@ fn evaluation_and_dissection_refuse_settings() {
             "evaluate --protocol nyu",
             &["\"nyu\"", "nyu-mff", "nyu-eigen", "kitti-garg"],
         ),
-        ("evaluate --batch 0", &["batch = 0", "at least 1"]),
+        ("evaluate --batch-size 0", &["batch = 0", "at least 1"]),
         ("evaluate --workers 0", &["workers = 0", "at least 1"]),
         ("dissect --bins 0", &["bins", "0"]),
-        ("dissect --batch 0", &["batch = 0", "at least 1"]),
+        ("dissect --batch-size 0", &["batch = 0", "at least 1"]),
         ("dissect --workers 0", &["workers = 0", "at least 1"]),
         (
             "dissect --layers D,E",

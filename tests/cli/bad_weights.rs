@@ -12,7 +12,7 @@ fn lines(file: &str) -> [String; 3] {
     [
         format!("evaluate --model meter-xxs --weights {file} {data}"),
         format!("dissect --model meter-xxs --weights {file} {data}"),
-        format!("train --model meter-xxs --init {file} {data} --steps 1 --batch 2"),
+        format!("train --model meter-xxs --init {file} {data} --steps 1 --batch-size 2"),
     ]
 }
 
@@ -31,7 +31,7 @@ fn what_is_no_file_of_weights_is_named() {
     refused(
         &place,
         "run/config.json",
-        &["neither in the safetensors nor"],
+        &["neither a safetensors file nor"],
     );
     // Bytes without a pattern, the same each time.
     let noise = (0..5000u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 24) as u8 | 1);
@@ -40,12 +40,12 @@ fn what_is_no_file_of_weights_is_named() {
         (
             "noise.pth",
             noise.clone().collect(),
-            "neither in the safetensors nor",
+            "neither a safetensors file nor",
         ),
         (
             "noise.safetensors",
             noise.collect(),
-            "neither in the safetensors nor",
+            "neither a safetensors file nor",
         ),
         (
             "page.pth",
@@ -55,13 +55,13 @@ fn what_is_no_file_of_weights_is_named() {
         (
             "old.pth",
             b"\x80\x02}q\x00.        ".to_vec(),
-            "a bare Python pickle",
+            "a plain Python pickle",
         ),
         ("empty.zip", zip(&[]), "an empty zip archive"),
         (
             "other.zip",
             zip(&[("notes.txt", b"weights")]),
-            "without a data.pkl",
+            "without data.pkl",
         ),
     ] {
         place.write(file, content);
@@ -141,8 +141,8 @@ fn code_in_a_checkpoint_is_named_and_not_run() {
 #[test]
 fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
     let place = Place::with_meter();
-    place.json("train --data rooms:rooms --out mff --steps 1 --batch 2");
-    place.json("train --model meter-xs --data rooms:rooms --out larger --steps 1 --batch 2");
+    place.json("train --data rooms:rooms --out mff --steps 1 --batch-size 2");
+    place.json("train --model meter-xs --data rooms:rooms --out larger --steps 1 --batch-size 2");
     for (run, parts) in [
         (
             "mff",
@@ -155,7 +155,7 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
         (
             "larger",
             [
-                "6 matched, 0 missing, 0 unexpected, 220 of another shape",
+                "6 matched, 0 missing, 0 unexpected, 220 with a different shape",
                 "conv2d_out.weight is [1, 16, 3, 3], the model has [1, 8, 3, 3]",
                 "and 210 more",
             ],
@@ -165,7 +165,7 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
         refused(
             &place,
             &file,
-            &[&["not those of this model"], &parts[..]].concat(),
+            &[&["do not fit this model"], &parts[..]].concat(),
         );
         for line in lines(&file) {
             let message = place.mde(&line).stderr;
@@ -180,7 +180,7 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
     refused(
         &place,
         &optimiser,
-        &["not those of this model", "226 missing"],
+        &["do not fit this model", "226 missing"],
     );
 }
 
@@ -198,7 +198,7 @@ fn one_tensor_of_another_name_is_told_on_both_sides() {
         &place,
         "w.safetensors",
         &[
-            "225 matched, 1 missing, 1 unexpected, 0 of another shape",
+            "225 matched, 1 missing, 1 unexpected, 0 with a different shape",
             &format!("missing {renamed}"),
             "unexpected another",
         ],

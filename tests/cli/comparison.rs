@@ -13,7 +13,7 @@ fn two_runs() -> Place {
     let place = Place::new();
     for (run, options) in [("plain", ""), ("assigned", "--alpha 0.1 --seed 1")] {
         place.json(&format!(
-            "train {ROOMS} --out {run} --steps 1 --batch 2 {options}"
+            "train {ROOMS} --out {run} --steps 1 --batch-size 2 {options}"
         ));
         measure(&place, run);
     }
@@ -151,7 +151,9 @@ fn files_of_weights_are_compared_by_their_folders_of_results() {
     );
 
     // A network of another family, under the same protocol.
-    place.json(&format!("train {ROOMS} --out plain --steps 1 --batch 2"));
+    place.json(&format!(
+        "train {ROOMS} --out plain --steps 1 --batch-size 2"
+    ));
     measure(&place, "plain");
     place.refuses(
         "compare plain run",

@@ -11,7 +11,7 @@ fn logged(place: &Place, line: &str) -> Said {
 
 /// The commands that compute with a network.
 const COMPUTING: [&str; 4] = [
-    "train --data rooms:rooms --out new --steps 1 --batch 2",
+    "train --data rooms:rooms --out new --steps 1 --batch-size 2",
     "evaluate --run run --data rooms:rooms",
     "dissect --run run --data rooms:rooms --layers D",
     "profile --model mff-tiny --runs 1",

@@ -12,7 +12,7 @@ use crate::place::{Place, assert_same};
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 
 /// A step at a rate that moves no parameter by anything that counts.
-const STANDING: &str = "--steps 1 --batch 2 --learning-rate 1e-30";
+const STANDING: &str = "--steps 1 --batch-size 2 --learning-rate 1e-30";
 
 fn meter(out: &str, options: &str) -> String {
     format!("train --model meter-xxs --data rooms:rooms --out {out} {options}")
@@ -57,7 +57,7 @@ fn a_run_begins_with_the_weights_given() {
     let (tuned, remark) = place.json_and_remarks(&line("tuned", &format!("--init {WEIGHTS}")));
     assert_eq!(
         remark,
-        format!("{WEIGHTS}: 226 matched, 0 missing, 0 unexpected, 0 of another shape\n")
+        format!("{WEIGHTS}: 226 matched, 0 missing, 0 unexpected, 0 with a different shape\n")
     );
     let random = place.json(&line("random", ""));
     assert_ne!(tuned["last"]["loss"], random["last"]["loss"]);
@@ -75,7 +75,7 @@ fn a_run_begins_with_the_weights_given() {
 
     let before = place.files("tuned");
     let again = place.json(&line("tuned", &format!("--init {WEIGHTS}")));
-    assert_eq!(again["skipped"], true);
+    assert_eq!(again["up_to_date"], true);
     assert_same("the second time", &place.files("tuned"), &before);
 }
 
@@ -93,7 +93,7 @@ fn a_fine_tuned_run_is_measured_like_any_other() {
 fn a_fine_tuned_run_that_was_killed_ends_in_the_same_files() {
     let place = Place::with_meter();
     let line = |out| {
-        let options = "--seed 7 --steps 5 --batch 2 --checkpoint-every 1";
+        let options = "--seed 7 --steps 5 --batch-size 2 --checkpoint-every 1";
         meter(out, &format!("{options} --init {WEIGHTS}"))
     };
     place.json_and_remarks(&line("whole"));
@@ -139,8 +139,8 @@ fn a_finished_run_needs_the_weights_it_began_with_no_more() {
 #[test]
 fn other_weights_into_the_same_run_are_refused() {
     let place = Place::with_meter();
-    place.json(&meter("other", "--seed 1 --steps 1 --batch 2"));
-    let tuned = |options: &str| meter("tuned", &format!("--steps 1 --batch 2 {options}"));
+    place.json(&meter("other", "--seed 1 --steps 1 --batch-size 2"));
+    let tuned = |options: &str| meter("tuned", &format!("--steps 1 --batch-size 2 {options}"));
     place.json_and_remarks(&tuned(&format!("--init {WEIGHTS}")));
     let advice = "give the new run another folder";
     place.refuses(
@@ -149,26 +149,26 @@ fn other_weights_into_the_same_run_are_refused() {
     );
     place.refuses(&tuned(""), &["tuned: ", "init {", "not null", advice]);
     place.refuses(
-        &meter("run", &format!("--steps 1 --batch 2 --init {WEIGHTS}")),
+        &meter("run", &format!("--steps 1 --batch-size 2 --init {WEIGHTS}")),
         &["run: ", "init null, not {", advice],
     );
     // The content counts, not where it lies.
     place.write("copy.safetensors", place.read(WEIGHTS));
     let copied = place.json(&tuned("--init copy.safetensors"));
-    assert_eq!(copied["skipped"], true);
+    assert_eq!(copied["up_to_date"], true);
 }
 
 #[test]
 fn an_encoder_begins_with_the_backbone_and_the_rest_at_random() {
     let place = Place::new();
-    place.json(&mff("run", "--steps 1 --batch 2"));
+    place.json(&mff("run", "--steps 1 --batch-size 2"));
     place.write("backbone.safetensors", backbone(&place.read(WEIGHTS)));
     let line = |out, options: &str| mff(out, &format!("--seed 7 {STANDING} {options}"));
     let option = "--backbone backbone.safetensors";
     let (_, remark) = place.json_and_remarks(&line("tuned", option));
     for part in [
         "backbone.safetensors: 100 matched, 0 missing, 0 unexpected",
-        "left out on purpose: fc.bias, fc.weight",
+        "ignored on purpose: fc.bias, fc.weight",
     ] {
         assert!(remark.contains(part), "{remark}");
     }
@@ -204,7 +204,7 @@ fn backbone(weights: &[u8]) -> Vec<u8> {
 #[test]
 fn a_backbone_that_does_not_fit_is_refused() {
     let place = Place::with_meter();
-    let option = format!("--steps 1 --batch 2 --backbone {WEIGHTS}");
+    let option = format!("--steps 1 --batch-size 2 --backbone {WEIGHTS}");
     place.refuses(
         &meter("new", &option),
         &[WEIGHTS, "no encoder for the ImageNet weights"],
@@ -213,13 +213,13 @@ fn a_backbone_that_does_not_fit_is_refused() {
         &mff("new", &option),
         &[
             WEIGHTS,
-            "not those of this model",
+            "do not fit this model",
             "100 missing",
             "missing E.",
         ],
     );
     place.refuses(
-        &mff("new", "--steps 1 --batch 2 --backbone absent.pth"),
+        &mff("new", "--steps 1 --batch-size 2 --backbone absent.pth"),
         &["absent.pth", "No such file"],
     );
 }

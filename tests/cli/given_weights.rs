@@ -6,7 +6,7 @@ use crate::place::{Place, assert_same};
 
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 const REMARK: &str = "run/checkpoint/step-000000001/weights.safetensors: \
-    226 matched, 0 missing, 0 unexpected, 0 of another shape\n";
+    226 matched, 0 missing, 0 unexpected, 0 with a different shape\n";
 
 /// A stage on the weights of the run.
 fn given(stage: &str) -> String {
@@ -30,7 +30,7 @@ fn the_weights_of_a_run_give_the_numbers_of_the_run() {
         let mut of_run = place.json(&format!("{stage} --run run --data rooms:rooms"));
         let (mut of_weights, remark) = place.json_and_remarks(&given(stage));
         assert_eq!(remark, REMARK);
-        assert_eq!(of_weights["weights"]["matched"], 226);
+        assert_eq!(of_weights["load_report"]["matched"], 226);
         for document in [&mut of_run, &mut of_weights] {
             for only_a_run in ["file", "constant_baseline", "peak_memory_bytes"] {
                 document.as_object_mut().unwrap().remove(only_a_run);
@@ -64,7 +64,7 @@ fn without_out_the_numbers_are_printed_and_nothing_is_written() {
         // The second time nothing is known of the first.
         for _ in 0..2 {
             let (document, _) = place.json_and_remarks(&given(stage));
-            assert_eq!(document["skipped"], false);
+            assert_eq!(document["up_to_date"], false);
             assert_eq!(document["file"], Value::Null);
         }
         let said = place.mde(&given(stage));
@@ -81,7 +81,7 @@ fn with_out_results_are_kept_and_skipped_until_an_input_changes() {
     let run = place.files("run");
     for stage in ["evaluate", "dissect"] {
         let (first, _) = place.json_and_remarks(&line(stage));
-        assert_eq!(first["skipped"], false);
+        assert_eq!(first["up_to_date"], false);
         assert_eq!(first["file"], format!("kept/{stage}.json"));
     }
     let kept = place.files("kept");
@@ -101,26 +101,30 @@ fn with_out_results_are_kept_and_skipped_until_an_input_changes() {
     ];
     assert_eq!(names, expected);
 
-    let skipped = |line: &str| place.json_and_remarks(line).0["skipped"].as_bool().unwrap();
+    let up_to_date = |line: &str| {
+        place.json_and_remarks(line).0["up_to_date"]
+            .as_bool()
+            .unwrap()
+    };
     for stage in ["evaluate", "dissect"] {
-        assert!(skipped(&line(stage)), "{stage}");
+        assert!(up_to_date(&line(stage)), "{stage}");
     }
     assert_same("the second time", &place.files("kept"), &kept);
     assert_same("results beside the run", &place.files("run"), &run);
 
-    assert!(!skipped(&format!("{} --examples 1", line("evaluate"))));
-    assert!(!skipped(&format!(
+    assert!(!up_to_date(&format!("{} --examples 1", line("evaluate"))));
+    assert!(!up_to_date(&format!(
         "{} --layers mvit0 --bins 8",
         line("dissect")
     )));
     place.json(
-        "train --model meter-xxs --data rooms:rooms --out other --seed 1 --steps 1 --batch 2",
+        "train --model meter-xxs --data rooms:rooms --out other --seed 1 --steps 1 --batch-size 2",
     );
     for stage in ["evaluate", "dissect"] {
         let before = place.read(&format!("kept/{stage}.json"));
         let other = line(stage).replace("run/", "other/");
-        assert!(!skipped(&other), "{other}");
-        assert!(skipped(&other), "{other}");
+        assert!(!up_to_date(&other), "{other}");
+        assert!(up_to_date(&other), "{other}");
         assert!(place.read(&format!("kept/{stage}.json")) != before);
     }
 }

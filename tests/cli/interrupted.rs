@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use crate::place::{Place, assert_same};
 
 const TRAIN: &str =
-    "train --data rooms:rooms --out run --steps 5 --batch 4 --alpha 0.1 --checkpoint-every 1";
+    "train --data rooms:rooms --out run --steps 5 --batch-size 4 --alpha 0.1 --checkpoint-every 1";
 
 /// Starts `mde LINE` and kills it as soon as `now` says so, without a chance to clean up.
 fn kill_when(place: &Place, line: &str, now: impl Fn() -> bool) {

@@ -9,6 +9,7 @@
 //! - `models`: what networks there are
 //! - `device`: which device a command computes on
 //! - `profile`: where a network's time goes
+//! - `progress`: lines of progress where stderr is not a terminal
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `other_programs`: predictions and activations of other programs; protocols explained
@@ -44,6 +45,7 @@ mod own_data;
 mod place;
 mod predict;
 mod profile;
+mod progress;
 mod real_data;
 mod streets;
 mod sweep;

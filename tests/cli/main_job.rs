@@ -10,7 +10,7 @@ use crate::place::{Place, assert_same};
 const RUNS: [(&str, &str); 2] = [("plain", ""), ("assigned", "--alpha 0.1")];
 
 fn train(run: &str, options: &str) -> String {
-    format!("train --data rooms:rooms --out {run} --steps 3 --batch 2 {options}")
+    format!("train --data rooms:rooms --out {run} --steps 3 --batch-size 2 {options}")
 }
 
 fn evaluate(run: &str) -> String {
@@ -36,7 +36,7 @@ fn from_rooms_to_the_report() {
     for (run, options) in RUNS {
         let trained = place.json(&train(run, options));
         assert_eq!(
-            (&trained["skipped"], &trained["step"]),
+            (&trained["up_to_date"], &trained["step"]),
             (&json!(false), &json!(3))
         );
         assert_eq!(
@@ -47,7 +47,7 @@ fn from_rooms_to_the_report() {
         assert_eq!(layers.len(), if run == "plain" { 0 } else { 2 });
 
         let evaluated = place.json(&evaluate(run));
-        assert_eq!(evaluated["skipped"], false);
+        assert_eq!(evaluated["up_to_date"], false);
         assert_eq!(evaluated["summary"]["images"], 4);
         let document: Value =
             serde_json::from_slice(&place.read(&format!("{run}/evaluate.json"))).unwrap();
@@ -56,7 +56,7 @@ fn from_rooms_to_the_report() {
         examples_are_maps(&place.read(&format!("{run}/examples.safetensors")), 4);
 
         let dissected = place.json(&dissect(run));
-        assert_eq!(dissected["skipped"], false);
+        assert_eq!(dissected["up_to_date"], false);
         assert_eq!(dissected["images"], 4);
         tallies_agree_with_the_document(&place, run);
         let provenance = &dissected["provenance"];
@@ -97,7 +97,7 @@ fn everything_again_changes_nothing(place: &Place, render: &str) {
     );
     for (run, options) in RUNS {
         for line in [train(run, options), evaluate(run), dissect(run)] {
-            assert_eq!(place.json(&line)["skipped"], true, "mde {line}");
+            assert_eq!(place.json(&line)["up_to_date"], true, "mde {line}");
         }
     }
     place.json("report plain assigned --out report");
@@ -207,42 +207,42 @@ fn ids(bytes: &[u8]) -> Vec<String> {
 fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     let place = Place::with_run();
     let (evaluate, dissect) = (evaluate("run"), dissect("run"));
-    let skipped = |line: &str| place.json(line)["skipped"].as_bool().unwrap();
-    assert!(!skipped(&evaluate) && !skipped(&dissect));
+    let up_to_date = |line: &str| place.json(line)["up_to_date"].as_bool().unwrap();
+    assert!(!up_to_date(&evaluate) && !up_to_date(&dissect));
     let evaluated = place.text("run/evaluate.json");
 
     // Another option is another input; what does not change the numbers is none.
-    assert!(!skipped(&format!("{evaluate} --examples 2")));
+    assert!(!up_to_date(&format!("{evaluate} --examples 2")));
     examples_are_maps(&place.read("run/examples.safetensors"), 2);
-    assert!(!skipped(&format!("{evaluate} --examples 0")));
-    assert!(skipped(&format!(
-        "{evaluate} --examples 0 --batch 3 --workers 1"
+    assert!(!up_to_date(&format!("{evaluate} --examples 0")));
+    assert!(up_to_date(&format!(
+        "{evaluate} --examples 0 --batch-size 3 --workers 1"
     )));
-    assert!(!skipped(&format!("{evaluate} --protocol nyu-full")));
-    assert!(!skipped(&evaluate));
+    assert!(!up_to_date(&format!("{evaluate} --protocol nyu-full")));
+    assert!(!up_to_date(&evaluate));
     assert_eq!(place.text("run/evaluate.json"), evaluated);
-    assert!(!skipped(&format!("{dissect} --bins 16")));
-    assert!(!skipped(&format!("{dissect} --permutations 3")));
-    assert!(!skipped(&format!("{dissect} --top-images 1")));
-    assert!(!skipped(&format!("{dissect} --layers D")));
-    assert!(skipped(&format!(
-        "{dissect} --layers D --batch 1 --workers 3"
+    assert!(!up_to_date(&format!("{dissect} --bins 16")));
+    assert!(!up_to_date(&format!("{dissect} --permutations 3")));
+    assert!(!up_to_date(&format!("{dissect} --top-images 1")));
+    assert!(!up_to_date(&format!("{dissect} --layers D")));
+    assert!(up_to_date(&format!(
+        "{dissect} --layers D --batch-size 1 --workers 3"
     )));
-    assert!(!skipped(&dissect));
+    assert!(!up_to_date(&dissect));
 
     // Outputs that were changed or lost are made again.
     place.write(
         "run/evaluate.json",
         evaluated.replacen("abs_rel", "abs_rek", 1),
     );
-    assert!(!skipped(&evaluate));
+    assert!(!up_to_date(&evaluate));
     assert_eq!(place.text("run/evaluate.json"), evaluated);
     for lost in ["run/examples.safetensors", "run/stages/evaluate.json"] {
         fs::remove_file(place.path(lost)).unwrap();
-        assert!(!skipped(&evaluate), "{lost}");
+        assert!(!up_to_date(&evaluate), "{lost}");
     }
     place.cut_short("run/dissect/MFF.safetensors");
-    assert!(!skipped(&dissect));
+    assert!(!up_to_date(&dissect));
 
     // Other images, other numbers.
     let list = place.text("rooms/rooms_test.csv");
@@ -250,7 +250,7 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
         "rooms/rooms_test.csv",
         list.lines().take(3).collect::<Vec<_>>().join("\n"),
     );
-    assert!(!skipped(&evaluate) && !skipped(&dissect));
+    assert!(!up_to_date(&evaluate) && !up_to_date(&dissect));
     assert_ne!(place.text("run/evaluate.json"), evaluated);
 }
 
@@ -262,8 +262,8 @@ fn batch_size_and_workers_change_no_result() {
     let before = place.files("run");
     // Without the records nothing is skipped.
     fs::remove_dir_all(place.path("run/stages")).unwrap();
-    place.json(&format!("{} --batch 3 --workers 1", evaluate("run")));
-    place.json(&format!("{} --batch 1 --workers 3", dissect("run")));
+    place.json(&format!("{} --batch-size 3 --workers 1", evaluate("run")));
+    place.json(&format!("{} --batch-size 1 --workers 3", dissect("run")));
     assert_same("another batch size", &place.files("run"), &before);
 }
 
@@ -284,14 +284,14 @@ fn a_dissection_says_how_sure_it_is() {
     let line = format!("{} --layers D", dissect("run"));
     let layer = &place.json(&line)["layers"][0];
     let low = layer["valid_bins_interval"]["low"].as_f64().unwrap();
-    let (chance, floor) = (&layer["by_chance"], &layer["flat_floor"]);
+    let (chance, floor) = (&layer["chance_level"], &layer["flat_floor"]);
     assert!(chance.is_f64() && floor.is_f64() && layer["valid_bins_held_out"].is_f64());
     assert!(layer["units_above_chance"].as_u64() <= layer["units_tested"].as_u64());
     let said = place.mde(&line).stdout;
     for part in [
         format!("[{low:.4}, "),
-        format!("; by chance {:.4}, ", chance.as_f64().unwrap()),
-        format!("; a flat unit has {:.4})", floor.as_f64().unwrap()),
+        format!("; chance level {:.4}, ", chance.as_f64().unwrap()),
+        format!("; flat unit {:.4})", floor.as_f64().unwrap()),
         "; held out ".to_owned(),
     ] {
         assert!(said.contains(&part), "{part} {said}");
@@ -299,8 +299,8 @@ fn a_dissection_says_how_sure_it_is() {
 
     // What was not asked for is not there, and not said.
     let none = format!("{line} --permutations 0 --top-images 0");
-    assert_eq!(place.json(&none)["layers"][0]["by_chance"], Value::Null);
-    assert!(!place.mde(&none).stdout.contains("by chance"));
+    assert_eq!(place.json(&none)["layers"][0]["chance_level"], Value::Null);
+    assert!(!place.mde(&none).stdout.contains("chance level"));
     let document: Value = serde_json::from_slice(&place.read("run/dissect.json")).unwrap();
     let layer = &document["layers"][0];
     assert_eq!(

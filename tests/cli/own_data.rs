@@ -26,7 +26,7 @@ depth = "test/*.png"
 fn a_described_folder_is_trained_on_and_measured() {
     let place = Place::new();
     place.write("rooms/dataset.toml", DESCRIPTION);
-    place.json("train --data rooms --out run --steps 1 --batch 2");
+    place.json("train --data rooms --out run --steps 1 --batch-size 2");
     let document = place.json("evaluate --run run --data rooms");
     assert_eq!(document["provenance"]["data"], "my-rooms");
     assert_eq!(document["summary"]["images"], 4);
@@ -49,7 +49,7 @@ fn a_described_folder_is_trained_on_and_measured() {
 #[test]
 fn descriptions_that_are_wrong_are_refused() {
     let place = Place::new();
-    let train = "train --data rooms --out run --steps 1 --batch 2";
+    let train = "train --data rooms --out run --steps 1 --batch-size 2";
     place.refuses(train, &["rooms/dataset.toml"]);
     for (from, to, parts) in [
         (
@@ -147,19 +147,20 @@ fn twelve_planted_faults_are_found_and_nothing_else() {
         "leak room_00000.jpg",
         "malformed-line 13",
     ];
-    let found = place.json(inspect);
+    let found = place.json_then_failure(inspect, "rooms:rooms: 11 errors, listed above");
     assert_eq!(faults(&found), planted.map(str::to_owned).into());
     // Against the recorded hashes each changed file is another finding.
-    let compared = faults(&place.json(&format!("{inspect} {hashes}")));
+    let line = format!("{inspect} {hashes}");
+    let compared = faults(&place.json_then_failure(&line, "errors, listed above"));
     let changed = compared
         .iter()
         .filter(|fault| fault.starts_with("hash-mismatch"));
     assert_eq!(changed.count(), 11, "{compared:?}");
-    // In words every fault is told with what to do.
+    // The text gives a repair for every fault.
     let said = place.mde(inspect);
-    assert_eq!(said.status, Some(0));
+    assert_eq!(said.status, Some(1));
     assert!(
-        said.stdout.contains("to do:") && said.stdout.contains("11 errors, 1 warning"),
+        said.stdout.contains("repair:") && said.stdout.contains("11 errors, 1 warning"),
         "{}",
         said.stdout
     );
@@ -171,17 +172,20 @@ fn weights_are_inspected_against_a_network() {
     let weights = "run/checkpoint/step-000000001/weights.safetensors";
     let sound = place.json(&format!("inspect --weights {weights} --model meter-xxs"));
     assert_eq!(
-        (&sound["keys"]["matched"], &sound["role"]),
+        (&sound["load_report"]["matched"], &sound["role"]),
         (&226.into(), &"network".into())
     );
     assert_eq!(faults(&sound), BTreeSet::new());
-    let other = place.json(&format!("inspect --weights {weights} --model mff-tiny"));
+    let one_error = format!("{weights}: 1 error, listed above");
+    let line = format!("inspect --weights {weights} --model mff-tiny");
+    let other = place.json_then_failure(&line, &one_error);
     assert_eq!(
         faults(&other),
         ["weights weights.safetensors".to_owned()].into()
     );
     place.cut_short(weights);
-    let cut = place.json(&format!("inspect --weights {weights} --model meter-xxs"));
+    let line = format!("inspect --weights {weights} --model meter-xxs");
+    let cut = place.json_then_failure(&line, &one_error);
     assert_eq!(
         faults(&cut),
         ["weights weights.safetensors".to_owned()].into()

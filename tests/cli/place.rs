@@ -59,14 +59,14 @@ impl Place {
     /// With the rooms, and `run/`: a network trained for a step.
     pub(crate) fn with_run() -> Self {
         let place = Self::new();
-        place.json("train --data rooms:rooms --out run --steps 1 --batch 2");
+        place.json("train --data rooms:rooms --out run --steps 1 --batch-size 2");
         place
     }
 
     /// With the rooms, and `run/`: METER XXS trained for a step.
     pub(crate) fn with_meter() -> Self {
         let place = Self::new();
-        place.json("train --model meter-xxs --data rooms:rooms --out run --steps 1 --batch 2");
+        place.json("train --model meter-xxs --data rooms:rooms --out run --steps 1 --batch-size 2");
         place
     }
 
@@ -148,6 +148,15 @@ impl Place {
         (document, said.stderr)
     }
 
+    /// Runs `mde LINE --json`, which must print one document and then fail with a message that holds `part`.
+    pub(crate) fn json_then_failure(&self, line: &str, part: &str) -> Value {
+        let said = self.mde(&format!("{line} --json"));
+        assert_eq!(said.status, Some(1), "mde {line}: {}", said.stderr);
+        assert!(said.stderr.contains(part), "mde {line}: {}", said.stderr);
+        serde_json::from_str(&said.stdout)
+            .unwrap_or_else(|error| panic!("mde {line}: {error} in {}", said.stdout))
+    }
+
     /// Runs `mde LINE`, which must fail with a message that holds all `parts`, and change no file.
     pub(crate) fn refuses(&self, line: &str, parts: &[&str]) {
         let (before, inside) = (self.files("."), folders(self.dir.path()));
@@ -205,6 +214,9 @@ fn program(line: &str) -> Command {
     command.args(line.split_whitespace());
     // What the tester's shell says must not change what is tested.
     command.env_remove("MDE_LOG").env_remove("RUST_BACKTRACE");
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    // Progress lines would make remarks depend on the machine's speed.
+    command.env("MDE_PROGRESS_SECONDS", "0");
     command.stdin(Stdio::null());
     command
 }

@@ -355,7 +355,8 @@ fn a_full_disk_ends_it_without_half_files() {
 #[test]
 fn streets_are_stored_as_kitti_does_and_scaled_by_the_focal_length() {
     let place = Place::with_streets();
-    let train = "train --model bts-tiny-kitti --data streets:streets --out run --steps 1 --batch 2";
+    let train =
+        "train --model bts-tiny-kitti --data streets:streets --out run --steps 1 --batch-size 2";
     place.json(train);
     let (width, height) = (155, 47);
     place.write("x.png", png(picture(width, height)));

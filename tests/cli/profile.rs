@@ -139,7 +139,7 @@ fn every_convolution_and_every_layer_is_told() {
 #[test]
 fn a_training_step_is_told_with_its_gradients_and_phases() {
     let place = Place::empty();
-    let line = "profile --model mff-tiny --train --batch 2 --size 49x65 --runs 1";
+    let line = "profile --model mff-tiny --train --batch-size 2 --size 49x65 --runs 1";
     let assigned = place.json(&format!("{line} --alpha 0.1"));
     assert_sums(&assigned);
     assert_eq!(assigned["work"], "training step");

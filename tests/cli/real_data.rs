@@ -50,7 +50,7 @@ fn meter_is_right_about_real_streets() {
     let (evaluated, remark) = place.json_and_remarks(&format!("evaluate {given}"));
     assert_eq!(
         remark,
-        "meter.pth: 226 matched, 0 missing, 0 unexpected, 0 of another shape\n"
+        "meter.pth: 226 matched, 0 missing, 0 unexpected, 0 with a different shape\n"
     );
     assert_eq!(evaluated["protocol"]["name"], "kitti-garg");
     assert_eq!(evaluated["summary"]["images"], 3);
@@ -73,7 +73,7 @@ fn fine_tuning_goes_on_where_the_real_weights_are() {
         return;
     };
     let line = |out: &str| {
-        let options = "--model meter-xxs-kitti --data kitti:kitti --steps 1 --batch 3";
+        let options = "--model meter-xxs-kitti --data kitti:kitti --steps 1 --batch-size 3";
         format!("train {options} --out {out}")
     };
     let (tuned, _) = place.json_and_remarks(&format!("{} --init meter.pth", line("tuned")));
@@ -89,8 +89,8 @@ fn bts_learns_and_is_measured_on_real_streets() {
         return;
     };
     let place = place_with_kitti(&sample);
-    let trained =
-        place.json("train --model bts-tiny-kitti --data kitti:kitti --out run --steps 2 --batch 3");
+    let trained = place
+        .json("train --model bts-tiny-kitti --data kitti:kitti --out run --steps 2 --batch-size 3");
     assert!(trained["last"]["loss"].as_f64().unwrap() > 0.0);
     let evaluated = place.json("evaluate --run run --data kitti:kitti");
     assert_eq!(evaluated["protocol"]["name"], "kitti-bts");

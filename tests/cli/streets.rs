@@ -16,7 +16,7 @@ const RUNS: [(&str, &str); 2] = [
 
 fn train(run: &str, options: &str) -> String {
     format!(
-        "train --model bts-tiny-kitti --data streets:streets --out {run} --steps 2 --batch 2 {options}"
+        "train --model bts-tiny-kitti --data streets:streets --out {run} --steps 2 --batch-size 2 {options}"
     )
 }
 
@@ -86,7 +86,7 @@ fn from_streets_to_the_report() {
             measure("evaluate", run),
             measure("dissect", run),
         ] {
-            assert_eq!(place.json(&line)["skipped"], true, "mde {line}");
+            assert_eq!(place.json(&line)["up_to_date"], true, "mde {line}");
         }
     }
     place.json("report plain assigned --out report");
@@ -105,7 +105,7 @@ fn depth_goes_with_the_focal_length_where_the_network_says_so() {
     let doubled = doubled.collect::<Vec<_>>().join("\n");
     for (model, factor) in [("bts-tiny-kitti", 2.0), ("meter-xxs-kitti", 1.0)] {
         place.json(&format!(
-            "train --model {model} --data streets:streets --out {model} --steps 1 --batch 2"
+            "train --model {model} --data streets:streets --out {model} --steps 1 --batch-size 2"
         ));
         let predictions = || {
             place.json(&measure("evaluate", model));
@@ -302,7 +302,7 @@ fn a_list_without_any_depth_is_refused_and_one_with_some_is_used() {
     });
     place.write("streets/streets_train.txt", some.collect::<String>());
     place.refuses(
-        &train("run", "").replace("--batch 2", "--batch 4"),
+        &train("run", "").replace("--batch-size 2", "--batch-size 4"),
         &["3 pairs"],
     );
     place.json(&train("run", ""));

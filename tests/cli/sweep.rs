@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::place::{Place, assert_same};
 
-const SWEEP: &str = "sweep --data rooms:rooms --out sweep --steps 2 --batch 2 --bins 8";
+const SWEEP: &str = "sweep --data rooms:rooms --out sweep --steps 2 --batch-size 2 --bins 8";
 
 fn numbers(points: &Value, key: &str) -> Vec<Value> {
     let points = points.as_array().unwrap().iter();
@@ -40,7 +40,7 @@ fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
         let run = format!("sweep/{}", point["run"].as_str().unwrap());
         let data = "--data rooms:rooms";
         let evaluated = place.json(&format!("evaluate --run {run} {data}"));
-        assert_eq!(evaluated["skipped"], true, "{run}");
+        assert_eq!(evaluated["up_to_date"], true, "{run}");
         let mean = &evaluated["summary"]["mean"];
         let near = |found: &Value, expected: &Value| {
             (found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-12
@@ -51,7 +51,7 @@ fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
         }
         let line = format!("dissect --run {run} {data} --layers D,MFF --bins 8");
         let dissected = place.json(&line);
-        assert_eq!(dissected["skipped"], true, "{run}");
+        assert_eq!(dissected["up_to_date"], true, "{run}");
         let of = |name: &str| {
             let layers = dissected["layers"].as_array().unwrap();
             let layer = layers.iter().find(|layer| layer["layer"] == name).unwrap();
@@ -98,7 +98,9 @@ fn slips_are_refused_before_anything_is_trained() {
 fn a_point_that_fails_does_not_keep_the_others() {
     let place = Place::new();
     // A run of another seed lies where a point is to be.
-    place.json("train --data rooms:rooms --out sweep/alpha0.1-MFF --steps 2 --batch 2 --seed 1");
+    place.json(
+        "train --data rooms:rooms --out sweep/alpha0.1-MFF --steps 2 --batch-size 2 --seed 1",
+    );
     let said = place.mde(&format!("{SWEEP} --alphas 0,0.1 --layers MFF"));
     said.is_refusal("sweep", 1, &["1 of 2 points failed", "seed", "sweep.html"]);
     let found: Value = serde_json::from_slice(&place.read("sweep/sweep.json")).unwrap();

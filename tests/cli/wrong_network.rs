@@ -29,7 +29,9 @@ fn a_network_is_refused_on_data_of_another_depth() {
         ("meter-xxs-kitti", "streets", "rooms", &for_rooms),
     ] {
         let train = |data: &str, out: &str| {
-            format!("train --model {model} --data {data}:{data} --out {out} --steps 1 --batch 2")
+            format!(
+                "train --model {model} --data {data}:{data} --out {out} --steps 1 --batch-size 2"
+            )
         };
         place.json(&train(own, model));
         let ranges = match other {
@@ -64,7 +66,7 @@ fn the_same_files_under_the_other_kind_are_refused_too() {
         );
     }
     let line = |model: &str, out: &str| {
-        format!("train --model {model} --data kitti:streets --out {out} --steps 1 --batch 2")
+        format!("train --model {model} --data kitti:streets --out {out} --steps 1 --batch-size 2")
     };
     place.refuses(
         &line("mff-tiny", "new"),

@@ -1,4 +1,4 @@
-//! `mde ablate`: depth errors without some of a layer's units.
+//! `mde ablate`: depth errors with some of a layer's units removed.
 
 use candle_core::Device;
 use mde_analysis::{AblateLayer, AblateOptions, ablate};
@@ -12,22 +12,22 @@ use serde_json::json;
 use crate::dissection::Dissected;
 use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
-use crate::progress::bar;
+use crate::progress::Progress;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
-/// What to ablate.
+/// Which layers to ablate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AblateArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
     measure: MeasureArgs,
-    /// The layers, of those that were dissected [default: all of them].
-    #[arg(long, value_delimiter = ',')]
+    /// Layers, out of those dissected [default: all of them].
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layers: Option<Vec<String>>,
-    /// Random orders of removal that the ordered ones are compared with.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Number of random removal orders to compare with.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     random_orders: u64,
 }
 
@@ -46,7 +46,7 @@ struct Inputs<'a> {
 /// The stage's result.
 const FILE: &str = "ablate.json";
 
-/// Ablates, unless that has been done.
+/// Ablates, unless the results are up to date.
 pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     let subject = args.subject.load(device)?;
     let dissected = Dissected::read(
@@ -93,7 +93,7 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         bootstrap,
         dissection: dissected.hash,
     };
-    let progress = bar(list.len() as u64, "ablate");
+    let progress = Progress::new("ablating", "images", list.len());
     let mut ablated = ablate(
         subject.network.as_ref(),
         loader.epoch(1, 0),
@@ -102,10 +102,10 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         &options,
         provenance,
         &mut |images| {
-            progress.inc(images as u64);
+            progress.add(images);
         },
     )?;
-    progress.finish_and_clear();
+    drop(progress);
     ablated
         .files
         .push((FILE.to_owned(), stage::json(&ablated.ablation)?));
@@ -113,9 +113,9 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     described(&subject, &ablated.ablation, false)
 }
 
-fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::Result<Output> {
+fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow::Result<Output> {
     let mut words = format!(
-        "{}: {} images ({}). AbsRel with units removed, less the same at random, mean over the share removed:",
+        "{}: {} images ({}). AbsRel with units removed, minus AbsRel at random removal, averaged over the fraction removed:",
         subject.results.place(FILE),
         ablation.images,
         ablation.protocol.name,
@@ -128,7 +128,7 @@ fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::R
         for area in &layer.areas {
             let by_seed = &area.abs_rel_by_seed;
             words += &format!(
-                "\n  {}: {}; against each random order {:.4} to {:.4}",
+                "\n  {}: {}; single random orders: {:.4} to {:.4}",
                 removal(area),
                 estimate(&area.abs_rel),
                 by_seed.iter().copied().fold(f64::INFINITY, f64::min),
@@ -138,12 +138,12 @@ fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::R
     }
     if !ablation.skipped.is_empty() {
         words += &format!(
-            "\n{} images without valid depth were left out",
+            "\n{} images have no valid depth and are left out",
             ablation.skipped.len()
         );
     }
     let document = json!({
-        "file": subject.results.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
         "provenance": ablation.provenance, "protocol": ablation.protocol, "images": ablation.images,
         "images_without_valid_depth": ablation.skipped,
         "layers": ablation.layers.iter().map(document).collect::<Vec<_>>(),
@@ -153,7 +153,7 @@ fn described(subject: &Subject, ablation: &Ablation, skipped: bool) -> anyhow::R
 
 fn document(layer: &LayerAblation) -> serde_json::Value {
     json!({
-        "layer": layer.layer, "units": layer.units, "whole": layer.whole, "areas": layer.areas,
+        "layer": layer.layer, "units": layer.units, "baseline": layer.whole, "areas": layer.areas,
     })
 }
 

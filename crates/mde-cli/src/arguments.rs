@@ -1,4 +1,4 @@
-//! What several commands parse alike.
+//! Argument types shared by several commands.
 
 use std::str::FromStr;
 
@@ -11,12 +11,12 @@ pub(crate) fn positive<T: FromStr + Copy + Into<f64>>(text: &str) -> Result<T, S
     number.ok_or_else(|| "not a positive number".to_owned())
 }
 
-/// A split, by its name.
+/// A split by name.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum SplitChoice {
-    /// For learning.
+    /// Training split.
     Train,
-    /// For judging.
+    /// Test split.
     Test,
 }
 

@@ -14,14 +14,14 @@ use serde_json::json;
 use crate::output::{Output, shown};
 use crate::stage;
 
-/// What to compare.
+/// Which runs to compare.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArgs {
-    /// The run folder of the first network, or the --out of `mde evaluate` and `mde dissect`.
+    /// Run folder of the first network, or the --out of `mde evaluate` and `mde dissect`.
     first: PathBuf,
-    /// That of the second; differences are the second less the first.
+    /// Run folder of the second network; differences are second minus first.
     second: PathBuf,
-    /// The folder to write compare.json into; without it the comparison is printed only.
+    /// Output folder for compare.json; without it, the comparison is only printed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<RunComparis
     Results::read(first)?.compared_with(&Results::read(second)?)
 }
 
-/// What `mde evaluate` and `mde dissect` left in a folder.
+/// The results of `mde evaluate` and `mde dissect` in a folder.
 struct Results {
     folder: PathBuf,
     evaluation: Evaluation,
@@ -64,7 +64,7 @@ impl Results {
     fn read(folder: &Path) -> anyhow::Result<Self> {
         ensure!(
             folder.is_dir(),
-            "{} is not a folder of results: no such folder; give a run's, or the --out of `mde evaluate` and `mde dissect`",
+            "{}: no such folder; expected a run folder, or the --out of `mde evaluate` and `mde dissect`",
             folder.display()
         );
         let subject = if RunFolder::new(folder).is_begun() {
@@ -115,7 +115,7 @@ impl Results {
     }
 }
 
-/// Metrics that are printed: key, name.
+/// Printed metrics: key, name.
 const PRINTED: [(&str, &str); 3] = [
     ("abs_rel", "AbsRel"),
     ("rmse", "RMSE (m)"),
@@ -144,14 +144,14 @@ fn in_words(first: &Results, second: &Results, comparison: &RunComparison) -> St
         accuracy.protocol,
     );
     words += &format!(
-        "difference: second less first, with its {} % interval over {} resamples of the images\n",
+        "difference: second minus first, with its {} % confidence interval ({} resamples of the images)\n",
         100.0 * bootstrap.level,
         bootstrap.resamples,
     );
     let [pixels, other_pixels] = [first, second].map(|run| run.evaluation.summary.pixels);
     if pixels != other_pixels {
         words += &format!(
-            "the networks prepare ground truth differently: {pixels} and {other_pixels} pixels were scored\n"
+            "the two networks prepare ground truth differently: {pixels} and {other_pixels} pixels scored\n"
         );
     }
     let names = comparison
@@ -175,7 +175,7 @@ fn in_words(first: &Results, second: &Results, comparison: &RunComparison) -> St
     );
     let scores = |selectivity: &Option<SelectivityComparison>| match selectivity {
         Some(scores) => row(scores.first, scores.second, &scores.difference),
-        None => "undefined: too few depth bins hold enough pixels".to_owned(),
+        None => "undefined: too few depth bins with enough pixels".to_owned(),
     };
     for layer in &comparison.layers {
         words += &format!(
@@ -191,7 +191,7 @@ fn in_words(first: &Results, second: &Results, comparison: &RunComparison) -> St
     if comparison.layers.iter().any(|layer| !layer.counted) {
         let counted = comparison.layers.iter().filter(|layer| layer.counted);
         let names: Vec<&str> = counted.map(|layer| layer.layer.as_str()).collect();
-        words += &format!("\nthe mean is of the assigned layers: {}", names.join(", "));
+        words += &format!("\nmean over the assigned layers: {}", names.join(", "));
     }
     words
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use mde_convert::{
     ArchiveOptions, ConvertError, ConvertEvent, Converted, FastDepthOptions, FrameSplit,
     LabelledOptions, RgbFormat, Split, convert_fastdepth, convert_labelled, extract_bts,
@@ -12,33 +11,33 @@ use serde_json::json;
 
 use crate::arguments::SplitChoice;
 use crate::output::{Output, shown};
-use crate::progress::bar;
+use crate::progress::Progress;
 
-/// What to convert. What is there already is kept, so that the same command goes on after an interruption.
+/// What to convert. Existing files are kept, so that the same command continues after an interruption.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Source {
-    /// The 1449 labelled frames (nyu_depth_v2_labeled.mat) by the official split: 795 for training, 654 for testing.
+    /// The 1449 labelled frames (nyu_depth_v2_labeled.mat) in the official split: 795 training, 654 test.
     #[command(name = "nyu-labelled")]
     Labelled {
         /// nyu_depth_v2_labeled.mat, 2.8 GB.
         #[arg(long, value_name = "FILE")]
         mat: PathBuf,
-        /// The official split [default: splits.mat beside the frames].
+        /// File of the official split [default: splits.mat beside the frames].
         #[arg(long, value_name = "FILE", conflicts_with = "all_into")]
         splits: Option<PathBuf>,
-        /// No split: all frames are for this.
+        /// One split for all frames, in place of the official ones.
         #[arg(long, value_enum)]
         all_into: Option<SplitChoice>,
         #[command(flatten)]
         out: OutArgs,
     },
-    /// FastDepth's distribution (47,584 frames for training): tar shards of .h5 files, or a folder of them.
+    /// FastDepth's distribution (47,584 training frames): tar shards of .h5 files, or a folder of them.
     #[command(name = "nyu-fastdepth")]
     Fastdepth {
-        /// The shards, or the folder.
+        /// Shards, or a folder of .h5 files.
         #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
         shard: Vec<PathBuf>,
-        /// What the frames are for, where neither their paths nor the shard's name says it.
+        /// Split of frames for which neither the path nor the shard's name gives one.
         #[arg(long, value_enum)]
         split: Option<SplitChoice>,
         #[command(flatten)]
@@ -61,10 +60,10 @@ pub(crate) enum Source {
 /// Where frames go, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OutArgs {
-    /// The data folder; several distributions may share one.
+    /// Output folder; several distributions may share one.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Colours as JPEG of this quality, as the paper's lists name them [default: PNG, the exact pixels].
+    /// JPEG quality of the images, which the paper's lists name as .jpg [default: PNG, lossless].
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(95..=100))]
     jpeg: Option<u8>,
 }
@@ -79,13 +78,13 @@ impl OutArgs {
 /// A zip archive of images.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ArchiveArgs {
-    /// The zip archive.
+    /// Zip archive.
     #[arg(long, value_name = "FILE")]
     archive: PathBuf,
-    /// The paper's list: only what it names is extracted, and all of it must be there [default: all there is].
+    /// The paper's list; only its images are extracted, and all must be in the archive [default: all images].
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
-    /// The data folder; several distributions may share one.
+    /// Output folder; several distributions may share one.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -99,8 +98,16 @@ impl From<ArchiveArgs> for ArchiveOptions {
 
 /// Converts, and says what was written.
 pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
-    let progress = Progress(bar(0, "convert"));
-    let observer = |event| progress.show(&event);
+    // Archives that are read as a stream do not tell how many frames they hold.
+    let progress = Progress::new("converting", "images", 0);
+    let observer = |event| {
+        if let ConvertEvent::Frame { total, .. } = event {
+            if let Some(total) = total {
+                progress.set_total(total);
+            }
+            progress.add(1);
+        }
+    };
     let (folder, converted) = match source {
         Source::Labelled {
             mat,
@@ -143,11 +150,11 @@ pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
             extract_mff(&archive.into(), &observer)?,
         ),
     };
-    progress.0.finish_and_clear();
+    drop(progress);
     described(&folder, &converted)
 }
 
-/// What all shards together gave; there is at least one.
+/// Converts all shards and adds up the results; there is at least one.
 fn all(
     shards: Vec<PathBuf>,
     convert: impl Fn(PathBuf) -> Result<Converted, ConvertError>,
@@ -172,20 +179,6 @@ fn all(
     all.ok_or_else(|| anyhow::anyhow!("--shard names no file"))
 }
 
-/// A bar; where it is not known how many frames there are, it counts.
-struct Progress(ProgressBar);
-
-impl Progress {
-    fn show(&self, event: &ConvertEvent) {
-        if let ConvertEvent::Frame { total, .. } = event {
-            if let Some(total) = total {
-                self.0.set_length(*total as u64);
-            }
-            self.0.inc(1);
-        }
-    }
-}
-
 fn described(folder: &Path, converted: &Converted) -> anyhow::Result<Output> {
     let Converted {
         written,
@@ -201,11 +194,11 @@ fn described(folder: &Path, converted: &Converted) -> anyhow::Result<Output> {
         words += &format!(", {kept} were there");
     }
     if *ignored > 0 {
-        words += &format!(", {ignored} of the source are of no use here");
+        words += &format!(", {ignored} of the source ignored");
     }
     if *unstorable > 0 {
         words += &format!(
-            "; {unstorable} depths that 16-bit millimetres cannot hold are 0, not measured"
+            "; {unstorable} depths do not fit 16-bit millimetres and are stored as 0 (invalid)"
         );
     }
     words += &format!("; lists: {}", lists.join(", "));

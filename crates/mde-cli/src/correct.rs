@@ -1,4 +1,4 @@
-//! `mde correct`: depth errors with responses set to what the true depth implies, an oracle analysis.
+//! `mde correct`: depth errors with responses set to those of the true depth, an oracle analysis.
 
 use candle_core::Device;
 use mde_analysis::{CorrectOptions, correct};
@@ -12,22 +12,22 @@ use serde_json::json;
 use crate::dissection::Dissected;
 use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
-use crate::progress::bar;
+use crate::progress::Progress;
 use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
-/// What to correct.
+/// Which layers to correct.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CorrectArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
     measure: MeasureArgs,
-    /// The layers, of those that were dissected [default: all of them].
-    #[arg(long, value_delimiter = ',')]
+    /// Layers, out of those dissected [default: all of them].
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     layers: Option<Vec<String>>,
-    /// Images whose maps before and after correction are kept for the report.
-    #[arg(long, default_value_t = 4)]
+    /// Number of images whose maps before and after correction are kept for the report.
+    #[arg(long, value_name = "N", default_value_t = 4)]
     examples: usize,
 }
 
@@ -45,7 +45,7 @@ struct Inputs<'a> {
 /// The stage's result.
 const FILE: &str = "correct.json";
 
-/// Corrects, unless that has been done.
+/// Corrects, unless the results are up to date.
 pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
     let subject = args.subject.load(device)?;
     let dissected = Dissected::read(
@@ -84,7 +84,7 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
         images: list.len(),
         maps: args.examples,
     };
-    let progress = bar(list.len() as u64, "correct");
+    let progress = Progress::new("correcting", "images", list.len());
     let mut corrected = correct(
         subject.network.as_ref(),
         loader.epoch(1, 0),
@@ -93,10 +93,10 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
         &options,
         provenance,
         &mut |images| {
-            progress.inc(images as u64);
+            progress.add(images);
         },
     )?;
-    progress.finish_and_clear();
+    drop(progress);
     corrected
         .files
         .push((FILE.to_owned(), stage::json(&corrected.correction)?));
@@ -104,7 +104,11 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
     described(&subject, &corrected.correction, false)
 }
 
-fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyhow::Result<Output> {
+fn described(
+    subject: &Subject,
+    correction: &Correction,
+    up_to_date: bool,
+) -> anyhow::Result<Output> {
     let mut words = format!(
         "{}: {} images ({}); {}",
         subject.results.place(FILE),
@@ -117,7 +121,7 @@ fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyho
     }
     if !correction.skipped.is_empty() {
         words += &format!(
-            "\n{} images without valid depth were left out",
+            "\n{} images have no valid depth and are left out",
             correction.skipped.len()
         );
     }
@@ -127,13 +131,13 @@ fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyho
         .map(|layer| {
             json!({
                 "layer": layer.layer, "units": layer.units, "replaced": layer.replaced,
-                "before": layer.before, "all": layer.all.errors, "lowered": layer.all.lowered,
+                "before": layer.before, "all": layer.all.errors, "abs_rel_reduction": layer.all.lowered,
                 "explained": layer.all.explained, "ranking": layer.ranking, "indicator": layer.indicator,
             })
         })
         .collect();
     let document = json!({
-        "file": subject.results.kept(FILE), "skipped": skipped, "weights": subject.keys_document(),
+        "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
         "note": correction.note, "provenance": correction.provenance, "protocol": correction.protocol,
         "images": correction.images, "images_without_valid_depth": correction.skipped, "layers": layers,
     });
@@ -142,7 +146,7 @@ fn described(subject: &Subject, correction: &Correction, skipped: bool) -> anyho
 
 fn describe(layer: &LayerCorrection) -> String {
     let mut words = format!(
-        "\n{} ({:.0} % of its pixels corrected): AbsRel {:.4} before, {:.4} with all units corrected, lower by {}",
+        "\n{} ({:.0} % of its pixels corrected): AbsRel {:.4} before, {:.4} with all units corrected, a reduction of {}",
         layer.layer,
         100.0 * layer.replaced,
         layer.before.abs_rel,
@@ -151,13 +155,13 @@ fn describe(layer: &LayerCorrection) -> String {
     );
     if let Some(&first) = layer.ranking.first() {
         words += &format!(
-            "\n  the unit that lowers it most by itself is {first}, by {}",
+            "\n  largest reduction by one unit: unit {first}, {}",
             estimate(&layer.single[first].lowered)
         );
     }
     let correlation = |found: &Option<_>| found.as_ref().map_or("undefined".to_owned(), estimate);
     words += &format!(
-        "\n  without ground truth: rank correlation with AbsRel {} of the responses' distance, {} of the mean predicted depth",
+        "\n  without ground truth: rank correlation with AbsRel is {} for the responses' distance, {} for the mean predicted depth",
         correlation(&layer.indicator.spearman),
         correlation(&layer.indicator.spearman_of_depth),
     );

@@ -1,23 +1,22 @@
-//! `--data` and what goes with it.
+//! `--data` and its options.
 
 use std::sync::Arc;
 
 use mde_datasets::{DataSpec, DepthEncoding, Loader, LoaderConfig, RgbdList, Split, Transform};
 use mde_models::Preset;
 
-/// The data set of a command.
+/// The data set.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DataArgs {
-    /// The data set: nyu:DIR (NYU Depth V2 in the paper's layout), rooms:DIR (rendered by `mde render rooms`),
-    /// kitti:DIR (KITTI with the paper's lists), streets:DIR (rendered by `mde render streets`), or any DIR with a
-    /// dataset.toml that describes it (docs/own-data.md).
+    /// Data set: nyu:DIR (NYU Depth V2 in the paper's layout), kitti:DIR (KITTI with the paper's lists),
+    /// rooms:DIR or streets:DIR (from `mde render`), or any DIR with a dataset.toml.
     #[arg(long, value_name = "[KIND:]DIR")]
     pub(crate) data: DataSpec,
-    /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm, or u16/N with N units a metre.
+    /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
     #[arg(long, value_name = "ENCODING")]
     pub(crate) depth_encoding: Option<DepthEncoding>,
-    /// Threads that load and transform images; does not change the result.
-    #[arg(long, default_value_t = default_workers())]
+    /// Number of threads that load and transform images; does not change the result.
+    #[arg(long, value_name = "N", default_value_t = default_workers())]
     pub(crate) workers: usize,
 }
 
@@ -26,37 +25,37 @@ fn default_workers() -> usize {
 }
 
 impl DataArgs {
-    /// Opens one split for a network; every file of its list must be there.
+    /// Opens one split for a network; every file in its list must exist.
     ///
-    /// A network for rooms answers in another range than one for streets, and prepares images in another way: on the
-    /// other's data its numbers would mean nothing.
+    /// Networks for rooms and for streets differ in depth range and image preparation. On the other's
+    /// data, their numbers would be meaningless.
     pub(crate) fn open(&self, split: Split, preset: &Preset) -> anyhow::Result<Arc<RgbdList>> {
         let list = self.data.open(split, self.depth_encoding)?;
         let reach = f64::from(list.max_depth());
-        if reach != preset.data.max_depth() {
+        if reach != preset.max_depth {
             let all = Preset::all();
-            let fitting = all.iter().filter(|other| other.data.max_depth() == reach);
+            let fitting = all.iter().filter(|other| other.max_depth == reach);
             let names: Vec<_> = fitting.map(|other| other.name).collect();
             anyhow::bail!(
-                "{}: depth to {reach} m, and {} is made for {} m; the networks for this data: {}",
+                "{}: depth reaches {reach} m, but {} predicts up to {} m; networks for this data: {}",
                 self.data,
                 preset.name,
-                preset.data.max_depth(),
+                preset.max_depth,
                 names.join(", ")
             );
         }
         Ok(Arc::new(list))
     }
 
-    /// The images of a list in its order, once.
+    /// Loads the images of a list once, in its order.
     pub(crate) fn loader(
         &self,
         list: Arc<RgbdList>,
         transform: Arc<dyn Transform>,
-        batch: usize,
+        batch_size: usize,
     ) -> anyhow::Result<Loader> {
         let config = LoaderConfig {
-            batch,
+            batch: batch_size,
             seed: 0,
             workers: self.workers,
             prefetch: 2,

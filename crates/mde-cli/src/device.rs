@@ -3,10 +3,10 @@
 use anyhow::Context;
 use candle_core::Device;
 
-/// Where tensors live.
+/// The device for tensors.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum DeviceChoice {
-    /// The first NVIDIA GPU if this build can use it and it can be opened, else the CPU.
+    /// The first NVIDIA GPU if this build supports CUDA and the GPU can be opened, else the CPU.
     Auto,
     /// The CPU.
     Cpu,
@@ -15,9 +15,9 @@ pub(crate) enum DeviceChoice {
 }
 
 impl DeviceChoice {
-    /// Opens the device, and logs which it is.
+    /// Opens the device and logs its name.
     pub(crate) fn open(self) -> anyhow::Result<Device> {
-        // Of the build, not of the machine.
+        // This asks about the build, not about the machine.
         let built_for_cuda = candle_core::utils::cuda_is_available();
         let device = match self {
             Self::Cpu => Device::Cpu,
@@ -27,7 +27,7 @@ impl DeviceChoice {
                 Device::Cpu
             }),
             Self::Cuda if !built_for_cuda => anyhow::bail!(
-                "this build has no CUDA: build it with `--features cuda`, or use --device cpu"
+                "this build has no CUDA support: build with `--features cuda`, or use --device cpu"
             ),
             Self::Cuda => Device::new_cuda(0)
                 .context("no CUDA device can be opened: see `nvidia-smi`, or use --device cpu")?,
@@ -37,7 +37,7 @@ impl DeviceChoice {
     }
 }
 
-/// A device as logs and documents name it.
+/// The name of a device in logs and documents.
 pub(crate) fn name(device: &Device) -> &'static str {
     if device.is_cpu() { "cpu" } else { "cuda" }
 }

@@ -1,4 +1,4 @@
-//! The dissection that an analysis starts from: a file that `mde dissect` has left in the folder of results.
+//! The dissection that an analysis starts from, as written by `mde dissect`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,25 +10,25 @@ use crate::data::DataArgs;
 use crate::stage;
 use crate::subject::{Subject, SubjectArgs};
 
-/// A dissection of the network that is analysed.
+/// A dissection of the network.
 pub(crate) struct Dissected {
     pub(crate) layers: Vec<LayerDissection>,
     /// blake3 of `dissect.json`.
     pub(crate) hash: String,
     folder: PathBuf,
-    /// What to run where a file is not as it should be.
+    /// The command that repairs a missing or damaged file.
     advice: String,
 }
 
 impl Dissected {
-    /// Reads the dissection of the chosen layers, or of all that were dissected.
+    /// Reads the dissection of the chosen layers, or of all dissected layers.
     pub(crate) fn read(
         subject: &Subject,
         args: &SubjectArgs,
         data: &DataArgs,
         layers: Option<&[String]>,
     ) -> anyhow::Result<Self> {
-        let mut command = format!("mde dissect {} --data {}", args.in_words(), data.data);
+        let mut command = format!("mde dissect {} --data {}", args.options(), data.data);
         let Some(folder) = subject.results.folder.clone() else {
             anyhow::bail!(
                 "this analysis starts from a dissection: run `{command} --out DIR`, then give the same --out DIR here"
@@ -51,13 +51,13 @@ impl Dissected {
         });
         let mut chosen = Vec::with_capacity(wanted.len());
         for name in wanted {
-            // A layer that does not exist is another mistake than one that was not dissected.
+            // A layer that does not exist is a different mistake from one that was not dissected.
             subject.network.layer(name)?;
             let layer = dissection.layers.iter().find(|layer| layer.layer == name);
             let Some(layer) = layer else {
                 command += &format!(" --layers {},{name}", known.join(","));
                 anyhow::bail!(
-                    "{} has the layers {}, not {name}: run `{command}` first",
+                    "{} holds the layers {}, not {name}: run `{command}` first",
                     path.display(),
                     known.join(", ")
                 );

@@ -1,7 +1,7 @@
 //! The program `mde`: interpretable monocular depth estimation from the command line.
 //!
-//! One file a command. Results go to stdout (one JSON document with `--json`), logs and progress bars to stderr.
-//! Exit status: 0 done, 1 failed with a message, 2 wrong usage.
+//! One file or folder per command. Results go to stdout (one JSON document with `--json`), logs and
+//! progress to stderr. Exit status: 0 done, 1 failed with a message, 2 wrong usage.
 
 mod ablate;
 mod arguments;
@@ -14,6 +14,8 @@ mod dissect;
 mod dissection;
 mod evaluate;
 mod inspect;
+mod logging;
+mod manual;
 mod measured;
 mod memory;
 mod models;
@@ -27,78 +29,86 @@ mod stage;
 mod subject;
 mod sweep;
 mod train;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
+use crate::logging::LogArgs;
 
-/// Activations are allocated and freed by the megabyte, step after step. The system's allocator hands such blocks back to
-/// the kernel each time, and half a training step's memory traffic was the kernel clearing pages again.
+/// Activations are allocated and freed by the megabyte, step after step. The system's allocator
+/// returns such blocks to the kernel each time. Clearing the pages again took half of a training
+/// step's memory traffic.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Interpretable monocular depth estimation: train, measure and look into depth networks.
+/// Interpretable monocular depth estimation: train, measure and examine depth networks.
 #[derive(Parser)]
-#[command(name = "mde", version)]
+#[command(name = "mde", version, long_version = version::long())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Print the result as one JSON document on stdout.
     #[arg(long, global = true)]
     json: bool,
-    /// Where tensors live, for the commands that compute with a network.
+    /// Device for tensors, for the commands that compute with a network.
     #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Render procedural scenes with exact depth, as a data set.
+    /// Render procedural scenes with exact depth as a data set.
     #[command(subcommand)]
-    Render(render::Scene),
-    /// Turn a published distribution of NYU Depth V2 into a folder of images with lists.
+    Render(render::SceneArgs),
+    /// Convert a published distribution of NYU Depth V2 into a folder of images with lists.
     #[command(subcommand)]
     Convert(convert::Source),
-    /// Train a network, plain or with a depth range assigned to every unit. Resumes what it finds.
+    /// Train a network, plain or with a depth range assigned to each unit; resumes an interrupted run.
     Train(train::TrainArgs),
-    /// Look at a whole data set and tell everything that is wrong with it, and what to do.
+    /// Check a data set or a file of weights; list all problems, each with its repair.
     Inspect(inspect::InspectArgs),
-    /// List the networks, their layers, and the weights there are for them.
+    /// List the networks, their layers, and the weights available for them.
     Models(models::ModelsArgs),
-    /// Measure depth errors under a protocol: of a network, or of predictions that another program has made.
+    /// Measure depth errors under a protocol, of a network or of another program's predictions.
     Evaluate(evaluate::EvaluateArgs),
-    /// Measure how selectively each hidden unit answers to depth: of a network, or of activations that another program has stored.
+    /// Measure the depth selectivity of each hidden unit, of a network or of stored activations.
     Dissect(dissect::DissectArgs),
-    /// Measure depth errors without some of a layer's units: most selective first, least selective first, at random.
+    /// Measure depth errors with units removed: most selective first, least selective first, at random.
     Ablate(ablate::AblateArgs),
-    /// Measure depth errors with responses set to what the true depth implies: which units explain which error.
+    /// Measure depth errors with responses set to those of the true depth: which units explain which error.
     Correct(correct::CorrectArgs),
-    /// Compare two runs, image by image and unit by unit: accuracy and selectivity, with intervals of the difference.
+    /// Compare the accuracy and selectivity of two runs, with confidence intervals of the differences.
     Compare(compare::CompareArgs),
-    /// Predict the depth of any pictures, and show what chosen units respond.
+    /// Predict the depth of pictures, and show the activations of chosen units.
     Predict(predict::PredictArgs),
-    /// Train a grid of assignments, by weight and by layers, and set selectivity against accuracy. Resumes what it finds.
+    /// Train a grid of assignments and plot selectivity against accuracy; resumes an interrupted sweep.
     Sweep(sweep::SweepArgs),
-    /// Time a network operation by operation and layer by layer.
+    /// Time a network by operation and by layer.
     Profile(profile::ProfileArgs),
-    /// Write report.html and report.md from one run, or from a plain and an assigned one.
+    /// Write report.html and report.md about one run, or about a plain and an assigned run.
     Report(report::ReportArgs),
+    /// Print the completion script of a shell.
+    Completions(manual::CompletionsArgs),
+    /// Write manual pages, one per command.
+    Man(manual::ManArgs),
 }
 
 fn main() -> ExitCode {
-    one_pool();
-    let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_env("MDE_LOG").unwrap_or_else(|_| EnvFilter::new("warn")),
-        )
-        .with_writer(std::io::stderr)
-        .without_time()
-        .init();
-    // From a thread of the pool: the kernels' parallel loops, hundreds a step, then share their work without a hand-over.
+    limit_candle_threads();
+    // Before parsing, since help and usage errors are coloured too.
+    let command = Cli::command().color(logging::colour_of_arguments());
+    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    cli.log.start();
+    // From a thread of the pool: the kernels run hundreds of parallel loops per step, and these then
+    // share their work without waking a thread of the pool first.
     match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -108,12 +118,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps candle from a thread pool of its own, unless it was asked for.
+/// Limits candle's own thread pool to one thread, unless the user has set its size.
 ///
-/// Its threads spin for work between operations and take the cores from the kernels' pool, where the work is: with both,
-/// a training step on two cores takes a third longer.
+/// Its threads spin between operations and take the cores from the pool of the kernels, which do
+/// the work. With both, a training step on two cores takes a third longer.
 #[allow(unsafe_code)]
-fn one_pool() {
+fn limit_candle_threads() {
     const CANDLE: &str = "CANDLE_NUM_THREADS";
     if std::env::var_os(CANDLE).is_none() {
         // SAFETY: no other thread has been started that could read the environment.
@@ -122,7 +132,7 @@ fn one_pool() {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    // Opened by those that use it: a GPU takes its time.
+    // Opened only by the commands that use it: opening a GPU takes time.
     let device = || cli.device.open();
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
@@ -139,6 +149,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sweep(args) => sweep::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
+        Command::Completions(args) => manual::completions(&args, Cli::command())?,
+        Command::Man(args) => manual::man(&args, Cli::command())?,
     };
     output.print(cli.json)
 }

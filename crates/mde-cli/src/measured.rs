@@ -1,4 +1,4 @@
-//! What the commands that measure depth errors share: the test images, the protocol, and where their numbers come from.
+//! Shared by the commands that measure depth errors: test images, protocol and provenance.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use mde_metrics::results::Provenance;
 use crate::data::DataArgs;
 use crate::subject::Subject;
 
-const BATCH: usize = 8;
+const BATCH_SIZE: usize = 8;
 
-/// On what to measure, and how.
+/// Data and protocol of a measurement.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Which pixels count, see docs/protocols.md [default: the network's].
-    #[arg(long)]
+    /// Evaluation protocol: which pixels are scored, and how [default: the network's].
+    #[arg(long, value_name = "NAME")]
     protocol: Option<String>,
-    /// Images at a time; does not change the result.
-    #[arg(long, default_value_t = BATCH)]
-    batch: usize,
+    /// Batch size; does not change the result.
+    #[arg(long, value_name = "N", alias = "batch", default_value_t = BATCH_SIZE)]
+    batch_size: usize,
 }
 
 /// The test images as a network sees them.
@@ -34,12 +34,12 @@ pub(crate) struct Measured {
 }
 
 impl MeasureArgs {
-    /// The data with the other options as they are by default.
-    pub(crate) fn of(data: DataArgs) -> Self {
+    /// The data with the defaults of the other options.
+    pub(crate) fn new(data: DataArgs) -> Self {
         Self {
             data,
             protocol: None,
-            batch: BATCH,
+            batch_size: BATCH_SIZE,
         }
     }
 
@@ -51,7 +51,7 @@ impl MeasureArgs {
         let protocol = EvalProtocol::preset(name.unwrap_or(preprocessing.protocol()))?;
         let transform = preprocessing.evaluation();
         Ok(Measured {
-            loader: self.data.loader(list.clone(), transform, self.batch)?,
+            loader: self.data.loader(list.clone(), transform, self.batch_size)?,
             provenance: subject.provenance(&self.data, &list, Split::Test)?,
             list,
             preprocessing,

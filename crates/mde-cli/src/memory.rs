@@ -1,6 +1,6 @@
-//! How much memory the process has taken.
+//! Memory use of the process.
 
-/// The most memory in use so far, in bytes, where the system tells (Linux).
+/// Peak memory use so far, in bytes; `None` where the system does not report it (Linux does).
 pub(crate) fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -18,7 +18,7 @@ pub(crate) struct ModelsArgs {
 }
 
 /// What `cargo xtask fetch-weights` can bring: the part of its list that says for which network.
-const MANIFEST: &str = include_str!("../../../data/manifest.toml");
+const MANIFEST: &str = include_str!("../../mde-fetch/manifest.toml");
 
 #[derive(Deserialize)]
 struct Manifest {
@@ -87,10 +87,10 @@ impl Described {
             name: preset.name,
             summary: preset.summary,
             input: preset.input,
-            max_depth: preset.data.max_depth(),
+            max_depth: preset.max_depth,
             parameters: parameters.count(),
             layers: network.layers().iter().map(Layer::new).collect(),
-            default_layers: Recipe::of(preset).layers,
+            default_layers: Recipe::for_preset(preset).layers,
             weights: fitting.map(|(name, _)| name.clone()).collect(),
         })
     }

@@ -1,4 +1,4 @@
-//! What a command says when it is done: words for a person, a document for a program.
+//! The result of a command: text for a person, a JSON document for a program.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -17,7 +17,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// The same result in words and as a document.
+    /// The same result as text and as a document.
     pub(crate) fn new(words: String, document: impl Serialize) -> anyhow::Result<Self> {
         Ok(Self {
             words,
@@ -26,18 +26,27 @@ impl Output {
         })
     }
 
-    /// The result of a part; the rest could not be done, and the command fails once it has told what it did.
-    pub(crate) fn but_failed(self, why: String) -> Self {
+    /// The command prints this result, then fails with this message.
+    pub(crate) fn with_failure(self, why: String) -> Self {
         Self {
             failure: Some(why),
             ..self
         }
     }
 
-    /// Prints the one that was asked for.
+    /// The command prints this result, then fails if it lists errors in `subject`.
+    pub(crate) fn with_errors(self, subject: &str, errors: usize) -> Self {
+        match errors {
+            0 => self,
+            1 => self.with_failure(format!("{subject}: 1 error, listed above")),
+            _ => self.with_failure(format!("{subject}: {errors} errors, listed above")),
+        }
+    }
+
+    /// Prints the text, or the document for `--json`.
     ///
     /// # Errors
-    /// If stdout cannot be written, and with the reason of [`Output::but_failed`].
+    /// If stdout cannot be written, and the failure of [`Output::with_failure`].
     pub(crate) fn print(&self, json: bool) -> anyhow::Result<()> {
         let text = if json {
             serde_json::to_string_pretty(&self.document)?
@@ -45,7 +54,7 @@ impl Output {
             self.words.clone()
         };
         match writeln!(std::io::stdout(), "{text}") {
-            // The reader has seen enough (`mde … | head`).
+            // The reader has closed the pipe (`mde … | head`).
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
             result => result.context("cannot write to stdout")?,
         }
@@ -56,7 +65,7 @@ impl Output {
     }
 }
 
-/// The error with its causes, but for those whose words it holds already: many of the libraries' errors quote theirs.
+/// The error and its causes; causes that the message already quotes are not repeated.
 pub(crate) fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -67,7 +76,7 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
     message
 }
 
-/// A value with its interval, as a person reads it.
+/// A value and its confidence interval, as text.
 pub(crate) fn estimate(estimate: &Estimate) -> String {
     match estimate.interval {
         Some(interval) => format!(
@@ -78,14 +87,14 @@ pub(crate) fn estimate(estimate: &Estimate) -> String {
     }
 }
 
-/// The most memory in use so far, to be put behind a result; empty where the system does not tell.
-pub(crate) fn peak_in_words() -> String {
+/// Peak memory use, to append to a result; empty where the system does not report it.
+pub(crate) fn peak_memory_text() -> String {
     memory::peak().map_or(String::new(), |bytes| {
-        format!(" (memory: at most {:.2} GB)", bytes as f64 / 1e9)
+        format!(" (peak memory {:.2} GB)", bytes as f64 / 1e9)
     })
 }
 
-/// A path for a document: JSON is Unicode, paths need not be.
+/// A path for a document. JSON is Unicode; paths need not be.
 pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }

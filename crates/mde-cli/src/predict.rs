@@ -1,4 +1,4 @@
-//! `mde predict`: the depth of any picture, and what chosen units respond to it.
+//! `mde predict`: depth of any picture, and activations of chosen units.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,34 +9,35 @@ use anyhow::{Context, bail, ensure};
 use candle_core::{Device, Tensor};
 use mde_analysis::{AnalysisError, Predicted, predict};
 use mde_arrays::to_npy;
-use mde_datasets::{DepthEncoding, DepthMap, read_picture};
-use mde_models::{DataFamily, DepthInput};
+use mde_datasets::{DepthEncoding, DepthMap, Scene, read_picture};
+use mde_models::DepthInput;
 use mde_report::{PictureOf, coloured_picture};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::positive;
 use crate::output::{Output, message, shown};
-use crate::progress::bar;
+use crate::progress::Progress;
 use crate::stage;
 use crate::subject::{NetworkArgs, Subject};
 
-/// What to predict.
+/// Which pictures to predict.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PredictArgs {
-    /// The pictures: JPEG or PNG, of any size.
+    /// Pictures: JPEG or PNG, of any size.
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
     #[command(flatten)]
     network: NetworkArgs,
-    /// The folder to write into. For each picture: STEM-depth.png (16-bit), STEM-depth.npy (float32, metres),
-    /// STEM-depth-colour.png. Files that are there are replaced.
+    /// Output folder. Per picture: STEM-depth.png (16-bit), STEM-depth.npy (float32, metres) and
+    /// STEM-depth-colour.png. Existing files are replaced.
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// The camera's focal length in the picture's pixels, for BTS on KITTI [default: KITTI's].
+    /// Focal length of the camera in pixels of the picture, for BTS on KITTI [default: KITTI's].
     #[arg(long, value_name = "PX", value_parser = positive::<f32>)]
     focal: Option<f32>,
-    /// Units whose activation is written as STEM-LAYER-UNIT.png and .npy, such as MFF:0,7; may be given for several layers.
+    /// Units whose activations are written as STEM-LAYER-UNIT.png and .npy, such as MFF:0,7;
+    /// repeat the option for several layers.
     #[arg(long, value_name = "LAYER:UNIT,…")]
     units: Vec<LayerUnits>,
 }
@@ -67,13 +68,13 @@ impl FromStr for LayerUnits {
     }
 }
 
-/// What was written of one picture.
+/// The files written for one picture.
 #[derive(Debug, Serialize)]
-struct Written {
+struct PictureOutput {
     image: String,
     /// Height and width of the picture and of every map.
     size: [usize; 2],
-    /// Height and width that the network saw.
+    /// Height and width of the network's input.
     input: [usize; 2],
     depth_png: String,
     depth_npy: String,
@@ -81,11 +82,11 @@ struct Written {
     /// Metres.
     nearest: f32,
     farthest: f32,
-    units: Vec<WrittenUnit>,
+    units: Vec<UnitOutput>,
 }
 
 #[derive(Debug, Serialize)]
-struct WrittenUnit {
+struct UnitOutput {
     layer: String,
     unit: usize,
     colour: String,
@@ -94,20 +95,21 @@ struct WrittenUnit {
     highest: f32,
 }
 
-/// Predicts. Pictures that cannot be read are left out and told of at the end; a file that cannot be written ends the command.
+/// Predicts. Pictures that cannot be read are left out and reported at the end. A file that cannot be
+/// written ends the command.
 pub(crate) fn run(args: PredictArgs, device: &Device) -> anyhow::Result<Output> {
     let predictor = Predictor::new(&args, device)?;
     let stems = stems(&args, &predictor.units)?;
-    let progress = bar(args.images.len() as u64, "predict");
+    let progress = Progress::new("predicting", "pictures", args.images.len());
     let (mut written, mut failures) = (Vec::new(), Vec::new());
     for (image, stem) in args.images.iter().zip(&stems) {
         match predictor.predict(image) {
             Ok(maps) => written.push(predictor.write(image, stem, &maps)?),
             Err(error) => failures.push((image, message(&error))),
         }
-        progress.inc(1);
+        progress.add(1);
     }
-    progress.finish_and_clear();
+    drop(progress);
     described(&predictor, &written, &failures)
 }
 
@@ -120,9 +122,9 @@ struct Predictor<'a> {
     encoding: DepthEncoding,
 }
 
-/// The maps of one picture, all of its size.
+/// The maps of one picture, at its size.
 struct Maps {
-    /// What the network saw.
+    /// Height and width of the network's input.
     input: (usize, usize),
     depth: DepthMap,
     units: Vec<Vec<f32>>,
@@ -133,7 +135,7 @@ impl<'a> Predictor<'a> {
         let subject = args.network.load(device)?;
         ensure!(
             args.focal.is_none() || subject.preprocessing.uses_focal(),
-            "{}: its depth does not depend on a focal length; leave --focal out",
+            "{}: this network does not use a focal length; remove --focal",
             subject.preset.name
         );
         let mut units = Vec::new();
@@ -156,7 +158,7 @@ impl<'a> Predictor<'a> {
             }
         }
         Ok(Self {
-            encoding: encoding(subject.preset.data),
+            encoding: encoding(subject.recipe.scene),
             subject,
             device,
             out: &args.out,
@@ -168,16 +170,16 @@ impl<'a> Predictor<'a> {
     fn predict(&self, path: &Path) -> anyhow::Result<Maps> {
         if path.is_dir() {
             bail!(
-                "{}: this is a folder; name the pictures in it, such as {}/*.jpg",
+                "{}: this is a folder; name its pictures, such as {}/*.jpg",
                 path.display(),
                 path.display()
             );
         }
-        let in_words = || path.display().to_string();
+        let name = || path.display().to_string();
         let rgb = read_picture(path)?;
         let size = (rgb.height() as usize, rgb.width() as usize);
         let whole = self.subject.preprocessing.whole_image(&rgb, self.focal);
-        let whole = whole.with_context(in_words)?;
+        let whole = whole.with_context(name)?;
         let (height, width) = whole.size;
         let mut input = DepthInput::new(Tensor::from_vec(
             whole.image,
@@ -189,7 +191,7 @@ impl<'a> Predictor<'a> {
         }
         let network = self.subject.network.as_ref();
         let Predicted { depth, units } =
-            predict(network, &input, size, &self.units).with_context(in_words)?;
+            predict(network, &input, size, &self.units).with_context(name)?;
         Ok(Maps {
             input: whole.size,
             depth: DepthMap {
@@ -201,7 +203,7 @@ impl<'a> Predictor<'a> {
         })
     }
 
-    fn write(&self, image: &Path, stem: &OsStr, maps: &Maps) -> anyhow::Result<Written> {
+    fn write(&self, image: &Path, stem: &OsStr, maps: &Maps) -> anyhow::Result<PictureOutput> {
         let size = maps.depth.size();
         let keep = |end: &str, content: &[u8]| -> anyhow::Result<String> {
             let path = self.out.join(named(stem, end));
@@ -217,7 +219,7 @@ impl<'a> Predictor<'a> {
         for ((layer, unit), map) in self.units.iter().zip(&maps.units) {
             let colour = coloured_picture(map, size, PictureOf::Activation)?;
             let [lowest, highest] = range(map);
-            units.push(WrittenUnit {
+            units.push(UnitOutput {
                 colour: keep(&format!("{layer}-{unit}.png"), &colour)?,
                 npy: keep(&format!("{layer}-{unit}.npy"), &to_npy(map, size))?,
                 layer: layer.clone(),
@@ -227,7 +229,7 @@ impl<'a> Predictor<'a> {
             });
         }
         let [nearest, farthest] = range(metres);
-        Ok(Written {
+        Ok(PictureOutput {
             image: shown(image),
             size: size.into(),
             input: maps.input.into(),
@@ -241,18 +243,18 @@ impl<'a> Predictor<'a> {
     }
 }
 
-/// How the data set of a network stores depth.
-fn encoding(data: DataFamily) -> DepthEncoding {
-    match data {
-        DataFamily::Nyu => DepthEncoding::U16_MM,
-        DataFamily::Kitti => DepthEncoding::U16_OVER_256,
+/// Depth encoding of 16-bit PNG files for this kind of scene.
+fn encoding(scene: Scene) -> DepthEncoding {
+    match scene {
+        Scene::Indoor => DepthEncoding::U16_MM,
+        Scene::Street => DepthEncoding::U16_OVER_256,
     }
 }
 
-fn encoding_in_words(data: DataFamily) -> &'static str {
-    match data {
-        DataFamily::Nyu => "millimetres",
-        DataFamily::Kitti => "metres x 256",
+fn png_unit(scene: Scene) -> &'static str {
+    match scene {
+        Scene::Indoor => "millimetres",
+        Scene::Street => "metres x 256",
     }
 }
 
@@ -270,7 +272,8 @@ fn range(values: &[f32]) -> [f32; 2] {
     })
 }
 
-/// The names that the results begin with: no two pictures may have the same, and no result may be a picture.
+/// The stems of the results' names. They must differ between pictures, and no result may overwrite a
+/// picture.
 fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result<Vec<&'a OsStr>> {
     let inputs: BTreeMap<PathBuf, &PathBuf> = (args.images.iter())
         .filter_map(|image| Some((image.canonicalize().ok()?, image)))
@@ -284,11 +287,11 @@ fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result
     let mut seen: BTreeMap<&OsStr, &PathBuf> = BTreeMap::new();
     for image in &args.images {
         let Some(stem) = image.file_stem() else {
-            bail!("{}: not the name of a picture", image.display());
+            bail!("{}: not a file name", image.display());
         };
         if let Some(other) = seen.insert(stem, image) {
             bail!(
-                "{} and {} would write to the same files, {}-…; rename one, or predict it into another folder",
+                "{} and {} would write the same files, {}-…; rename one, or choose another --out for it",
                 other.display(),
                 image.display(),
                 args.out.join(stem).display()
@@ -302,7 +305,7 @@ fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result
                 .and_then(|path| inputs.get(&path))
             {
                 bail!(
-                    "the result {} would replace the picture {}; choose another folder",
+                    "the result {} would replace the picture {}; choose another --out",
                     result.display(),
                     input.display()
                 );
@@ -318,7 +321,7 @@ fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result
 
 fn described(
     predictor: &Predictor<'_>,
-    written: &[Written],
+    written: &[PictureOutput],
     failures: &[(&PathBuf, String)],
 ) -> anyhow::Result<Output> {
     let total = written.len() + failures.len();
@@ -347,24 +350,24 @@ fn described(
             );
         }
     }
-    let data = predictor.subject.preset.data;
+    let scene = predictor.subject.recipe.scene;
     words += &format!(
         "{} of {total} pictures by {}: depth in 16-bit PNG ({}), .npy (metres) and colour",
         written.len(),
         predictor.subject.preset.name,
-        encoding_in_words(data),
+        png_unit(scene),
     );
     let failed = failures
         .iter()
         .map(|(image, error)| json!({ "image": shown(image), "error": error }));
     let document = json!({
-        "model": predictor.subject.preset.name, "weights": predictor.subject.keys_document(),
-        "depth_encoding": predictor.encoding, "depth_png_values": encoding_in_words(data),
+        "model": predictor.subject.preset.name, "load_report": predictor.subject.load_report(),
+        "depth_encoding": predictor.encoding, "depth_png_values": png_unit(scene),
         "images": written, "failed": failed.collect::<Vec<_>>(),
     });
     let output = Output::new(words, document)?;
     Ok(match failure {
-        Some(failure) => output.but_failed(failure),
+        Some(failure) => output.with_failure(failure),
         None => output,
     })
 }

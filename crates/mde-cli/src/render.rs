@@ -2,67 +2,57 @@
 
 use std::path::{Path, PathBuf};
 
+use mde_datasets::DataKind;
 use mde_scenes::{
     RenderConfig, RenderEvent, RenderSummary, SceneError, write_rooms, write_streets,
 };
 use serde_json::json;
 
 use crate::output::{Output, shown};
-use crate::progress::bar;
+use crate::progress::Progress;
 
-/// The scenes there are.
+/// The kinds of scenes.
 #[derive(Debug, clap::Subcommand)]
-pub(crate) enum Scene {
+pub(crate) enum SceneArgs {
     /// Indoor rooms in NYU Depth V2's layout.
-    Rooms(RoomsArgs),
+    Rooms(RenderArgs),
     /// Streets in KITTI's layout, with sparse depth as from a laser scanner.
-    Streets(StreetsArgs),
+    Streets(RenderArgs),
 }
 
-/// Indoor rooms.
+/// What to render.
 #[derive(Debug, clap::Args)]
-pub(crate) struct RoomsArgs {
-    /// The folder to write; files that are there already are kept.
+pub(crate) struct RenderArgs {
+    /// Output folder; existing files are kept, so that an interrupted rendering continues.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Seed of all rooms.
-    #[arg(long, default_value_t = RenderConfig::rooms().seed)]
+    /// Seed of all scenes.
+    #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Training images.
-    #[arg(long, default_value_t = RenderConfig::rooms().train)]
-    train: usize,
-    /// Test images.
-    #[arg(long, default_value_t = RenderConfig::rooms().test)]
-    test: usize,
-    /// Width of the images.
-    #[arg(long, default_value_t = RenderConfig::rooms().width)]
-    width: u32,
-    /// Height of the images.
-    #[arg(long, default_value_t = RenderConfig::rooms().height)]
-    height: u32,
+    /// Number of training images [default: 800 rooms, 400 streets].
+    #[arg(long, value_name = "N")]
+    train: Option<usize>,
+    /// Number of test images [default: 200 rooms, 100 streets].
+    #[arg(long, value_name = "N")]
+    test: Option<usize>,
+    /// Image width in pixels [default: 320 for rooms, 1242 for streets]. The focal length scales with it.
+    #[arg(long, value_name = "PX")]
+    width: Option<u32>,
+    /// Image height in pixels [default: 240 for rooms, 375 for streets].
+    #[arg(long, value_name = "PX")]
+    height: Option<u32>,
 }
 
-/// Streets.
-#[derive(Debug, clap::Args)]
-pub(crate) struct StreetsArgs {
-    /// The folder to write; files that are there already are kept.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Seed of all streets.
-    #[arg(long, default_value_t = RenderConfig::streets().seed)]
-    seed: u64,
-    /// Training images.
-    #[arg(long, default_value_t = RenderConfig::streets().train)]
-    train: usize,
-    /// Test images.
-    #[arg(long, default_value_t = RenderConfig::streets().test)]
-    test: usize,
-    /// Width of the images; the focal length is KITTI's, scaled with it.
-    #[arg(long, default_value_t = RenderConfig::streets().width)]
-    width: u32,
-    /// Height of the images.
-    #[arg(long, default_value_t = RenderConfig::streets().height)]
-    height: u32,
+impl RenderArgs {
+    fn config(&self, default: RenderConfig) -> RenderConfig {
+        RenderConfig {
+            seed: self.seed,
+            train: self.train.unwrap_or(default.train),
+            test: self.test.unwrap_or(default.test),
+            width: self.width.unwrap_or(default.width),
+            height: self.height.unwrap_or(default.height),
+        }
+    }
 }
 
 /// `write_rooms` or `write_streets`.
@@ -70,39 +60,27 @@ type Writer =
     fn(&Path, &RenderConfig, &(dyn Fn(RenderEvent) + Sync)) -> Result<RenderSummary, SceneError>;
 
 /// Renders.
-pub(crate) fn run(scene: Scene) -> anyhow::Result<Output> {
-    let (kind, writer, out, config): (&str, Writer, PathBuf, RenderConfig) = match scene {
-        Scene::Rooms(args) => {
-            let config = RenderConfig {
-                seed: args.seed,
-                train: args.train,
-                test: args.test,
-                width: args.width,
-                height: args.height,
-            };
-            ("rooms", write_rooms, args.out, config)
-        }
-        Scene::Streets(args) => {
-            let config = RenderConfig {
-                seed: args.seed,
-                train: args.train,
-                test: args.test,
-                width: args.width,
-                height: args.height,
-            };
-            ("streets", write_streets, args.out, config)
-        }
+pub(crate) fn run(scene: SceneArgs) -> anyhow::Result<Output> {
+    let (kind, writer, args, default): (_, Writer, _, _) = match scene {
+        SceneArgs::Rooms(args) => (DataKind::Rooms, write_rooms, args, RenderConfig::rooms()),
+        SceneArgs::Streets(args) => (
+            DataKind::Streets,
+            write_streets,
+            args,
+            RenderConfig::streets(),
+        ),
     };
-    let progress = bar((config.train + config.test) as u64, "rendering");
-    let summary = writer(&out, &config, &|event| {
-        if let RenderEvent::Written { done, .. } = event {
-            progress.set_position(done as u64);
+    let (kind, config) = (kind.name(), args.config(default));
+    let progress = Progress::new("rendering", "images", config.train + config.test);
+    let summary = writer(&args.out, &config, &|event| {
+        if let RenderEvent::Written { .. } = event {
+            progress.add(1);
         }
     })?;
-    progress.finish_and_clear();
+    drop(progress);
     let words = format!(
         "{0}: {1} {kind} rendered, {2} were there (use as --data {kind}:{0})",
-        out.display(),
+        args.out.display(),
         summary.rendered,
         summary.kept,
     );
@@ -111,4 +89,19 @@ pub(crate) fn run(scene: Scene) -> anyhow::Result<Output> {
         "train_list": shown(&summary.train_list), "test_list": shown(&summary.test_list),
     });
     Output::new(words, document)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_the_defaults() {
+        let (rooms, streets) = (RenderConfig::rooms(), RenderConfig::streets());
+        assert_eq!((rooms.seed, streets.seed), (0, 0));
+        assert_eq!((rooms.train, streets.train), (800, 400));
+        assert_eq!((rooms.test, streets.test), (200, 100));
+        assert_eq!((rooms.width, streets.width), (320, 1242));
+        assert_eq!((rooms.height, streets.height), (240, 375));
+    }
 }

@@ -1,4 +1,4 @@
-//! `mde report`: results as pages to read.
+//! `mde report`: results as an HTML page and a Markdown file.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use serde_json::json;
 use crate::compare::compare;
 use crate::output::{Output, shown};
 
-/// What to report on.
+/// Which runs to report on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReportArgs {
-    /// The run folder of the plain network, or of the only one.
+    /// Run folder of the plain network, or of the only one.
     plain: PathBuf,
-    /// The run folder of the network whose units were assigned depth ranges.
+    /// Run folder of the network whose units were assigned depth ranges.
     assigned: Option<PathBuf>,
-    /// The folder to write report.html, report.md and tables into.
+    /// Output folder for report.html, report.md and tables [default: the first run folder].
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// The heading.
+    out: Option<PathBuf>,
+    /// Heading of the page.
     #[arg(long, default_value = "Depth-selective units")]
     title: String,
 }
@@ -35,7 +35,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
         title: args.title,
         comparison,
     };
-    let report = write_report(&input, &args.out)?;
+    let out = args.out.as_deref().unwrap_or(&args.plain);
+    let report = write_report(&input, out)?;
     let words = format!(
         "{}\nreport: {}\n        {}",
         report.answers.join("\n"),

@@ -1,4 +1,4 @@
-//! Stages of a run folder that are skipped when nothing they depend on has changed.
+//! Stages of a run folder; a stage whose inputs have not changed is not run again.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The trained network that a command is about: a run's, or one from a file of weights.
+//! The trained network that a command works on: a run's, or one from a file of weights.
 
 use std::path::{Path, PathBuf};
 
@@ -6,57 +6,58 @@ use anyhow::{Context, ensure};
 use candle_core::Device;
 use mde_datasets::{Preprocessing, RgbdList, Split};
 use mde_metrics::results::Provenance;
-use mde_models::{DepthNet, KeyReport, Parameters, Preset};
+use mde_models::{DepthNet, LoadReport, Parameters, Preset};
 use mde_train::{Recipe, RunConfig, RunFolder, hash_file};
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::progress::remark;
 use crate::stage::Results;
 
-/// The network that is meant.
+/// Which network.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("network").required(true).args(["run", "weights"])))]
 pub(crate) struct NetworkArgs {
-    /// The run folder that `mde train --out` made; the results of an analysis go there.
+    /// Run folder, as written by `mde train --out`; results go there.
     #[arg(long, value_name = "DIR", conflicts_with = "model")]
     run: Option<PathBuf>,
-    /// The network of --weights; `mde models` lists them.
+    /// Network of --weights; `mde models` lists them.
     #[arg(long, requires = "weights")]
     model: Option<String>,
-    /// Trained weights in place of a run: safetensors, or PyTorch's .pth.
+    /// Trained weights in place of a run, safetensors or PyTorch's .pth.
     #[arg(long, value_name = "FILE", requires = "model")]
     weights: Option<PathBuf>,
 }
 
-/// The network that is measured, and where the results go.
+/// The network to measure, and where its results go.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SubjectArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// Where the results go where there is no run; without it they are printed only.
+    /// Output folder for results about --weights; without it, results are only printed.
     #[arg(long, value_name = "DIR", conflicts_with = "run")]
     out: Option<PathBuf>,
 }
 
-/// A trained network and where it comes from.
+/// A trained network and its origin.
 pub(crate) struct Subject {
     pub(crate) network: Box<dyn DepthNet>,
     pub(crate) preset: Preset,
     pub(crate) recipe: Recipe,
-    /// What is done to images; a run's own.
+    /// How images are prepared; for a run, as in its training.
     pub(crate) preprocessing: Preprocessing,
-    /// How it was trained, if it was here.
+    /// How it was trained, for a run.
     pub(crate) config: Option<RunConfig>,
     /// Where results go.
     pub(crate) results: Results,
-    /// How the file of weights and the network met.
-    pub(crate) keys: KeyReport,
+    /// How the names in the file of weights matched the network's.
+    pub(crate) load_report: LoadReport,
     weights: String,
 }
 
 impl SubjectArgs {
     /// A run's network.
-    pub(crate) fn of_run(run: PathBuf) -> Self {
+    pub(crate) fn from_run(run: PathBuf) -> Self {
         Self {
             network: NetworkArgs {
                 run: Some(run),
@@ -72,12 +73,12 @@ impl SubjectArgs {
         if let Some(out) = &self.out {
             ensure!(
                 !RunFolder::new(out).is_begun(),
-                "{}: this is the folder of a run, whose results are its own; give --out another, or measure the run with --run",
+                "{}: this is the folder of a run; choose another --out, or measure the run with --run",
                 out.display()
             );
             ensure!(
                 !out.exists() || out.is_dir(),
-                "{}: this is a file; --out takes a folder",
+                "{}: this is a file, but --out takes a folder",
                 out.display()
             );
         }
@@ -86,8 +87,8 @@ impl SubjectArgs {
         Ok(subject)
     }
 
-    /// The options that name the network, as they are typed.
-    pub(crate) fn in_words(&self) -> String {
+    /// The options that name the network, as on the command line.
+    pub(crate) fn options(&self) -> String {
         let NetworkArgs {
             run,
             model,
@@ -113,12 +114,12 @@ impl SubjectArgs {
 }
 
 impl NetworkArgs {
-    /// Loads the network, as something whose results are not kept.
+    /// Loads the network; its results are not kept.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         match (&self.run, &self.model, &self.weights) {
             (Some(run), ..) => Self::load_run(run, device),
             (None, Some(model), Some(weights)) => Self::load_weights(model, weights, device),
-            // What clap's rules leave.
+            // clap's rules exclude it.
             _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
         }
     }
@@ -132,10 +133,10 @@ impl NetworkArgs {
         let network = preset.build(&parameters)?;
         let results = Results::unkept(preset.name);
         Ok(Subject {
-            keys: newest.load(&parameters)?,
+            load_report: newest.load(&parameters)?,
             weights: hash(&newest.weights())?,
             network,
-            recipe: Recipe::of(&preset),
+            recipe: Recipe::for_preset(&preset),
             preset,
             preprocessing: config.preprocessing,
             config: Some(config),
@@ -145,15 +146,15 @@ impl NetworkArgs {
 
     fn load_weights(model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
         let preset = Preset::named(model)?;
-        // Every value is replaced: the seed does not matter.
+        // The seed does not matter, since every value is replaced.
         let parameters = Parameters::new(0, device);
         let network = preset.build(&parameters)?;
-        let keys = parameters.load(file)?;
-        eprintln!("{}: {keys}", file.display());
-        let recipe = Recipe::of(&preset);
+        let load_report = parameters.load(file)?;
+        remark(&format!("{}: {load_report}", file.display()));
+        let recipe = Recipe::for_preset(&preset);
         let results = Results::unkept(preset.name);
         Ok(Subject {
-            keys,
+            load_report,
             weights: hash(file)?,
             network,
             preprocessing: recipe.preprocessing,
@@ -170,7 +171,7 @@ fn hash(file: &Path) -> anyhow::Result<String> {
 }
 
 impl Subject {
-    /// Where results about this network on this data come from.
+    /// The provenance of results about this network on this data.
     pub(crate) fn provenance(
         &self,
         data: &DataArgs,
@@ -188,21 +189,24 @@ impl Subject {
         })
     }
 
-    /// True if a result is about these weights.
+    /// Whether a result is about these weights.
     pub(crate) fn is_about(&self, provenance: &Provenance) -> bool {
         provenance.checkpoint == self.weights
     }
 
-    /// The key report for a document.
-    pub(crate) fn keys_document(&self) -> serde_json::Value {
-        keys_document(&self.keys)
+    /// The load report as JSON.
+    pub(crate) fn load_report(&self) -> serde_json::Value {
+        load_report_json(&self.load_report)
     }
 }
 
-/// A key report for a document.
-pub(crate) fn keys_document(keys: &KeyReport) -> serde_json::Value {
+/// A load report as JSON.
+pub(crate) fn load_report_json(report: &LoadReport) -> serde_json::Value {
     json!({
-        "matched": keys.matched, "missing": keys.missing, "unexpected": keys.unexpected,
-        "shape_mismatch": keys.shape_mismatch, "dropped": keys.dropped, "converted": keys.converted,
+        "matched": report.matched, "missing": report.missing, "unexpected": report.unexpected,
+        "mismatched": report.mismatched.iter().map(|shapes| {
+            json!({ "name": shapes.name, "expected": shapes.expected, "found": shapes.found })
+        }).collect::<Vec<_>>(),
+        "ignored": report.ignored, "converted": report.converted,
     })
 }

@@ -1,4 +1,4 @@
-//! `mde sweep`: how selectivity and accuracy move with the weight of the assignment and the choice of layers.
+//! `mde sweep`: selectivity and accuracy for several weights and layers of the assignment.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -19,26 +19,28 @@ use serde_json::json;
 use crate::dissect::{self, DissectArgs};
 use crate::evaluate::{self, EvaluateArgs};
 use crate::output::{Output, estimate, message, shown};
+use crate::progress::remark;
 use crate::stage;
 use crate::train::{self, TrainArgs, TrainSettings};
 
-/// What to sweep over, and how to train each point.
+/// The grid of assignments, and how to train each point.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SweepArgs {
     #[command(flatten)]
     settings: TrainSettings,
-    /// The sweep's folder: a run folder for every point, and sweep.json, sweep.html, sweep.md and sweep.csv.
+    /// Output folder: one run folder per point, and sweep.json, sweep.html, sweep.md and sweep.csv.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Weights of the assignment; 0 is the plain network.
+    /// Weights of the assigned selectivity in the loss; 0 trains the plain network.
     #[arg(
         long,
+        value_name = "WEIGHT",
         value_delimiter = ',',
         allow_hyphen_values = true,
         default_value = "-0.1,0,0.03,0.1,0.3"
     )]
     alphas: Vec<f64>,
-    /// Layers that are assigned together; give it again for other choices [default: the recipe's layers].
+    /// Layers assigned together; repeat the option for several choices [default: the recipe's layers].
     #[arg(long, value_name = "LAYER[,LAYER…]")]
     layers: Vec<LayerSet>,
 }
@@ -63,7 +65,8 @@ impl FromStr for LayerSet {
 /// The sweep's result.
 const FILE: &str = "sweep.json";
 
-/// Trains, evaluates and dissects every point, unless that has been done; a point that fails does not keep the others.
+/// Trains, evaluates and dissects every point that is not up to date. A point that fails does not
+/// stop the others.
 pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let sweep = Sweep::new(args)?;
     let mut points = Vec::new();
@@ -71,7 +74,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let mut about = None;
     let grid = sweep.grid();
     for (index, point) in grid.iter().enumerate() {
-        eprintln!("== {point}, {} of {}", index + 1, grid.len());
+        remark(&format!("== {point}, {} of {}", index + 1, grid.len()));
         match sweep.measure(point, device) {
             Ok((evaluation, dissection)) => {
                 points.push(sweep.point(point, &evaluation, &dissection)?);
@@ -79,7 +82,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
             }
             Err(error) => {
                 let message = message(&error);
-                eprintln!("mde: {point}: {message}");
+                tracing::error!("{point}: {message}");
                 failed.push(FailedPoint {
                     alpha: point.alpha,
                     layers: point.layers.clone(),
@@ -89,7 +92,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
         }
     }
     let Some(about) = about else {
-        bail!("no point of the sweep could be measured; the messages are above");
+        bail!("no point of the sweep could be measured; see the messages above");
     };
     let found = AlphaSweep {
         format: FORMAT,
@@ -107,7 +110,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let pages = write_sweep(&found, &sweep.out)?;
     ensure!(
         found.failed.is_empty(),
-        "{} of {} points failed, the messages are above; {} has the others",
+        "{} of {} points failed, see the messages above; {} shows the others",
         found.failed.len(),
         grid.len(),
         pages.html.display()
@@ -116,17 +119,17 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
         "file": shown(&sweep.out.join(FILE)), "html": shown(&pages.html), "markdown": shown(&pages.markdown),
         "table": shown(&pages.table), "sweep": found,
     });
-    Output::new(in_words(&found, &pages.html), document)
+    Output::new(describe(&found, &pages.html), document)
 }
 
-/// A sweep that has been checked.
+/// A checked sweep.
 struct Sweep {
     settings: TrainSettings,
     out: PathBuf,
-    /// Rising.
+    /// In increasing order.
     alphas: Vec<f64>,
     sets: Vec<Vec<String>>,
-    /// Those of all sets: what every point is measured in.
+    /// The layers of all sets; every point is dissected in these.
     layers: Vec<String>,
 }
 
@@ -145,7 +148,7 @@ impl std::fmt::Display for Point {
 }
 
 impl Sweep {
-    /// Checks everything that can be checked before the first training: a slip in the last point should not wait for it.
+    /// Checks all settings before the first training, so that a mistake shows at once.
     fn new(args: SweepArgs) -> anyhow::Result<Self> {
         let SweepArgs {
             settings,
@@ -168,7 +171,7 @@ impl Sweep {
             settings.data.open(split, &preset)?;
         }
         alphas.sort_by(f64::total_cmp);
-        // -0 is 0.
+        // -0 equals 0.
         alphas.dedup_by(|a, b| a == b);
         let mut all: Vec<String> = Vec::new();
         for layer in sets.iter().flatten() {
@@ -209,10 +212,10 @@ impl Sweep {
         };
         train::run(train, device)?;
         let data = self.settings.data.clone();
-        evaluate::run(EvaluateArgs::of_run(folder.clone(), data.clone()), device)?;
+        evaluate::run(EvaluateArgs::from_run(folder.clone(), data.clone()), device)?;
         let (layers, bins) = (self.layers.clone(), self.settings.bins);
         dissect::run(
-            DissectArgs::of_run(folder.clone(), data, layers, bins),
+            DissectArgs::from_run(folder.clone(), data, layers, bins),
             device,
         )?;
         Ok((
@@ -260,7 +263,7 @@ impl Sweep {
     }
 }
 
-fn in_words(sweep: &AlphaSweep, page: &Path) -> String {
+fn describe(sweep: &AlphaSweep, page: &Path) -> String {
     let mut words = format!(
         "{} on {}: {} images ({})",
         sweep.model, sweep.data, sweep.images, sweep.protocol

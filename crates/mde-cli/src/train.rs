@@ -1,10 +1,10 @@
-//! `mde train`: a network from a data set.
+//! `mde train`: trains a network, or resumes its training.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::Device;
-use mde_datasets::{Loader, LoaderConfig, RgbdList, Split, Transform, mean_depth};
+use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
 use mde_models::{Parameters, Preset};
 use mde_train::{
     AssignmentConfig, DataConfig, DepthLoss, InitialPart, InitialWeights, Recipe, RunConfig,
@@ -14,74 +14,80 @@ use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::memory;
-use crate::output::{Output, peak_in_words, shown};
-use crate::progress::bar;
+use crate::output::{Output, peak_memory_text, shown};
+use crate::progress::{Progress, remark};
 
 /// What to train, and how.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrainArgs {
     #[command(flatten)]
     pub(crate) settings: TrainSettings,
-    /// The run folder; an interrupted run in it is resumed.
+    /// Run folder; an interrupted run in it is resumed.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, 0.1 is the paper's.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
+    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, the paper uses 0.1.
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     pub(crate) alpha: f64,
-    /// The layers whose units are assigned depth ranges, if alpha is not 0, by `mde models`' names [default: the recipe's].
-    #[arg(long, value_delimiter = ',')]
+    /// Layers whose units are assigned depth ranges if alpha is not 0, named as by `mde models`
+    /// [default: the recipe's].
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     pub(crate) layers: Option<Vec<String>>,
 }
 
-/// What trainings that differ in the assignment alone share. The defaults are the network's recipe, see docs/method.md.
+/// Options shared by all runs of a sweep. The defaults are the network's recipe (docs/method.md).
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct TrainSettings {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// The network.
-    #[arg(long, default_value = "mff-tiny")]
+    /// Network; `mde models` lists them.
+    #[arg(long, value_name = "NAME", default_value = "mff-tiny")]
     pub(crate) model: String,
-    /// Seed of weights, order and augmentation.
+    /// Random seed of weights, image order and augmentation.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Trained weights of this network to begin with, for fine-tuning: safetensors, or PyTorch's .pth.
+    /// Initial weights of the whole network, for fine-tuning: safetensors, or PyTorch's .pth.
     #[arg(long, value_name = "FILE", conflicts_with = "backbone")]
     init: Option<PathBuf>,
-    /// ImageNet weights for the encoder, under torchvision's or timm's names.
+    /// Initial weights of the encoder, from ImageNet, with torchvision's or timm's names.
     #[arg(long, value_name = "FILE")]
     backbone: Option<PathBuf>,
-    /// Images a step [default: the recipe's].
-    #[arg(long)]
-    batch: Option<usize>,
-    /// Passes over the training images [default: the recipe's].
-    #[arg(long, conflicts_with = "steps")]
+    /// Batch size [default: the recipe's].
+    #[arg(long, value_name = "N", alias = "batch")]
+    batch_size: Option<usize>,
+    /// Number of epochs [default: the recipe's].
+    #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<u64>,
-    /// Steps in all, instead of epochs.
-    #[arg(long)]
+    /// Number of training steps, in place of epochs.
+    #[arg(long, value_name = "N")]
     steps: Option<u64>,
     /// Base learning rate [default: the recipe's].
-    #[arg(long)]
+    #[arg(long, value_name = "RATE")]
     learning_rate: Option<f64>,
-    /// How the rate falls [default: the recipe's].
+    /// Learning-rate schedule [default: the recipe's].
     #[arg(long, value_enum)]
     schedule: Option<ScheduleChoice>,
-    /// The loss of depth alone [default: the recipe's].
+    /// Depth loss, without the assignment's term [default: the recipe's].
     #[arg(long, value_enum)]
     loss: Option<LossChoice>,
-    /// At most so many depth bins; a layer has min(its units, this many).
-    #[arg(long, default_value_t = 64)]
+    /// Maximum number of depth bins; a layer with fewer units has one bin per unit.
+    #[arg(long, value_name = "K", default_value_t = 64)]
     pub(crate) bins: usize,
-    /// Steps between checkpoints; a kill loses at most so many.
-    #[arg(long, default_value_t = 50)]
+    /// Steps between checkpoints (steps lost at most if the process is killed).
+    #[arg(long, value_name = "N", default_value_t = 50)]
     checkpoint_every: u64,
 }
 
 /// Learning-rate schedules by name.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ScheduleChoice {
-    /// Times 0.1 every 5 epochs: MFF's.
+    /// Factor 0.1 every 5 epochs, as for MFF.
     Step,
-    /// To a hundredth of the base rate with power 0.9: BTS's shape, for short budgets.
+    /// Polynomial decay with power 0.9 to 1 % of the base rate, as for BTS; for short trainings.
     Polynomial,
 }
 
@@ -103,39 +109,39 @@ impl ScheduleChoice {
 /// Depth losses by name.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum LossChoice {
-    /// Of depth, its derivatives and normals, in logarithms: MFF's.
+    /// Logarithmic errors of depth and its derivatives, and errors of normals, as for MFF.
     Mff,
-    /// The mean absolute error: for networks that begin at random.
+    /// Mean absolute error; for networks with random initial weights.
     L1,
-    /// The mean of ln(|e| + 0.5): MFF's first term alone.
+    /// Mean of ln(|e| + 0.5), the first term of MFF's loss.
     Log,
-    /// The scale-invariant error of logarithms: BTS's.
+    /// Scale-invariant logarithmic error, as for BTS.
     Silog,
 }
 
 impl LossChoice {
-    fn loss(self, preset: &Preset) -> DepthLoss {
+    fn loss(self, scene: Scene) -> DepthLoss {
         match self {
             Self::Mff => DepthLoss::Mff,
             Self::L1 => DepthLoss::L1,
             Self::Log => DepthLoss::Log,
-            Self::Silog => DepthLoss::silog(preset.data),
+            Self::Silog => DepthLoss::silog(scene),
         }
     }
 }
 
 impl TrainSettings {
-    /// The assignment of depth ranges to the units of these layers, or of the recipe's.
+    /// The assignment of depth ranges to the units of these layers, or of the recipe's layers.
     ///
     /// # Errors
-    /// If a setting is out of its range, or a layer that was named does not exist.
+    /// If a setting is out of range, or a named layer does not exist.
     pub(crate) fn assignment(
         &self,
         alpha: f64,
         layers: Option<&[String]>,
     ) -> anyhow::Result<AssignmentConfig> {
         let preset = Preset::named(&self.model)?;
-        let recipe = Recipe::of(&preset);
+        let recipe = Recipe::for_preset(&preset);
         let assignment = AssignmentConfig {
             alpha,
             layers: match layers {
@@ -158,17 +164,18 @@ impl TrainSettings {
 pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let settings = &args.settings;
     let preset = Preset::named(&settings.model)?;
-    let recipe = Recipe::of(&preset);
-    let batch = settings.batch.unwrap_or(recipe.batch);
+    let recipe = Recipe::for_preset(&preset);
+    let batch = settings.batch_size.unwrap_or(recipe.batch);
     let layers = args.layers.as_deref();
-    // In a plain run too: a slip should not wait for the assigned one.
+    // Checked for a plain run too, so that a mistake shows before the assigned run.
     let assignment = settings.assignment(args.alpha, layers)?;
     let folder = RunFolder::new(&args.out);
     let init = initial_weights(settings, &folder)?;
     let list = settings.data.open(Split::Train, &preset)?;
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
     let transform = preprocessing.training();
-    // Before the run folder is made: else the first bad picture would leave a run behind that cannot be resumed.
+    // Before the run folder is made: a damaged image would leave a run that cannot be resumed.
+    let progress = Progress::busy("checking the training images");
     list.check(transform.as_ref())?;
     let loader = loader(settings, list.clone(), transform, batch)?;
     let config = RunConfig {
@@ -192,21 +199,28 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         schedule: settings
             .schedule
             .map_or(recipe.schedule, ScheduleChoice::schedule),
-        loss: settings.loss.map_or(recipe.loss, |loss| loss.loss(&preset)),
+        loss: settings
+            .loss
+            .map_or(recipe.loss, |loss| loss.loss(recipe.scene)),
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    let progress = bar(config.steps, "training");
-    let mut last = None;
+    drop(progress);
+    let (mut progress, mut last) = (None, None);
     let mut observer = |event: TrainEvent<'_>| match event {
         TrainEvent::Initialised(keys) => {
             if let Some(init) = &config.init {
-                progress.suspend(|| eprintln!("{}: {keys}", init.file.display()));
+                remark(&format!("{}: {keys}", init.file.display()));
             }
         }
         TrainEvent::Step(record) => {
-            progress.set_position(record.step);
-            progress.set_prefix(format!("loss {:.3}", record.loss));
+            let progress = progress.get_or_insert_with(|| {
+                let progress = Progress::of_steps("training", config.steps, batch);
+                progress.begin_at(record.step - 1);
+                progress
+            });
+            progress.set(record.step);
+            progress.note(format!("loss {:.3}", record.loss));
             last = Some(record.clone());
         }
         _ => {}
@@ -215,7 +229,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         checkpoint_every: settings.checkpoint_every,
     };
     train(&config, &loader, &folder, device, options, &mut observer)?;
-    progress.finish_and_clear();
+    drop(progress);
 
     let checkpoint = folder.checkpoint()?;
     let words = match &last {
@@ -224,7 +238,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             args.out.display(),
             record.step,
             record.loss,
-            peak_in_words()
+            peak_memory_text()
         ),
         None => format!(
             "{}: up to date, {} steps",
@@ -234,12 +248,12 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     };
     let document = json!({
         "run": shown(&args.out), "step": checkpoint.step, "checkpoint": shown(&checkpoint.folder),
-        "skipped": last.is_none(), "last": last, "peak_memory_bytes": memory::peak(),
+        "up_to_date": last.is_none(), "last": last, "peak_memory_bytes": memory::peak(),
     });
     Output::new(words, document)
 }
 
-/// The weights that the run begins with, if any are given. A run that has a checkpoint needs the file no more.
+/// The initial weights of the run, if any are given. A run with a checkpoint no longer needs the file.
 fn initial_weights(
     settings: &TrainSettings,
     run: &RunFolder,

@@ -86,7 +86,7 @@ fn features_of_several_files_are_one_set_of_images() {
     let value = |i: usize| (i * 7 % 11) as f32;
     write_features(&place, "a.safetensors", value);
     write_features(&place, "b.safetensors", |i| value(i + 5));
-    let line = "dissect --dataset nyuv2 --bins 4 --layer conv3 --name other --features";
+    let line = "dissect --dataset nyu --bins 4 --layer conv3 --name other --features";
     let document = place.json(&format!("{line} a.safetensors,b.safetensors --out results"));
     assert_eq!(document["images"], 4);
     assert_eq!(document["layers"][0]["layer"], "conv3");
@@ -94,8 +94,8 @@ fn features_of_several_files_are_one_set_of_images() {
     assert_eq!(document["provenance"]["model"], "other");
     assert!(place.path("results/dissect/conv3.safetensors").exists());
     let again = place.json(&format!("{line} a.safetensors,b.safetensors --out results"));
-    assert_eq!(again["skipped"], true);
-    let default = place.json("dissect --dataset nyuv2 --features a.safetensors");
+    assert_eq!(again["up_to_date"], true);
+    let default = place.json("dissect --dataset nyu --features a.safetensors");
     assert_eq!(default["layers"][0]["bins"], 3);
 }
 
@@ -124,12 +124,12 @@ fn features_that_cannot_be_dissected_are_refused() {
     }
     for (line, part) in [
         ("--features ok.safetensors", "--dataset"),
-        ("--features ok.safetensors --dataset rooms", "nyuv2"),
+        ("--features ok.safetensors --dataset kitchens", "nyu"),
         (
-            "--features ok.safetensors --dataset nyuv2 --data rooms:rooms",
+            "--features ok.safetensors --dataset nyu --data rooms:rooms",
             "--data",
         ),
-        ("--dataset nyuv2", "--features"),
+        ("--dataset nyu", "--features"),
     ] {
         let line = format!("dissect {line}");
         place.mde(&line).is_refusal(&line, 2, &[part]);

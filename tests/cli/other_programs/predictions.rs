@@ -78,13 +78,13 @@ fn dumped_maps_give_the_numbers_of_the_network() {
     assert_eq!(numbers(&place, "given"), numbers(&place, "run"));
     let again =
         place.json("evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter --out given");
-    assert_eq!(again["skipped"], true);
+    assert_eq!(again["up_to_date"], true);
     // Another option is another result.
     let aligned = "--align least-squares --out given";
     let again = place.json(&format!(
         "evaluate --pred maps/pred --gt maps/gt --protocol nyu-meter {aligned}"
     ));
-    assert_eq!(again["skipped"], false);
+    assert_eq!(again["up_to_date"], false);
     place.refuses(
         "evaluate --run run --data rooms:rooms --dump maps",
         &["maps", "new or an empty folder"],
@@ -275,12 +275,12 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
             &format!("report {network}-results --out page"),
             &[
                 "dissect.json",
-                &format!("mde dissect --features FILE --dataset nyuv2|kitti --name {network}"),
+                &format!("mde dissect --features FILE --dataset nyu|kitti --name {network}"),
             ],
         );
         write_features(place, "f.safetensors", |i| (i * 7 % 11) as f32 + shift);
         place.json(&format!(
-            "dissect --features f.safetensors --dataset nyuv2 --bins 4 --name {network} --out {network}-results"
+            "dissect --features f.safetensors --dataset nyu --bins 4 --name {network} --out {network}-results"
         ));
     }
     place.json("report ours-results --out page");
@@ -293,6 +293,6 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
     let accuracy = compared["comparison"]["accuracy"].to_string();
     assert!(accuracy.contains("abs_rel"), "{compared}");
     // Activations of another network do not belong to these predictions.
-    place.json("dissect --features f.safetensors --dataset nyuv2 --name third --out ours-results");
+    place.json("dissect --features f.safetensors --dataset nyu --name third --out ours-results");
     place.refuses("report ours-results --out page", &["dissect.json"]);
 }

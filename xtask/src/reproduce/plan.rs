@@ -117,7 +117,7 @@ fn mff_tiny(kind: &str, quick: bool) -> Plan {
         (_, false) => "2800",
         (_, true) => "240",
     };
-    let mut training = vec!["--steps", steps, "--batch", "8"];
+    let mut training = vec!["--steps", steps, "--batch-size", "8"];
     training.extend(["--loss", "l1", "--learning-rate", "8e-4"]);
     training.extend(["--schedule", "polynomial"]);
     Plan::at_random(training, "0.2", "D,MFF")
@@ -126,7 +126,7 @@ fn mff_tiny(kind: &str, quick: bool) -> Plan {
 /// BTS's recipe from random weights, in minutes: a larger rate and batch.
 fn bts_tiny(quick: bool) -> Plan {
     let steps = if quick { "100" } else { "800" };
-    let mut training = vec!["--steps", steps, "--batch", "8"];
+    let mut training = vec!["--steps", steps, "--batch-size", "8"];
     training.extend(["--learning-rate", "1e-3", "--schedule", "polynomial"]);
     Plan::at_random(training, PAPER_ALPHA, "upconv2,iconv1")
 }
@@ -161,7 +161,7 @@ fn full_size(model: &str, quick: bool) -> Plan {
         "D,MFF"
     };
     let training = if quick {
-        vec!["--steps", "20", "--batch", "2"]
+        vec!["--steps", "20", "--batch-size", "2"]
     } else {
         vec![]
     };

@@ -5,32 +5,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use mde_analysis::{DissectLayer, StoredLayer};
 use mde_arrays::{Array, ArrayFile};
-use mde_datasets::{DatasetError, ExampleBatch};
+use mde_datasets::{DataKind, DatasetError, ExampleBatch, Scene};
 use mde_metrics::Discretisation;
 use mde_metrics::results::Provenance;
 use mde_train::hash_file;
 use serde_json::json;
 
-use super::{BINS, Options, Subject};
+use super::request::{DissectedNetwork, Options};
 use crate::stage::Results;
 
-/// The files of a layer's activations.
+/// Files of a layer's activations.
 #[derive(Debug, clap::Args)]
 pub(super) struct FeatureArgs {
-    /// A layer's activations in place of a network: .safetensors (or .npz) with the tensors `[PREFIX/]features` [N, C, h, w] and
-    /// `[PREFIX/]depth` [N, 1, H, W] in metres, 0 where nothing was measured. Several files are parts of one set of images.
+    /// Activations of a layer in place of a network: .safetensors or .npz with `[PREFIX/]features`
+    /// [N, C, h, w] and `[PREFIX/]depth` [N, 1, H, W] in metres, 0 for invalid depth. Several files
+    /// are parts of one set of images.
     #[arg(long, value_name = "FILE", group = "network", value_delimiter = ',')]
     #[arg(requires = "dataset", conflicts_with_all = ["model", "data"])]
     features: Vec<PathBuf>,
-    /// What comes before the tensors' names, up to a slash.
-    #[arg(long, requires = "features")]
+    /// Prefix of the tensors' names, up to a slash.
+    #[arg(long, value_name = "PREFIX", requires = "features")]
     prefix: Option<String>,
-    /// Whose depth bins to take.
-    #[arg(long, value_enum, requires = "features")]
-    dataset: Option<Dataset>,
-    /// What the results call the layer.
+    /// Data set whose depth range the bins cover: nyu or rooms (10 m), kitti or streets (80 m).
+    #[arg(long, value_name = "KIND", requires = "features", value_parser = kind_parser())]
+    dataset: Option<DataKind>,
+    /// Name of the layer in the results.
     #[arg(
         long,
         value_name = "NAME",
@@ -38,43 +40,36 @@ pub(super) struct FeatureArgs {
         default_value = "features"
     )]
     layer: String,
-    /// What the results call the network [default: the name of the first file].
+    /// Name of the network in the results [default: the name of the first file].
     #[arg(long, value_name = "NAME", requires = "features")]
     name: Option<String>,
 }
 
-/// The data sets that the paper's depth bins are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Dataset {
-    /// NYU Depth V2: to 10 m.
-    Nyuv2,
-    /// KITTI: to 80 m.
-    Kitti,
+/// Accepts the names of data sets.
+fn kind_parser() -> impl TypedValueParser<Value = DataKind> {
+    PossibleValuesParser::new(DataKind::ALL.map(DataKind::name)).try_map(|name| {
+        let mut kinds = DataKind::ALL.into_iter();
+        kinds
+            .find(|kind| kind.name() == name)
+            .ok_or("not a data set")
+    })
 }
 
-impl Dataset {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Nyuv2 => "nyuv2",
-            Self::Kitti => "kitti",
-        }
-    }
-
-    fn discretisation(self) -> Discretisation {
-        match self {
-            Self::Nyuv2 => Discretisation::NYU,
-            Self::Kitti => Discretisation::KITTI,
-        }
+/// The paper's depth bins for a kind of scene.
+fn discretisation(kind: DataKind) -> Discretisation {
+    match kind.scene() {
+        Scene::Indoor => Discretisation::NYU,
+        Scene::Street => Discretisation::KITTI,
     }
 }
 
-/// Opens the files as what is dissected; only their headers are read here.
+/// Opens the files; reads only their headers.
 pub(super) fn open(
     args: &FeatureArgs,
     options: &Options,
     out: Option<PathBuf>,
-) -> anyhow::Result<Subject> {
-    let dataset = args.dataset.context("--features needs --dataset")?;
+) -> anyhow::Result<DissectedNetwork> {
+    let kind = args.dataset.context("--features needs --dataset")?;
     let first = args.features.first().context("--features names no file")?;
     let files: Vec<FeatureFile> = args
         .features
@@ -85,7 +80,7 @@ pub(super) fn open(
     for file in &files[1..] {
         ensure!(
             file.maps[0] == units,
-            "{}: {} units, but {} has {units}; the files must be of one layer",
+            "{}: {} units, but {} has {units}; all files must be of one layer",
             file.array.path().display(),
             file.maps[0],
             first.display()
@@ -93,34 +88,34 @@ pub(super) fn open(
     }
     let images = files.iter().map(|file| file.images).sum();
     let stride = (files[0].depth[0] / height).max(1);
-    let bins = options.bins.unwrap_or(units.min(BINS));
-    let discretisation = dataset.discretisation();
+    let bins = options.bins.unwrap_or(units.min(options.max_bins()));
+    let discretisation = discretisation(kind);
     let of = args.name.clone().unwrap_or_else(|| {
         let name = first.file_stem().unwrap_or(first.as_os_str());
         name.to_string_lossy().into_owned()
     });
     let files = Arc::new(files);
-    let batch = options.batch.max(1);
-    Ok(Subject {
+    let batch = options.batch_size.max(1);
+    Ok(DissectedNetwork {
         network: Box::new(StoredLayer::new(&args.layer, units, stride)),
         layers: vec![DissectLayer {
             name: args.layer.clone(),
             bins: discretisation.bins(bins)?,
         }],
         images,
-        provenance: provenance(args, dataset, &of)?,
+        provenance: provenance(args, kind, &of)?,
         preprocessing: json!({ "prefix": args.prefix }),
         batches: Box::new(move || Box::new(batches(files.clone(), batch))),
-        // There are no pictures to keep.
+        // The files hold no pictures.
         top_images: 0,
         grids: discretisation.sweep()?,
         assignments: Vec::new(),
         results: Results { folder: out, of },
-        weights: serde_json::Value::Null,
+        load_report: serde_json::Value::Null,
     })
 }
 
-fn provenance(args: &FeatureArgs, dataset: Dataset, of: &str) -> anyhow::Result<Provenance> {
+fn provenance(args: &FeatureArgs, kind: DataKind, of: &str) -> anyhow::Result<Provenance> {
     let mut hasher = blake3::Hasher::new();
     for path in &args.features {
         let hash = hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -131,9 +126,9 @@ fn provenance(args: &FeatureArgs, dataset: Dataset, of: &str) -> anyhow::Result<
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: of.to_owned(),
         checkpoint: Provenance::STORED.to_owned() + &hash,
-        data: dataset.name().to_owned(),
+        data: kind.name().to_owned(),
         split: "given".to_owned(),
-        // Activations and depths lie in the same files.
+        // Activations and depths are in the same files.
         data_hash: hash,
         seed: None,
     })
@@ -171,13 +166,13 @@ impl FeatureFile {
         };
         ensure!(
             count == images,
-            "{shown}: {features} has {images} images and {depths} {count}; each image needs both"
+            "{shown}: {features} has {images} images, but {depths} has {count}; each image needs both"
         );
         ensure!(
             [images, units, height, width, gt_height, gt_width]
                 .iter()
                 .all(|&side| side > 0),
-            "{shown}: {features} is {maps:?} and {depths} {depth:?}: nothing is in them"
+            "{shown}: {features} is {maps:?} and {depths} is {depth:?}: empty"
         );
         Ok(Self {
             array,
@@ -189,7 +184,7 @@ impl FeatureFile {
         })
     }
 
-    /// Images `first..first + count`, no more of the file being read than these; `before` images are in earlier files.
+    /// Reads the images `first..first + count` only; earlier files hold `before` images.
     fn read(
         &self,
         before: usize,
@@ -223,8 +218,7 @@ fn shape(array: &ArrayFile, name: &str) -> anyhow::Result<Vec<usize>> {
     let Some((_, shape)) = found else {
         let known: Vec<&str> = array.members().map(|(name, _)| name).take(NAMED).collect();
         anyhow::bail!(
-            "{}: there is no tensor {name:?} among its {}, which begin with {}; --prefix says what comes before `features` and \
-             `depth`",
+            "{}: no tensor {name:?} among its {}, which begin with {}; --prefix sets what precedes `features` and `depth`",
             array.path().display(),
             array.members().len(),
             known.join(", ")
@@ -233,10 +227,10 @@ fn shape(array: &ArrayFile, name: &str) -> anyhow::Result<Vec<usize>> {
     Ok(shape.to_vec())
 }
 
-/// How many tensors an error names.
+/// Number of tensors that an error names.
 const NAMED: usize = 6;
 
-/// All images, a few at a time, never across two files.
+/// All images in batches, each batch from one file.
 fn batches(
     files: Arc<Vec<FeatureFile>>,
     batch: usize,

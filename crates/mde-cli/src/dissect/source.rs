@@ -1,4 +1,4 @@
-//! Whose units are dissected: those of a network at hand, or activations that another program has stored.
+//! What is dissected: a network, or activations that another program has stored.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,11 @@ use mde_datasets::Split;
 use mde_train::Assignment;
 
 use super::features::{self, FeatureArgs};
-use super::{BINS, Options, Subject};
+use super::request::{DissectedNetwork, Options};
 use crate::data::DataArgs;
 use crate::subject::{self, SubjectArgs};
 
-/// One of the two.
+/// The source of activations.
 #[derive(Debug)]
 pub(super) enum Source {
     Network {
@@ -28,20 +28,24 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+    pub(super) fn from_run(run: PathBuf, data: DataArgs) -> Self {
         Self::Network {
-            subject: SubjectArgs::of_run(run),
+            subject: SubjectArgs::from_run(run),
             data: Box::new(data),
         }
     }
 
-    pub(super) fn open(self, options: &Options, device: &Device) -> anyhow::Result<Subject> {
+    pub(super) fn open(
+        self,
+        options: &Options,
+        device: &Device,
+    ) -> anyhow::Result<DissectedNetwork> {
         match self {
-            Self::Network { subject, data } => of_network(&subject, &data, options, device),
+            Self::Network { subject, data } => open_network(&subject, &data, options, device),
             Self::Features { features, out } => {
                 ensure!(
                     options.layers.is_none(),
-                    "--layers names layers of a network; with --features it is --layer NAME"
+                    "--layers chooses layers of a network; with --features, name the layer with --layer NAME"
                 );
                 features::open(&features, options, out)
             }
@@ -49,12 +53,12 @@ impl Source {
     }
 }
 
-fn of_network(
+fn open_network(
     subject: &SubjectArgs,
     data: &DataArgs,
     options: &Options,
     device: &Device,
-) -> anyhow::Result<Subject> {
+) -> anyhow::Result<DissectedNetwork> {
     let subject = subject.load(device)?;
     let discretisation = subject.recipe.discretisation;
     let own = || subject.recipe.layers.iter().map(ToString::to_string);
@@ -62,13 +66,13 @@ fn of_network(
     let mut layers = Vec::with_capacity(names.len());
     for name in names {
         let units = subject.network.layer(&name)?.units;
-        let bins = discretisation.bins(units.min(options.bins.unwrap_or(BINS)))?;
+        let bins = discretisation.bins(units.min(options.max_bins()))?;
         layers.push(DissectLayer { name, bins });
     }
     let list = data.open(Split::Test, &subject.preset)?;
     let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
-    let loader = data.loader(list.clone(), preprocessing.dissection(), options.batch)?;
-    Ok(Subject {
+    let loader = data.loader(list.clone(), preprocessing.dissection(), options.batch_size)?;
+    Ok(DissectedNetwork {
         layers,
         images: list.len(),
         batches: Box::new(move || Box::new(loader.epoch(1, 0))),
@@ -77,13 +81,13 @@ fn of_network(
         assignments: assignments(&subject)?,
         provenance: subject.provenance(data, &list, Split::Test)?,
         preprocessing: serde_json::to_value(preprocessing).context("cannot serialise")?,
-        weights: subject.keys_document(),
+        load_report: subject.load_report(),
         results: subject.results,
         network: subject.network,
     })
 }
 
-/// The depth ranges that the network's units were trained to.
+/// The depth ranges that the network's units were assigned in training.
 fn assignments(subject: &subject::Subject) -> anyhow::Result<Vec<Assignment>> {
     let trained = subject.config.as_ref();
     match trained.and_then(|config| config.assignment.as_ref()) {
@@ -92,7 +96,7 @@ fn assignments(subject: &subject::Subject) -> anyhow::Result<Vec<Assignment>> {
     }
 }
 
-/// By hand, since a network needs --data and stored activations do not: `--features` decides.
+/// Written by hand: --data is required for a network, but not with `--features`.
 impl Args for Source {
     fn augment_args(command: Command) -> Command {
         let command = DataArgs::augment_args(SubjectArgs::augment_args(command));

@@ -1,35 +1,36 @@
-//! What a dissection says to a person and to a program.
+//! The output of a dissection, as text and as a document.
 
 use mde_metrics::results::{Dissection, EstimatedSelectivity, LayerDissection};
 use mde_metrics::statistics::Estimate;
 use serde_json::json;
 
-use super::FILE;
 use crate::memory;
-use crate::output::{Output, estimate, peak_in_words};
+use crate::output::{Output, estimate, peak_memory_text};
 use crate::stage::Results;
 
-/// `weights` is how the file of weights and the network met, where there are any.
+/// The stage's result.
+pub(crate) const FILE: &str = "dissect.json";
+
 pub(super) fn described(
     results: &Results,
-    weights: &serde_json::Value,
+    load_report: &serde_json::Value,
     dissection: &Dissection,
-    skipped: bool,
+    up_to_date: bool,
 ) -> anyhow::Result<Output> {
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
         "{}: mean selectivity {}{}",
         results.place(FILE),
         layers.collect::<Vec<_>>().join(";\n  "),
-        if skipped {
+        if up_to_date {
             String::new()
         } else {
-            peak_in_words()
+            peak_memory_text()
         }
     );
     let layers: Vec<_> = dissection.layers.iter().map(document).collect();
     let document = json!({
-        "file": results.kept(FILE), "skipped": skipped, "weights": weights,
+        "file": results.kept(FILE), "up_to_date": up_to_date, "load_report": load_report,
         "provenance": dissection.provenance, "images": dissection.images, "layers": layers,
         "peak_memory_bytes": memory::peak(),
     });
@@ -44,14 +45,14 @@ fn document(layer: &LayerDissection) -> serde_json::Value {
         "reference_held_out": reference.held_out.mean, "flat_floor": layer.flat_floor,
         "valid_bins": valid_bins.mean, "valid_bins_interval": valid_bins.interval,
         "valid_bins_held_out": valid_bins.held_out.mean, "bins_used": valid_bins.bins_used,
-        "by_chance": chance.as_ref().and_then(|null| null.mean),
+        "chance_level": chance.as_ref().and_then(|null| null.mean),
         "units_above_chance": chance.as_ref().map(|null| null.above),
         "units_tested": chance.as_ref().map(|null| null.tested),
     })
 }
 
-/// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; by chance 0.2113, 30 of 32 units above),
-/// 0.4171 [0.4012, 0.4330] (reference; a flat unit has 0.0000)`
+/// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; chance level 0.2113, exceeded by 30 of 32 units),
+/// 0.4171 [0.4012, 0.4330] (reference; flat unit 0.0000)`
 fn describe(layer: &LayerDissection) -> String {
     let number =
         |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
@@ -69,15 +70,15 @@ fn describe(layer: &LayerDissection) -> String {
     };
     let null = layer.null.as_ref().map_or(String::new(), |null| {
         format!(
-            "; by chance {}, {} of {} units above",
+            "; chance level {}, exceeded by {} of {} units",
             number(null.mean),
             null.above,
             null.tested
         )
     });
-    let floor = layer.flat_floor.map_or(String::new(), |floor| {
-        format!("; a flat unit has {floor:.4}")
-    });
+    let floor = layer
+        .flat_floor
+        .map_or(String::new(), |floor| format!("; flat unit {floor:.4}"));
     format!(
         "{} {} (valid-bins, {} of {} bins{held_out}{null}), {} (reference{floor})",
         layer.layer,

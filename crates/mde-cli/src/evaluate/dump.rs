@@ -1,4 +1,4 @@
-//! `--dump`: the maps that are scored, for another program.
+//! `--dump`: the scored maps as .npy files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(super) struct Dump {
 }
 
 impl Dump {
-    /// An empty or new folder: maps of an earlier dump would be mixed with these.
+    /// Accepts an empty or new folder only, so that maps of two dumps are never mixed.
     pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
         let is_empty = match fs::read_dir(folder) {
             Ok(mut entries) => entries.next().is_none(),

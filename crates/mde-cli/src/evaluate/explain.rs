@@ -1,4 +1,4 @@
-//! `--explain`: what a protocol does with one image, step by step.
+//! `--explain`: the steps of a protocol on one image.
 
 use anyhow::{Context, bail};
 use mde_metrics::{Alignment, EvalProtocol, Explanation, Quantity, Spread, explain};
@@ -7,10 +7,10 @@ use serde_json::json;
 use super::predictions::Predictions;
 use crate::output::Output;
 
-/// How many ids an error names.
+/// Number of ids that an error names.
 const NAMED: usize = 5;
 
-/// Explains the image of this id; the first if it is empty.
+/// Explains the image with this id; the first image if the id is empty.
 pub(super) fn run(
     predictions: &dyn Predictions,
     id: &str,
@@ -34,7 +34,7 @@ pub(super) fn run(
         explanation = Some(explained);
         Ok(())
     })?;
-    let explanation = explanation.context("the image was not predicted")?;
+    let explanation = explanation.context("no prediction for the image")?;
     Output::new(
         words(&ids[index], &explanation),
         json!({ "image": ids[index], "explanation": explanation }),
@@ -109,7 +109,7 @@ fn alignment(explained: &Explanation) -> String {
             fit.scale,
             fit.shift,
             if fit.scale < 0.0 {
-                ": a negative scale, so that p falls where it should rise"
+                ": a negative scale, so p falls where it should rise"
             } else {
                 ""
             }
@@ -117,7 +117,7 @@ fn alignment(explained: &Explanation) -> String {
     }
 }
 
-/// A line for each metric: what is added up, over how many, and the result.
+/// One line per metric: the sum, the number of pixels and the result.
 fn metrics(explained: &Explanation) -> Vec<String> {
     let (sums, errors) = (&explained.sums, &explained.errors);
     let n = sums.pixels;

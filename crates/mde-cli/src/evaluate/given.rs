@@ -1,4 +1,4 @@
-//! Predictions that another program has made, as files.
+//! Predictions of another program, from files.
 
 use std::path::{Path, PathBuf};
 
@@ -14,44 +14,45 @@ use serde::Serialize;
 
 use super::predictions::{Predictions, Visit};
 use crate::arguments::positive;
+use crate::progress::remark;
 use crate::stage::Results;
 
-/// The files of predictions, and what they are compared with.
+/// Files of predictions and of their ground truth.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub(super) struct GivenArgs {
-    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm, grey .png or .safetensors, one
-    /// map a file, or one file of many maps. Needs --gt and --protocol.
+    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm, grey
+    /// .png or .safetensors files with one map each, or one file with many maps. Needs --gt and --protocol.
     #[arg(long, value_name = "PATH", group = "network", requires = "gt")]
     #[arg(conflicts_with_all = ["model", "data"])]
     pred: Option<PathBuf>,
-    /// Their ground truth: likewise, matched by name; or the test split of a data set, as --data takes it.
+    /// Ground truth of --pred: files matched by name, or the test split of a data set, as for --data.
     #[arg(long, value_name = "PATH|[KIND:]DIR", requires = "pred")]
     gt: Option<String>,
-    /// The array that is meant, where files hold several: of an .npz or .safetensors, or an .exr's channel.
+    /// Array (.npz, .safetensors) or channel (.exr) of predictions, where files hold several.
     #[arg(long, value_name = "NAME", requires = "pred")]
     pred_array: Option<String>,
-    /// The same for the ground truth.
+    /// Array or channel of the ground truth, where files hold several.
     #[arg(long, value_name = "NAME", requires = "pred")]
     gt_array: Option<String>,
-    /// Metres that 1 in the predictions stands for, 0.001 for millimetres [default: 1; needed for files of integers].
+    /// Metres per unit of the predictions, 0.001 for millimetres [default: 1; required for integers].
     #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     pred_scale: Option<f64>,
-    /// The same for the ground truth; a data set knows its own.
+    /// Metres per unit of the ground truth's files [default: 1; required for integers].
     #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     gt_scale: Option<f64>,
-    /// The predictions are disparities, 1 / depth: larger is nearer.
+    /// Predictions are disparities, 1 / depth: larger is nearer.
     #[arg(long, requires = "pred")]
     disparity: bool,
-    /// Resize predictions bilinearly (corners not aligned) to the ground truth's size; without it another size is an error.
+    /// Resize predictions bilinearly (corners not aligned) to the ground truth's size.
     #[arg(long, requires = "pred")]
     resize_pred: bool,
-    /// What the results call the network [default: the name of PRED].
+    /// Name of the network in the results [default: the name of PRED].
     #[arg(long, value_name = "NAME", requires = "pred")]
     name: Option<String>,
 }
 
 /// Predictions and ground truth, found and paired.
-pub(super) struct OfFiles {
+pub(super) struct FilePredictions {
     args: GivenArgs,
     pred: MapSet,
     gt: GroundTruth,
@@ -67,7 +68,7 @@ enum GroundTruth {
     Data { spec: DataSpec, list: RgbdList },
 }
 
-impl OfFiles {
+impl FilePredictions {
     pub(super) fn open(
         args: &GivenArgs,
         protocol: Option<&str>,
@@ -84,12 +85,12 @@ impl OfFiles {
         let matched = matched(&predictions, &ids)
             .with_context(|| format!("{} and {gt} do not match", pred.display()))?;
         if matched.len() < predictions.len() {
-            eprintln!(
+            remark(&format!(
                 "{}: {} of {} predictions have no ground truth and are left out",
                 pred.display(),
                 predictions.len() - matched.len(),
                 predictions.len()
-            );
+            ));
         }
         let of = args.name.clone().unwrap_or_else(|| name_of(pred));
         Ok(Self {
@@ -115,7 +116,7 @@ impl OfFiles {
         }
         ensure!(
             self.args.resize_pred,
-            "{id}: the prediction is {}x{} and the ground truth {size} (height x width); --resize-pred resizes predictions bilinearly",
+            "{id}: the prediction is {}x{}, but the ground truth is {size} (height x width); --resize-pred resizes predictions bilinearly",
             map.height,
             map.width
         );
@@ -125,7 +126,7 @@ impl OfFiles {
     }
 }
 
-impl Predictions for OfFiles {
+impl Predictions for FilePredictions {
     fn ids(&self) -> Vec<String> {
         self.ids.clone()
     }
@@ -156,7 +157,7 @@ impl Predictions for OfFiles {
     fn protocol(&self) -> anyhow::Result<EvalProtocol> {
         self.protocol.clone().with_context(|| {
             format!(
-                "which pixels count? Give --protocol, one of {}, or --all-protocols",
+                "--pred needs --protocol (one of {}) or --all-protocols",
                 EvalProtocol::names().join(", ")
             )
         })
@@ -189,13 +190,14 @@ impl Predictions for OfFiles {
     }
 }
 
-/// The id of each ground truth's prediction. Maps of a stack have no names: they are in the ground truth's order.
+/// The id of the prediction for each ground truth. The maps of a stack have no names; they are
+/// matched in order.
 fn matched(predictions: &MapSet, ids: &[String]) -> anyhow::Result<Vec<String>> {
     let names = predictions.ids();
     if predictions.is_stack() {
         ensure!(
             names.len() == ids.len(),
-            "a stack of {} predictions is matched in order, and there are {} ground truths",
+            "a stack of {} predictions is matched in order, but there are {} ground truths",
             names.len(),
             ids.len()
         );
@@ -219,12 +221,12 @@ struct Truth {
 impl GroundTruth {
     fn open(text: &str, args: &GivenArgs, encoding: Option<DepthEncoding>) -> anyhow::Result<Self> {
         let path = Path::new(text);
-        // A path that exists is that path, even where it has a colon; with a description in it it is a data set.
+        // An existing path may contain a colon. A folder with a dataset.toml is a data set.
         let described = path.join("dataset.toml").is_file();
         if path.exists() && !described {
             ensure!(
                 encoding.is_none(),
-                "--depth-encoding is for data sets; what 1 in {text} stands for is --gt-scale"
+                "--depth-encoding is for data sets; for the files in {text}, use --gt-scale"
             );
             return Ok(Self::Maps {
                 maps: MapSet::open(path, args.gt_array.as_deref())?,
@@ -233,11 +235,11 @@ impl GroundTruth {
         }
         let spec = text.parse::<DataSpec>().ok();
         let Some(spec) = spec.filter(|spec| described || spec.kind.is_some()) else {
-            bail!("{text}: no such file or folder, and no data set such as nyu:DIR");
+            bail!("{text}: no such file or folder, and not a data set such as nyu:DIR");
         };
         ensure!(
             args.gt_scale.is_none(),
-            "--gt-scale is for files; {text} knows what its depth stands for (or --depth-encoding)"
+            "--gt-scale is for files; {text} is a data set, which defines its depth encoding (--depth-encoding overrides it)"
         );
         let list = spec.open(Split::Test, encoding)?;
         Ok(Self::Data { spec, list })
@@ -276,11 +278,11 @@ impl GroundTruth {
     }
 }
 
-/// A map in metres. What an integer stands for is never guessed.
+/// A map in metres. The unit of integers is never guessed.
 fn metres(maps: &MapSet, id: &str, scale: Option<f64>, option: &str) -> anyhow::Result<Map> {
     ensure!(
         scale.is_some() || !maps.holds_integers(id)?,
-        "{id}: the file holds integers; say how many metres 1 stands for: {option} 0.001 for millimetres, {option} 0.00390625 \
+        "{id}: the file holds integers; give their unit in metres: {option} 0.001 for millimetres, {option} 0.00390625 \
          for KITTI's 1/256 m, {option} 1 for metres"
     );
     let map = maps.load(id)?;
@@ -288,7 +290,7 @@ fn metres(maps: &MapSet, id: &str, scale: Option<f64>, option: &str) -> anyhow::
         return Ok(map);
     };
     Ok(Map {
-        // In f64, so that 0.001 is a thousandth: the depths are those of a division by 1000.
+        // In f64, so that multiplying by 0.001 gives the same depths as dividing by 1000.
         values: map
             .values
             .iter()
@@ -298,7 +300,7 @@ fn metres(maps: &MapSet, id: &str, scale: Option<f64>, option: &str) -> anyhow::
     })
 }
 
-/// blake3 of some maps: their ids, sizes and values.
+/// blake3 over the ids, sizes and values of maps.
 fn hash(maps: &MapSet, ids: &[String]) -> anyhow::Result<String> {
     let hashes: Vec<blake3::Hash> = ids
         .par_iter()

@@ -1,4 +1,4 @@
-//! `mde evaluate`: depth errors under a protocol, of a network or of predictions that another program has made.
+//! `mde evaluate`: depth errors under a protocol, of a network or of another program's predictions.
 
 mod dump;
 mod explain;
@@ -22,42 +22,42 @@ use self::predictions::Predictions;
 use self::source::Source;
 use crate::data::DataArgs;
 use crate::output::Output;
-use crate::progress::bar;
+use crate::progress::Progress;
 use crate::stage::{self, Stage};
 
 const EXAMPLES: usize = 4;
 
-/// What to evaluate, and how to look at it.
+/// What to evaluate, and what to print.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     source: Source,
-    /// What is fitted to each image's ground truth before scoring: nothing, a scale (median), or scale and shift
-    /// (least-squares), as is usual for networks of relative depth.
+    /// Alignment of each prediction with its ground truth before scoring: none, a scale (median), or
+    /// scale and shift (least-squares), the usual choice for relative depth.
     #[arg(long, value_name = "none|median|least-squares", default_value_t = Alignment::None)]
     align: Alignment,
-    /// Images whose depth maps are kept for the report.
-    #[arg(long, default_value_t = EXAMPLES)]
+    /// Number of images whose depth maps are kept for the report.
+    #[arg(long, value_name = "N", default_value_t = EXAMPLES)]
     examples: usize,
-    /// Explain one image instead (by its id, else the first): mask, crop, counts and the steps of every metric.
+    /// Explain one image instead (the first without an ID): mask, crop, counts and each metric step by step.
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
     #[arg(conflicts_with_all = ["all_protocols", "dump"])]
     explain: Option<String>,
-    /// Print the errors under every protocol instead, averaged by image and by pixel: to trace a disagreement with a
-    /// published number.
+    /// Print the errors under every protocol instead, averaged by image and by pixel, to trace a
+    /// disagreement with a published number.
     #[arg(long, conflicts_with = "dump")]
     all_protocols: bool,
-    /// Also write every prediction and its ground truth, at the size at which they are scored: DIR/pred/ID.npy and
-    /// DIR/gt/ID.npy, float32 metres, 0 where nothing was measured.
+    /// Output folder for all predictions and ground truths at the scored size: DIR/pred/ID.npy and
+    /// DIR/gt/ID.npy, float32, metres, 0 for invalid depth.
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
 }
 
 impl EvaluateArgs {
-    /// What `mde evaluate --run RUN --data DATA` is given.
-    pub(crate) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+    /// The arguments of `mde evaluate --run RUN --data DATA`.
+    pub(crate) fn from_run(run: PathBuf, data: DataArgs) -> Self {
         Self {
-            source: Source::of_run(run, data),
+            source: Source::from_run(run, data),
             align: Alignment::None,
             examples: EXAMPLES,
             explain: None,
@@ -66,7 +66,7 @@ impl EvaluateArgs {
         }
     }
 
-    /// A protocol with what the options say of the predictions.
+    /// A protocol with the options' alignment and the predictions' quantity.
     fn aligned(&self, protocol: EvalProtocol, prediction: Quantity) -> EvalProtocol {
         EvalProtocol {
             alignment: self.align,
@@ -79,7 +79,7 @@ impl EvaluateArgs {
 #[derive(Serialize)]
 struct Inputs<'a> {
     provenance: &'a Provenance,
-    /// What is done to images, or to the files of predictions.
+    /// How images, or the files of predictions, are prepared.
     preparation: serde_json::Value,
     protocol: &'a EvalProtocol,
     examples: usize,
@@ -89,7 +89,7 @@ struct Inputs<'a> {
 /// The stage's result.
 pub(crate) const FILE: &str = "evaluate.json";
 
-/// Evaluates, unless that has been done.
+/// Evaluates, unless the results are up to date.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
     let predictions = args.source.open(device)?;
     if args.all_protocols {
@@ -133,16 +133,16 @@ fn evaluate(
         examples: args.examples,
     };
     let mut evaluator = Evaluator::new(&options)?;
-    let progress = bar(images as u64, "evaluate");
+    let progress = Progress::new("evaluating", "images", images);
     predictions.each(&mut |image| {
         evaluator.push(&image)?;
         if let Some(dump) = &dump {
             dump.write(&image)?;
         }
-        progress.inc(1);
+        progress.add(1);
         Ok(())
     })?;
-    progress.finish_and_clear();
+    drop(progress);
     let falling = evaluator.falling();
     let evaluated = evaluator.finish(provenance)?;
     stage.finish(&[
@@ -158,7 +158,7 @@ fn evaluate(
 fn described(
     predictions: &dyn Predictions,
     evaluation: &Evaluation,
-    skipped: bool,
+    up_to_date: bool,
     falling: usize,
 ) -> anyhow::Result<Output> {
     let mean = &evaluation.summary.mean;
@@ -174,7 +174,7 @@ fn described(
     }
     if !evaluation.skipped.is_empty() {
         words += &format!(
-            "; {} images without valid depth were left out",
+            "; {} images have no valid depth and are left out",
             evaluation.skipped.len()
         );
     }
@@ -185,7 +185,7 @@ fn described(
         );
     }
     let document = json!({
-        "file": results.kept(FILE), "skipped": skipped, "weights": predictions.weights_document(),
+        "file": results.kept(FILE), "up_to_date": up_to_date, "load_report": predictions.load_report(),
         "provenance": evaluation.provenance, "protocol": evaluation.protocol,
         "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
         "images_without_valid_depth": evaluation.skipped, "images_with_negative_scale": falling,

@@ -1,4 +1,4 @@
-//! Predictions of a network at hand.
+//! Predictions of a network.
 
 use anyhow::Context;
 use candle_core::Device;
@@ -13,13 +13,13 @@ use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
 
 /// The network and the images that it is shown.
-pub(super) struct OfNetwork {
+pub(super) struct NetworkPredictions {
     subject: Subject,
     measured: Measured,
     device: Device,
 }
 
-impl OfNetwork {
+impl NetworkPredictions {
     pub(super) fn open(
         subject: &SubjectArgs,
         measure: &MeasureArgs,
@@ -42,7 +42,7 @@ impl OfNetwork {
     }
 }
 
-impl Predictions for OfNetwork {
+impl Predictions for NetworkPredictions {
     fn ids(&self) -> Vec<String> {
         let list = &self.measured.list;
         (0..list.len())
@@ -57,7 +57,7 @@ impl Predictions for OfNetwork {
     fn one(&self, index: usize, visit: &mut Visit<'_>) -> anyhow::Result<()> {
         let sample = self.measured.list.load(index)?;
         let transform = self.measured.preprocessing.evaluation();
-        // An evaluation draws nothing at random.
+        // Evaluation uses no random numbers.
         let example = transform.apply(sample, &mut sample_rng(0, 1, index))?;
         self.predict([ExampleBatch::collate(vec![example])].into_iter(), visit)
     }
@@ -83,7 +83,7 @@ impl Predictions for OfNetwork {
         &self.subject.results
     }
 
-    fn weights_document(&self) -> serde_json::Value {
-        self.subject.keys_document()
+    fn load_report(&self) -> serde_json::Value {
+        self.subject.load_report()
     }
 }

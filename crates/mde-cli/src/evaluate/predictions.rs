@@ -1,4 +1,4 @@
-//! What is evaluated: predictions beside ground truth, image by image, whoever made them.
+//! Predictions with their ground truth, image by image, from any source.
 
 use mde_analysis::PredictedImage;
 use mde_metrics::results::Provenance;
@@ -6,35 +6,35 @@ use mde_metrics::{EvalProtocol, Quantity};
 
 use crate::stage::Results;
 
-/// What is done with each image.
+/// A visitor of images.
 pub(super) type Visit<'a> = dyn FnMut(PredictedImage<'_>) -> anyhow::Result<()> + 'a;
 
-/// Predictions of some images and their ground truth.
+/// Predictions of images, with ground truth.
 pub(super) trait Predictions {
-    /// The images, in their order.
+    /// The ids of the images, in order.
     fn ids(&self) -> Vec<String>;
 
-    /// Shows every image.
+    /// Visits every image in order.
     fn each(&self, visit: &mut Visit<'_>) -> anyhow::Result<()>;
 
-    /// Shows one, by its place among the ids.
+    /// Visits one image, by its index among the ids.
     fn one(&self, index: usize, visit: &mut Visit<'_>) -> anyhow::Result<()>;
 
-    /// What the predictions' numbers are.
+    /// What the predicted values are: depth or disparity.
     fn quantity(&self) -> Quantity {
         Quantity::Depth
     }
 
-    /// The protocol asked for, or the one that fits.
+    /// The protocol asked for, or the network's.
     fn protocol(&self) -> anyhow::Result<EvalProtocol>;
 
-    /// Where they come from.
+    /// The provenance of results.
     fn provenance(&self) -> anyhow::Result<Provenance>;
 
-    /// What decides the maps beside that.
+    /// Further settings that decide the maps.
     fn preparation(&self) -> anyhow::Result<serde_json::Value>;
 
-    /// The training set's mean depth, to set beside the network's, metres.
+    /// The mean depth of the training set, in metres, if known.
     fn constant(&self) -> Option<f64> {
         None
     }
@@ -42,8 +42,8 @@ pub(super) trait Predictions {
     /// Where the results go.
     fn results(&self) -> &Results;
 
-    /// How a file of weights and the network met, where there are any.
-    fn weights_document(&self) -> serde_json::Value {
+    /// How the names in a file of weights matched the network's; null where there is no such file.
+    fn load_report(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
 }

@@ -1,11 +1,11 @@
-//! `--all-protocols`: the same predictions under every protocol, averaged in both ways.
+//! `--all-protocols`: the same predictions under every protocol, averaged by image and by pixel.
 
 use mde_metrics::{DepthErrors, EvalProtocol, ProtocolErrors, ProtocolTable};
 use serde_json::json;
 
 use super::predictions::Predictions;
 use crate::output::Output;
-use crate::progress::bar;
+use crate::progress::Progress;
 
 /// Scores all images under all protocols.
 pub(super) fn run(
@@ -13,15 +13,15 @@ pub(super) fn run(
     protocols: Vec<EvalProtocol>,
 ) -> anyhow::Result<Output> {
     let mut table = ProtocolTable::new(protocols);
-    let progress = bar(predictions.ids().len() as u64, "evaluate");
+    let progress = Progress::new("evaluating", "images", predictions.ids().len());
     predictions.each(&mut |image| {
         table
             .push(image.pair())
             .map_err(|source| image.error(source))?;
-        progress.inc(1);
+        progress.add(1);
         Ok(())
     })?;
-    progress.finish_and_clear();
+    drop(progress);
     let rows = table.finish();
     Output::new(
         words(&rows),
@@ -29,7 +29,7 @@ pub(super) fn run(
     )
 }
 
-/// The columns, and where their numbers are.
+/// The columns: name and value.
 type Column = (&'static str, fn(&DepthErrors) -> f64);
 const COLUMNS: [Column; 9] = [
     ("AbsRel", |errors| errors.abs_rel),

@@ -1,4 +1,4 @@
-//! Whose predictions are evaluated: those of a network at hand, or files that another program has made.
+//! What is evaluated: a network, or files of another program's predictions.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,14 @@ use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use mde_datasets::DepthEncoding;
 
-use super::given::{GivenArgs, OfFiles};
-use super::network::OfNetwork;
+use super::given::{FilePredictions, GivenArgs};
+use super::network::NetworkPredictions;
 use super::predictions::Predictions;
 use crate::data::DataArgs;
 use crate::measured::MeasureArgs;
 use crate::subject::SubjectArgs;
 
-/// One of the two.
+/// The source of predictions.
 #[derive(Debug)]
 pub(super) enum Source {
     Network {
@@ -29,24 +29,24 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn of_run(run: PathBuf, data: DataArgs) -> Self {
+    pub(super) fn from_run(run: PathBuf, data: DataArgs) -> Self {
         Self::Network {
-            subject: SubjectArgs::of_run(run),
-            measure: Box::new(MeasureArgs::of(data)),
+            subject: SubjectArgs::from_run(run),
+            measure: Box::new(MeasureArgs::new(data)),
         }
     }
 
     pub(super) fn open(&self, device: &Device) -> anyhow::Result<Box<dyn Predictions>> {
         Ok(match self {
             Self::Network { subject, measure } => {
-                Box::new(OfNetwork::open(subject, measure, device)?)
+                Box::new(NetworkPredictions::open(subject, measure, device)?)
             }
             Self::Files {
                 given,
                 protocol,
                 depth_encoding,
                 out,
-            } => Box::new(OfFiles::open(
+            } => Box::new(FilePredictions::open(
                 given,
                 protocol.as_deref(),
                 *depth_encoding,
@@ -56,7 +56,7 @@ impl Source {
     }
 }
 
-/// By hand, since a network needs --data and files do not: `--pred` decides.
+/// Written by hand: --data is required for a network, but not with `--pred`.
 impl Args for Source {
     fn augment_args(command: Command) -> Command {
         let command = MeasureArgs::augment_args(SubjectArgs::augment_args(command));

@@ -1,14 +1,12 @@
-//! `mde inspect`: everything that is wrong with a data set, or with a file of weights, at once.
+//! `mde inspect`: all problems of a data set or of a file of weights.
 
 mod weights;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use clap::ArgGroup;
-use indicatif::ProgressBar;
 use mde_datasets::{
     DataSpec, DepthEncoding, Finding, InspectEvent, InspectOptions, Inspection, Severity, Split,
     SplitSummary, inspect,
@@ -16,29 +14,30 @@ use mde_datasets::{
 
 use crate::arguments::SplitChoice;
 use crate::output::Output;
-use crate::progress::bar;
+use crate::progress::Progress;
 use crate::stage;
 
-/// How many findings of one kind are told in words; with --json all are.
-const TOLD: usize = 10;
+/// Number of findings of one kind that the text lists; --json lists all.
+const LISTED: usize = 10;
 
-/// What to look at.
+/// What to inspect.
 #[derive(Debug, clap::Args)]
 #[command(group = ArgGroup::new("subject").required(true))]
 pub(crate) struct InspectArgs {
-    /// The data set: nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or any DIR with a dataset.toml (docs/own-data.md).
+    /// Data set: nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or any DIR with a dataset.toml.
     #[arg(long, value_name = "[KIND:]DIR", group = "subject")]
     data: Option<DataSpec>,
-    /// Look at one split alone.
+    /// Split to inspect [default: both].
     #[arg(long, value_enum, requires = "data")]
     split: Option<SplitChoice>,
-    /// Decode every image, for damage inside, depths, holes and doubles; otherwise headers and completeness are looked at.
+    /// Decode every image to find damage, wrong depths, missing depth and duplicates. Without it, only
+    /// lists and headers are checked.
     #[arg(long, requires = "data")]
     decode: bool,
-    /// Compare the files with recorded BLAKE3 hashes: lines `HASH  path` as b3sum writes them, paths relative to DIR.
+    /// File of BLAKE3 hashes to compare with, as written by b3sum; paths are relative to DIR.
     #[arg(long, value_name = "FILE", requires = "data")]
     hashes: Option<PathBuf>,
-    /// Record the hashes of all files that the lists name.
+    /// Output file for the BLAKE3 hashes of all listed files.
     #[arg(
         long,
         value_name = "FILE",
@@ -46,25 +45,25 @@ pub(crate) struct InspectArgs {
         conflicts_with = "hashes"
     )]
     write_hashes: Option<PathBuf>,
-    /// A file of weights in place of a data set: whether --model takes it, as the whole network's or as its encoder's.
+    /// Weights to check in place of a data set, for the whole --model or its encoder.
     #[arg(long, value_name = "FILE", group = "subject", requires = "model")]
     weights: Option<PathBuf>,
-    /// The network of --weights; `mde models` lists them.
+    /// Network of --weights; `mde models` lists them.
     #[arg(long, value_name = "NAME", requires = "weights")]
     model: Option<String>,
-    /// How depth is stored, if not as the data set's definition says: u8/25.5, u16-mm, or u16/N with N units a metre.
+    /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
     #[arg(long, value_name = "ENCODING", requires = "data")]
     depth_encoding: Option<DepthEncoding>,
 }
 
-/// Succeeds whatever is found: the findings are the result.
+/// Fails after printing the findings if one of them is an error.
 pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     if let (Some(file), Some(model)) = (&args.weights, &args.model) {
         return weights::run(file, model);
     }
     let Some(data) = args.data else {
-        // What the group leaves.
-        anyhow::bail!("name what to look at: --data DIR, or --weights FILE --model NAME");
+        // clap's group excludes it.
+        anyhow::bail!("name what to inspect: --data DIR, or --weights FILE --model NAME");
     };
     let options = InspectOptions {
         split: args.split.map(Split::from),
@@ -72,47 +71,26 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
         encoding: args.depth_encoding,
         hashes: args.hashes,
     };
-    let progress = Progress::default();
-    let inspection = inspect(&data, &options, &|event| progress.show(event));
-    progress.end();
+    let progress = Progress::new("inspecting", "pairs", 0);
+    let inspection = inspect(&data, &options, &|event| match event {
+        InspectEvent::Begins { pairs, .. } => progress.add_total(pairs),
+        InspectEvent::Pair => progress.add(1),
+        _ => {}
+    });
+    drop(progress);
     if let Some(file) = &args.write_hashes {
         let hashes = inspection.hashes.iter();
         let lines: String = hashes.map(|(path, hash)| hash_line(path, hash)).collect();
         stage::write(file, lines.as_bytes())?;
     }
-    Output::new(in_words(&inspection), &inspection)
+    let errors = inspection.findings.iter();
+    let errors = errors.filter(|finding| finding.severity == Severity::Error);
+    let errors = errors.count();
+    let output = Output::new(describe(&inspection), &inspection)?;
+    Ok(output.with_errors(&inspection.data, errors))
 }
 
-/// A bar a split, which the second begins anew.
-#[derive(Default)]
-struct Progress {
-    bar: OnceLock<ProgressBar>,
-}
-
-impl Progress {
-    fn show(&self, event: InspectEvent) {
-        match event {
-            InspectEvent::Begins { pairs, .. } => {
-                let bar = self.bar.get_or_init(|| bar(0, "inspecting"));
-                bar.inc_length(pairs as u64);
-            }
-            InspectEvent::Pair => {
-                if let Some(bar) = self.bar.get() {
-                    bar.inc(1);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// As b3sum writes it: backslashes and line breaks in a path are escaped, and a backslash in front says so.
+/// A line as b3sum writes it. A leading backslash marks a path with escaped backslashes and line breaks.
 fn hash_line(path: &str, hash: &str) -> String {
     if path.contains(['\\', '\n']) {
         let path = path.replace('\\', "\\\\").replace('\n', "\\n");
@@ -122,10 +100,10 @@ fn hash_line(path: &str, hash: &str) -> String {
     }
 }
 
-fn in_words(inspection: &Inspection) -> String {
+fn describe(inspection: &Inspection) -> String {
     let mut words = inspection.data.clone();
     for split in &inspection.splits {
-        let _ = write!(words, "\n{}", split_in_words(split));
+        let _ = write!(words, "\n{}", describe_split(split));
     }
     let mut kinds: BTreeMap<(Severity, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in &inspection.findings {
@@ -137,16 +115,16 @@ fn in_words(inspection: &Inspection) -> String {
         if findings.len() > 1 {
             let _ = write!(words, ", {} times", findings.len());
         }
-        for finding in findings.iter().take(TOLD) {
+        for finding in findings.iter().take(LISTED) {
             let _ = write!(words, "\n    {}: {}", finding.place, finding.what);
         }
-        if findings.len() > TOLD {
-            let more = findings.len() - TOLD;
-            let _ = write!(words, "\n    and {more} more (--json names all)");
+        if findings.len() > LISTED {
+            let more = findings.len() - LISTED;
+            let _ = write!(words, "\n    and {more} more (--json lists all)");
         }
-        // One kind has one remedy.
+        // All findings of one kind have the same advice.
         if let Some(finding) = findings.first().filter(|first| !first.advice.is_empty()) {
-            let _ = write!(words, "\n    to do: {}", finding.advice);
+            let _ = write!(words, "\n    repair: {}", finding.advice);
         }
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
@@ -158,7 +136,7 @@ fn in_words(inspection: &Inspection) -> String {
     words + "\n" + &counts.join(", ")
 }
 
-fn split_in_words(split: &SplitSummary) -> String {
+fn describe_split(split: &SplitSummary) -> String {
     let sizes: Vec<String> = split
         .sizes
         .iter()
@@ -175,14 +153,14 @@ fn split_in_words(split: &SplitSummary) -> String {
     if split.without_depth > 0 {
         let _ = write!(
             words,
-            "; {} images without depth left out",
+            "; {} images without depth are left out",
             split.without_depth
         );
     }
     if let Some(depth) = &split.depth {
         let _ = write!(
             words,
-            "; {:.2} to {:.2} m, median {:.2} m, mean {:.3} m, holes {:.1} %",
+            "; {:.2} to {:.2} m, median {:.2} m, mean {:.3} m, missing depth {:.1} %",
             depth.min,
             depth.max,
             depth.median,

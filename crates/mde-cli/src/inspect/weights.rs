@@ -1,19 +1,19 @@
-//! A file of weights: whether the network takes it, and whether its numbers are numbers.
+//! Checks of a file of weights: whether it fits the network, and whether all values are finite.
 
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use mde_models::{KeyReport, ModelError, Parameters, Preset};
+use mde_models::{LoadReport, ModelError, Parameters, Preset};
 use serde_json::{Value, json};
 
 use crate::output::{Output, shown};
-use crate::subject::keys_document;
+use crate::subject::load_report_json;
 
-/// What the file is to the network.
+/// The part of the network that a file is for.
 enum Role {
-    /// All its parameters.
+    /// All parameters.
     Network,
-    /// The encoder's, as an ImageNet classifier has them.
+    /// The encoder's parameters, as of an ImageNet classifier.
     Encoder,
 }
 
@@ -26,17 +26,17 @@ impl Role {
     }
 }
 
-/// Looks at the file; what is wrong with it is a finding, not a failure.
+/// Checks the file.
 pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
     let preset = Preset::named(model)?;
-    // Every value that is looked at is replaced: the seed does not matter.
+    // The seed does not matter, since every value is replaced.
     let parameters = Parameters::new(0, &Device::Cpu);
     preset.build(&parameters)?;
     let mut document = json!({ "weights": shown(file), "model": preset.name, "findings": [] });
     let words = match load(&parameters, file) {
         Ok((role, keys)) => {
             document["role"] = role.name().into();
-            document["keys"] = keys_document(&keys);
+            document["load_report"] = load_report_json(&keys);
             let broken = not_finite(&parameters)?;
             if !broken.is_empty() {
                 document["findings"] = json!([finding(
@@ -47,7 +47,7 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
                         broken.len(),
                         broken[..broken.len().min(NAMED)].join(", ")
                     ),
-                    "the training that made it has diverged, or the file is damaged: take another checkpoint",
+                    "the training has diverged or the file is damaged: use another checkpoint",
                 )]);
             }
             format!("{}: {} for {model}'s {}", file.display(), keys, role.name())
@@ -57,7 +57,7 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
                 file,
                 "weights",
                 &error.to_string(),
-                "name the network that the file is for with --model (`mde models` lists them), or fetch the file again",
+                "give the network of the file with --model (`mde models` lists them), or fetch the file again",
             );
             document["findings"] = json!([finding]);
             format!("{}: not weights of {model}", file.display())
@@ -71,7 +71,7 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
     let said = findings.iter().map(|finding| {
         let part = |key: &str| finding[key].as_str().unwrap_or_default();
         format!(
-            "\n{}: {}\n    {}\n    to do: {}",
+            "\n{}: {}\n    {}\n    repair: {}",
             part("severity"),
             part("check"),
             part("what"),
@@ -79,10 +79,11 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
         )
     });
     let words = words + &said.collect::<String>();
-    Output::new(words, document)
+    let errors = findings.len();
+    Ok(Output::new(words, document)?.with_errors(&file.display().to_string(), errors))
 }
 
-/// How many parameters a finding names.
+/// Number of parameters that a finding names.
 const NAMED: usize = 5;
 
 fn finding(file: &Path, check: &str, what: &str, advice: &str) -> Value {
@@ -91,8 +92,8 @@ fn finding(file: &Path, check: &str, what: &str, advice: &str) -> Value {
     })
 }
 
-/// As the whole network's, else as its encoder's. The error is that of the whole network where both fail.
-fn load(parameters: &Parameters, file: &Path) -> Result<(Role, KeyReport), ModelError> {
+/// Loads the file for the whole network, else for its encoder. If both fail, returns the network's error.
+fn load(parameters: &Parameters, file: &Path) -> Result<(Role, LoadReport), ModelError> {
     match parameters.load(file) {
         Ok(keys) => Ok((Role::Network, keys)),
         Err(error) => match parameters.load_backbone(file) {
@@ -106,7 +107,7 @@ fn load(parameters: &Parameters, file: &Path) -> Result<(Role, KeyReport), Model
 fn not_finite(parameters: &Parameters) -> candle_core::Result<Vec<String>> {
     let mut broken = Vec::new();
     for (name, values) in parameters.all() {
-        // The sum of magnitudes is finite only if each is; in f64 it cannot overflow.
+        // The sum of magnitudes is finite only if each value is; in f64 it cannot overflow.
         let sum = values.to_dtype(DType::F64)?.abs()?.sum_all()?;
         if !sum.to_scalar::<f64>()?.is_finite() {
             broken.push(name);

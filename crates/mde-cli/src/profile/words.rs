@@ -1,19 +1,24 @@
-//! A profile as tables to read.
+//! A profile as text tables.
 
-use super::{Cost, Profile};
+use super::document::{Cost, ProfileOutput};
 
-/// What the numbers mean, where their names do not say it.
+/// The meaning of the columns.
 const LEGEND: &str = "\
-GFLOP: two for every multiply-add of the plain operation. Winograd's kernels and the convolutions of resized maps get by
-with fewer, so GFLOP/s is effective and can exceed the machine's. MB: the results, in a backward pass the gradients.
-other: candle's own operations, and what is between them. Layers: from the beginning of forward passes timed apart.";
+GFLOP: two per multiply-add of the plain operation. Winograd kernels and convolutions of resized maps need fewer, so
+GFLOP/s is an effective rate and can exceed the machine's. MB: size of the results (backward pass: of the gradients).
+other: candle's own operations and the time between operations. Layers: time since the start of separate forward passes.";
 
 /// The numbers of [`costs`].
 const COSTS: [&str; 6] = ["calls", "ms", "share", "GFLOP", "GFLOP/s", "MB"];
 
-impl Profile {
-    /// The whole profile, its sum at the end, where a terminal stops.
-    pub(super) fn words(&self) -> String {
+/// The text.
+pub(super) fn describe(profile: &ProfileOutput) -> String {
+    profile.describe()
+}
+
+impl ProfileOutput {
+    /// The whole profile, with its summary at the end, where a terminal stops scrolling.
+    fn describe(&self) -> String {
         let mut parts = vec![self.operation_table(), self.layer_table()];
         if !self.phases.is_empty() {
             parts.push(self.phase_table());
@@ -86,13 +91,13 @@ impl Profile {
         let rate = self.operations_cost.flops as f64 / self.seconds;
         let peak = self.matrix_product_flops_per_second;
         text += &format!(
-            "\n{} GFLOP/s in all, {} of the {} that a plain matrix product reaches here",
+            "\n{} GFLOP/s overall, {} of the {} of a plain matrix product on this machine",
             giga(rate),
             percent(rate / peak),
             giga(peak),
         );
         if let Some(bytes) = self.peak_memory_bytes {
-            text += &format!("; memory: at most {} MB", megabytes(bytes));
+            text += &format!("; peak memory {} MB", megabytes(bytes));
         }
         text
     }
@@ -126,7 +131,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// Lines of `W` columns of words, then `N` of numbers, under their names.
+/// Lines of `W` text columns, then `N` number columns, under their names.
 fn table<const W: usize, const N: usize>(
     words: [&str; W],
     numbers: [&str; N],

@@ -1,0 +1,79 @@
+//! What is dissected, and how.
+
+use mde_analysis::DissectLayer;
+use mde_datasets::{DatasetError, ExampleBatch};
+use mde_metrics::DepthBins;
+use mde_metrics::results::Provenance;
+use mde_models::DepthNet;
+use mde_train::Assignment;
+
+use crate::stage::Results;
+
+const BATCH_SIZE: usize = 8;
+const BINS: usize = 64;
+const PERMUTATIONS: usize = 100;
+const TOP_IMAGES: usize = 4;
+
+/// How to dissect.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Layers, named as by `mde models` [default: the network's].
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    pub(super) layers: Option<Vec<String>>,
+    /// Maximum number of depth bins; a layer with fewer units has one bin per unit [default: 64].
+    /// With --features, the exact number [default: min(units, 64)].
+    #[arg(long, value_name = "K")]
+    pub(super) bins: Option<usize>,
+    /// Number of permutations of the depth maps among the images, for the chance level of selectivity;
+    /// 0 for none. They need a second pass over the data, and about 20 bytes of memory per image and
+    /// pixel of a layer's maps.
+    #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
+    pub(super) permutations: usize,
+    /// Number of images to keep per unit, those it responds to most; 0 for none. Not with --features.
+    #[arg(long, value_name = "N", default_value_t = TOP_IMAGES)]
+    pub(super) top_images: usize,
+    /// Batch size; does not change the result.
+    #[arg(long, value_name = "N", alias = "batch", default_value_t = BATCH_SIZE)]
+    pub(super) batch_size: usize,
+}
+
+impl Options {
+    /// The defaults, for these layers and bins.
+    pub(super) fn new(layers: Vec<String>, bins: usize) -> Self {
+        Self {
+            layers: Some(layers),
+            bins: Some(bins),
+            permutations: PERMUTATIONS,
+            top_images: TOP_IMAGES,
+            batch_size: BATCH_SIZE,
+        }
+    }
+
+    /// The maximum number of bins.
+    pub(super) fn max_bins(&self) -> usize {
+        self.bins.unwrap_or(BINS)
+    }
+}
+
+/// Layers of a network, and the images that it is shown.
+pub(super) struct DissectedNetwork {
+    pub(super) network: Box<dyn DepthNet>,
+    pub(super) layers: Vec<DissectLayer>,
+    pub(super) images: usize,
+    pub(super) batches: Box<dyn Fn() -> Batches>,
+    /// Number of images to keep per unit.
+    pub(super) top_images: usize,
+    /// Other bin grids.
+    pub(super) grids: Vec<DepthBins>,
+    /// The depth ranges that the network's units were assigned in training.
+    pub(super) assignments: Vec<Assignment>,
+    pub(super) provenance: Provenance,
+    /// How images are prepared.
+    pub(super) preprocessing: serde_json::Value,
+    pub(super) results: Results,
+    /// How the names in a file of weights matched the network's; null for stored activations.
+    pub(super) load_report: serde_json::Value,
+}
+
+/// The images, in the same order at every call.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<ExampleBatch, DatasetError>>>;
