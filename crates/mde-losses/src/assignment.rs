@@ -9,14 +9,14 @@ use crate::{DepthPooling, LossError};
 ///
 /// Training *raises* it: `loss = base - alpha * assigned_selectivity`.
 ///
-/// `features` [B, N, h, w]; `gt` [B, 1, H, W] in metres, 0 where the depth is invalid. Let R[n, d] be
-/// the mean of |features|, resized to the size of `gt`, over the batch's pixels of bin d, and b the bin
-/// assigned to unit n. Then `DS_n = (R[n, b] - r) / (R[n, b] + r)`, where r is the mean of R[n, d] over
-/// the other K - 1 bins.
+/// `features` [B, N, h, w]; `gt` [B, 1, H, W] in metres, 0 where the depth is invalid. Let R[n, d]
+/// be the mean of |features|, resized to the size of `gt`, over the batch's pixels of bin d, and b
+/// the bin assigned to unit n. Then `DS_n = (R[n, b] - r) / (R[n, b] + r)`, where r is the mean of
+/// R[n, d] over the other K - 1 bins.
 ///
-/// As in the reference implementation, empty bins count as response 0 and depth beyond the last edge
-/// counts in bin 0. A unit whose bin is absent from the batch adds 0 but stays in the mean, and so does
-/// a silent unit (all responses 0).
+/// As in the reference implementation, empty bins count as response 0 and depth beyond the last
+/// edge counts in bin 0. A unit whose bin is absent from the batch adds 0 but stays in the mean,
+/// and so does a silent unit (all responses 0).
 ///
 /// # Errors
 /// If shapes, bins and assignment do not agree.

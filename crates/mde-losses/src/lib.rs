@@ -16,7 +16,7 @@ pub use silog::{VARIANCE_FOCUS, silog_loss};
 
 use candle_core::{DType, Tensor};
 
-/// Pixels with a measurement: 1 where `gt` exceeds `min_depth`, 0 elsewhere, and how many there are.
+/// The mask of valid pixels, 1 where `gt` exceeds `min_depth`, and their number.
 fn valid_mask(pred: &Tensor, gt: &Tensor, min_depth: f64) -> Result<(Tensor, f64), LossError> {
     if pred.dims() != gt.dims() || pred.rank() != 4 || pred.dim(1)? != 1 {
         return Err(LossError::Shapes {
@@ -32,7 +32,7 @@ fn valid_mask(pred: &Tensor, gt: &Tensor, min_depth: f64) -> Result<(Tensor, f64
     Ok((mask, valid))
 }
 
-/// The mean of `values` where `mask` is 1, which it is at `count` of them.
+/// The mean of `values` over the `count` pixels where `mask` is 1.
 fn masked_mean(values: &Tensor, mask: &Tensor, count: f64) -> candle_core::Result<Tensor> {
     (values * mask)?.sum_all()? / count
 }

@@ -5,14 +5,16 @@ use mde_ops::{ConvConfig, PoolConfig, conv2d, max_pool2d};
 
 use crate::{LossError, masked_mean, valid_mask};
 
-/// `mean ln(|e| + 0.5) + mean ln(|∂x e| + 0.5) + mean ln(|∂y e| + 0.5) + mean |1 - cos(n, n*)|` with e = pred - gt in metres,
-/// Sobel derivatives (zeros outside the image) and normals n = (-∂x d, -∂y d, 1). A scalar.
+/// The loss of MFF, a scalar: `mean ln(|e| + 0.5) + mean ln(|∂x e| + 0.5) + mean ln(|∂y e| + 0.5) +
+/// mean |1 - cos(n, n*)|`.
 ///
-/// `pred`, `gt` [B, 1, H, W]. Pixels with gt <= 0 have no measurement: the depth term leaves them out, the others leave
-/// out every pixel whose 3x3 neighbourhood holds one. Without such pixels this is the reference's loss.
+/// `pred`, `gt` [B, 1, H, W] in metres. e = pred - gt; derivatives are Sobel's, with zeros outside
+/// the image; normals are n = (-∂x d, -∂y d, 1). The depth term skips pixels with gt <= 0. The
+/// other terms skip pixels with such a pixel in their 3x3 neighbourhood. Without such pixels this
+/// is the reference's loss.
 ///
 /// # Errors
-/// If the shapes differ or no pixel is measured.
+/// If the shapes differ or no pixel has valid depth.
 pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     let (valid, count) = valid_mask(pred, gt, 0.0)?;
     let depth_term = depth_term(pred, gt, &valid, count)?;
@@ -42,13 +44,13 @@ pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     Ok(((depth_term + gradient_term)? + normal_term)?)
 }
 
-/// `mean ln(|pred - gt| + 0.5)` over the pixels with gt > 0, in metres: the first term of [`mff_loss`] alone (Hu et al. 2019,
-/// equation 3). A scalar.
+/// Mean of ln(|pred - gt| + 0.5) over the pixels with gt > 0. A scalar.
 ///
-/// `pred`, `gt` [B, 1, H, W].
+/// The first term of [`mff_loss`] (Hu et al. 2019, equation 3). `pred`, `gt` [B, 1, H, W] in
+/// metres.
 ///
 /// # Errors
-/// If the shapes differ or no pixel is measured.
+/// If the shapes differ or no pixel has valid depth.
 pub fn log_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     let (valid, count) = valid_mask(pred, gt, 0.0)?;
     Ok(depth_term(pred, gt, &valid, count)?)

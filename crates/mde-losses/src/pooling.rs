@@ -24,8 +24,8 @@ pub struct DepthPooling {
 impl DepthPooling {
     /// The weights of `gt` [B, 1, H, W], in metres, on feature maps of `feature_size`.
     ///
-    /// Depth 0, a negative depth and NaN count in no bin; depth beyond the last edge counts in bin 0.
-    /// The weights are computed on the device of `gt`.
+    /// Depth 0, a negative depth and NaN count in no bin; depth beyond the last edge counts in bin
+    /// 0. The weights are computed on the device of `gt`.
     ///
     /// # Errors
     /// If `gt` does not have this shape, or `feature_size` is empty.

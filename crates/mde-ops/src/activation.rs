@@ -1,4 +1,4 @@
-//! ReLU and ELU with PyTorch's gradient at every point, 0 included, each in one pass.
+//! ReLU and ELU, with PyTorch's gradient everywhere, including at 0. One pass each.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -9,12 +9,14 @@ use crate::plain;
 use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
 
-/// `max(x, 0)`, of any shape, with gradient 0 at 0 as in PyTorch (candle's `relu` has 1 there). A NaN stays.
+/// `max(x, 0)` for any shape. A NaN stays NaN.
+///
+/// The gradient at 0 is 0, as in PyTorch; candle's `relu` has 1 there.
 ///
 /// # Errors
 /// If the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
-    let _span = trace::forward("relu", || Work::on(x));
+    let _span = trace::forward("relu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Relu)
     } else {
@@ -22,12 +24,12 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// `x` where positive, else `exp(x) - 1`, of any shape (Clevert et al. 2016, α = 1).
+/// `x` where positive, otherwise `exp(x) - 1`, for any shape (Clevert et al. 2016, α = 1).
 ///
 /// # Errors
 /// If the device fails.
 pub fn elu(x: &Tensor) -> Result<Tensor> {
-    let _span = trace::forward("elu", || Work::on(x));
+    let _span = trace::forward("elu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         x.contiguous()?.apply_op1(Activation::Elu)
     } else {
@@ -68,9 +70,9 @@ impl CustomOp1 for Activation {
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
-    /// The slope follows from the value: ELU's is exp(x) = value + 1 where x is not positive.
+    /// The slope follows from the output: that of ELU is exp(x) = out + 1 where x is not positive.
     fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let _span = trace::backward(self.op(), || Work::on(x));
+        let _span = trace::backward(self.op(), || Work::elementwise(x));
         let grad_x = cpu::with_values([out, grad], |operands| {
             let grad_x = match self {
                 Activation::Relu => map(operands, |[out, grad]| if out > 0.0 { grad } else { 0.0 }),
@@ -84,12 +86,12 @@ impl CustomOp1 for Activation {
     }
 }
 
-/// `f` of every N values at one place.
+/// Applies `f` to the N operands element by element.
 fn map<const N: usize>(operands: [&[f32]; N], f: impl Fn([f32; N]) -> f32 + Sync) -> Vec<f32> {
     const RUN: usize = 1 << 14;
     let mut out = vec![0.0; operands[0].len()];
     out.par_chunks_mut(RUN).enumerate().for_each(|(run, out)| {
-        // Slices of one length, so that the loop needs no checks.
+        // Slices of equal length need no bounds checks in the loop.
         let operands = operands.map(|values| &values[run * RUN..][..out.len()]);
         vectorised(Map {
             operands,

@@ -1,4 +1,4 @@
-//! `max(x + y, 0)` in one pass: the end of every residual block.
+//! `max(x + y, 0)` in one pass: the end of a residual block.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -9,8 +9,9 @@ use crate::plain;
 use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
 
-/// `max(x + y, 0)` of two tensors of one shape, with gradient 0 where the result is 0, as in PyTorch (candle's
-/// `relu` has 1 there).
+/// `max(x + y, 0)` for two tensors of the same shape.
+///
+/// The gradient is 0 where the result is 0, as in PyTorch; candle's `relu` has 1 there.
 ///
 /// # Errors
 /// If the shapes differ.
@@ -22,7 +23,7 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
             y.dims()
         );
     }
-    let _span = trace::forward("add_relu", || Work::on(x));
+    let _span = trace::forward("add_relu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         x.contiguous()?.apply_op2(&y.contiguous()?, AddRelu)
     } else {
@@ -68,7 +69,7 @@ impl CustomOp2 for AddRelu {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("add_relu", || Work::on(x));
+        let _span = trace::backward("add_relu", || Work::elementwise(x));
         cpu::with_values([out, grad], |[out, grad]| {
             let grad = cpu::tensor(mask(grad, out, true).into_owned(), x.shape())?;
             Ok((Some(grad.clone()), Some(grad)))

@@ -8,7 +8,7 @@ use crate::plain;
 use crate::shapes::{check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `y[b, c] = scale[c] * x[b, c] + shift[c]`, then `max(y, 0)` where `relu` is set.
+/// `scale[c] * x[b, c] + shift[c]`, followed by ReLU if `relu` is set.
 ///
 /// `x` [B, C, H, W], `scale` and `shift` `[C]`.
 ///
@@ -16,7 +16,7 @@ use crate::trace::{self, Work};
 /// If the shapes do not agree or a dimension is empty.
 pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
     check_norm("channel_affine", x, scale, shift)?;
-    let _span = trace::forward("channel_affine", || Work::on(x));
+    let _span = trace::forward("channel_affine", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         x.contiguous()?.apply_op3(
             &scale.contiguous()?,
@@ -63,7 +63,7 @@ impl CustomOp3 for ChannelAffine {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("channel_affine", || Work::on(x));
+        let _span = trace::backward("channel_affine", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values(
             [x, scale, out, grad],
@@ -88,7 +88,7 @@ impl CustomOp3 for ChannelAffine {
     }
 }
 
-/// `scale * x + shift` plane by plane, then ReLU where asked.
+/// `scale * x + shift` plane by plane, followed by ReLU if `relu` is set.
 pub(crate) fn affine_planes(
     x: &[f32],
     pixels: usize,
@@ -110,7 +110,7 @@ pub(crate) fn affine_planes(
     out
 }
 
-/// The gradient before the ReLU: zero where the output is not positive.
+/// The gradient before the ReLU: 0 where the output is not positive.
 pub(crate) fn mask<'a>(grad: &'a [f32], out: &[f32], relu: bool) -> std::borrow::Cow<'a, [f32]> {
     if !relu {
         return grad.into();
@@ -128,15 +128,15 @@ pub(crate) fn mask<'a>(grad: &'a [f32], out: &[f32], relu: bool) -> std::borrow:
     masked.into()
 }
 
-/// Sums over batch and pixels of one channel.
+/// Sums of one channel over batch and pixels.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ChannelSums {
     pub(crate) value: f64,
-    /// Of the value times the other operand.
+    /// Sum of the value times the other operand.
     pub(crate) product: f64,
 }
 
-/// Per channel, the sum of `values` and of `values * others`, both `[B, C, pixels]`.
+/// The sums of `values` and `values * others` per channel, both `[B, C, pixels]`.
 pub(crate) fn channel_sums(
     values: &[f32],
     others: &[f32],
@@ -149,7 +149,7 @@ pub(crate) fn channel_sums(
             let mut sums = ChannelSums::default();
             let planes = values.chunks_exact(pixels).zip(others.chunks_exact(pixels));
             for (values, others) in planes.skip(channel).step_by(channels) {
-                // Short f32 runs vectorise; the sum of the runs is kept in f64.
+                // Short runs are summed in f32, which vectorises; their sums are added in f64.
                 for (values, others) in values.chunks(64).zip(others.chunks(64)) {
                     let (mut value, mut product) = ([0f32; 8], [0f32; 8]);
                     let (values, value_rest) = values.as_chunks::<8>();

@@ -1,5 +1,7 @@
-//! Scaled dot-product attention (Vaswani et al. 2017, "Attention is all you need"), a sequence a task. Scores are kept for
-//! one query at a time, and computed again for the gradient.
+//! Scaled dot-product attention (Vaswani et al. 2017, "Attention is all you need").
+//!
+//! Each task handles one sequence. It keeps the scores of one query at a time; the backward pass
+//! computes them again.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use pulp::Simd;
@@ -11,11 +13,14 @@ use crate::plain;
 use crate::shapes::{AttentionDims, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `softmax(Q Kᵀ / sqrt(d)) V` in each of the heads: `qkv` [N, tokens, 3 heads d] gives [N, tokens, heads d]. The last
-/// dimension holds the queries of all heads, then the keys, then the values, each head's d side by side.
+/// `softmax(Q Kᵀ / sqrt(d)) V` in each head.
+///
+/// `qkv` [N, tokens, 3 heads d] gives [N, tokens, heads d]. The last dimension holds the queries of
+/// all heads, then the keys, then the values; the d values of a head are adjacent.
 ///
 /// # Errors
-/// If `qkv` has not three dimensions, an empty one, or a last one that is no multiple of 3 `heads`.
+/// If `qkv` is not three-dimensional, has an empty dimension, or its last dimension is not a
+/// multiple of 3 `heads`.
 pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
     let sizes = AttentionDims::new(qkv, heads)?;
     let _span = trace::forward("attention", || Work::attention(qkv, heads));
@@ -36,17 +41,18 @@ impl AttentionDims {
         3 * self.heads * self.head
     }
 
-    /// What a score is multiplied with.
+    /// Factor of the scores, 1 / sqrt(d).
     fn scale(&self) -> f32 {
         (self.head as f64).powf(-0.5) as f32
     }
 
-    /// Tokens, rounded up to whole vectors of any processor: what lies beyond is 0 and has no weight.
+    /// Number of tokens, rounded up to whole vectors of any processor. The padding is 0 and gets no
+    /// weight.
     fn row(&self) -> usize {
         self.tokens.next_multiple_of(16)
     }
 
-    /// The values of one head and one kind (queries 0, keys 1, values 2) as `[head, row]`.
+    /// Copies the values of one head and kind (0 queries, 1 keys, 2 values) to `out` `[head, row]`.
     #[inline(always)]
     fn columns(&self, qkv: &[f32], kind: usize, head: usize, out: &mut [f32]) {
         let first = (kind * self.heads + head) * self.head;
@@ -189,8 +195,8 @@ struct Backward<'a> {
 }
 
 impl Kernel for Backward<'_> {
-    /// With weights p, scores s and output o = Σ p v: d v = p g, d p = g v, d s = p (d p - Σ p d p), d q = scale d s k,
-    /// d k = scale d s q.
+    /// With weights p, scores s and output o = Σ p v: d v = p g, d p = g v, d s = p (d p - Σ p d
+    /// p), d q = scale d s k, d k = scale d s q.
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let sizes = self.sizes;
@@ -237,8 +243,8 @@ impl Kernel for Backward<'_> {
     }
 }
 
-/// The weights of all tokens for one query, the softmax of its scores, but for the factor that is returned. Leaves the scaled
-/// query in `scaled`.
+/// Computes the unnormalised softmax weights of all tokens for one query, and returns the factor
+/// that normalises them. Leaves the scaled query in `scaled`.
 #[inline(always)]
 fn attend<S: Simd>(
     simd: S,
@@ -269,7 +275,7 @@ fn attend<S: Simd>(
     1.0 / simd.reduce_sum_f32s(sum)
 }
 
-/// `out = Σ factors[i] rows[i]`, over rows as long as `out`.
+/// `out = Σ factors[i] rows[i]`; rows have the length of `out`.
 #[inline(always)]
 fn combine<S: Simd>(simd: S, factors: &[f32], rows: &[f32], out: &mut [f32]) {
     let length = out.len();
@@ -297,12 +303,12 @@ fn combine<S: Simd>(simd: S, factors: &[f32], rows: &[f32], out: &mut [f32]) {
     }
 }
 
-/// `out[i] = scale <values, rows[i]>`, over rows as long as `values`.
+/// `out[i] = scale <values, rows[i]>`; rows have the length of `values`.
 #[inline(always)]
 fn dots<S: Simd>(simd: S, values: &[f32], rows: &[f32], scale: f32, out: &mut [f32]) {
     let vectors = S::as_simd_f32s(values).0;
     let mut rows = rows.chunks_exact(values.len());
-    // Four rows at a time, whose sums do not wait for each other.
+    // Four rows at a time, whose sums are independent of each other.
     for out in out.chunks_mut(4) {
         let mut sums = [simd.splat_f32s(0.0); 4];
         let four: [&[f32]; 4] = std::array::from_fn(|i| {
@@ -324,7 +330,7 @@ fn dots<S: Simd>(simd: S, values: &[f32], rows: &[f32], scale: f32, out: &mut [f
     }
 }
 
-/// `rows[i] += factors[i] values`, over rows as long as `values`.
+/// `rows[i] += factors[i] values`; rows have the length of `values`.
 #[inline(always)]
 fn add_outer<S: Simd>(simd: S, factors: &[f32], values: &[f32], rows: &mut [f32]) {
     let vectors = S::as_simd_f32s(values).0;

@@ -1,4 +1,4 @@
-//! The mean of 2x2 blocks, with its gradient on odd sizes too.
+//! The mean of 2x2 blocks, with a gradient for odd sizes.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -8,11 +8,13 @@ use crate::plain;
 use crate::shapes::{check_avg_pool, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// The mean of every 2x2 block of `x` [B, C, H, W]: [B, C, H / 2, W / 2], rounded down, as PyTorch's
-/// `avg_pool2d(x, 2)`. A last odd row or column is left out and gets no gradient.
+/// The mean of every 2x2 block of `x` [B, C, H, W], [B, C, H / 2, W / 2], as PyTorch's
+/// `avg_pool2d(x, 2)`.
+///
+/// Sizes are rounded down: a last odd row or column is ignored and gets no gradient.
 ///
 /// # Errors
-/// If `x` has not four dimensions, or a side is shorter than 2.
+/// If `x` is not four-dimensional, or a side is shorter than 2.
 pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
     let (_, _, h, w) = check_avg_pool(x)?;
     let _span = trace::forward("avg_pool2x2", || Work::resampling(x, (h / 2, w / 2)));

@@ -1,4 +1,4 @@
-//! Batch normalisation over batch and pixels with an optional ReLU in the same pass, and what it comes down to in eval.
+//! Batch norm over batch and pixels, with an optional ReLU in the same pass.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
@@ -9,8 +9,10 @@ use crate::plain;
 use crate::shapes::{BatchStats, check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// Normalises `x` [B, C, H, W] with its own batch's statistics: `weight[c] (x - mean[c]) / sqrt(var[c] + eps) + bias[c]`, then ReLU
-/// where asked. The gradient runs through the statistics; the returned [`BatchStats`] carry none.
+/// Normalises `x` [B, C, H, W] with the statistics of its own batch: `weight[c] (x - mean[c]) /
+/// sqrt(var[c] + eps) + bias[c]`, followed by ReLU if `relu` is set.
+///
+/// The gradient includes that of the statistics. The returned [`BatchStats`] are detached.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
@@ -22,7 +24,7 @@ pub fn batch_norm_train(
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
     check_norm("batch_norm_train", x, weight, bias)?;
-    let _span = trace::forward("batch_norm_train", || Work::on(x));
+    let _span = trace::forward("batch_norm_train", || Work::elementwise(x));
     if !on_cpu_kernels(x) {
         return plain::batch_norm_train(x, weight, bias, eps, relu);
     }
@@ -35,8 +37,10 @@ pub fn batch_norm_train(
     ))
 }
 
-/// Scale and shift of every channel, all `[C]`, to which a batch norm with given statistics comes down: for
-/// [`channel_affine`](crate::channel_affine), or for [`conv2d_affine`](crate::conv2d_affine) after a convolution.
+/// Scale and shift per channel, `[C]`, of a batch norm with fixed statistics.
+///
+/// For [`channel_affine`](crate::channel_affine), or for [`conv2d_affine`](crate::conv2d_affine)
+/// after a convolution.
 ///
 /// # Errors
 /// If the shapes do not agree.
@@ -86,7 +90,7 @@ impl CustomOp3 for BatchNormTrain {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("batch_norm_train", || Work::on(x));
+        let _span = trace::backward("batch_norm_train", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values([x, grad], |[x_values, grad]| {
             let mut grad_x = grad.to_vec();

@@ -1,4 +1,4 @@
-//! Responses pooled by depth bin, without upsampling the features.
+//! Responses summed by depth bin, without upsampling the features.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -7,13 +7,16 @@ use crate::cpu::{self, Matrix, MatrixMut, Threads, for_each_tile, gemm};
 use crate::shapes::{map_dims, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// The sum of every unit's activation over the pixels of every depth bin, over the batch.
+/// The sum of each unit's activation over the pixels of each depth bin, over the batch.
 ///
-/// `features` [B, N, h, w] and `weights` [B, K, h w] give [N, K]: `Σ_b Σ_p features[b, n, p] weights[b, k, p]`; with
-/// `absolute`, |features| stands in place of features (its gradient is 0 where a feature is 0, as PyTorch's is).
-/// With `weights[b, k]` the adjoint of the bilinear resize to the ground truth's size applied to the mask of bin k
-/// (`mde_metrics::BinWeights::dense`), this equals upsampling the features and summing over the bin's pixels, since
-/// `Σ_q mask[q] (U f)[q] = f · (Uᵀ mask)`. One matrix product an image, and its transpose for the gradient.
+/// `features` [B, N, h, w] and `weights` [B, K, h w] give [N, K]: `Σ_b Σ_p features[b, n, p]
+/// weights[b, k, p]`. With `absolute`, |features| replaces the features; its gradient at 0 is 0, as
+/// in PyTorch.
+///
+/// Let U be the bilinear resize to the size of the ground truth, and `weights[b, k] = Uᵀ mask` for
+/// the mask of bin k (`mde_metrics::BinWeights::dense`). Then the result equals upsampling the
+/// features and summing over the pixels of each bin, because `Σ_q mask[q] (U f)[q] = f · (Uᵀ
+/// mask)`. The cost is one matrix product per image, and its transpose for the gradient.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
@@ -43,22 +46,22 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<T
     }
 }
 
-/// The features, or with `absolute` their magnitudes.
+/// The features, or their magnitudes if `absolute` is set.
 fn magnitude(features: &Tensor, absolute: bool) -> Result<Tensor> {
     if absolute {
-        // Not `abs`, whose gradient is 1 at 0.
+        // Candle's `abs` has gradient 1 at 0.
         features * features.detach().sign()?
     } else {
         Ok(features.clone())
     }
 }
 
-/// Pixels of one product: the images' sums are made of the sums over such runs, the same for any number of threads.
+/// Pixels per product. A fixed number, so that the number of threads does not change the sums.
 const RUN: usize = 2048;
 
 struct BinPool {
     absolute: bool,
-    /// Of the maps.
+    /// Height and width of the maps.
     size: (usize, usize),
 }
 
@@ -152,7 +155,7 @@ impl CustomOp2 for BinPool {
                             .zip(features.par_chunks(pixels))
                             .for_each(|(out, map)| {
                                 for (out, &value) in out.iter_mut().zip(map) {
-                                    // A NaN stays one.
+                                    // A NaN stays NaN.
                                     *out *= if value == 0.0 { 0.0 } else { value.signum() };
                                 }
                             });

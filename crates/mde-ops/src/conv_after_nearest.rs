@@ -1,4 +1,4 @@
-//! A 3x3 convolution of a map enlarged twice by repetition, at the low resolution.
+//! A 3x3 convolution of a map that is doubled by repetition, computed at the low resolution.
 
 use candle_core::{Result, Tensor};
 
@@ -6,7 +6,7 @@ use crate::phases::{TapSums, conv_in_phases};
 use crate::shapes::{ConvConfig, check_doubling};
 use crate::trace::{self, Work};
 
-/// With values repeated, two of the three taps always fall on one value.
+/// Values are repeated, so two of the three taps always see the same value.
 const NEAREST: TapSums = [
     [1.0, 0.0, 0.0],
     [0.0, 1.0, 1.0],
@@ -14,9 +14,10 @@ const NEAREST: TapSums = [
     [0.0, 0.0, 1.0],
 ];
 
-/// `conv2d(nearest2x(x), weight)` with stride 1 and padding 1, where `nearest2x` repeats every value of `x` [B, C, h, w]
-/// in a block of 2x2; `weight` [O, C, 3, 3] gives [B, O, 2h, 2w]. Exact, with 4/9 of the products, and without the
-/// enlarged map.
+/// `conv2d(nearest2x(x), weight)` with stride 1 and padding 1.
+///
+/// `nearest2x` repeats each value of `x` [B, C, h, w] in a 2x2 block; `weight` [O, C, 3, 3] gives
+/// [B, O, 2h, 2w]. Exact, with 4/9 of the products and without the enlarged map.
 ///
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.

@@ -1,9 +1,10 @@
-//! Convolutions and batch norms in a row as one operation, for training.
+//! A chain of convolutions and batch norms as one operation, for training.
 //!
-//! Between two operations of a graph, candle clears a map for the gradient and adds to it, and keeps every
-//! intermediate map for the backward pass. In a block of a mobile network, whose maps are large and whose convolutions are cheap,
-//! that is most of a step. Here one gradient is handed on in place, and of each stage only the convolution's output is kept:
-//! what the norm made of it is computed again.
+//! Between two operations of a graph, candle clears and adds up a gradient map, and it keeps every
+//! intermediate map for the backward pass. This dominates the step time of mobile networks, whose
+//! maps are large and whose convolutions are cheap. Here one gradient is passed on in place. Each
+//! stage keeps only the output of its convolution; the output of its norm is computed again.
+//!
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -26,10 +27,10 @@ use crate::shapes::{
 use crate::trace::{self, Work};
 
 impl Residual {
-    /// What becomes of `out`, the last stage's, and `x`, the chain's input.
+    /// Joins `out`, the output of the last stage, with `x`, the input of the chain.
     ///
     /// # Errors
-    /// If they are added and the shapes differ.
+    /// If the two are added and their shapes differ.
     pub fn apply(self, out: Tensor, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::None => Ok(out),
@@ -39,9 +40,11 @@ impl Residual {
     }
 }
 
-/// The `stages` one after the other on `x` [B, C, H, W], and at the end what `residual` says: as
-/// [`conv2d`](crate::conv2d), [`batch_norm_train`](crate::batch_norm_train) and [`add_relu`](crate::add_relu) in turn. Gives
-/// the statistics of every stage that has a norm.
+/// Runs the `stages` in turn on `x` [B, C, H, W], then applies `residual`.
+///
+/// The same as [`conv2d`](crate::conv2d), [`batch_norm_train`](crate::batch_norm_train) and
+/// [`add_relu`](crate::add_relu) in turn. Also returns the statistics of each stage that has a
+/// norm.
 ///
 /// # Errors
 /// If there is no stage, or the shapes do not agree.
@@ -62,8 +65,8 @@ pub fn conv_norm_chain(
         let _span = forward_span(x, stages, &maps);
         return device::conv_norm_chain(x, stages, residual);
     }
-    // Joined stages keep a copy of their weights if those are several, stages by themselves what each hands to the next:
-    // whichever is less.
+    // Joined stages keep a copy of their weights if there are several; separate stages keep the
+    // maps between them. The smaller of the two is chosen.
     let weights = stages.iter().filter_map(|stage| stage.conv);
     let weights: Vec<usize> = weights.map(|(weight, _)| weight.elem_count()).collect();
     let handed_on = maps[..maps.len() - 1].iter().map(StageMap::elements);
@@ -79,7 +82,7 @@ pub fn conv_norm_chain(
     Ok((residual.apply(out, x)?, stats))
 }
 
-/// The stages as one operation.
+/// Runs the stages as one operation.
 fn joined(
     x: &Tensor,
     stages: &[ChainStage<'_>],
@@ -107,7 +110,8 @@ fn joined(
             norms.extend([norm.weight.clone(), norm.bias.clone()]);
         }
     }
-    // An operation takes three tensors, none of them empty. A single weight is passed as it is: it may be large.
+    // An operation takes three tensors, none of them empty. A single weight is not copied: it may
+    // be large.
     let together = |parts: &[Tensor]| match parts {
         [] => Tensor::zeros(1, x.dtype(), x.device()),
         [part] => Ok(part.clone()),
@@ -137,7 +141,7 @@ fn forward_span(x: &Tensor, stages: &[ChainStage<'_>], maps: &[StageMap]) -> Ent
     })
 }
 
-/// The stages, each with or without a norm, as a profiler is told of them.
+/// The stages, each with or without a norm, as reported to a profiler.
 fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a StageMap, bool)>) -> Work {
     let mut parameters = 0;
     let mut convolutions = Vec::new();
@@ -155,25 +159,25 @@ fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a StageMap, bool)>) -> W
     Work::chain(x, convolutions, parameters)
 }
 
-/// One stage, whose parameters lie among those of the others.
+/// One stage. Its parameters lie among those of the others.
 #[derive(Debug, Clone)]
 struct Stage {
     map: StageMap,
     weights: Range<usize>,
-    /// Where the norm's weight begins; its bias follows.
+    /// Start of the norm's weight; its bias follows.
     first_norm: usize,
-    /// The norm's eps, and whether ReLU follows.
+    /// eps of the norm, and whether ReLU follows.
     norm: Option<(f64, bool)>,
 }
 
 impl Stage {
-    /// Output channels and pixels.
+    /// Number of output channels and pixels.
     fn sizes(&self) -> (usize, usize) {
         let (_, channels, h, w) = self.map.shape;
         (channels, h * w)
     }
 
-    /// What the norm does to each channel.
+    /// Coefficients of the norm; empty without one.
     fn channels(&self, norms: &[f32], kept: &Kept) -> Vec<Channel> {
         let Some((eps, relu)) = self.norm else {
             return Vec::new();
@@ -184,7 +188,7 @@ impl Stage {
         Channel::from_moments(&kept.moments, weight, bias, eps, relu)
     }
 
-    /// The output of the stage; `x` is the chain's input.
+    /// Output of the stage. `x` is the input of the chain.
     fn activation<'a>(&self, norms: &[f32], kept: &'a Kept, x: &'a [f32]) -> Cow<'a, [f32]> {
         let convolved = kept.convolved(x);
         let Some((_, relu)) = self.norm else {
@@ -198,10 +202,10 @@ impl Stage {
     }
 }
 
-/// What the backward pass needs of a stage.
+/// What the backward pass needs from a stage.
 #[derive(Debug)]
 struct Kept {
-    /// What the norm reads, if that is not the chain's input.
+    /// Input of the norm, unless it is the input of the chain.
     convolved: Option<Vec<f32>>,
     /// Per channel, empty without a norm.
     moments: Vec<Moments>,
@@ -224,16 +228,16 @@ impl Kept {
 struct Chain {
     stages: Vec<Stage>,
     residual: Residual,
-    /// Filled by the forward pass, one entry a stage, and emptied by the backward pass: what it is done with makes room for
-    /// the gradients. Where it is empty, the backward pass computes it again.
+    /// One entry per stage, filled by the forward pass. The backward pass takes the entries one by
+    /// one, which frees memory for the gradients. If empty, it computes them again.
     kept: Arc<Mutex<Option<Vec<Kept>>>>,
 }
 
 impl Chain {
-    /// The output before the residual, and what the backward pass needs.
+    /// Output before the residual, and what the backward pass needs.
     fn run(&self, x: &[f32], weights: &[f32], norms: &[f32]) -> (Vec<f32>, Vec<Kept>) {
         let mut all_kept: Vec<Kept> = Vec::with_capacity(self.stages.len());
-        // What the last stage's norm made, if it has one.
+        // Output of the previous stage's norm, if it has one.
         let mut normed: Option<Vec<f32>> = None;
         for stage in &self.stages {
             let (channels, pixels) = stage.sizes();
@@ -381,7 +385,7 @@ impl CustomOp3 for Chain {
     }
 }
 
-/// `out += values`, then ReLU where asked.
+/// `out += values`, followed by ReLU if `relu` is set.
 fn add(out: &mut [f32], values: &[f32], relu: bool) {
     const RUN: usize = 1 << 14;
     let runs = out.par_chunks_mut(RUN).zip(values.par_chunks(RUN));

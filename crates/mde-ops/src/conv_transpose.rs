@@ -1,4 +1,4 @@
-//! The transposed 3x3 convolution that doubles the size.
+//! Transposed 3x3 convolution that doubles the size.
 
 use candle_core::{Result, Tensor};
 
@@ -6,8 +6,8 @@ use crate::phases::{TapSums, conv_in_phases};
 use crate::shapes::check_doubling;
 use crate::trace::{self, Work};
 
-/// `out[2 i - 1 + k] += w[k] x[i]` along each axis: an even position sees the middle tap, an odd one the outer two. The
-/// zero is what the shared 2x2 form costs: 16 taps where 9 would do.
+/// `out[2 i - 1 + k] += w[k] x[i]` along each axis: an even position sees the middle tap, an odd
+/// one the outer two. The zeros are the cost of the shared 2x2 form: 16 taps instead of 9.
 const TRANSPOSED: TapSums = [
     [0.0, 0.0, 0.0],
     [0.0, 1.0, 0.0],
@@ -15,8 +15,9 @@ const TRANSPOSED: TapSums = [
     [1.0, 0.0, 0.0],
 ];
 
-/// PyTorch's `conv_transpose2d(x, weight, stride=2, padding=1, output_padding=1)` without bias: `x` [B, C, h, w] with
-/// `weight` [C, O, 3, 3] gives [B, O, 2h, 2w].
+/// PyTorch's `conv_transpose2d(x, weight, stride=2, padding=1, output_padding=1)` without bias.
+///
+/// `x` [B, C, h, w] and `weight` [C, O, 3, 3] give [B, O, 2h, 2w].
 ///
 /// # Errors
 /// If the shapes do not agree or the kernel is not 3x3.

@@ -1,9 +1,11 @@
-//! What devices other than the CPU run where [`plain`] would waste them: matrix products, candle's own
-//! convolution and copies of whole windows, all differentiable by candle and without a value that leaves the device.
+//! Faster versions of some [`plain`] operations for GPUs: matrix products, candle's own convolution
+//! and copies of whole windows. Candle differentiates all of them, and no value leaves the device.
 //!
-//! `plain` gathers by index. Its gradient adds by index, for which candle's CUDA kernel has one thread a map
-//! go through all pixels of all taps in turn; and it resizes first, which [`conv_after_resize`] exists to avoid. What is
-//! not here has no such fault: those devices run `plain` itself. The tests hold this module to `plain` on the CPU.
+//! `plain` gathers by index, and its gradient scatters by index. Candle's CUDA kernel does that
+//! with one thread per map, which visits all pixels of all taps in turn. `plain` also resizes
+//! before it convolves, which [`conv_after_resize`] avoids. GPUs run `plain` for all other
+//! operations. The tests compare this module with `plain` on the CPU.
+//!
 
 use candle_core::{Result, Tensor};
 
@@ -14,9 +16,11 @@ use crate::shapes::{
     check_resize, map_dims,
 };
 
-/// See [`crate::conv2d`]. Candle's own where it serves: without groups, of which it would make a convolution each, and with
-/// stride 1 where there is a gradient, for that of others it gets wrong. It keeps no columns for the gradient. Else one
-/// product of the weight with the windows.
+/// See [`crate::conv2d`].
+///
+/// Uses candle's convolution where it is correct and fast: without groups, because candle runs one
+/// convolution per group, and without gradients if the stride is not 1. It keeps no columns for the
+/// gradient. Other cases are one product of the weight with the windows.
 ///
 /// # Errors
 /// If the shapes do not agree.
@@ -34,7 +38,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
     }
     let (_, channels, kh, kw) = weight.dims4()?;
     let (taps, pixels) = (kh * kw, height * width);
-    // A larger stride has the same single output.
+    // A larger stride gives the same single output.
     let (_, _, h, w) = x.dims4()?;
     let stride = stride.min(h.max(w) + 2 * padding + 1);
     let padded = x
@@ -67,8 +71,10 @@ pub fn conv_norm_chain(
     plain::chain(x, stages, residual, conv2d)
 }
 
-/// See [`crate::conv_after_resize`]. All taps are one product at the low resolution; each axis' interpolation and shift is
-/// another, with a matrix that leaves out what a tap reads outside. The only map of the full size is the output.
+/// See [`crate::conv_after_resize`].
+///
+/// All taps are one product at the low resolution. Interpolation and shift along each axis are one
+/// more product, whose matrix drops what a tap reads outside. Only the output has the full size.
 ///
 /// # Errors
 /// If the shapes do not agree.
@@ -85,7 +91,7 @@ pub fn conv_after_resize(
     let low = taps
         .matmul(&x.transpose(0, 1)?.reshape((c, b * h * w))?)?
         .reshape((out, k, k, b, h, w))?;
-    // The axis to be summed over goes last, beside the taps along it.
+    // The axis to sum over goes last, beside the taps along it.
     let tall = low
         .permute((3, 0, 2, 5, 1, 4))?
         .reshape((b * out * k * w, k * h))?
@@ -110,7 +116,7 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
         padding,
         ..
     } = config;
-    // Beyond the edge its own values: they belong to the same window and change no maximum.
+    // Repeats the edge: its values belong to the same window and change no maximum.
     let beyond = |out: usize, size: usize| (out * stride + kernel).saturating_sub(padding + size);
     let padded = x
         .pad_with_same(2, padding, beyond(height, h))?
@@ -120,12 +126,14 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     plain::first_maximum(&values)?.reshape((b, c, height, width))
 }
 
-/// The adjoint of [`crate::resize_bilinear`] from [B, C, h, w]: of `x` [B, C, H, W] the map `y` [B, C, h, w] for which
-/// `Σ y f = Σ x resize_bilinear(f, H, W)` whatever f is. Two products with the matrices of the interpolation. Of masks of depth
-/// bins it makes the weights of [`crate::bin_pool`].
+/// The adjoint of [`crate::resize_bilinear`] from [B, C, h, w] to the size of `x`.
+///
+/// Maps `x` [B, C, H, W] to y [B, C, h, w] with `Σ y f = Σ x resize_bilinear(f, H, W)` for every f,
+/// by two products with the interpolation matrices. Applied to masks of depth bins, it gives the
+/// weights of [`crate::bin_pool`].
 ///
 /// # Errors
-/// If `x` has not four dimensions, or a size is 0.
+/// If `x` is not four-dimensional, or a size is 0.
 pub fn bilinear_adjoint(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     let (b, c, _, _) = map_dims("bilinear_adjoint", x)?;
     let (h, w) = check_resize(x, height, width)?;
@@ -144,8 +152,8 @@ pub fn bilinear_adjoint(x: &Tensor, height: usize, width: usize) -> Result<Tenso
         .contiguous()
 }
 
-/// For every tap of a kernel the values `[B, C, height, width]` that it reads in `padded`, which reaches at least a stride
-/// further than the last of them.
+/// For every tap of a kernel, the values [B, C, height, width] that it reads in `padded`. The
+/// padding must reach at least one stride beyond the last of them.
 fn windows(
     padded: &Tensor,
     (kh, kw): (usize, usize),
@@ -158,7 +166,8 @@ fn windows(
         .narrow(2, 0, rows * stride)?
         .narrow(3, 0, columns * stride)?
         .reshape((b, c, rows, stride, columns, stride))?;
-    // Every stride-th row and column from one on, made once for the taps that begin in it: their gradients meet there.
+    // Each phase, every stride-th row and column from one position on, is shared by its taps, so
+    // that their gradients are summed there.
     let mut phases: Vec<Option<Tensor>> = vec![None; stride * stride];
     let mut taps = Vec::with_capacity(kh * kw);
     for tap in 0..kh * kw {
@@ -179,8 +188,8 @@ fn windows(
     Ok(taps)
 }
 
-/// The matrix `[kernel source, target]` that interpolates along one axis and shifts by each tap of a kernel, zeros outside, of
-/// the type and on the device of `like`.
+/// The matrix `[kernel source, target]` that interpolates along one axis and shifts by each tap of
+/// a kernel, with zeros outside. It has the type and the device of `like`.
 fn shifted_interpolation(
     source: usize,
     target: usize,

@@ -1,16 +1,16 @@
-//! exp(x) - 1 in arithmetic alone, so that loops over it vectorise and machines agree.
+//! exp(x) - 1 from basic arithmetic, so that loops vectorise and all machines give the same bits.
 
-/// exp(x) - 1 for x <= 0, to 2e-7 of the value. A NaN stays.
+/// exp(x) - 1 for x <= 0, with a relative error of at most 2e-7. A NaN stays NaN.
 ///
-/// With x = k ln 2 + r and |r| <= ln 2 / 2, it is 2^k (e^r - 1) + (2^k - 1), where e^r - 1 is its Taylor series: near 0,
-/// where k = 0, no digit is lost.
+/// With x = k ln 2 + r and |r| <= ln 2 / 2, the result is 2^k (e^r - 1) + (2^k - 1). The Taylor
+/// series of e^r - 1 loses no digit near 0, where k = 0.
 #[inline(always)]
 pub(crate) fn exp_m1(x: f32) -> f32 {
-    // Below, the result is -1 in f32, and 2^k stays a normal number.
+    // Below this, the result is -1 in f32. The limit keeps 2^k a normal number.
     const LOWEST: f32 = -80.0;
-    // Adding and taking off 1.5 2^23 rounds to the nearest whole number.
+    // Adding and subtracting 1.5 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, the first with few enough digits that k times it is exact.
+    // ln 2 in two parts. The first has few digits, so that k times it is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < LOWEST { LOWEST } else { x };

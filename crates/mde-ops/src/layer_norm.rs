@@ -9,14 +9,16 @@ use crate::plain;
 use crate::shapes::{check_layer_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `weight (x - mean) / sqrt(var + eps) + bias` with the mean and the biased variance of each row of the last dimension;
+/// `weight (x - mean) / sqrt(var + eps) + bias`, with mean and biased variance over the last
+/// dimension.
+///
 /// `x` [.., C], `weight` and `bias` `[C]`.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
     check_layer_norm(x, weight, bias)?;
-    let _span = trace::forward("layer_norm", || Work::on(x));
+    let _span = trace::forward("layer_norm", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         let op = LayerNorm { eps: eps as f32 };
         x.contiguous()?
@@ -26,7 +28,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     }
 }
 
-/// Rows of one task: a fixed number, for the sums over rows have a fixed order.
+/// Rows per task. A fixed number, so that sums over rows have a fixed order.
 const ROWS: usize = 96;
 
 struct LayerNorm {
@@ -73,7 +75,7 @@ impl CustomOp3 for LayerNorm {
         _out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("layer_norm", || Work::on(x));
+        let _span = trace::backward("layer_norm", || Work::elementwise(x));
         let length = x.dim(D::Minus1)?;
         cpu::with_values([x, weight, grad], |[x_values, weight, grad]| {
             let mut grad_x = vec![0.0; x_values.len()];
@@ -169,7 +171,7 @@ impl Kernel for Backward<'_> {
     }
 }
 
-/// Mean of a row, and one over the root of its variance.
+/// Mean of a row, and 1 / sqrt(variance + eps).
 #[inline(always)]
 fn moments(row: &[f32], eps: f32) -> (f32, f32) {
     let count = row.len() as f32;
@@ -179,7 +181,7 @@ fn moments(row: &[f32], eps: f32) -> (f32, f32) {
     (mean, 1.0 / (var / count + eps).sqrt())
 }
 
-/// The sum of `f` over the places of some rows of one length, in sixteen lanes, which vectorise.
+/// The sum of `f` over rows of equal length, in 16 lanes, which vectorises.
 #[inline(always)]
 fn sum<const N: usize>(rows: [&[f32]; N], f: impl Fn([f32; N]) -> f32) -> f32 {
     const LANES: usize = 16;

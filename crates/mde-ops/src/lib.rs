@@ -1,24 +1,3 @@
-//! The differentiable operations that depth networks need and that candle lacks, gets wrong in the
-//! backward pass, or has too slow on a CPU.
-//!
-//! Why this crate exists: candle 0.11.1 has no backward for bilinear upsampling nor for max-pooling
-//! whose kernel and stride differ, its strided convolution fails in the backward pass where height
-//! and width want different output padding, and its CPU convolution runs far below the machine's
-//! matrix product. A training step of the networks of this workspace needs all of them.
-//!
-//! Every operation comes twice:
-//! - a CPU kernel for `f32` behind a [`candle_core::CustomOp2`] or the like, with a hand-written backward (or, where an
-//!   identity turns it into another operation of this crate, that one);
-//! - a [`plain`] path made of candle's own differentiable primitives, for every other device and
-//!   type. The tests hold the first to the second.
-//!
-//! A few come a third time in [`device`], where `plain` would waste a GPU. The public functions choose. Tensors are
-//! `[B, C, H, W]`.
-//!
-//! Every pass of an operation is a `tracing` span, from which `mde profile` makes its table: level TRACE, target `mde_ops`,
-//! fields `op`, `pass`, `shape`, `bytes` and `flops`. The gradient of what is made of other operations, here or in [`plain`], is
-//! that of its parts, and candle's own have no spans.
-
 #![doc = include_str!("../README.md")]
 
 mod activation;

@@ -1,4 +1,4 @@
-//! An affine map of the last dimension.
+//! Linear layer over the last dimension.
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -8,7 +8,7 @@ use crate::plain;
 use crate::shapes::{check_linear, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `x weightᵀ + bias`: `x` [.., in] with `weight` [out, in] and, where there is one, `bias` `[out]` gives [.., out].
+/// `x weightᵀ + bias`: `x` [.., in], `weight` [out, in] and optional `bias` `[out]` give [.., out].
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
@@ -26,12 +26,12 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         .apply_op3(&weight.contiguous()?, &bias, Linear)
 }
 
-/// Rows of one task.
+/// Rows per task.
 const ROWS: usize = 96;
-/// Rows of one task of the gradient in the weight: a fixed number, for each task has a sum of its own.
+/// Rows per task of the gradient in the weight. A fixed number: each task computes its own sum.
 const SUMMED_ROWS: usize = 768;
 
-/// `[panels, input, PANEL]` from `[out_size, input]`.
+/// Packs `weight` `[out_size, input]` into `[panels, input, PANEL]`.
 fn panels(weight: &[f32], out_size: usize, input: usize) -> Vec<f32> {
     let mut panels = vec![0.0; out_size.div_ceil(PANEL) * input * PANEL];
     for (out, row) in weight.chunks_exact(input).enumerate() {

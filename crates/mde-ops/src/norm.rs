@@ -1,4 +1,4 @@
-//! What a batch norm does to each channel, and its gradient in place.
+//! Coefficients, statistics and in-place gradient of batch norms.
 
 use candle_core::{Result, Tensor};
 use pulp::Simd;
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::cpu::{self, Kernel, vectorised};
 use crate::shapes::BatchStats;
 
-/// What a norm over the batch `x` [B, C, H, W] does to each channel, and the batch's statistics.
+/// Coefficients of a norm over the batch `x` [B, C, H, W], and the statistics of the batch.
 pub(crate) fn norm_batch(
     x: &Tensor,
     weight: &Tensor,
@@ -46,7 +46,7 @@ pub(crate) struct Moments {
     pub(crate) var: f64,
 }
 
-/// Mean and biased variance of every channel of `[B, C, pixels]`, in two passes.
+/// Mean and biased variance of each channel of `[B, C, pixels]`, in two passes.
 pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments> {
     let count = (x.len() / channels) as f64;
     (0..channels)
@@ -57,7 +57,7 @@ pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments>
             let centre = mean as f32;
             let squares =
                 planes().map(|plane| sum(plane, |value| (value - centre) * (value - centre)));
-            // The centre is the mean rounded to f32; its distance to the mean is taken off again.
+            // The centre is the mean rounded to f32; this corrects for the difference.
             let rounding = mean - f64::from(centre);
             Moments {
                 mean,
@@ -67,7 +67,7 @@ pub(crate) fn moments(x: &[f32], channels: usize, pixels: usize) -> Vec<Moments>
         .collect()
 }
 
-/// The sum of `f` over a plane: short runs in eight f32 lanes, which vectorise, their sum in f64.
+/// The sum of `f` over a plane: short runs in eight f32 lanes, which vectorise, added in f64.
 fn sum(plane: &[f32], f: impl Fn(f32) -> f32) -> f64 {
     let mut total = 0.0;
     for run in plane.chunks(64) {
@@ -84,7 +84,7 @@ fn sum(plane: &[f32], f: impl Fn(f32) -> f32) -> f64 {
     total
 }
 
-/// A channel of a norm: `scale y + shift`, with statistics and slope.
+/// One channel of a norm, `scale y + shift`, with its statistics.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Channel {
     mean: f64,
@@ -95,7 +95,7 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// All channels of a norm with these statistics, weights and biases, and whether ReLU follows.
+    /// One entry per channel, from statistics, weights and biases. `relu`: whether ReLU follows.
     pub(crate) fn from_moments(
         moments: &[Moments],
         weight: &[f32],
@@ -126,8 +126,8 @@ impl Channel {
     }
 }
 
-/// Turns the gradient of a norm's output into that of its input, a channel a task, so that its planes stay in a core's
-/// cache from the sums to their use. Fills the gradients of the norm's weight and bias.
+/// Replaces the gradient in a norm's output by that in its input, and fills the gradients in its
+/// weight and bias. Each task handles one channel, whose planes stay in a core's cache.
 pub(crate) fn norm_backward(
     channels: &[Channel],
     inputs: &[f32],
@@ -157,7 +157,8 @@ pub(crate) fn norm_backward(
                     sums: &mut sums,
                 });
             }
-            // With n = (y - mean) / std: d weight = Σ g n, d bias = Σ g, d y = scale (g - mean(g) - n mean(g n)).
+            // With n = (y - mean) / std: d weight = Σ g n, d bias = Σ g, d y = scale (g - mean(g) -
+            // n mean(g n)).
             let count = (grads.len() * pixels) as f64;
             let centre = f64::from(channel.mean as f32);
             let slope = (sums.product - (channel.mean - centre) * sums.value) * channel.inv_std;
@@ -174,15 +175,15 @@ pub(crate) fn norm_backward(
         });
 }
 
-/// Sums over a channel's gradient.
+/// Sums over the gradient of one channel.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     value: f64,
-    /// Of the gradient times the centred input.
+    /// Sum of the gradient times the centred input.
     product: f64,
 }
 
-/// Takes the gradient before the ReLU, and its sums.
+/// Computes the gradient before the ReLU, and its sums.
 struct MaskAndSum<'a> {
     channel: Channel,
     input: &'a [f32],
@@ -193,7 +194,7 @@ struct MaskAndSum<'a> {
 impl Kernel for MaskAndSum<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, _simd: S) {
-        /// Values summed in f32.
+        /// Values summed in f32 before f64.
         const RUN: usize = 256;
         const LANES: usize = 16;
         let (scale, shift) = self.channel.affine();

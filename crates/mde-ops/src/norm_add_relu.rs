@@ -1,4 +1,4 @@
-//! A batch norm, a sum and ReLU in one pass: where two branches of a network meet.
+//! Batch norm, sum and ReLU in one pass, where two branches of a network meet.
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -11,9 +11,11 @@ use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::shapes::{BatchStats, Norm, check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `max(norm(x) + other, 0)` of two tensors [B, C, H, W], with the statistics of `x`, for training: as
-/// [`batch_norm_train`] and [`add_relu`](crate::add_relu) in turn, without a map in between. The norm's own ReLU comes before
-/// the sum.
+/// `max(norm(x) + other, 0)` for two tensors [B, C, H, W], with the statistics of `x`, for
+/// training.
+///
+/// The same as [`batch_norm_train`] followed by [`add_relu`](crate::add_relu), without a map in
+/// between. The ReLU of the norm, if any, comes before the sum.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
@@ -26,7 +28,7 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
             other.dims()
         );
     }
-    let _span = trace::forward("norm_add_relu", || Work::on(x));
+    let _span = trace::forward("norm_add_relu", || Work::elementwise(x));
     if !on_cpu_kernels(x) {
         let (normed, stats) = batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.relu)?;
         return Ok((add_relu(&normed, other)?, stats));
@@ -43,7 +45,7 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
 
 struct NormAddRelu {
     channels: Vec<Channel>,
-    /// The norm's own.
+    /// Whether ReLU follows the norm.
     relu: bool,
 }
 
@@ -94,7 +96,7 @@ impl CustomOp3 for NormAddRelu {
         out: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let _span = trace::backward("norm_add_relu", || Work::on(x));
+        let _span = trace::backward("norm_add_relu", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values([x, out, grad], |[x_values, out, grad]| {
             let grad_other = mask(grad, out, true).into_owned();

@@ -1,8 +1,8 @@
-//! Convolutions that double the size, as four convolutions at the low resolution.
+//! 3x3 convolutions that double the size, computed at the low resolution.
 //!
-//! A 3x3 kernel over a map of twice the size whose values come from a smaller map sees, for a given parity of its row and
-//! of its column, only 2x2 values of the small map. So every parity (a phase) is a 2x2 convolution of the
-//! small map with kernels that are sums of the taps, and the phases interleave to the output.
+//! At a given parity of row and column (a *phase*), a 3x3 kernel over the enlarged map sees only
+//! 2x2 values of the small map. So each phase is a 2x2 convolution of the small map, whose kernels
+//! are sums of the taps. The four phases interleave to the output.
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
@@ -12,14 +12,16 @@ use crate::cpu;
 use crate::pixel_shuffle::shuffle;
 use crate::shapes::{ConvConfig, PixelShuffle, on_cpu_kernels};
 
-/// Along one axis, what each of the three taps of the kernel adds to the two taps of each phase. Rows: first and
-/// second tap of the even phase, first and second of the odd phase. The even phase's taps lie at the source positions
-/// p - 1 and p, the odd one's at p and p + 1, for the output positions 2 p and 2 p + 1.
+/// How the three taps of the kernel add to the two taps of each phase, along one axis.
+///
+/// Rows: first and second tap of the even phase, then of the odd phase. For output positions 2 p
+/// and 2 p + 1, the even phase reads source positions p - 1 and p, the odd phase p and p + 1.
 pub(crate) type TapSums = [[f32; 3]; 4];
 
-/// The output [B, O, 2h, 2w] of `x` [B, C, h, w] under `weight` [O, C, 3, 3], whose taps fall on the phases as `sums` says.
+/// The output [B, O, 2h, 2w] of `x` [B, C, h, w] and `weight` [O, C, 3, 3], with taps added as in
+/// `sums`.
 pub(crate) fn conv_in_phases(x: &Tensor, weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
-    // One row and one column of zeros on each side serve all phases: the odd ones read one further.
+    // One row and column of zeros on each side serve all phases: the odd phases read one further.
     let config = ConvConfig {
         padding: 1,
         ..ConvConfig::default()
@@ -59,8 +61,8 @@ fn kernels(weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
         .reshape((4 * out, channels, 2, 2))
 }
 
-/// The same in one pass, for a weight whose gradient nobody asks for: a network that is not trained makes its kernels anew
-/// for every batch.
+/// As [`kernels`], in one pass, for a weight that needs no gradient: an evaluated network computes
+/// its kernels for every batch.
 fn untracked_kernels(weight: &[f32], channels: usize, by_axis: &[f32]) -> Vec<f32> {
     let mut kernels = vec![0.0; weight.len() / 9 * 16];
     kernels
@@ -74,7 +76,7 @@ fn untracked_kernels(weight: &[f32], channels: usize, by_axis: &[f32]) -> Vec<f3
                         *target += tap * share;
                     }
                 }
-                // Of a target, rows: (phase, tap), then columns: (phase, tap).
+                // A target is (phase, tap) of the rows, then (phase, tap) of the columns.
                 for (target, value) in targets.iter().enumerate() {
                     let phase = target / 8 * 2 + target % 4 / 2;
                     let tap = target / 4 % 2 * 2 + target % 2;

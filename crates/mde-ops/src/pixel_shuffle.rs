@@ -1,5 +1,5 @@
-//! Channels that become pixels: the last step of every operation that works at low resolution and yields a
-//! larger map.
+//! Rearranges channels into pixels, the last step of operations that enlarge a map at low
+//! resolution.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -9,18 +9,19 @@ use crate::plain;
 use crate::shapes::{PixelShuffle, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `x` [B, C r², h, w] to [B, C, h r, w r] with `out[c, y r + i, x r + j] = x[(c r + i) r + j, y, x]`, r = `ratio`,
-/// as PyTorch's `pixel_shuffle` (Shi et al. 2016).
+/// PyTorch's `pixel_shuffle` (Shi et al. 2016): `x` [B, C r², h, w] gives [B, C, h r, w r].
+///
+/// `out[c, y r + i, x r + j] = x[(c r + i) r + j, y, x]` with r = `ratio`.
 ///
 /// # Errors
-/// If `x` has not four dimensions, or its channels are no multiple of r².
+/// If `x` is not four-dimensional, or its channels are not a multiple of r².
 pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
-    let _span = trace::forward("pixel_shuffle", || Work::on(x));
+    let _span = trace::forward("pixel_shuffle", || Work::elementwise(x));
     shuffle(x, PixelShuffle { ratio, overlap: 0 })
 }
 
-/// As [`pixel_shuffle`], where phase (i, j) reads its map from (i `overlap`, j `overlap`) on, so that the maps are
-/// (r - 1) `overlap` larger than what each contributes.
+/// [`pixel_shuffle`] with overlapping maps: phase (i, j) reads its map from (i `overlap`, j
+/// `overlap`) on. The maps are (r - 1) `overlap` larger than their contribution.
 pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
     op.out_shape(x)?;
     if on_cpu_kernels(x) {
@@ -31,8 +32,8 @@ pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
 }
 
 impl PixelShuffle {
-    /// Calls `visit(output pixel, input value)` for all of one output channel; input values count from the first of
-    /// the channel's maps, `[r, r, h', w']`.
+    /// Calls `visit(output pixel, input value)` for all pixels of one output channel. Input values
+    /// are counted from the first of the channel's maps, `[r, r, h', w']`.
     fn pairs(&self, (h, w): (usize, usize), mut visit: impl FnMut(usize, usize)) {
         let (map_h, map_w) = (h + self.margin(), w + self.margin());
         for i in 0..self.ratio {
@@ -68,7 +69,7 @@ impl CustomOp1 for PixelShuffle {
     }
 
     fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let _span = trace::backward("pixel_shuffle", || Work::on(x));
+        let _span = trace::backward("pixel_shuffle", || Work::elementwise(x));
         let (_, h, w) = self.out_shape(x)?;
         let (_, _, map_h, map_w) = x.dims4()?;
         let phases = self.ratio * self.ratio;

@@ -1,7 +1,9 @@
-//! Every operation of this crate made of candle's own differentiable primitives: what the tests hold the CPU kernels and
-//! [`device`](crate::device) to, and the path of other devices and types where `device` has no better one.
+//! Every operation of this crate, built from candle's own differentiable primitives.
 //!
-//! Clear before fast: a convolution gathers its columns by index, an interpolation is a matrix.
+//! The tests compare the CPU kernels and [`device`](crate::device) with this module. It also runs
+//! on other devices and for other types, unless `device` has a faster version. It favours clarity
+//! over speed: a convolution gathers its columns by index, an interpolation is a matrix.
+//!
 
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
@@ -51,7 +53,7 @@ pub fn conv_norm_chain(
     chain(x, stages, residual, conv2d)
 }
 
-/// [`conv_norm_chain`] of these convolutions.
+/// [`conv_norm_chain`] with the given convolution.
 pub(crate) fn chain(
     x: &Tensor,
     stages: &[ChainStage<'_>],
@@ -96,7 +98,7 @@ pub fn conv_after_resize(
     conv2d(&resized, weight, same(weight.dim(2)?))
 }
 
-/// Stride 1 with the padding that keeps the size of an odd kernel's input.
+/// Stride 1 and the padding that keeps the size for an odd kernel.
 fn same(kernel: usize) -> ConvConfig {
     ConvConfig {
         padding: kernel / 2,
@@ -112,7 +114,8 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let (out_h, out_w) = config.out_sizes(x)?;
     let (b, c, h, w) = x.dims4()?;
     let kernel = (config.kernel, config.kernel);
-    // A position outside repeats the nearest one inside, which belongs to the same window: no maximum changes.
+    // A position outside repeats the nearest one inside, which belongs to the same window. No
+    // maximum changes.
     let inside =
         |position: usize, size: usize| position.saturating_sub(config.padding).min(size - 1);
     let index = windows(kernel, (out_h, out_w), |ky, kx, oy, ox| {
@@ -127,7 +130,8 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     first_maximum(&values)?.reshape((b, c, out_h, out_w))
 }
 
-/// The largest of `values` [B, C, taps, pixels] over the taps. Not `max`, whose gradient goes to all equal ones.
+/// The maximum over the taps of `values` [B, C, taps, pixels]. The gradient of candle's `max` would
+/// go to all equal values.
 pub(crate) fn first_maximum(values: &Tensor) -> Result<Tensor> {
     let winner = values.detach().argmax_keepdim(2)?;
     values.gather(&winner, 2)
@@ -136,7 +140,7 @@ pub(crate) fn first_maximum(values: &Tensor) -> Result<Tensor> {
 /// See [`crate::resize_bilinear`].
 ///
 /// # Errors
-/// If `x` has not four dimensions, or a size is 0.
+/// If `x` is not four-dimensional, or a size is 0.
 pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     let (h, w) = check_resize(x, height, width)?;
     let rows = interpolation(h, height, x.dtype(), x.device())?;
@@ -170,7 +174,7 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     relu(&(x + y)?)
 }
 
-/// See [`crate::relu`]. Not candle's `relu`, whose gradient at 0 is 1 in candle 0.11.1 and 0 in PyTorch.
+/// See [`crate::relu`]. In candle 0.11.1, the gradient of `relu` at 0 is 1; in PyTorch it is 0.
 ///
 /// # Errors
 /// If the device fails.
@@ -249,7 +253,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// See [`crate::avg_pool2x2`].
 ///
 /// # Errors
-/// If `x` has not four dimensions, or a side is shorter than 2.
+/// If `x` is not four-dimensional, or a side is shorter than 2.
 pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
     let (b, c, h, w) = check_avg_pool(x)?;
     let (out_h, out_w) = (h / 2, w / 2);
@@ -262,7 +266,7 @@ pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
 /// See [`crate::pixel_shuffle`].
 ///
 /// # Errors
-/// If `x` has not four dimensions, or its channels are no multiple of the ratio's square.
+/// If `x` is not four-dimensional, or its channels are not a multiple of the squared ratio.
 pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
     shuffle(x, PixelShuffle { ratio, overlap: 0 })
 }
@@ -304,7 +308,7 @@ pub fn conv_after_nearest2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
 pub fn conv_transpose2x(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     check_doubling("conv_transpose2x", x, weight, 0)?;
     let (b, c, h, w) = x.dims4()?;
-    // Zeros between the values, then a convolution with the kernel turned round.
+    // Inserts zeros between the values, then convolves with the rotated kernel.
     let spread = x
         .reshape((b, c, h, 1, w, 1))?
         .pad_with_zeros(3, 0, 1)?
@@ -346,7 +350,7 @@ pub fn batch_norm_train(
     Ok((out, stats))
 }
 
-/// The value of `f` for every (ky, kx, oy, ox), the output pixel changing fastest.
+/// The values of `f` for every (ky, kx, oy, ox). The output pixel changes fastest.
 fn windows<T>(
     (kh, kw): (usize, usize),
     (out_h, out_w): (usize, usize),

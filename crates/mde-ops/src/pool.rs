@@ -1,4 +1,4 @@
-//! Max-pooling with any kernel, stride and padding, floor or ceil mode, with its gradient.
+//! Max-pooling with any kernel, stride and padding, in floor or ceil mode, with its gradient.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -8,13 +8,13 @@ use crate::device;
 use crate::shapes::{PoolConfig, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// The largest value of each window of `x` [B, C, H, W].
+/// The maximum of each window of `x` [B, C, H, W].
 ///
-/// Of equal values the first in reading order gets the gradient, as in PyTorch.
+/// Among equal values, the first in reading order gets the gradient, as in PyTorch.
 ///
 /// # Errors
-/// If a dimension is empty, kernel or stride is 0, the padding exceeds half the kernel, or the window does
-/// not fit.
+/// If a dimension is empty, kernel or stride is 0, the padding exceeds half the kernel, or the
+/// window does not fit.
 pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let out = config.out_sizes(x)?;
     let _span = trace::forward("max_pool2d", || Work::resampling(x, out));
@@ -65,7 +65,7 @@ impl MaxPool {
     }
 }
 
-/// `value`, if it is above `best` or NaN: NaN wins, so that a diverged network is not hidden.
+/// The larger of the two. NaN wins, so that a diverged network is not hidden.
 #[inline(always)]
 fn larger(best: f32, value: f32) -> f32 {
     if value > best || value.is_nan() {
@@ -75,11 +75,11 @@ fn larger(best: f32, value: f32) -> f32 {
     }
 }
 
-/// The maxima of a plane's windows: of their columns, then along the row.
+/// Maxima of a plane's windows: first down the columns, then along the row.
 struct Maxima<'a> {
     pool: &'a MaxPool,
     plane: &'a [f32],
-    /// The maximum of every column over the rows of a window.
+    /// Maximum of each column over the rows of a window.
     highest: &'a mut [f32],
     out: &'a mut [f32],
 }

@@ -1,4 +1,4 @@
-//! Bilinear resizing to any size, with its gradient.
+//! Bilinear resize to any size, with its gradient.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
@@ -8,11 +8,12 @@ use crate::plain;
 use crate::shapes::{check_resize, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// Bilinear resize of `x` [B, C, h, w] to [B, C, height, width] with `align_corners = false` and no
-/// antialiasing, as PyTorch's `interpolate(mode="bilinear")`.
+/// Bilinear resize of `x` [B, C, h, w] to [B, C, height, width].
+///
+/// `align_corners = false` and no antialiasing, as PyTorch's `interpolate(mode="bilinear")`.
 ///
 /// # Errors
-/// If `x` has not four dimensions, or a size is 0.
+/// If `x` is not four-dimensional, or a size is 0.
 pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     let (h, w) = check_resize(x, height, width)?;
     if (h, w) == (height, width) {

@@ -1,9 +1,10 @@
-//! Spans for profilers: each pass of an operation in one, at level TRACE under the target `mde_ops`.
+//! Spans for profilers: one per pass of an operation, at level TRACE under the target `mde_ops`.
 //!
-//! A span has the fields `op`, `pass` ("forward" or "backward"), `shape`, `bytes` of the result (backward: of the gradients)
-//! and `flops`: two for every multiply-add of the convolution or product that was asked for, done plainly. Kernels that get
-//! by with fewer are not credited less, so that flops by time compares them; operations without products have 0. While
-//! nobody listens a span costs one comparison.
+//! The fields are `op`, `pass` ("forward" or "backward"), `shape`, `bytes` and `flops`. `bytes`
+//! counts the result, or the gradients in the backward pass. `flops` counts two per multiply-add of
+//! the direct convolution or product, even where a kernel needs fewer, so that flops per second
+//! compare kernels; it is 0 for other operations. Without a subscriber, a span costs one
+//! comparison.
 
 use candle_core::Tensor;
 use tracing::span::EnteredSpan;
@@ -11,11 +12,11 @@ use tracing::{Level, Span};
 
 use crate::shapes::ConvConfig;
 
-/// What an operation is about.
+/// Shape and cost of an operation.
 pub(crate) struct Work {
     shape: String,
     flops: u64,
-    /// Of these, those of the product whose gradient `x` gets.
+    /// The part of `flops` that belongs to the product whose gradient `x` gets.
     first: u64,
     /// Bytes of the operands that get a gradient.
     operands: usize,
@@ -24,8 +25,8 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// An operation without products that gives as many values as it takes, on a tensor of any shape.
-    pub(crate) fn on(x: &Tensor) -> Self {
+    /// An operation without products whose output has the size of its input.
+    pub(crate) fn elementwise(x: &Tensor) -> Self {
         Self {
             shape: sizes(x.dims()),
             flops: 0,
@@ -35,17 +36,18 @@ impl Work {
         }
     }
 
-    /// One from the maps of `x` [B, C, h, w] to maps of another size.
+    /// An operation from the maps of `x` [B, C, h, w] to maps of another size.
     pub(crate) fn resampling(x: &Tensor, (height, width): (usize, usize)) -> Self {
         let maps: usize = x.dims()[..2].iter().product();
         Self {
             shape: format!("{} -> {height}x{width}", sizes(x.dims())),
             result: bytes(x, maps * height * width),
-            ..Self::on(x)
+            ..Self::elementwise(x)
         }
     }
 
-    /// A convolution of `x` [B, C, h, w] under `weight` [O, C / groups, kh, kw] to maps of the size `out`.
+    /// A convolution of `x` [B, C, h, w] and `weight` [O, C / groups, kh, kw] to maps of the given
+    /// size.
     pub(crate) fn convolution(
         x: &Tensor,
         weight: &Tensor,
@@ -75,7 +77,8 @@ impl Work {
         }
     }
 
-    /// A transposed convolution of `x` [B, C, h, w] under `weight` [C, O, kh, kw] to maps of twice the size.
+    /// A transposed convolution of `x` [B, C, h, w] and `weight` [C, O, kh, kw] to maps of twice
+    /// the size.
     pub(crate) fn transposed(x: &Tensor, weight: &Tensor) -> Self {
         let (from, kernel) = (x.dims(), weight.dims());
         let (height, width) = (2 * from[2], 2 * from[3]);
@@ -94,10 +97,9 @@ impl Work {
         }
     }
 
-    /// Stages in a row, of which each sees the output of the one before: convolutions, and what has no products. All have so
-    /// many parameters.
+    /// A chain of stages with `parameters` parameters; `None` for a stage without convolution.
     pub(crate) fn chain(x: &Tensor, stages: Vec<Option<Self>>, parameters: usize) -> Self {
-        let mut chain = Self::on(x);
+        let mut chain = Self::elementwise(x);
         for (index, stage) in stages.into_iter().enumerate() {
             let Some(stage) = stage else { continue };
             let step = stage.shape.find(" -> ").unwrap_or(0);
@@ -120,33 +122,34 @@ impl Work {
             flops: flops(x.elem_count() * out),
             operands: bytes(x, x.elem_count() + weight.elem_count()),
             result: bytes(x, x.elem_count() / input * out),
-            ..Self::on(x)
+            ..Self::elementwise(x)
         }
     }
 
-    /// Scores of every token of `qkv` [N, tokens, 3 heads d] with every other, and the sum of values that they weigh: two
-    /// products of a size.
+    /// Attention over `qkv` [N, tokens, 3 heads d]: scores of all pairs of tokens and weighted sums
+    /// of values, two products of equal size.
     pub(crate) fn attention(qkv: &Tensor, heads: usize) -> Self {
         let (tokens, out) = (qkv.dims()[1], qkv.elem_count() / 3);
         Self {
             shape: format!("{}, {heads} heads", sizes(qkv.dims())),
             flops: 2 * flops(out * tokens),
             result: bytes(qkv, out),
-            ..Self::on(qkv)
+            ..Self::elementwise(qkv)
         }
     }
 
-    /// A matrix product of all units of `features`, which are [B, N, h, w] in `dims`, with `bins` columns.
+    /// A matrix product of all units of `features`, whose shape is `dims` [B, N, h, w], with `bins`
+    /// columns.
     pub(crate) fn pooling(features: &Tensor, dims: [usize; 4], bins: usize) -> Self {
         Self {
             shape: format!("{} -> {bins} bins", sizes(&dims)),
             flops: flops(features.elem_count() * bins),
             result: bytes(features, dims[1] * bins),
-            ..Self::on(features)
+            ..Self::elementwise(features)
         }
     }
 
-    /// Both gradients of every product, each a product of its size.
+    /// Both gradients of every product; each costs as much as the product.
     pub(crate) fn both_gradients(self) -> Self {
         Self {
             flops: 2 * self.flops,
@@ -154,7 +157,7 @@ impl Work {
         }
     }
 
-    /// The gradients of convolutions where `x`, an image from outside, may need none.
+    /// The gradients of convolutions; `x` may be an input image, which needs none.
     pub(crate) fn gradients(self, x: &Tensor) -> Self {
         if x.track_op() {
             return self.both_gradients();
@@ -166,7 +169,7 @@ impl Work {
         }
     }
 
-    /// The gradients of a product in these operands.
+    /// The gradients of a product in the given operands.
     pub(crate) fn gradients_in(self, operands: &[&Tensor]) -> Self {
         let bytes = operands.iter().map(|x| bytes(x, x.elem_count()));
         Self {
@@ -177,7 +180,8 @@ impl Work {
     }
 }
 
-/// Opens the span of a forward pass, which ends when the guard is dropped. `work` is asked only if someone listens.
+/// Opens the span of a forward pass, which ends when the guard is dropped. `work` runs only if a
+/// subscriber listens.
 pub(crate) fn forward(op: &'static str, work: impl FnOnce() -> Work) -> EnteredSpan {
     span(op, "forward", || {
         let work = work();
@@ -185,7 +189,7 @@ pub(crate) fn forward(op: &'static str, work: impl FnOnce() -> Work) -> EnteredS
     })
 }
 
-/// The same of a gradient.
+/// Opens the span of a backward pass.
 pub(crate) fn backward(op: &'static str, work: impl FnOnce() -> Work) -> EnteredSpan {
     span(op, "backward", || {
         let work = work();
@@ -193,7 +197,7 @@ pub(crate) fn backward(op: &'static str, work: impl FnOnce() -> Work) -> Entered
     })
 }
 
-/// `work` gives the bytes of the pass's result first.
+/// `work` returns the bytes of the result first.
 fn span(op: &'static str, pass: &'static str, work: impl FnOnce() -> (usize, Work)) -> EnteredSpan {
     const TARGET: &str = "mde_ops";
     let span = if tracing::span_enabled!(target: TARGET, Level::TRACE) {
@@ -209,12 +213,12 @@ fn flops(multiply_adds: usize) -> u64 {
     2 * multiply_adds as u64
 }
 
-/// So many values of the type of `x`.
+/// Bytes of the given number of values of the type of `x`.
 fn bytes(x: &Tensor, values: usize) -> usize {
     values * x.dtype().size_in_bytes()
 }
 
-/// "2x64x57x76".
+/// Formats sizes, as in "2x64x57x76".
 fn sizes(sizes: &[usize]) -> String {
     let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
     sizes.join("x")

@@ -1,4 +1,4 @@
-//! The absolute error, and its logarithm.
+//! The absolute error and its logarithm.
 
 use candle_core::Tensor;
 use mde_losses::{LossError, l1_loss, log_loss};
@@ -10,14 +10,14 @@ const DIMS: [usize; 4] = [2, 1, 5, 9];
 type Pointwise = fn(f64) -> f64;
 type Loss = fn(&Tensor, &Tensor) -> Result<Tensor, LossError>;
 
-/// A loss, and what it is the mean of: a function of |e|.
+/// A loss, and the function of |e| that it averages.
 const LOSSES: [(Loss, Pointwise); 2] = [
     (l1_loss, |error| error),
     (log_loss, |error| (error + 0.5).ln()),
 ];
 
 #[test]
-fn are_their_definitions_over_the_measured_pixels() {
+fn are_their_definitions_over_the_valid_pixels() {
     for (loss, of_error) in LOSSES {
         is_its_definition(loss, of_error);
     }
@@ -45,7 +45,7 @@ fn is_its_definition(loss: Loss, of_error: Pointwise) {
 }
 
 #[test]
-fn a_batch_without_measurements_is_an_error() {
+fn a_batch_without_valid_depth_is_an_error() {
     let pred = random(&DIMS, 0.5, 4.0, 1);
     let nothing = tensor(vec![0.0; 90], &DIMS);
     for (loss, _) in LOSSES {

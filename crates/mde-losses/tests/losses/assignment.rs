@@ -10,7 +10,7 @@ use crate::gradient::{assert_gradient, flat, gradient, number, random, tensor};
 const UNITS: usize = 7;
 const BINS: usize = 5;
 const GT: [usize; 4] = [2, 1, 11, 13];
-/// Feature maps smaller than the ground truth, of its size, larger, and both.
+/// Feature maps smaller than the ground truth, of its size, larger, and a mixture.
 const FEATURE_SIZES: [(usize, usize); 4] = [(3, 7), (11, 13), (17, 23), (5, 19)];
 
 fn bins() -> DepthBins {
@@ -25,7 +25,7 @@ fn features((height, width): (usize, usize), seed: u64) -> Tensor {
     random(&[2, UNITS, height, width], -1.0, 1.0, seed)
 }
 
-/// Depths up to `most` metres; every sixth pixel is unmeasured.
+/// Depths up to `most` metres; every sixth pixel is invalid.
 fn depths(most: f64) -> Tensor {
     let mut gt = flat(&random(&GT, 0.1, most, 9));
     gt.iter_mut().step_by(6).for_each(|depth| *depth = 0.0);
@@ -36,7 +36,7 @@ fn score(features: &Tensor, gt: &Tensor) -> Tensor {
     assigned_selectivity(features, gt, &bins(), &assignment()).unwrap()
 }
 
-/// The score by its definition: features resized to the ground truth's size, then a loop over its pixels.
+/// The score by its definition: a loop over the pixels of features resized to the ground truth.
 fn slow(features: &Tensor, gt: &Tensor) -> f64 {
     let (batch, units, _, _) = features.dims4().unwrap();
     let (_, _, height, width) = gt.dims4().unwrap();
@@ -88,7 +88,7 @@ fn slow(features: &Tensor, gt: &Tensor) -> f64 {
 #[track_caller]
 fn assert_is_slow(features: &Tensor, gt: &Tensor) {
     let (found, expected) = (number(&score(features, gt)), slow(features, gt));
-    // The weights of the pooling are f32.
+    // The pooling weights are f32.
     assert!(
         (found - expected).abs() < 1e-6,
         "{:?}: {found}, expected {expected}",
@@ -101,7 +101,7 @@ fn is_its_definition() {
     let gt = depths(14.0);
     assert!(flat(&gt).iter().any(|&depth| depth > 10.0));
     for (seed, size) in FEATURE_SIZES.into_iter().enumerate() {
-        // Of different strengths, so that the score is not near 0.
+        // Units of different strength, so that the score is not near 0.
         let strength = tensor(
             (1..=2 * UNITS).map(|unit| unit as f64).collect(),
             &[2, UNITS, 1, 1],
@@ -124,7 +124,7 @@ fn gradient_is_that_of_finite_differences() {
 }
 
 #[test]
-fn a_unit_that_answers_to_its_own_bin_alone_scores_1() {
+fn a_unit_that_responds_only_to_its_own_bin_scores_1() {
     let gt = depths(10.0);
     let own = |unit: usize, depth: f64| {
         let range = bins().range(assignment().bin_of(unit));
@@ -148,16 +148,16 @@ fn depth_beyond_the_last_edge_counts_in_bin_0() {
     let far = tensor(vec![30.0; 286], &GT);
     let score_near = number(&score(&features, &near));
     assert_eq!(score_near, number(&score(&features, &far)));
-    // Units 0 and 1 own bin 0, the only one there is: 1 each, and 0 for the other five.
+    // Units 0 and 1 own bin 0, the only filled one: they score 1, the other five 0.
     assert!((score_near - 2.0 / 7.0).abs() < 1e-12);
 }
 
 #[test]
-fn absent_bins_count_as_no_response_and_their_owners_score_0() {
+fn empty_bins_count_as_response_0_and_their_units_score_0() {
     let gt = depths(2.0);
     let features = features((5, 6), 1);
     assert_is_slow(&features, &gt);
-    // Nobody moves a unit whose bin is absent.
+    // A unit whose bin is absent gets no gradient.
     let last = bins().edges()[4];
     assert!(flat(&gt).iter().all(|&depth| depth <= last));
     let gradient = gradient(&features, |features| score(features, &gt));
@@ -186,7 +186,7 @@ fn a_silent_unit_scores_0_and_stays_in_the_mean() {
 }
 
 #[test]
-fn without_any_measurement_it_is_0() {
+fn without_valid_depth_it_is_0() {
     let none = tensor(vec![0.0; 286], &GT);
     let features = features((5, 6), 1);
     assert_eq!(number(&score(&features, &none)), 0.0);
@@ -226,7 +226,7 @@ fn f32_agrees_with_f64() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_an_error() {
+fn mismatched_inputs_are_errors() {
     let (gt, features) = (depths(10.0), features((5, 6), 1));
     let other_units = UnitAssignment::new(UNITS + 1, BINS).unwrap();
     let other_bins = UnitAssignment::new(UNITS, BINS - 1).unwrap();
@@ -244,7 +244,7 @@ fn what_does_not_fit_together_is_an_error() {
         let error = assigned_selectivity(&features, gt, &bins(), &assignment()).unwrap_err();
         assert!(matches!(error, LossError::GroundTruth { .. }), "{error}");
     }
-    // One bin has no others to be told from.
+    // With one bin there are no others to compare with.
     let (one, all_own_it) = (
         DepthBins::nyu(1).unwrap(),
         UnitAssignment::new(UNITS, 1).unwrap(),
@@ -254,7 +254,7 @@ fn what_does_not_fit_together_is_an_error() {
 }
 
 #[test]
-fn layers_share_pooling_weights_without_a_changed_bit() {
+fn shared_pooling_weights_change_no_bit() {
     let gt = depths(14.0);
     let feature_size = ImageSize {
         height: 5,

@@ -1,8 +1,8 @@
-//! Values for the tests, and gradients held to finite differences.
+//! Values for the tests, and gradients compared with finite differences.
 
 use candle_core::{Device, Tensor, Var};
 
-/// Values in [low, high) that depend on the seed and the index only (SplitMix64).
+/// Values in [low, high) that depend only on the seed and the index (SplitMix64).
 pub(crate) fn random(dims: &[usize], low: f64, high: f64, seed: u64) -> Tensor {
     let count: usize = dims.iter().product();
     let values: Vec<f64> = (0..count as u64)
@@ -38,7 +38,7 @@ pub(crate) fn gradient(x: &Tensor, function: impl Fn(&Tensor) -> Tensor) -> Vec<
     flat(store.get(&var).unwrap())
 }
 
-/// Holds the gradient of a scalar function, value by value, to central differences.
+/// Compares the gradient of a scalar function with central differences, value by value.
 #[track_caller]
 pub(crate) fn assert_gradient(x: &Tensor, function: impl Fn(&Tensor) -> Tensor) {
     const STEP: f64 = 1e-6;

@@ -1,4 +1,5 @@
-//! Tests of the losses: values against loops written out here, gradients against finite differences, all in f64.
+//! Tests of the losses in f64: values against loops written out here, gradients against finite
+//! differences.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod gradient;

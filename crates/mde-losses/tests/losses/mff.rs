@@ -13,8 +13,8 @@ fn loss(pred: &Tensor, gt: &Tensor) -> Tensor {
     mff_loss(pred, gt).unwrap()
 }
 
-/// Predictions and depths. `holes`: every fourth value of the first image and all but one of the last are
-/// unmeasured; the image between is whole.
+/// Predictions and depths. With `holes`, some values of the first image and all but one of the last
+/// are invalid; the image between is complete.
 fn pair(holes: bool) -> (Tensor, Tensor) {
     let pred = random(&DIMS, 0.3, 4.0, 1);
     let mut gt = flat(&random(&DIMS, 0.5, 5.0, 2));
@@ -85,7 +85,7 @@ fn slow(pred: &Tensor, gt: &Tensor) -> f64 {
 }
 
 #[test]
-fn is_its_definition_over_the_measured_pixels() {
+fn is_its_definition_over_the_valid_pixels() {
     for holes in [false, true] {
         let (pred, gt) = pair(holes);
         let (found, expected) = (number(&loss(&pred, &gt)), slow(&pred, &gt));
@@ -107,7 +107,7 @@ fn gradient_is_that_of_finite_differences() {
 }
 
 #[test]
-fn unmeasured_pixels_have_no_say() {
+fn invalid_pixels_do_not_change_the_loss() {
     let (pred, gt) = pair(true);
     let gradient = gradient(&pred, |pred| loss(pred, &gt));
     let mut other = flat(&pred);
@@ -124,9 +124,9 @@ fn unmeasured_pixels_have_no_say() {
 }
 
 #[test]
-fn scattered_measurements_leave_the_depth_term() {
+fn scattered_valid_pixels_leave_only_the_depth_term() {
     let pred = random(&DIMS, 0.3, 4.0, 1);
-    // Never two measured pixels side by side: no neighbourhood is whole.
+    // No two valid pixels are adjacent: no neighbourhood is complete.
     let gt = (0..105).map(|index| f64::from(u8::from(index % 35 % 2 == 0)));
     let gt = tensor(gt.collect(), &DIMS);
     assert!((number(&loss(&pred, &gt)) - slow(&pred, &gt)).abs() < 1e-12);
@@ -151,9 +151,9 @@ fn f32_agrees_with_f64() {
 }
 
 #[test]
-fn a_batch_without_measurement_is_an_error() {
+fn a_batch_without_valid_depth_is_an_error() {
     let (pred, gt) = pair(false);
-    // A depth below 0 is no measurement either.
+    // A negative depth is invalid too.
     for value in [0.0, -1.0] {
         let none = ((&gt * 0.0).unwrap() + value).unwrap();
         let error = mff_loss(&pred, &none).unwrap_err();

@@ -7,7 +7,7 @@ use crate::gradient::{assert_gradient, flat, gradient, number, random, tensor};
 
 const DIMS: [usize; 4] = [2, 1, 5, 9];
 
-/// Depths of which some are 0 and some lie between 0 and the 0.5 m from which on they count.
+/// Depths of which some are 0 and some lie between 0 and the minimum depth of 0.5 m.
 fn pair() -> (Tensor, Tensor) {
     let pred = random(&DIMS, 0.3, 4.0, 1);
     let mut gt = flat(&random(&DIMS, 0.2, 5.0, 2));
@@ -21,7 +21,7 @@ fn loss(pred: &Tensor, gt: &Tensor, focus: f64) -> Tensor {
 }
 
 #[test]
-fn is_its_definition_over_the_measured_pixels() {
+fn is_its_definition_over_the_valid_pixels() {
     let (pred, gt) = pair();
     let logs: Vec<f64> = flat(&pred)
         .iter()
@@ -48,12 +48,12 @@ fn gradient_is_that_of_finite_differences() {
 }
 
 #[test]
-fn unmeasured_pixels_have_no_say() {
+fn invalid_pixels_do_not_change_the_loss() {
     let (pred, gt) = pair();
     let mut other = flat(&pred);
     for (pred, gt) in other.iter_mut().zip(flat(&gt)) {
         if gt <= 0.5 {
-            // What has no logarithm.
+            // A value without a logarithm.
             *pred = -1.0;
         }
     }

@@ -1,7 +1,8 @@
-//! Convolution of every channel by itself, 3x3: a plane a task, without unfolding.
+//! 3x3 depthwise convolution without unfolding, one plane per task.
 //!
-//! A plane is spread once, with its border of zeros, into *phases*: phase r of a row holds every stride-th column from
-//! the r-th on, so that every tap reads neighbouring values for neighbouring outputs, whatever the stride.
+//! A plane is copied once, with its border of zeros, into *phases*: phase r of a row holds every
+//! stride-th column from column r on. Each tap then reads adjacent values for adjacent outputs, at
+//! any stride.
 
 use pulp::Simd;
 use rayon::prelude::*;
@@ -13,9 +14,9 @@ use crate::shapes::ConvDims;
 
 const TAPS: usize = 9;
 
-/// True for the shapes of this file: as many filters as channels, each of 3x3.
+/// True for 3x3 kernels with one filter per channel.
 pub(super) fn fits(dims: &ConvDims) -> bool {
-    // A plane spread for a larger stride would have phases that no tap reads.
+    // At a larger stride, no tap would read some of the phases.
     let geometry = &dims.geometry;
     (dims.in_channels, dims.out_channels, geometry.kernel) == (1, 1, (3, 3))
         && geometry.stride <= 2 * geometry.dilation + 1
@@ -97,13 +98,13 @@ pub(super) fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f
     grad_weight
 }
 
-/// Where the values of a plane lie once it is spread into phases.
+/// Layout of a plane in phases.
 #[derive(Clone, Copy)]
 struct Spread<'a> {
     geometry: &'a Geometry,
     /// Rows that some output reads.
     rows: usize,
-    /// Values of one phase of a row.
+    /// Values per phase of a row.
     columns: usize,
 }
 
@@ -125,8 +126,8 @@ impl<'a> Spread<'a> {
         self.geometry.stride * self.columns
     }
 
-    /// Calls `visit(first value in the spread plane, first pixel in the plane, count)` for every phase of every row; the
-    /// pixels lie a stride apart.
+    /// Calls `visit(first value in the phases, first pixel in the plane, count)` for each phase of
+    /// each row. The pixels lie one stride apart.
     #[inline(always)]
     fn phases(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let Geometry {
@@ -176,7 +177,7 @@ impl<'a> Spread<'a> {
         });
     }
 
-    /// The inverse of [`Spread::spread`]: pixels that no output reads are 0.
+    /// The inverse of [`Spread::spread`]. Pixels that no output reads become 0.
     #[inline(always)]
     fn gather(&self, padded: &[f32], plane: &mut [f32]) {
         let stride = self.geometry.stride;
@@ -188,7 +189,7 @@ impl<'a> Spread<'a> {
         });
     }
 
-    /// For every tap, where the values that an output row multiplies with it begin.
+    /// Start of the values that each tap multiplies, for one output row.
     #[inline(always)]
     fn starts(&self, out_row: usize) -> [usize; TAPS] {
         let Geometry {
@@ -200,7 +201,7 @@ impl<'a> Spread<'a> {
         })
     }
 
-    /// For every tap, the values that an output row multiplies with it.
+    /// The values that each tap multiplies, for one output row.
     #[inline(always)]
     fn taps<'b>(&self, padded: &'b [f32], out_row: usize) -> [&'b [f32]; TAPS] {
         self.starts(out_row)
@@ -273,7 +274,7 @@ struct BackwardWeight<'a> {
     plane: &'a [f32],
     grad: &'a [f32],
     padded: &'a mut [f32],
-    /// Adds up over the images.
+    /// Accumulated over the images.
     sums: &'a mut [f64; TAPS],
 }
 

@@ -1,7 +1,7 @@
-//! The gradients of a convolution of small maps: the columns of many images side by side make one product.
+//! Gradients of a convolution of small maps: the columns of many images form one product.
 //!
-//! Deep in a network a map has fewer pixels than channels; a product for each image would spend its time on
-//! bringing up the weight.
+//! Deep in a network, a map has fewer pixels than channels. One product per image would spend its
+//! time loading the weight.
 
 use rayon::prelude::*;
 
@@ -9,13 +9,13 @@ use crate::cpu::im2col::Placement;
 use crate::cpu::{Matrix, MatrixMut, Threads, gemm, with_scratch};
 use crate::shapes::ConvDims;
 
-/// Images whose columns are kept at a time.
+/// Number of images whose columns are kept at a time.
 fn images_per_round(dims: &ConvDims) -> usize {
     const FLOATS: usize = 4 * 1024 * 1024;
     (FLOATS / (dims.depth() * dims.geometry.out_pixels())).clamp(1, dims.batch)
 }
 
-/// The columns of some images, `[depth, images * pixels]`.
+/// Unfolds some images into `[depth, images * pixels]`.
 fn unfold(dims: &ConvDims, x: &[f32], images: usize, columns: &mut [f32]) {
     let geometry = &dims.geometry;
     let stride = images * geometry.out_pixels();
@@ -39,7 +39,7 @@ fn unfold(dims: &ConvDims, x: &[f32], images: usize, columns: &mut [f32]) {
         });
 }
 
-/// `[channels, images * pixels]` from `[images, channels, pixels]`.
+/// Reorders `[images, channels, pixels]` to `[channels, images * pixels]`.
 fn channels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     let images = values.len() / (channels * pixels);
     let mut out = vec![0.0; values.len()];

@@ -1,10 +1,14 @@
 //! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
 //!
-//! Chosen by shape alone: [`depthwise`] for 3x3 in every channel by itself; [`winograd`] for 3x3 and 5x5 with stride 1 on
-//! large maps; otherwise [`panels`] for the output and [`strips`], or [`merged`] for maps with few pixels, for the
-//! gradients. With stride 1 the gradient in the input is a convolution of the output's gradient with the mirrored
-//! weight. All sums have a fixed order, so that the number of threads changes no bit of a result, and an image's output
-//! does not depend on its neighbours in the batch.
+//! The kernel depends on the shape only:
+//! - [`depthwise`] for 3x3 kernels with one filter per channel;
+//! - [`winograd`] for 3x3 and 5x5 kernels with stride 1 on large maps;
+//! - otherwise [`panels`] for the output, and for the gradients [`strips`], or [`merged`] for maps
+//!   with few pixels.
+//!
+//! With stride 1, the gradient in the input is a convolution of the output's gradient with the
+//! mirrored weight. All sums have a fixed order: the number of threads changes no bit of a result,
+//! and an image's output does not depend on the rest of the batch.
 
 mod depthwise;
 mod merged;
@@ -22,29 +26,36 @@ use crate::shapes::{ConvConfig, ConvDims, check_channels, on_cpu_kernels};
 use crate::trace::{self, Work};
 use winograd::Tiles;
 
-/// Convolution (cross-correlation) without bias: `x` [B, C, H, W] with `weight` [O, C / groups, kh, kw]
-/// gives [B, O, H', W'] with H' = (H + 2 padding - dilation (kh - 1) - 1) / stride + 1.
+/// Convolution (cross-correlation) without bias.
+///
+/// `x` [B, C, H, W] and `weight` [O, C / groups, kh, kw] give [B, O, H', W'] with H' = (H + 2
+/// padding - dilation (kh - 1) - 1) / stride + 1.
 ///
 /// # Errors
-/// If the shapes do not agree, a dimension is empty, the kernel does not fit, or stride, dilation or
-/// groups are 0.
+/// If the shapes do not agree, a dimension is empty, the kernel does not fit, or stride, dilation
+/// or groups are 0.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
     let dims = ConvDims::new(x, weight, config)?;
     let _span = trace::forward("conv2d", || work(&dims, x, weight));
     if on_cpu_kernels(x) {
-        x.contiguous()?
-            .apply_op2(&weight.contiguous()?, Conv2d { dims })
+        let op = Conv2d {
+            dims,
+            affine: None,
+            relu: false,
+        };
+        x.contiguous()?.apply_op2(&weight.contiguous()?, op)
     } else {
         crate::device::conv2d(x, weight, config)
     }
 }
 
-/// A convolution and what follows it in a network that is not trained, in one pass over the output:
-/// `relu(scale[o] * conv2d(x, weight)[o] + shift[o])`, without ReLU where `relu` is not set. `scale` and `shift` are `[O]`: a
-/// batch norm with its running statistics, or a bias.
+/// A convolution and its affine map in one pass, for evaluation.
+///
+/// `scale[o] * conv2d(x, weight)[o] + shift[o]`, followed by ReLU if `relu` is set. `scale` and
+/// `shift` `[O]` are a batch norm with running statistics, or a bias.
 ///
 /// # Errors
-/// As [`conv2d`], or if scale or shift have another length.
+/// As [`conv2d`], or if `scale` or `shift` has another length.
 pub fn conv2d_affine(
     x: &Tensor,
     weight: &Tensor,
@@ -60,10 +71,9 @@ pub fn conv2d_affine(
     let dims = ConvDims::new(x, weight, config)?;
     let _span = trace::forward("conv2d_affine", || work(&dims, x, weight));
     check_channels("conv2d_affine", dims.out_shape().1, scale, shift)?;
-    let op = FinishedConv2d {
+    let op = Conv2d {
         dims,
-        scale: scale.to_vec1()?,
-        shift: shift.to_vec1()?,
+        affine: Some((scale.to_vec1()?, shift.to_vec1()?)),
         relu,
     };
     x.contiguous()?.apply_op2_no_bwd(&weight.contiguous()?, &op)
@@ -121,7 +131,7 @@ fn mirrored(dims: &ConvDims) -> Option<ConvDims> {
     })
 }
 
-/// How a convolution is computed, or where its output comes from panels, its gradients.
+/// Kernel of a convolution. For `Strips` and `Merged`, the output comes from panels.
 #[derive(Debug, Clone, Copy)]
 enum Method {
     Depthwise,
@@ -132,6 +142,10 @@ enum Method {
 
 struct Conv2d {
     dims: ConvDims,
+    /// Scale and shift per output channel. Without gradients only.
+    affine: Option<(Vec<f32>, Vec<f32>)>,
+    /// Without gradients only.
+    relu: bool,
 }
 
 impl CustomOp2 for Conv2d {
@@ -148,7 +162,12 @@ impl CustomOp2 for Conv2d {
     ) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(x, x_layout)?;
         let weight = cpu::values(weight, weight_layout)?;
-        let out = forward(&self.dims, x, weight, Finish::default());
+        let affine = self.affine.as_ref();
+        let finish = Finish {
+            affine: affine.map(|(scale, shift)| (&scale[..], &shift[..])),
+            relu: self.relu,
+        };
+        let out = forward(&self.dims, x, weight, finish);
         Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
     }
 
@@ -161,7 +180,7 @@ impl CustomOp2 for Conv2d {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let _span = trace::backward("conv2d", || work(&self.dims, x, weight).gradients(x));
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
-            // An image from outside needs no gradient, and its convolution is among the largest.
+            // An input image needs no gradient, and its convolution is among the largest.
             let grad_x = if x.track_op() {
                 let values = backward_input(&self.dims, weight_values, grad);
                 Some(cpu::tensor(values, self.dims.x_shape())?)
@@ -174,36 +193,6 @@ impl CustomOp2 for Conv2d {
             });
             Ok((grad_x, grad_weight.transpose()?))
         })
-    }
-}
-
-struct FinishedConv2d {
-    dims: ConvDims,
-    scale: Vec<f32>,
-    shift: Vec<f32>,
-    relu: bool,
-}
-
-impl CustomOp2 for FinishedConv2d {
-    fn name(&self) -> &'static str {
-        "mde-conv2d-affine"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, x_layout)?;
-        let weight = cpu::values(weight, weight_layout)?;
-        let finish = Finish {
-            affine: Some((&self.scale, &self.shift)),
-            relu: self.relu,
-        };
-        let out = forward(&self.dims, x, weight, finish);
-        Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
     }
 }
 

@@ -1,12 +1,13 @@
-//! Convolution of any shape by unfolding: a panel of output pixels at a time, every one of a task's filters over it.
+//! Convolution of any shape by unfolding: each task runs its filters over one panel of pixels.
 
 use crate::cpu::{Finish, PANEL, Rows, for_each_tile, multiply, with_scratch};
 use crate::shapes::ConvDims;
 
-/// Filters of one task: the panel is unfolded again for each.
+/// Filters per task: each task unfolds the panel again.
 const FILTERS: usize = 128;
 
-/// The output, `[batch, groups * out_channels, out_height, out_width]`; `finish` has a row for every channel of it.
+/// The output, `[batch, groups * out_channels, out_height, out_width]`. `finish` has one row per
+/// channel.
 pub(super) fn forward(dims: &ConvDims, x: &[f32], weight: &[f32], finish: Finish<'_>) -> Vec<f32> {
     let geometry = &dims.geometry;
     let pixels = geometry.out_pixels();
@@ -29,13 +30,13 @@ pub(super) fn forward(dims: &ConvDims, x: &[f32], weight: &[f32], finish: Finish
     out
 }
 
-/// All, or where there are few pixels an equal share of them.
+/// All filters of a group, or equal shares of them if there are few pixels.
 fn filters_per_task(dims: &ConvDims) -> usize {
     const MANY_PANELS: usize = 16;
     if dims.batch * dims.groups * dims.geometry.out_pixels() >= MANY_PANELS * PANEL {
         return dims.out_channels;
     }
-    // Equal shares of a number with few divisors may be small: then all filters go by in one task.
+    // Numbers with few divisors have only small equal shares: then one task takes all filters.
     let blocks = dims.out_channels.div_ceil(FILTERS);
     let equal = (blocks..=4 * blocks).find(|&count| dims.out_channels.is_multiple_of(count));
     equal.map_or(dims.out_channels, |count| dims.out_channels / count)

@@ -1,4 +1,5 @@
-//! The gradients of a convolution of any shape by unfolding strips of output rows whose columns fit the cache.
+//! Gradients of a convolution of any shape. Unfolds strips of output rows whose columns fit the
+//! cache.
 
 use rayon::prelude::*;
 
@@ -12,7 +13,8 @@ pub(super) fn backward_input(dims: &ConvDims, weight: &[f32], grad: &[f32]) -> V
     let mut grad_x = vec![0.0; dims.batch * dims.groups * dims.in_channels * geometry.pixels()];
     let channels = channel_block(dims);
     let blocks = dims.in_channels.div_ceil(channels);
-    // Every chunk of planes belongs to one image and group, so that a task is one block of channels of it.
+    // Each chunk of planes belongs to one image and group, so that each task handles one block of
+    // its channels.
     grad_x
         .par_chunks_mut(dims.in_channels * geometry.pixels())
         .enumerate()
@@ -118,7 +120,7 @@ pub(super) fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f
     grad_weight
 }
 
-/// Input channels of one task of a backward pass: a fixed number, whatever the number of threads.
+/// Input channels per task of a backward pass. Does not depend on the number of threads.
 fn channel_block(dims: &ConvDims) -> usize {
     const TASKS: usize = 8;
     dims.in_channels.div_ceil(TASKS)

@@ -1,10 +1,10 @@
-//! Interpolating and shifting the taps' maps, channels innermost, and the adjoints.
+//! Interpolation and shift of the taps' maps with channels innermost, and the adjoints.
 
 use crate::cpu::Kernel;
 use crate::cpu::lerp::{Lerp, Readers, add_blend, add_scaled};
 use crate::shapes::ResizedConvDims;
 
-/// Interpolates and shifts along x: one row `[w, kx, ky, out]` of all taps to `[width, ky, out]`.
+/// Interpolates and shifts along x: one row of all taps, `[w, kx, ky, out]`, to `[width, ky, out]`.
 pub(super) struct Widen<'a> {
     pub(super) op: &'a ResizedConvDims,
     pub(super) columns: &'a Lerp,
@@ -34,7 +34,8 @@ impl Kernel for Widen<'_> {
     }
 }
 
-/// Interpolates and shifts along y: output row `y`, `[width, out]`, of an image's `[h, width, ky, out]`.
+/// Interpolates and shifts along y: an image's `[h, width, ky, out]` to output row `y`, `[width,
+/// out]`.
 pub(super) struct Heighten<'a> {
     pub(super) op: &'a ResizedConvDims,
     pub(super) rows: &'a Lerp,
@@ -73,7 +74,8 @@ impl Kernel for Heighten<'_> {
     }
 }
 
-/// The adjoint of [`Heighten`] for low row `y`: `[width, ky, out]` from an image's gradient `[height, width, out]`.
+/// The adjoint of [`Heighten`] for one low row: an image's gradient `[height, width, out]` to
+/// `[width, ky, out]`.
 pub(super) struct HeightenAdjoint<'a> {
     pub(super) op: &'a ResizedConvDims,
     pub(super) readers: &'a [(usize, f32)],
@@ -110,7 +112,7 @@ impl Kernel for HeightenAdjoint<'_> {
     }
 }
 
-/// The adjoint of [`Widen`]: `[w, kx, ky, out]` from `[width, ky, out]`.
+/// The adjoint of [`Widen`]: `[width, ky, out]` to `[w, kx, ky, out]`.
 pub(super) struct WidenAdjoint<'a> {
     pub(super) op: &'a ResizedConvDims,
     pub(super) readers: &'a [Readers],

@@ -1,13 +1,14 @@
-//! A convolution of a bilinearly resized map, without ever making the resized map.
+//! Convolution of a bilinearly resized map, without computing the resized map.
 //!
-//! Resizing and the channel mixing of each kernel tap are linear and act on different axes, so they
-//! commute: with `W_t` the channel matrix of tap t, U the resize and S_t the shift by the tap (zero outside),
+//! Resizing and the channel mixing of a kernel tap are linear and act on different axes, so they
+//! commute. With the channel matrix W_t of tap t, the resize U and the shift S_t (zero outside):
 //! `conv(U x) = Σ_t S_t W_t U x = Σ_t S_t U (W_t x)`. All taps are one matrix product at the *low*
-//! resolution; what remains is interpolating and adding shifted maps, first along x at low height, then along
-//! y. For a 5x5 kernel at twice the size that is about a quarter of the arithmetic, at 16 times the size a
-//! hundredth, and neither pass holds the resized map.
+//! resolution. What remains is to interpolate and add shifted maps, first along x at low height,
+//! then along y. This takes about a quarter of the arithmetic for a 5x5 kernel at twice the size,
+//! and a hundredth at 16 times the size. Neither pass stores the resized map.
 //!
-//! The CPU kernel keeps channels innermost: every step of an interpolation is then one blend of two long runs.
+//! The CPU kernel keeps channels innermost, so that each step of an interpolation blends two long
+//! runs.
 
 mod interpolate;
 
@@ -24,13 +25,13 @@ use crate::shapes::{ConvConfig, ResizedConvDims, on_cpu_kernels};
 use crate::trace::{self, Work};
 use interpolate::{Heighten, HeightenAdjoint, Widen, WidenAdjoint};
 
-/// Values of a cache line: how many are moved at a time where the order of values changes.
+/// Values of a cache line, the block size where values are reordered.
 const BLOCK: usize = 16;
 
-/// `conv2d(resize_bilinear(x, height, width), weight)` with stride 1 and the padding that keeps the size,
-/// computed at the resolution of `x`.
+/// `conv2d(resize_bilinear(x, height, width), weight)`, computed at the resolution of `x`.
 ///
-/// `x` [B, C, h, w], `weight` [O, C, k, k] with k odd; gives [B, O, height, width].
+/// Stride 1 with the padding that keeps the size: `x` [B, C, h, w] and `weight` [O, C, k, k], k
+/// odd, give [B, O, height, width].
 ///
 /// # Errors
 /// If the shapes do not agree, k is even, or a size is 0.
@@ -50,30 +51,31 @@ pub fn conv_after_resize(
 }
 
 impl ResizedConvDims {
-    /// The convolution as a profiler is told of it: at the size that it has after the resize.
+    /// The convolution as reported to a profiler, at the size after the resize.
     fn work(&self, x: &Tensor, weight: &Tensor) -> Work {
         Work::convolution(x, weight, self.target, ConvConfig::default())
     }
 
-    /// Values of one low-resolution pixel: all taps of all output channels, `[kx, ky, out]`.
+    /// Number of values per low-resolution pixel: all taps of all output channels, `[kx, ky, out]`.
     fn tap_values(&self) -> usize {
         self.taps() * self.out
     }
 
-    /// Images of one round: several, where their maps are small, so that each product is worth its packing.
+    /// Images per round: several if their maps are small, to make each product worth its packing.
     fn images_per_round(&self) -> usize {
         const FLOATS: usize = 4 * 1024 * 1024;
         (FLOATS / (self.tap_values() * self.pixels())).clamp(1, self.batch)
     }
 
-    /// Filters of one round over so many pixels: what is in between should stay in the cache that all cores share.
+    /// Filters per round over `pixels` pixels: intermediate values should fit the shared cache.
     fn outs_per_round(&self, pixels: usize) -> usize {
         const FLOATS: usize = 2 * 1024 * 1024;
         let one = self.taps() * pixels.max(self.channels);
         (FLOATS / one / BLOCK * BLOCK).clamp(BLOCK, self.out.max(BLOCK))
     }
 
-    /// The weight as a matrix `[kx, ky, out] x [channels]`, from `[out, channels, ky, kx]`.
+    /// Reorders the weight from `[out, channels, ky, kx]` to the matrix `[kx, ky, out] x
+    /// [channels]`.
     fn taps_first(&self, weight: &[f32]) -> Vec<f32> {
         let mut rows = vec![0.0; weight.len()];
         let run = self.channels;
@@ -115,14 +117,16 @@ impl ResizedConvDims {
             });
     }
 
-    /// The weight in panels of [`PANEL`] values of `[kx, ky, out]`: `[panels, channels, PANEL]`.
+    /// Packs the weight into panels of [`PANEL`] values of `[kx, ky, out]`: `[panels, channels,
+    /// PANEL]`.
     fn tap_panels(&self, weight: &[f32], panels: &mut [f32]) {
         let taps = self.taps();
         let (plane, run) = (self.channels * PANEL, BLOCK * PANEL);
         let count = panels.len() / plane;
         for_each_tile(panels, plane, count, run, |_, range, mut panels| {
             let channels = range.start / PANEL..range.end / PANEL;
-            // The taps of a block of filters, gathered: where they come from, lines would drive each other out of the cache.
+            // Gathers the taps of a block of filters: at their origin, their cache lines would
+            // evict each other.
             let size = channels.len() * taps;
             with_scratch([BLOCK * size], |[gathered]| {
                 for first in (0..self.out).step_by(BLOCK) {
@@ -146,12 +150,12 @@ impl ResizedConvDims {
         });
     }
 
-    /// Of a tap as the weight counts it, `[ky, kx]`, its place in `[kx, ky]`, and the reverse.
+    /// Position in `[kx, ky]` of a tap counted in `[ky, kx]`, and the reverse.
     fn transposed_tap(&self, tap: usize) -> usize {
         tap % self.kernel * self.kernel + tap / self.kernel
     }
 
-    /// Both axes' interpolation, rows first.
+    /// Interpolation along rows and columns.
     fn axes(&self) -> (Lerp, Lerp) {
         (
             Lerp::new(self.size.0, self.target.0),
@@ -184,7 +188,8 @@ impl ResizedConvDims {
         out
     }
 
-    /// Some filters over some images, `x` `[images, pixels, channels]`; `planes` are the filters' of every image.
+    /// Runs some filters on some images, `x` `[images, pixels, channels]`. `planes` are the
+    /// filters' output planes of each image.
     fn forward_round<'a>(
         &self,
         (rows, columns): &(Lerp, Lerp),
@@ -294,8 +299,10 @@ impl ResizedConvDims {
         (grad_x, grad_weight)
     }
 
-    /// What some filters, those of `outs` planes of every image from `first` on, add to the gradient in `x`
-    /// `[images, pixels, channels]`, and the gradient in them.
+    /// Adds the part of some filters to the gradient in `x` `[images, pixels, channels]`, and
+    /// computes the gradient in these filters.
+    ///
+    /// `grad` has `outs` planes per image; those of these filters begin at plane `first`.
     fn backward_part(
         &self,
         (row_readers, column_readers): &(Vec<Readers>, Vec<Readers>),
@@ -367,7 +374,7 @@ impl ResizedConvDims {
     }
 }
 
-/// `[images, pixels, channels]` from `[images, channels, pixels]`.
+/// Reorders `[images, channels, pixels]` to `[images, pixels, channels]`.
 fn pixels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     let mut out = vec![0.0; values.len()];
     out.par_chunks_exact_mut(channels * pixels)

@@ -1,4 +1,4 @@
-//! A safe front for the `gemm` crate: matrices are checked views into slices. The only file of the
+//! Safe interface to the `gemm` crate: matrices are checked views of slices. The only file of the
 //! workspace with unsafe code.
 #![allow(unsafe_code)]
 
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-/// A matrix view: element (r, c) lies at `offset + r * row_stride + c * col_stride` of the values.
+/// A matrix view. Element (r, c) lies at `offset + r * row_stride + c * col_stride` in `values`.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     pub(crate) values: &'a [f32],
@@ -70,7 +70,7 @@ fn last_index(offset: usize, rows: usize, cols: usize, rs: usize, cs: usize) -> 
     (rows > 0 && cols > 0).then(|| offset + (rows - 1) * rs + (cols - 1) * cs)
 }
 
-/// Where a product is written: a tile of a row-major buffer.
+/// Target of a product: a tile of a row-major buffer.
 pub(crate) struct MatrixMut<'a> {
     start: *mut f32,
     rows: usize,
@@ -105,13 +105,16 @@ impl<'a> MatrixMut<'a> {
     /// If there is no such row.
     pub(crate) fn row_mut(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
-        // SAFETY: the row lies inside the buffer that the matrix was made from and is borrowed through it.
+        // SAFETY: the row lies inside the buffer that the matrix was made from, and is borrowed
+        // through it.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.row_stride), self.cols) }
     }
 }
 
-/// Fills a row-major output `[planes, pixels]` tile by tile, in parallel: `fill(block, pixels, tile)` for every
-/// `block` of `planes_per_block` planes and every run of `run` pixels.
+/// Fills a row-major output `[planes, pixels]` tile by tile, in parallel.
+///
+/// Calls `fill(block, pixels, tile)` for each `block` of `planes_per_block` planes and each run of
+/// `run` pixels.
 ///
 /// # Panics
 /// If the output is not a whole number of blocks.
@@ -135,8 +138,8 @@ pub(crate) fn for_each_tile(
         let first = task % runs * run;
         let range = first..(first + run).min(pixels);
         let tile = MatrixMut {
-            // SAFETY: inside the output, whose size was checked above. Tasks differ in block or run,
-            // so no two tiles overlap, and `out` is borrowed until all are done.
+            // SAFETY: inside the output, whose size was checked above. Tasks differ in block or
+            // run, so no two tiles overlap, and `out` is borrowed until all tasks are done.
             start: unsafe { start.get().add(block * block_size + range.start) },
             rows: planes_per_block,
             cols: range.len(),
@@ -147,7 +150,7 @@ pub(crate) fn for_each_tile(
     });
 }
 
-/// The beginning of an output that parallel tasks write to at different places.
+/// Start of an output that parallel tasks write to at different positions.
 struct SharedStart(*mut f32);
 
 impl SharedStart {
@@ -159,19 +162,19 @@ impl SharedStart {
 // SAFETY: the only use, in `for_each_tile`, derives pointers to disjoint tiles.
 unsafe impl Sync for SharedStart {}
 
-/// How a product is spread over threads.
+/// Threads of a product.
 #[derive(Clone, Copy)]
 pub(crate) enum Threads {
-    /// In the calling thread: the caller is one of several parallel tasks.
+    /// The calling thread: the caller is one of several parallel tasks.
     One,
-    /// Over rayon's threads.
+    /// All threads of rayon.
     All,
 }
 
-/// `out = keep * out + lhs · rhs`, with `keep` 1 where `accumulate` is set and 0 elsewhere.
+/// `out = lhs · rhs`, or `out += lhs · rhs` if `accumulate` is set.
 ///
 /// # Panics
-/// If the shapes do not agree or a view reaches beyond its slice: both are mistakes of this crate.
+/// If the shapes do not agree or a view exceeds its slice. Both are bugs of this crate.
 pub(crate) fn gemm(
     out: MatrixMut<'_>,
     lhs: Matrix<'_>,
@@ -193,7 +196,7 @@ pub(crate) fn gemm(
         lhs.fits() && rhs.fits(),
         "an operand reaches beyond its slice"
     );
-    // SAFETY: all views are inside their slices (asserted here and where `out` was made), `out` is
+    // SAFETY: all views lie inside their slices (asserted here and where `out` was made), `out` is
     // exclusive, and the shapes agree.
     unsafe {
         gemm::gemm(

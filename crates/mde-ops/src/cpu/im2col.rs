@@ -1,10 +1,10 @@
-//! Unfolding an image into the columns that turn a convolution into a matrix product, and back.
+//! Unfolds an image into columns that make a convolution a matrix product, and back.
 
 use std::ops::Range;
 
 use super::panel::PANEL;
 
-/// The sizes of a convolution of one image, in one group.
+/// Sizes of a convolution of one image in one group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Geometry {
     pub(crate) height: usize,
@@ -18,17 +18,17 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Taps of the kernel.
+    /// Number of taps of the kernel.
     pub(crate) fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
 
-    /// Pixels of an output plane.
+    /// Number of pixels of an output plane.
     pub(crate) fn out_pixels(&self) -> usize {
         self.out_height * self.out_width
     }
 
-    /// Pixels of an input plane.
+    /// Number of pixels of an input plane.
     pub(crate) fn pixels(&self) -> usize {
         self.height * self.width
     }
@@ -45,7 +45,7 @@ impl Geometry {
             .filter(|&source| source < length)
     }
 
-    /// The output columns whose tap `kx` falls inside the input.
+    /// Output columns whose tap `kx` lies inside the input.
     fn inside(&self, kx: usize) -> Range<usize> {
         let shift = kx * self.dilation;
         let first = self.padding.saturating_sub(shift).div_ceil(self.stride);
@@ -57,8 +57,8 @@ impl Geometry {
         first.min(end)..end
     }
 
-    /// Calls `visit(tap, output pixels, input start)` for every run of output pixels inside `rows` whose
-    /// tap lies inside the image; the run reads the input from `start` in steps of the stride.
+    /// Calls `visit(tap, output pixels, input start)` for each run of output pixels in `rows` whose
+    /// tap lies inside the image. The run reads the input from `start` in steps of the stride.
     fn runs(&self, rows: &Range<usize>, mut visit: impl FnMut(usize, Range<usize>, usize)) {
         for ky in 0..self.kernel.0 {
             for kx in 0..self.kernel.1 {
@@ -81,8 +81,9 @@ impl Geometry {
         }
     }
 
-    /// Unfolds `planes` (`[channels, height, width]`) for the output `rows` into `columns`: row (channel, tap) holds
-    /// `rows * out_width` values from `offset` on, in steps of `stride`; zero outside the image.
+    /// Unfolds `planes` `[channels, height, width]` for the output `rows` into `columns`, with
+    /// zeros outside the image. Row (channel, tap) has the length `stride` and holds `rows *
+    /// out_width` values from `offset` on.
     pub(crate) fn im2col(
         &self,
         planes: &[f32],
@@ -112,8 +113,9 @@ impl Geometry {
         }
     }
 
-    /// Unfolds `planes` (`[channels, height, width]`) for at most [`PANEL`] output `pixels`, counted row after row: row
-    /// (channel, tap) of `panel` `[channels * taps, PANEL]` holds their values, zero outside the image, then anything.
+    /// Unfolds `planes` `[channels, height, width]` for up to [`PANEL`] output `pixels` in reading
+    /// order. Row (channel, tap) of `panel` `[channels * taps, PANEL]` holds their values, zeros
+    /// outside the image, then arbitrary values.
     pub(crate) fn panel(&self, planes: &[f32], pixels: Range<usize>, panel: &mut [f32]) {
         let channels = planes.chunks_exact(self.pixels());
         if self.is_pointwise() {
@@ -142,7 +144,7 @@ impl Geometry {
         }
     }
 
-    /// The runs of pixels of one output row that each tap sees, in a channel's part of a panel.
+    /// Runs of pixels of one output row seen by each tap, in one channel's part of a panel.
     fn panel_runs(&self, pixels: Range<usize>) -> Vec<PanelRun> {
         let mut runs = Vec::new();
         let mut offset = 0;
@@ -178,7 +180,7 @@ impl Geometry {
         runs
     }
 
-    /// The adjoint of [`Geometry::im2col`] over all rows: adds the columns back onto the image.
+    /// Adjoint of [`Geometry::im2col`] over all rows: adds the columns to the image.
     pub(crate) fn col2im(
         &self,
         columns: &[f32],
@@ -197,26 +199,26 @@ impl Geometry {
     }
 }
 
-/// A run of a panel's row.
+/// A run within a row of a panel.
 struct PanelRun {
     target: Range<usize>,
-    /// The part of the target inside the image.
+    /// Part of the target inside the image.
     inside: Range<usize>,
-    /// What the first value inside reads.
+    /// Input position of the first value inside.
     source: usize,
 }
 
-/// Where an image's columns lie in rows that several images may share.
+/// Position of an image's columns in rows that several images may share.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Placement {
-    /// The first value of each row.
+    /// First value of each row.
     pub(crate) offset: usize,
     /// Length of the rows.
     pub(crate) stride: usize,
 }
 
 impl Placement {
-    /// Rows of `pixels` values, all of one image.
+    /// Rows of `pixels` values of a single image.
     pub(crate) fn for_one_image(pixels: usize) -> Self {
         Self {
             offset: 0,

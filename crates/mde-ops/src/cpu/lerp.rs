@@ -1,10 +1,10 @@
-//! Linear interpolation along one axis, as PyTorch's bilinear mode with `align_corners = false`, and
-//! its adjoint.
+//! Linear interpolation along one axis, as PyTorch's bilinear mode with `align_corners = false`,
+//! and its adjoint.
 
-/// Who reads a source position: target positions with their weights.
+/// The target positions that read one source position, with their weights.
 pub(crate) type Readers = Vec<(usize, f32)>;
 
-/// For every output position the two source positions it lies between, and the weight of the second.
+/// For each output position, the two source positions around it and the weight of the second.
 #[derive(Debug, Clone)]
 pub(crate) struct Lerp {
     pub(crate) taps: Vec<Tap>,
@@ -19,7 +19,7 @@ pub(crate) struct Tap {
 }
 
 impl Lerp {
-    /// From `source` positions to `target` ones; both must be positive.
+    /// Interpolation from `source` to `target` positions; both must be positive.
     pub(crate) fn new(source: usize, target: usize) -> Self {
         let scale = source as f32 / target as f32;
         let taps = (0..target)
@@ -37,7 +37,7 @@ impl Lerp {
         Self { taps }
     }
 
-    /// For every source position, who reads it: target positions with their weights.
+    /// The readers of each source position.
     pub(crate) fn readers(&self, source: usize) -> Vec<Readers> {
         let mut readers = vec![Vec::new(); source];
         for (position, tap) in self.taps.iter().enumerate() {
@@ -51,14 +51,14 @@ impl Lerp {
         self.taps.len()
     }
 
-    /// The target positions `u` with `u = position + shift` for an output position below `length`.
+    /// The output positions below `length` whose shifted position is a target position.
     ///
-    /// Returns the range of output positions and the first target position.
+    /// Returns the range of output positions, and the target position of the first.
     pub(crate) fn shifted(&self, shift: isize, length: usize) -> (std::ops::Range<usize>, usize) {
         let first = (-shift).max(0) as usize;
         let end = (self.target() as isize - shift).clamp(0, length as isize) as usize;
         let first = first.min(end);
-        // A shift beyond the map leaves no position; its empty range begins inside all the same.
+        // A shift beyond the map gives an empty range, whose start must still lie inside.
         let start = (first as isize + shift).clamp(0, self.target() as isize);
         (first..end, start as usize)
     }

@@ -1,4 +1,5 @@
-//! What the CPU kernels share: values of tensors, matrix products, vectorised loops, scratch memory.
+//! What the CPU kernels share: values of tensors, matrix products, vectorised loops, scratch
+//! memory.
 
 mod gemm;
 pub(crate) mod im2col;

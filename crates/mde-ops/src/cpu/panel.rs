@@ -1,8 +1,9 @@
-//! Products of long rows with narrow panels of columns: what a convolution spends its time on.
+//! Products of long rows and narrow panels of columns, where convolutions spend their time.
 //!
-//! The rows (filters, as a weight stores them) are read in place, a value at a time for [`ROWS`] of them; the columns
-//! (pixels) lie in panels of [`PANEL`], one row of the panel for every value of the long sum, so that a vector of pixels is
-//! one load. Neither side is packed again. The block of the output stays in registers for the whole sum.
+//! The rows (filters, in the layout of the weight) are read in place, one value at a time for
+//! [`ROWS`] of them. The columns (pixels) lie in panels of [`PANEL`], with one row of the panel per
+//! term of the sum, so that a vector of pixels is one load. Neither side is packed again. A block
+//! of the output stays in registers for the whole sum.
 
 use std::ops::Range;
 
@@ -14,10 +15,10 @@ use super::simd::{Kernel, vectorised};
 /// Columns of a panel: three of the longest vectors.
 pub(crate) const PANEL: usize = 48;
 
-/// Rows of a block where registers allow it.
+/// Rows of a block, if there are enough registers.
 const ROWS: usize = 8;
 
-/// Rows of one length, one after the other.
+/// Consecutive rows of equal length.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
     values: &'a [f32],
@@ -26,7 +27,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `count` rows of `length` values that follow one another from the beginning of `values` on.
+    /// `count` rows of `length` values from the start of `values`.
     pub(crate) fn new(values: &'a [f32], count: usize, length: usize) -> Self {
         Self {
             values,
@@ -35,23 +36,23 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The row, or the last one in the place of those that are not there.
+    /// The row; beyond the end, the last row.
     #[inline(always)]
     fn get(&self, row: usize) -> &'a [f32] {
         &self.values[row.min(self.count - 1) * self.length..][..self.length]
     }
 }
 
-/// What is done to an output on its way to memory: `scale[row] * y + shift[row]`, then ReLU.
+/// Final step on each output value: `scale[row] * y + shift[row]`, then ReLU.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Finish<'a> {
-    /// Scale and shift of every row.
+    /// Scale and shift per row.
     pub(crate) affine: Option<(&'a [f32], &'a [f32])>,
     pub(crate) relu: bool,
 }
 
 impl<'a> Finish<'a> {
-    /// For some of the rows only.
+    /// The final step for a range of rows.
     pub(crate) fn rows(self, rows: Range<usize>) -> Self {
         let affine = self.affine;
         Self {
@@ -67,7 +68,7 @@ impl<'a> Finish<'a> {
             .map_or((1.0, 0.0), |(scale, shift)| (scale[row], shift[row]))
     }
 
-    /// The finished value under a row's coefficients.
+    /// Applies the final step with the coefficients of a row.
     #[inline(always)]
     pub(crate) fn value(&self, value: f32, (scale, shift): (f32, f32)) -> f32 {
         let value = scale.mul_add(value, shift);
@@ -75,7 +76,7 @@ impl<'a> Finish<'a> {
         if self.relu && value < 0.0 { 0.0 } else { value }
     }
 
-    /// Finishes a row that lies in memory.
+    /// Applies the final step to a row in memory.
     pub(crate) fn plane(&self, values: &mut [f32], row: usize) {
         if self.affine.is_some() || self.relu {
             let (finish, coefficients) = (*self, self.coefficients(row));
@@ -117,11 +118,11 @@ impl Kernel for FinishPlane<'_> {
     }
 }
 
-/// `out[r][first + p] = finish(Σ_d rows[r][d] * panel[d][p])` for the `width` first columns of a panel
-/// `[rows.length, PANEL]`.
+/// `out[r][first + p] = finish(Σ_d rows[r][d] * panel[d][p])` for the first `width` columns of a
+/// panel `[rows.length, PANEL]`.
 ///
 /// # Panics
-/// If the shapes do not agree: a mistake of this crate.
+/// If the shapes do not agree, which is a bug of this crate.
 pub(crate) fn multiply(
     rows: Rows<'_>,
     panel: &[f32],

@@ -6,15 +6,15 @@ thread_local! {
     static SPARE: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// Gives `f` buffers of these sizes with any content, out of memory that this thread keeps for it: fresh memory for every
-/// call would be cleared every time.
+/// Calls `f` with buffers of these sizes and arbitrary content, from memory that the thread keeps.
+/// Fresh memory would be cleared on every call.
 pub(crate) fn with_scratch<const N: usize, R>(
     sizes: [usize; N],
     f: impl FnOnce([&mut [f32]; N]) -> R,
 ) -> R {
-    /// Larger buffers are rare, and would be kept by every thread.
+    /// Larger buffers are rare and not kept, since every thread would keep one.
     const KEPT: usize = 8 * 1024 * 1024;
-    // Taken, not borrowed: while `f` waits for others, this thread may run another task that wants scratch too.
+    // Taken, not borrowed: while `f` waits, this thread may run another task that needs scratch.
     let mut buffer = SPARE.take();
     let total = sizes.iter().sum();
     if buffer.len() < total {

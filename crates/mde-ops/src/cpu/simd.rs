@@ -1,14 +1,14 @@
 //! Loops compiled for the vector instructions of the processor.
 
-/// A loop over slices with its arguments, to be run by [`vectorised`].
+/// A loop over slices, with its arguments, for [`vectorised`].
 pub(crate) trait Kernel {
-    /// Does the work. Must be `#[inline(always)]`, and so must all that it calls: what is not inlined is compiled for
-    /// any processor. (A closure would be neater, but cannot be marked.)
+    /// Runs the loop. Must be `#[inline(always)]`, as must everything it calls: functions that are
+    /// not inlined are compiled for any processor. Closures cannot be marked this way.
     fn run<S: pulp::Simd>(self, simd: S);
 }
 
-/// Runs the kernel compiled for the vector instructions that this processor has: a release build for any x86-64 is then
-/// as fast as one for the machine at hand.
+/// Runs the kernel compiled for the vector instructions of this processor, so that a portable
+/// x86-64 build is as fast as a native one.
 pub(crate) fn vectorised(kernel: impl Kernel) {
     struct Dispatched<K>(K);
 

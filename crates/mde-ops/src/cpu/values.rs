@@ -33,12 +33,12 @@ pub(crate) fn with_values<const N: usize, T>(
     f(slices)
 }
 
-/// A tensor of these values on the CPU.
+/// A CPU tensor of these values.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
-/// The sum of vectors of one length, in their order.
+/// The sum of vectors of equal length, added in order.
 pub(crate) fn sum(parts: &[Vec<f32>]) -> Vec<f32> {
     let Some((first, rest)) = parts.split_first() else {
         return Vec::new();
@@ -52,10 +52,10 @@ pub(crate) fn sum(parts: &[Vec<f32>]) -> Vec<f32> {
     sum
 }
 
-/// `[columns, rows]` from `[rows, columns]`, both row-major.
+/// Transposes row-major `values` `[rows, columns]` to `out` `[columns, rows]`.
 #[inline(always)]
 pub(crate) fn transpose(values: &[f32], rows: usize, out: &mut [f32]) {
-    // Blocks of a cache line a side: neither side is read or written in long strides only.
+    // Blocks of one cache line per side avoid long strides on both sides.
     const BLOCK: usize = 16;
     let columns = values.len() / rows.max(1);
     for first_row in (0..rows).step_by(BLOCK) {

@@ -33,7 +33,8 @@ impl PoolConfig {
         Ok(sizes)
     }
 
-    /// Output size along one axis. As in PyTorch, a window begins inside the input or its left padding.
+    /// Output size along one axis. As in PyTorch, a window begins inside the input or its left
+    /// padding.
     fn out_size(&self, size: usize) -> Option<usize> {
         let reach = size
             .checked_add(2 * self.padding)?

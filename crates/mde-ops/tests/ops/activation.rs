@@ -7,7 +7,7 @@ use crate::gradient::{assert_agree, assert_gradient, evaluate, flat, random};
 
 #[test]
 fn agree_with_the_plain_path_in_f64() {
-    // Of any rank; the second does not fill its last run.
+    // Several ranks; the second does not fill its last run.
     for dims in [&[3, 4, 5, 7][..], &[2, 3, 61, 83], &[5]] {
         let x = (random(dims, 3) * 4.0).unwrap();
         assert_agree(
@@ -23,7 +23,7 @@ fn agree_with_the_plain_path_in_f64() {
 
 #[test]
 fn plain_gradients_are_those_of_finite_differences() {
-    // No value lies within a step of 0, where both bend.
+    // No value lies within a step of 0, where both functions have a kink.
     let x = random(&[2, 3, 5, 7], 3);
     assert!(flat(&x).iter().all(|v| v.abs() > 1e-4));
     assert_gradient("relu", std::slice::from_ref(&x), |t| plain::relu(&t[0]));
@@ -46,7 +46,7 @@ fn at_zero_the_gradient_is_pytorchs() {
 }
 
 #[test]
-fn known_values_and_what_is_not_finite() {
+fn known_and_non_finite_values() {
     let x = Tensor::new(
         &[
             -1e-6f32,
@@ -60,7 +60,7 @@ fn known_values_and_what_is_not_finite() {
     )
     .unwrap();
     let found = flat(&elu(&x).unwrap());
-    // exp(x) - 1 near 0 keeps its digits.
+    // exp(x) - 1 keeps its digits near 0.
     assert!((found[0] + 1e-6).abs() < 1e-11, "{}", found[0]);
     assert!((found[1] - ((-1f64).exp() - 1.0)).abs() < 1e-7);
     assert_eq!(found[2..5], [2.0, -1.0, f64::INFINITY]);

@@ -26,7 +26,7 @@ fn plain_gradient_is_that_of_finite_differences() {
 }
 
 #[test]
-fn a_last_odd_row_and_column_are_left_out() {
+fn a_last_odd_row_and_column_are_ignored() {
     let x: Vec<f32> = (0..15).map(|v| v as f32).collect();
     let x = Tensor::from_vec(x, (1, 1, 3, 5), &Device::Cpu).unwrap();
     let at = evaluate(&[x], |t| avg_pool2x2(&t[0]));

@@ -1,4 +1,5 @@
-//! What does not fit is an error that names the operation, never a panic, on the kernels and on the plain path.
+//! Inputs that do not fit are errors that name the operation, never panics, in the kernels and the
+//! plain path.
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
@@ -168,7 +169,7 @@ fn convolutions_that_double_the_size() {
         assert_error(conv_transpose2x(&x, &weight), part);
         assert_error(plain::conv_transpose2x(&x, &weight), part);
     }
-    // The two want the input's channels in different places.
+    // The two expect the input channels in different dimensions.
     assert_error(
         conv_after_nearest2x(&zeros(x), &zeros(&[4, 5, 3, 3])),
         "channels",
@@ -204,7 +205,7 @@ fn the_rest() {
 }
 
 #[test]
-fn convolutions_and_norms_in_a_row() {
+fn conv_norm_chains() {
     for (x, weight, norm, residual, part) in [
         (
             &[2, 4, 5, 7][..],
@@ -259,7 +260,7 @@ fn convolutions_and_norms_in_a_row() {
 }
 
 #[test]
-fn the_parts_of_a_transformer() {
+fn transformer_operations() {
     for (qkv, heads, part) in [
         (&[2, 5, 24][..], 0, "0 heads"),
         (&[2, 5, 24], 3, "3 heads"),

@@ -7,7 +7,7 @@ use crate::gradient::{assert_agree, assert_close, assert_gradient, flat, random,
 
 const EPS: f64 = 1e-5;
 
-/// Maps of one pixel, of less and of more than the 64 values that are summed at a time in f32.
+/// Maps of one pixel, of fewer and of more than the 64 values that are summed at a time in f32.
 const SHAPES: [[usize; 4]; 6] = [
     [3, 4, 5, 7],
     [1, 3, 9, 13],
@@ -17,7 +17,7 @@ const SHAPES: [[usize; 4]; 6] = [
     [3, 3, 29, 38],
 ];
 
-/// A map whose channels differ in mean and spread, and a weight and bias of either sign.
+/// A map whose channels differ in mean and spread, and weights and biases of either sign.
 fn inputs(shape: [usize; 4]) -> Vec<Tensor> {
     let c = shape[1];
     let offset = (random(&[1, c, 1, 1], 5) * 3.0).unwrap();
@@ -27,7 +27,7 @@ fn inputs(shape: [usize; 4]) -> Vec<Tensor> {
     vec![x, random(&[c], 7), random(&[c], 8)]
 }
 
-/// The same in evaluation: with a running mean and a positive running variance.
+/// Inputs for evaluation, with a running mean and a positive running variance.
 fn eval_inputs(shape: [usize; 4]) -> Vec<Tensor> {
     let mut inputs = inputs(shape);
     let c = shape[1];
@@ -100,7 +100,7 @@ fn plain_gradients_are_those_of_finite_differences() {
 fn statistics_are_the_mean_and_the_biased_variance() {
     let (b, c, h, w) = (3, 2, 5, 7);
     let values = random_values(b * c * h * w, 3);
-    // Far from zero, where a one-pass variance would lose its digits.
+    // Far from zero, where a one-pass variance loses its digits.
     let x = Tensor::from_vec(values, (b, c, h, w), &Device::Cpu).unwrap();
     let x = (x + 100.0).unwrap();
     let (weight, bias) = (random(&[c], 1), random(&[c], 2));
@@ -142,7 +142,7 @@ fn a_constant_channel_becomes_its_bias() {
     assert!(flat(&stats.var).iter().all(|var| *var < 1e-9));
 }
 
-/// At exactly 0 a ReLU passes no gradient, as in PyTorch, on either path.
+/// At exactly 0, ReLU passes no gradient, as in PyTorch, in either path.
 #[test]
 fn relu_passes_no_gradient_at_zero() {
     let x = Tensor::new(&[[[[-1f32, 0.0, 2.0]]]], &Device::Cpu).unwrap();

@@ -1,11 +1,11 @@
-//! Pooling of responses by depth bin.
+//! Responses summed by depth bin.
 
 use candle_core::{DType, Device, Tensor, Var};
 use mde_ops::{bin_pool, plain};
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, flat, random};
 
-/// Maps of less than a run of pixels and of several.
+/// Maps of less than one run of pixels, and of several.
 #[test]
 fn agrees_with_the_plain_path_in_f64() {
     for [b, n, k, h, w] in [
@@ -69,8 +69,8 @@ fn nan_stays_visible() {
     );
 }
 
-/// What the operation is for: with the adjoint of the resize applied to the masks of the bins, it sums the
-/// *upsampled* features over the pixels of each bin.
+/// The purpose of the operation: with the adjoint of the resize applied to the bin masks, it sums
+/// the *upsampled* features over the pixels of each bin.
 #[test]
 fn equals_upsampling_and_summing_over_the_bins() {
     let (batch, units, bins, (h, w), (height, width)) = (2, 3, 4, (5, 7), (11, 16));

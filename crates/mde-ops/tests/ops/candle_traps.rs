@@ -1,5 +1,5 @@
-//! What candle 0.11.1 lacks or gets wrong, pinned. A failure here after an upgrade is good news: candle can do it
-//! now, so reconsider the operation of this crate that the message names.
+//! What candle 0.11.1 lacks or gets wrong. A failure here after an upgrade is good news: candle can
+//! do it now, so reconsider the operation of this crate that the message names.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
@@ -53,7 +53,7 @@ fn max_pooling_divides_the_gradient_of_ties_by_their_number_squared() {
     );
 }
 
-/// The gradient of the input should be 57x76; the one padding of the transposed convolution makes it 57x75 or fails.
+/// The gradient of the input should be 57x76; the single output padding makes it 57x75 or fails.
 #[test]
 fn strided_convolution_has_no_backward_where_the_axes_want_different_output_padding() {
     let x = var(&[1, 3, 57, 76]);
@@ -66,8 +66,8 @@ fn strided_convolution_has_no_backward_where_the_axes_want_different_output_padd
 #[test]
 fn nearest_upsampling_overwrites_the_gradient_of_another_consumer() {
     let x = var(&[1, 1, 2, 3]);
-    // Each value counts four times through the upsampling and once directly; the order in which the two
-    // reach the gradient decides which is lost, so try both.
+    // Each value counts four times through the upsampling and once directly. The order in which the
+    // two reach the gradient decides which one is lost, so try both.
     let gradient_of = |loss: Result<Tensor>| -> Vec<f64> {
         let gradients = loss.unwrap().backward().unwrap();
         flat(gradients.get(&x).unwrap())
@@ -93,8 +93,8 @@ fn relu_passes_the_gradient_at_zero() {
     );
 }
 
-/// The gradient of a mean over 2x2 blocks is a quarter everywhere inside; candle repeats it by nearest neighbour, which
-/// shifts it where a row or column is left over, or fails.
+/// The gradient of a mean over 2x2 blocks is a quarter everywhere inside. Candle repeats it by
+/// nearest neighbour, which shifts it if a row or column is left over, or fails.
 #[test]
 fn average_pooling_has_another_gradient_on_odd_sizes() {
     let x = var(&[1, 1, 5, 7]);

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
 
-/// A convolution to try.
+/// One test case.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Case {
     /// Batch, channels, height, width.
@@ -40,7 +40,8 @@ impl Case {
         [random(&self.x, seed), random(&weight, seed + 1)]
     }
 
-    /// The output size by the definition: count the positions whose whole kernel lies in the padded input.
+    /// Output size by its definition: the number of positions whose whole kernel lies in the padded
+    /// input.
     fn out_size(&self, size: usize, kernel: usize) -> usize {
         let config = self.config;
         let padded = size + 2 * config.padding;
@@ -48,7 +49,7 @@ impl Case {
         (0..padded).step_by(config.stride).take_while(fits).count()
     }
 
-    /// The definition, one sum a value.
+    /// The definition, one sum per value.
     fn naive(&self, x: &Tensor, weight: &Tensor) -> Tensor {
         let (x_values, weight_values) = (flat(x), flat(weight));
         let [batch, channels, h, w] = self.x;
@@ -88,7 +89,7 @@ impl Case {
     }
 }
 
-/// What the networks use, and every branch of the kernels.
+/// The shapes of the networks, and every branch of the kernels.
 pub(crate) fn table() -> Vec<Case> {
     vec![
         // Pointwise, with and without stride and padding.
@@ -96,7 +97,7 @@ pub(crate) fn table() -> Vec<Case> {
         case([3, 5, 7, 9], 4, [1, 1], [2, 0, 1, 1]),
         case([3, 5, 7, 9], 4, [1, 1], [1, 2, 1, 1]),
         case([3, 8, 7, 9], 4, [1, 1], [1, 0, 1, 4]),
-        // Few pixels and many filters: several tasks a panel; 131 cannot be shared equally.
+        // Few pixels and many filters: several tasks per panel; 131 has no equal shares.
         case([2, 6, 5, 7], 300, [3, 3], [1, 1, 1, 1]),
         case([2, 4, 5, 7], 520, [3, 3], [1, 1, 1, 2]),
         case([1, 3, 5, 7], 131, [1, 1], [1, 0, 1, 1]),
@@ -105,7 +106,7 @@ pub(crate) fn table() -> Vec<Case> {
         case([1, 4, 9, 13], 6, [3, 3], [1, 0, 1, 1]),
         case([1, 3, 11, 8], 5, [5, 5], [1, 2, 1, 1]),
         case([3, 3, 23, 31], 6, [7, 7], [2, 3, 1, 1]),
-        // As candle cannot differentiate: 57x76 to 29x38.
+        // What candle cannot differentiate: 57x76 to 29x38.
         case([1, 3, 57, 76], 4, [3, 3], [2, 1, 1, 1]),
         case([3, 3, 57, 76], 2, [1, 1], [2, 0, 1, 1]),
         case([1, 9, 14, 10], 4, [3, 3], [3, 1, 1, 1]),
@@ -114,7 +115,7 @@ pub(crate) fn table() -> Vec<Case> {
         case([3, 2, 5, 6], 3, [3, 3], [1, 3, 1, 1]),
         case([1, 2, 5, 6], 3, [1, 3], [2, 3, 1, 1]),
         case([1, 2, 1, 1], 3, [3, 3], [1, 3, 1, 1]),
-        // Kernels that are not square, whose gradient has no mirrored convolution of one padding.
+        // Non-square kernels, for which no mirrored convolution with a single padding exists.
         case([3, 3, 8, 11], 4, [1, 5], [1, 0, 1, 1]),
         case([1, 3, 8, 11], 4, [7, 1], [1, 3, 1, 1]),
         case([1, 3, 8, 11], 4, [2, 3], [1, 1, 1, 1]),
@@ -130,7 +131,8 @@ pub(crate) fn table() -> Vec<Case> {
         case([3, 6, 9, 7], 6, [3, 3], [1, 1, 1, 6]),
         case([1, 6, 9, 7], 6, [5, 5], [2, 2, 1, 6]),
         case([1, 5, 9, 7], 10, [3, 3], [1, 2, 2, 5]),
-        // Every channel by itself, 3x3: rows that fill no vector, one, and several; stride, padding and dilation of any size.
+        // Depthwise 3x3: rows shorter than a vector, of one, and of several; any stride, padding
+        // and dilation.
         case([2, 5, 9, 7], 5, [3, 3], [2, 1, 1, 5]),
         case([3, 4, 6, 5], 4, [3, 3], [1, 0, 1, 4]),
         case([1, 3, 8, 16], 3, [3, 3], [1, 1, 1, 3]),
@@ -141,14 +143,14 @@ pub(crate) fn table() -> Vec<Case> {
         case([1, 3, 15, 17], 3, [3, 3], [1, 6, 6, 3]),
         case([1, 3, 4, 5], 3, [3, 3], [1, 5, 1, 3]),
         case([2, 1, 7, 9], 1, [3, 3], [1, 1, 1, 1]),
-        // One channel in, one out.
+        // One input and one output channel.
         case([3, 1, 9, 7], 5, [3, 3], [1, 1, 1, 1]),
         case([1, 5, 9, 7], 1, [5, 5], [1, 2, 1, 1]),
         case([1, 1, 9, 7], 1, [3, 3], [2, 1, 1, 1]),
         // Channels that do not fill the last of the blocks of the backward pass.
         case([1, 9, 6, 7], 3, [3, 3], [1, 1, 1, 1]),
         case([1, 17, 6, 7], 3, [3, 3], [2, 1, 1, 1]),
-        // Maps of few pixels, whose images are computed together, in more than one round.
+        // Small maps, whose images are computed together, in more than one round.
         case([5, 24, 4, 5], 20, [3, 3], [1, 1, 1, 1]),
         case([5, 24, 5, 7], 20, [3, 3], [2, 1, 1, 1]),
         case([3, 700, 16, 20], 3, [3, 3], [1, 1, 1, 1]),
@@ -164,8 +166,8 @@ pub(crate) fn table() -> Vec<Case> {
     ]
 }
 
-/// Enough channels and pixels for Winograd's kernels, 3x3 and 5x5: sizes that tiles fill and do not, any padding, strips
-/// of several rows of tiles, channels that fill no vector.
+/// Enough channels and pixels for Winograd's kernels, 3x3 and 5x5: sizes that tiles do and do not
+/// fill, any padding, strips of several rows of tiles, channels that fill no vector.
 fn winograd_table() -> Vec<Case> {
     vec![
         case([2, 16, 24, 36], 16, [3, 3], [1, 1, 1, 1]),
@@ -181,7 +183,8 @@ fn winograd_table() -> Vec<Case> {
     ]
 }
 
-/// Winograd's sums are of larger terms that cancel: the error grows, and must stay far below a thousandth of the range.
+/// Winograd's sums have larger terms that cancel. The error grows, and must stay far below a
+/// thousandth of the range.
 #[test]
 fn winograd_agrees_with_the_plain_path_in_f64() {
     for case in winograd_table() {
@@ -296,7 +299,8 @@ proptest! {
             let expected = case.naive(&x, &weight);
             assert_close("kernel", &conv2d(&x, &weight, case.config).unwrap(), &expected, 1e-5);
             assert_close("plain", &plain::conv2d(&x, &weight, case.config).unwrap(), &expected, 1e-5);
-            // Linear in either operand, so each gradient is the adjoint: <conv(x, w), g> = <x, dx> = <w, dw>.
+            // Linear in either operand, so each gradient is the adjoint: <conv(x, w), g> = <x, dx>
+            // = <w, dw>.
             let inputs = [x, weight];
             let at = evaluate(&inputs, |t| conv2d(&t[0], &t[1], case.config));
             let value = dot(&at.out, &at.g);
@@ -309,9 +313,9 @@ proptest! {
     }
 }
 
-/// The batch norm and ReLU that follow a convolution, in its own pass over the output or in another.
+/// Batch norm and ReLU after a convolution, in the same pass or in a second one.
 #[test]
-fn what_follows_a_convolution_is_the_same_in_one_pass() {
+fn conv2d_affine_equals_two_passes() {
     for (index, case) in table().iter().enumerate() {
         let [x, weight] = case.inputs(31);
         let scale = random(&[case.out], 33);
@@ -321,7 +325,7 @@ fn what_follows_a_convolution_is_the_same_in_one_pass() {
             let convolved = conv2d(&x, &weight, case.config).unwrap();
             let expected = plain::channel_affine(&convolved, &scale, &shift, relu).unwrap();
             assert_close(&format!("case {index}"), &found, &expected, 1e-5);
-            // What is tracked takes the way that has a gradient.
+            // Tracked inputs take the path that has a gradient.
             let tracked = candle_core::Var::from_tensor(&weight).unwrap();
             let out = conv2d_affine(&x, &tracked, case.config, &scale, &shift, relu).unwrap();
             assert!(out.track_op());

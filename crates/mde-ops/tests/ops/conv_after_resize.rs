@@ -1,4 +1,4 @@
-//! The convolution of a resized map at low resolution.
+//! Convolution of a resized map, at low resolution.
 
 use candle_core::{Result, Tensor};
 use mde_ops::{ConvConfig, conv_after_resize, conv2d, plain, resize_bilinear};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, random};
 
-/// Batch, channels and size, output channels, side of the kernel, target size.
+/// Batch, channels, size, output channels, kernel side and target size.
 pub(crate) const TABLE: [([usize; 4], usize, usize, [usize; 2]); 14] = [
     ([1, 3, 5, 7], 2, 1, [10, 14]),
     ([3, 3, 5, 7], 2, 3, [10, 14]),

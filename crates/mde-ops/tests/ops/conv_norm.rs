@@ -1,4 +1,4 @@
-//! Convolutions and batch norms in a row.
+//! Chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
@@ -13,7 +13,8 @@ const EPS: f64 = 1e-3;
 /// The input of the case whose weights are larger than its maps.
 const HEAVY: [usize; 4] = [1, 20, 3, 2];
 
-/// Output channels, kernel (0: no convolution), stride, groups, and whether a norm follows, with ReLU or without.
+/// Output channels, kernel (0 for no convolution), stride, groups, and the norm if any, with or
+/// without ReLU.
 type Stage = (usize, usize, usize, usize, Option<bool>);
 
 pub(crate) struct Case {
@@ -24,7 +25,7 @@ pub(crate) struct Case {
 
 type Chain = fn(&Tensor, &[ChainStage<'_>], Residual) -> Result<(Tensor, Vec<Option<BatchStats>>)>;
 
-pub(crate) fn holding(
+pub(crate) fn keeping(
     x: &Tensor,
     stages: &[ChainStage<'_>],
     residual: Residual,
@@ -32,7 +33,7 @@ pub(crate) fn holding(
     conv_norm_chain(x, stages, residual, Activations::Keep)
 }
 
-fn computing_again(
+fn recomputing(
     x: &Tensor,
     stages: &[ChainStage<'_>],
     residual: Residual,
@@ -41,7 +42,7 @@ fn computing_again(
 }
 
 impl Case {
-    /// x, then weight, norm's weight and norm's bias of every stage.
+    /// x, then the weight, the norm's weight and the norm's bias of each stage.
     pub(crate) fn inputs(&self) -> Vec<Tensor> {
         let mut inputs = vec![random(&self.x, 1)];
         let mut channels = self.x[1];
@@ -89,8 +90,8 @@ impl Case {
     }
 }
 
-/// Blocks of METER's encoder, and shapes beside them: no norm at the end, a residual around one stage, one channel,
-/// one image.
+/// Blocks of METER's encoder, and other shapes: no norm at the end, a residual around one stage,
+/// one channel, one image.
 pub(crate) fn cases() -> Vec<Case> {
     let case = |x, stages: &[Stage], residual| Case {
         x,
@@ -131,7 +132,7 @@ pub(crate) fn cases() -> Vec<Case> {
             &[(3, 1, 1, 1, Some(true)), (4, 3, 1, 1, Some(false))],
             Residual::AddRelu,
         ),
-        // Weights so large that the stages go one by one.
+        // Weights so large that the stages run separately.
         case(
             HEAVY,
             &[(24, 3, 1, 1, Some(true)), (20, 3, 1, 1, Some(false))],
@@ -156,14 +157,14 @@ fn agrees_with_the_plain_path_in_f64() {
         assert_agree(
             &format!("case {index}"),
             &case.inputs(),
-            |t| case.run(holding, t),
+            |t| case.run(keeping, t),
             |t| case.run(plain::conv_norm_chain, t),
             5e-5,
         );
     }
 }
 
-/// The plain path is a convolution and a norm in turn; neither may the chain be anything else.
+/// The plain path is a convolution and a norm in turn; the chain must equal it.
 #[test]
 fn is_its_parts_in_turn() {
     let case = &cases()[0];
@@ -180,7 +181,7 @@ fn is_its_parts_in_turn() {
     };
     let inputs = case.inputs();
     let (whole, parts) = (
-        evaluate(&inputs, |t| case.run(holding, t)),
+        evaluate(&inputs, |t| case.run(keeping, t)),
         evaluate(&inputs, parts),
     );
     assert_close("output", &whole.out, &parts.out, 1e-6);
@@ -191,7 +192,7 @@ fn is_its_parts_in_turn() {
 
 #[test]
 fn plain_gradient_is_that_of_finite_differences() {
-    // Without ReLU: some value lies within a step of its bend.
+    // Without ReLU, since some value lies within a step of its kink.
     let smooth = Case {
         x: [2, 2, 5, 4],
         stages: vec![
@@ -215,7 +216,7 @@ fn statistics_are_those_of_every_norm() {
                 .unwrap()
                 .1
         };
-        let (found, expected) = (of(holding), of(plain::conv_norm_chain));
+        let (found, expected) = (of(keeping), of(plain::conv_norm_chain));
         assert_eq!(found.len(), case.stages.len());
         for ((found, expected), stage) in found.iter().zip(&expected).zip(&case.stages) {
             assert_eq!(found.is_some(), stage.4.is_some());
@@ -239,18 +240,18 @@ fn an_image_gets_no_gradient_and_the_parameters_do() {
             .collect();
         let mut tensors = vec![inputs[0].clone()];
         tensors.extend(vars.iter().map(|var| var.as_tensor().clone()));
-        let out = case.run(holding, &tensors).unwrap();
+        let out = case.run(keeping, &tensors).unwrap();
         let gradients = (&out * random(out.dims(), 77))
             .unwrap()
             .sum_all()
             .unwrap()
             .backward()
             .unwrap();
-        // Where stages go one by one, candle's own sum at the end does not ask who wants a gradient.
+        // For separate stages, candle's own sum at the end computes both gradients.
         if case.x != HEAVY {
             assert!(gradients.get(&inputs[0]).is_none());
         }
-        let expected = evaluate(&inputs, |t| case.run(holding, t));
+        let expected = evaluate(&inputs, |t| case.run(keeping, t));
         for (var, expected) in vars.iter().zip(&expected.gradients[1..]) {
             assert_close("parameter", gradients.get(var).unwrap(), expected, 0.0);
         }
@@ -263,11 +264,12 @@ fn a_nan_stays_visible() {
     let mut inputs = case.inputs();
     let zeros = Tensor::zeros(&case.x, DType::F32, &Device::Cpu).unwrap();
     inputs[0] = (zeros / 0.0).unwrap();
-    let out = case.run(holding, &inputs).unwrap();
+    let out = case.run(keeping, &inputs).unwrap();
     assert!(flat(&out).iter().all(|value| value.is_nan()));
 }
 
-/// A chain gives back what it kept as its gradient passes, and computes it again where the gradient is asked for twice.
+/// A chain frees what it kept as its gradient is computed, and computes it again for a second
+/// backward pass.
 #[test]
 fn a_second_backward_pass_gives_the_same() {
     for case in cases() {
@@ -277,7 +279,7 @@ fn a_second_backward_pass_gives_the_same() {
             .map(|t| candle_core::Var::from_tensor(t).unwrap())
             .collect();
         let tensors: Vec<_> = vars.iter().map(|var| var.as_tensor().clone()).collect();
-        let out = case.run(holding, &tensors).unwrap();
+        let out = case.run(keeping, &tensors).unwrap();
         let loss = (&out * random(out.dims(), 77)).unwrap().sum_all().unwrap();
         let (first, second) = (loss.backward().unwrap(), loss.backward().unwrap());
         for var in &vars {
@@ -289,11 +291,11 @@ fn a_second_backward_pass_gives_the_same() {
 }
 
 #[test]
-fn what_a_chain_holds_changes_no_bit() {
+fn recomputing_activations_changes_no_bit() {
     for case in cases() {
         let inputs = case.inputs();
         let [held, again] =
-            [holding, computing_again].map(|chain| evaluate(&inputs, |t| case.run(chain, t)));
+            [keeping, recomputing].map(|chain| evaluate(&inputs, |t| case.run(chain, t)));
         assert_eq!(flat(&held.out), flat(&again.out));
         for (held, again) in held.gradients.iter().zip(&again.gradients) {
             assert_eq!(flat(held), flat(again));

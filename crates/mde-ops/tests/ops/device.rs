@@ -1,5 +1,5 @@
-//! What other devices run, held to `plain` on the CPU in both types: values and gradients. Nothing of it is chosen by the
-//! device, so that what is right here is wrong there only where candle is.
+//! The paths of other devices, compared with `plain` on the CPU in both types: values and
+//! gradients. Nothing in them depends on the device, so they can only be wrong there if candle is.
 
 use candle_core::{DType, Result, Tensor};
 use mde_ops::{ConvConfig, conv_after_nearest2x, conv_transpose2x, device, plain};
@@ -31,7 +31,7 @@ fn assert_same(
             let what = format!("{what}: gradient {input}");
             assert_close(&what, found, expected, tolerance);
         }
-        // Without a gradient another way may be taken.
+        // Without a gradient, another path may be taken.
         assert_close(
             &format!("{what}, untracked"),
             &found(&inputs).unwrap(),
@@ -84,7 +84,7 @@ fn convolutions_in_a_row() {
 #[test]
 fn maxima_of_windows() {
     for (x, config) in pool::table() {
-        // Whole numbers make ties common; negative ones must win against the padding.
+        // Integers make ties common; negative ones must win against the padding.
         let values = random(&x, 3);
         let ties = ((&values * 2.0).unwrap().round().unwrap() - 3.0).unwrap();
         for x in [values, ties] {
@@ -98,7 +98,8 @@ fn maxima_of_windows() {
     }
 }
 
-/// These are made of the convolution and the pixel shuffle, whatever the device: in f64 of those of this module.
+/// These consist of the convolution and the pixel shuffle on every device; in f64, of those of this
+/// module.
 #[test]
 fn convolutions_that_double_the_size() {
     for (x, out) in doubling::SHAPES {
@@ -119,7 +120,7 @@ fn convolutions_that_double_the_size() {
     }
 }
 
-/// The gradient of an inner product with a resized map is the adjoint of the other side.
+/// The gradient of an inner product with a resized map is the adjoint applied to the other side.
 #[test]
 fn the_adjoint_of_the_resize() {
     for ([h, w], [height, width]) in [

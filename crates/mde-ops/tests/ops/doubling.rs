@@ -1,4 +1,4 @@
-//! The two convolutions that double the size: after repeating values, and transposed.
+//! Two convolutions that double the size: after repeating values, and transposed.
 
 use candle_core::{Result, Tensor};
 use mde_ops::{ConvConfig, conv_after_nearest2x, conv_transpose2x, conv2d, plain};
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
 
-/// An operation, its plain twin, and the shape of its weight for `input` and `out` channels.
+/// An operation, its plain version, and the shape of its weight for `input` and `out` channels.
 type Operation = fn(&Tensor, &Tensor) -> Result<Tensor>;
 const OPERATIONS: [(&str, Operation, Operation, bool); 2] = [
     (
@@ -83,7 +83,7 @@ fn inputs_need_not_be_contiguous() {
     }
 }
 
-/// The transposed convolution is the adjoint of the strided one, which is tested by itself.
+/// The transposed convolution is the adjoint of the strided one, which has its own tests.
 #[test]
 fn the_transposed_convolution_is_the_adjoint_of_the_strided_one() {
     let (small, large) = (random(&[2, 3, 5, 7], 1), random(&[2, 4, 10, 14], 2));
@@ -137,7 +137,7 @@ proptest! {
     }
 }
 
-/// Kernels for the phases are made in another way where no gradient is wanted.
+/// Without a gradient, the kernels of the phases are computed differently.
 #[test]
 fn agree_without_a_gradient() {
     for (x, out) in SHAPES {

@@ -1,12 +1,13 @@
-//! Comparing values and gradients: of a kernel with the f64 path, of the f64 path with finite differences.
+//! Comparison of values and gradients: of a kernel with the f64 path, of the f64 path with finite
+//! differences.
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-/// A function under test: its inputs, and the one output whose gradient is wanted.
+/// A function under test: its inputs and its output.
 pub(crate) trait Function: Fn(&[Tensor]) -> Result<Tensor> {}
 impl<F: Fn(&[Tensor]) -> Result<Tensor>> Function for F {}
 
-/// Values in [-1, 1) that depend on the seed and the index only (SplitMix64).
+/// Values in [-1, 1) that depend only on the seed and the index (SplitMix64).
 pub(crate) fn random_values(count: usize, seed: u64) -> Vec<f32> {
     (0..count as u64)
         .map(|index| {
@@ -43,7 +44,7 @@ pub(crate) fn dot(a: &Tensor, b: &Tensor) -> f64 {
     flat(a).iter().zip(flat(b)).map(|(a, b)| a * b).sum()
 }
 
-/// The output, and the gradient of `<output, g>` in every input for a fixed random g.
+/// The output, and the gradient of `<output, g>` in every input, for a fixed random g.
 pub(crate) struct Evaluated {
     pub(crate) out: Tensor,
     pub(crate) g: Tensor,
@@ -72,7 +73,8 @@ pub(crate) fn evaluate(inputs: &[Tensor], function: impl Function) -> Evaluated 
     Evaluated { out, g, gradients }
 }
 
-/// Fails unless shapes agree and every difference is below `tolerance` times the largest magnitude expected.
+/// Fails unless the shapes agree and every difference is below `tolerance` times the largest
+/// expected magnitude.
 #[track_caller]
 pub(crate) fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(found.dims(), expected.dims(), "{what}: shape");
@@ -86,7 +88,7 @@ pub(crate) fn assert_close(what: &str, found: &Tensor, expected: &Tensor, tolera
     }
 }
 
-/// Holds the value and all gradients of `fast` in f32 to those of `plain` in f64.
+/// Compares the value and all gradients of `fast` in f32 with those of `plain` in f64.
 #[track_caller]
 pub(crate) fn assert_agree(
     what: &str,
@@ -106,8 +108,8 @@ pub(crate) fn assert_agree(
     }
 }
 
-/// Holds the gradients of a function of f64 tensors to central differences along random directions, in one
-/// input at a time and in all together.
+/// Compares the gradients of a function of f64 tensors with central differences along random
+/// directions, in one input at a time and in all together.
 #[track_caller]
 pub(crate) fn assert_gradient(what: &str, inputs: &[Tensor], function: impl Function) {
     const STEP: f64 = 1e-5;

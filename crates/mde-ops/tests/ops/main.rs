@@ -1,6 +1,8 @@
-//! Tests of the operations, a module each. How far to trust them: the CPU kernels are held to
-//! [`mde_ops::plain`] in f64, `plain` to finite differences and to the defining sums written out here, so
-//! that neither candle's autograd nor the kernels vouch for themselves.
+//! Tests of the operations, one module each.
+//!
+//! The CPU kernels are compared with [`mde_ops::plain`] in f64, and `plain` with finite differences
+//! and with the defining sums written out here. Neither candle's autograd nor the kernels vouch for
+//! themselves.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod gradient;

@@ -35,7 +35,7 @@ pub(crate) fn table() -> [([usize; 4], PoolConfig); 12] {
 #[test]
 fn agrees_with_the_plain_path_in_f64() {
     for (x, config) in table() {
-        // Whole numbers make ties common; negative ones must win against the padding.
+        // Integers make ties common; negative ones must win against the padding.
         let values = random(&x, 3);
         let ties = ((&values * 2.0).unwrap().round().unwrap() - 3.0).unwrap();
         for x in [values, ties] {
@@ -61,7 +61,8 @@ fn plain_gradient_is_that_of_finite_differences() {
 
 #[test]
 fn output_sizes_follow_pytorch() {
-    // (size, kernel, stride, padding, floor, ceil); the last ones lose a window that begins in the right padding.
+    // (size, kernel, stride, padding, floor, ceil); the last ones lose a window that begins in the
+    // right padding.
     for (size, kernel, stride, padding, floor, ceil) in [
         (114, 3, 2, 1, 57, 58),
         (57, 3, 2, 1, 29, 29),
@@ -87,7 +88,7 @@ fn output_sizes_follow_pytorch() {
 
 #[test]
 fn of_equal_values_the_first_gets_the_gradient() {
-    // A map of zeros, as after a ReLU, where the windows of one row of two overlap in a column.
+    // A map of zeros, as after a ReLU. Two windows of one row overlap in a column.
     let x = Tensor::zeros((1, 1, 3, 5), DType::F32, &Device::Cpu).unwrap();
     for pool in [max_pool2d, plain::max_pool2d] {
         let at = evaluate(std::slice::from_ref(&x), |t| {
@@ -111,7 +112,7 @@ fn windows_add_their_gradients_on_a_shared_maximum() {
 }
 
 #[test]
-fn what_is_not_finite_stays_visible() {
+fn non_finite_values_stay_visible() {
     let with = |value: f32| {
         let mut values = vec![-1f32; 20];
         values[7] = value;
@@ -119,7 +120,8 @@ fn what_is_not_finite_stays_visible() {
     };
     let out = max_pool2d(&with(f32::NAN), config(3, 2, 1, false)).unwrap();
     assert!(flat(&out)[1].is_nan());
-    // An infinite value in a window does not leak into others, nor into those that reach the padding.
+    // An infinite value in a window does not leak into others, nor into those that reach the
+    // padding.
     let corner = Tensor::new(&[[[[f32::INFINITY, 0., 0., 0., 3.]]]], &Device::Cpu).unwrap();
     for pool in [max_pool2d, plain::max_pool2d] {
         let out = pool(&corner, config(3, 2, 1, false)).unwrap();

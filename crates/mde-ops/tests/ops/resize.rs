@@ -21,7 +21,7 @@ const TABLE: [([usize; 4], [usize; 2]); 11] = [
     ([1, 1, 3, 2], [48, 32]),
 ];
 
-/// One axis as PyTorch defines it: centres of pixels map to centres, edges repeat.
+/// One axis as in PyTorch: pixel centres map to centres, edges repeat.
 fn source(position: usize, from: usize, to: usize) -> (usize, usize, f64) {
     let at =
         ((position as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
@@ -115,7 +115,7 @@ proptest! {
     ) {
         let x = random(&[1, 2, h, w], seed);
         let expected = naive(&x, height, width);
-        // A position is held in f32, so that a weight may be off by the rounding of the position.
+        // Positions are f32, so a weight may be off by the rounding of its position.
         assert_close("kernel", &resize_bilinear(&x, height, width).unwrap(), &expected, 1e-5);
         assert_close("plain", &plain::resize_bilinear(&x, height, width).unwrap(), &expected, 1e-5);
         let at = evaluate(std::slice::from_ref(&x), |t| resize_bilinear(&t[0], height, width));

@@ -1,4 +1,4 @@
-//! What a profiler is told: a span per pass, with the shape and the work of the plain operation.
+//! Profiling spans: one per pass, with the shape and the work of the plain operation.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -53,7 +53,7 @@ impl<S: tracing::Subscriber> Layer<S> for Collector {
     }
 }
 
-/// The spans of `f` and of the gradient of its result.
+/// Spans of `f` and of the gradient of its result.
 fn spans(f: impl Fn() -> Result<Tensor>) -> Vec<Span> {
     let spans = Arc::new(Mutex::new(Vec::new()));
     let subscriber = tracing_subscriber::registry().with(Collector(spans.clone()));
@@ -66,7 +66,7 @@ fn var(shape: &[usize], dtype: DType) -> Var {
     Var::from_tensor(&values.to_dtype(dtype).unwrap()).unwrap()
 }
 
-/// With the result's values, of four bytes each.
+/// A span whose result has `values` values of four bytes each.
 fn span(op: &str, pass: &str, shape: &str, values: u64, flops: u64) -> Span {
     Span {
         op: op.into(),
@@ -78,7 +78,7 @@ fn span(op: &str, pass: &str, shape: &str, values: u64, flops: u64) -> Span {
 }
 
 #[test]
-fn a_convolution_tells_its_shape_and_its_work() {
+fn convolution_spans_have_shape_and_work() {
     let (x, weight) = (
         var(&[2, 4, 9, 7], DType::F32),
         var(&[6, 2, 3, 1], DType::F32),
@@ -101,14 +101,14 @@ fn a_convolution_tells_its_shape_and_its_work() {
         span("conv2d", "backward", shape, image + kernel, 2 * flops),
     ];
     assert_eq!(spans(conv), expected);
-    // An image from outside needs no gradient.
+    // An input image needs no gradient.
     let outside = || mde_ops::conv2d(&x.as_detached_tensor(), &weight, config);
     let expected = [
         span("conv2d", "forward", shape, maps, flops),
         span("conv2d", "backward", shape, kernel, flops),
     ];
     assert_eq!(spans(outside), expected);
-    // The path of other devices and types: its gradient is candle's.
+    // Other types use candle's gradient, which has no span.
     let (x, weight) = (
         var(&[2, 4, 9, 7], DType::F64),
         var(&[6, 2, 3, 1], DType::F64),
@@ -119,7 +119,7 @@ fn a_convolution_tells_its_shape_and_its_work() {
 }
 
 #[test]
-fn an_identity_is_told_as_what_it_stands_for() {
+fn spans_describe_the_direct_operation() {
     let x = var(&[1, 3, 5, 7], DType::F32);
     let weight = var(&[2, 3, 3, 3], DType::F32);
     let flops = 2 * 2 * 11 * 13 * 3 * 9;
@@ -163,7 +163,7 @@ fn an_identity_is_told_as_what_it_stands_for() {
 }
 
 #[test]
-fn a_product_tells_its_sizes_and_the_gradients_that_are_wanted() {
+fn product_spans_have_sizes_and_gradients() {
     let x = var(&[1, 3, 5, 7], DType::F32);
     let weights = var(&[1, 4, 35], DType::F32);
     let (shape, flops) = ("1x3x5x7 -> 4 bins", 2 * 3 * 35 * 4);
@@ -202,7 +202,7 @@ fn a_product_tells_its_sizes_and_the_gradients_that_are_wanted() {
 }
 
 #[test]
-fn convolutions_in_a_row_tell_their_sum() {
+fn chain_spans_have_the_sum_of_their_stages() {
     let x = var(&[2, 3, 9, 7], DType::F32);
     let weights = [
         var(&[4, 3, 1, 1], DType::F32),
@@ -244,11 +244,12 @@ fn convolutions_in_a_row_tell_their_sum() {
         Ok(mde_ops::conv_norm_chain(x, &stages, Residual::None, mde_ops::Activations::Keep)?.0)
     };
     assert_eq!(spans(|| chain(&x)), told(image + parameters, 2 * flops));
-    // An image from outside needs no gradient: one product fewer, that of the first convolution.
+    // An input image needs no gradient: one product fewer, that of the first convolution.
     let outside = || chain(&x.as_detached_tensor());
     assert_eq!(spans(outside), told(parameters, 2 * flops - first));
 
-    // Behind a norm the first convolution's input has a gradient all the same: the norm's parameters need it.
+    // After a norm, the input of the first convolution needs a gradient anyway, for the norm's
+    // parameters.
     let before = [var(&[3], DType::F32), var(&[3], DType::F32)];
     let norm = Norm {
         weight: &before[0],
@@ -280,7 +281,7 @@ fn convolutions_in_a_row_tell_their_sum() {
     ];
     assert_eq!(told, expected);
 
-    // Where they are cheaper one by one they are told so, to the same sum.
+    // Stages that run separately have separate spans with the same sum.
     let x = var(&[1, 3, 1, 1], DType::F32);
     let told = spans(|| chain(&x));
     assert_eq!(told.len(), 2 * stages.len());
@@ -293,7 +294,7 @@ fn convolutions_in_a_row_tell_their_sum() {
 }
 
 #[test]
-fn operations_without_products_tell_their_shapes() {
+fn spans_without_products_have_shapes() {
     let x = var(&[2, 4, 5, 7], DType::F32);
     let (weight, bias) = (var(&[4], DType::F32), var(&[4], DType::F32));
     let pool = PoolConfig {

@@ -1,4 +1,4 @@
-//! The number of threads does not change a bit of any result.
+//! The number of threads changes no bit of any result.
 
 use candle_core::Tensor;
 use mde_ops::{
@@ -85,7 +85,7 @@ fn convolution() {
             |t| conv2d(&t[0], &t[1], config),
         );
     }
-    // Several strips of Winograd's tiles; maps of few pixels, all images in one product.
+    // Several strips of Winograd's tiles; small maps, with all images in one product.
     for (x, k, stride) in [
         ([2, 64, 57, 76], 5, 1),
         ([2, 48, 57, 76], 3, 1),
@@ -113,7 +113,7 @@ fn a_prediction_does_not_depend_on_its_batch() {
         let values = t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         values.into_iter().map(f32::to_bits).collect()
     };
-    // Rows of other images come before an image's own, in blocks that they share.
+    // Rows of other images come first, in blocks shared with the image's own rows.
     let (weight, bias) = (random(&[50, 40], 2), random(&[50], 3));
     for rows in [70, 97, 1] {
         let batch = random(&[3, rows, 40], 1);
@@ -167,10 +167,10 @@ fn convolutions_that_double_the_size() {
 }
 
 #[test]
-fn convolutions_and_norms_in_a_row() {
+fn conv_norm_chains() {
     for (index, case) in crate::conv_norm::cases().iter().enumerate() {
         assert_same_bits(&format!("case {index}"), &case.inputs(), |t| {
-            case.run(crate::conv_norm::holding, t)
+            case.run(crate::conv_norm::keeping, t)
         });
     }
     let inputs = crate::norm_add_relu::inputs(&[3, 20, 29, 38]);
@@ -180,7 +180,7 @@ fn convolutions_and_norms_in_a_row() {
 }
 
 #[test]
-fn the_parts_of_a_transformer() {
+fn transformer_operations() {
     let inputs = [random(&[7, 150, 72], 1)];
     assert_same_bits("attention", &inputs, |t| attention(&t[0], 3));
     let inputs = [random(&[7, 350, 40], 1), random(&[40], 2), random(&[40], 3)];

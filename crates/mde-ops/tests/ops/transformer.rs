@@ -1,11 +1,11 @@
-//! Attention, layer norm and the linear map.
+//! Attention, layer norm and linear layers.
 
 use candle_core::{DType, Device, Tensor};
 use mde_ops::{attention, layer_norm, linear, plain};
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, evaluate, flat, random};
 
-/// Sequences, tokens, heads, values of a head.
+/// Sequences, tokens, heads, values per head.
 const ATTENTIONS: [[usize; 4]; 7] = [
     [2, 48, 4, 8],
     [3, 77, 4, 8],
@@ -32,7 +32,7 @@ fn attention_agrees_with_the_plain_path_in_f64() {
 
 #[test]
 fn attention_has_known_values() {
-    // Two tokens, two heads of one value: the weights of a token's own head are softmax(q k), and no other head is seen.
+    // Two tokens, two heads of one value: each weight is softmax(q k) within its own head.
     let qkv = [
         [1f32, 0.0, 2.0, 5.0, 10.0, -1.0],
         [0.0, 0.0, 1.0, 5.0, 20.0, 3.0],
@@ -51,7 +51,7 @@ fn attention_has_known_values() {
 }
 
 #[test]
-fn large_scores_do_not_overflow_and_what_is_not_finite_stays_visible() {
+fn large_scores_do_not_overflow_and_non_finite_values_stay_visible() {
     let qkv = Tensor::new(
         &[[[1000f32, 1000.0, 1.0], [1000.0, -1000.0, 2.0]]],
         &Device::Cpu,
@@ -103,7 +103,7 @@ fn a_constant_row_is_normalised_to_the_bias() {
 
 #[test]
 fn linear_agrees_with_the_plain_path_in_f64() {
-    // The third has several blocks of rows, the last one shorter, in either pass.
+    // The third has several blocks of rows, the last one shorter, in both passes.
     for (dims, out) in [
         (&[2, 3, 7][..], 5),
         (&[11], 3),

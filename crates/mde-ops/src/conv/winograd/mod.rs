@@ -1,13 +1,15 @@
-//! Convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2016, "Fast Algorithms for Convolutional
-//! Neural Networks"): T² products for M x M outputs instead of K² M².
+//! Convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2016, "Fast Algorithms
+//! for Convolutional Neural Networks"): T² instead of K² M² products for M x M outputs.
 //!
-//! An input tile d and a filter g are taken to T values at the points 0, ±1, ±2, ±1/2 and infinity along each axis, multiplied
-//! there, and M outputs taken back: `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, T = M + K - 1. At each of the T² points the
-//! products of all channels and tiles are one matrix product. The gradient in the weight is the adjoint,
-//! `Gᵀ [(A dY Aᵀ) ⊙ (Bᵀ d B)] G` summed over tiles, with as many products.
+//! An input tile d and a filter g are evaluated at T points along each axis: 0, ±1, ±2, ±1/2 and
+//! infinity. The values are multiplied, and M outputs are interpolated: `Y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d
+//! B)] A`, T = M + K - 1. At each of the T² points, the products of all channels and tiles are one
+//! matrix product. The gradient in the weight is the adjoint, `Gᵀ [(A dY Aᵀ) ⊙ (Bᵀ d B)] G` summed
+//! over tiles, with as many products.
 //!
-//! Tiles are kept in *phases*: plane (y mod M, x mod M) of a map holds every M-th pixel of every M-th row, so that value (y, x)
-//! of neighbouring tiles lies side by side, and a vector of tiles is transformed at once.
+//! Tiles are stored in *phases*: plane (y mod M, x mod M) of a map holds every M-th pixel of every
+//! M-th row. Value (y, x) of neighbouring tiles is then adjacent, and a vector of tiles is
+//! transformed at once.
 
 mod strip;
 mod transform;
@@ -18,7 +20,7 @@ use crate::shapes::ConvDims;
 use strip::{Grid, ReadInputs, Strip, WriteOutput};
 use transform::{TransformFilters, TransformWeights, Winograd};
 
-/// A size of tile, and of the outputs that it gives.
+/// Size of the tiles and of their outputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Tiles {
     /// 6x6 tiles for 2x2 outputs of a 5x5 kernel.
@@ -32,11 +34,12 @@ pub(super) enum Tiles {
 }
 
 impl Tiles {
-    /// The tiles that need the fewest products, if those are fewer than half of the direct way's: transforms cost too.
+    /// The tiles with the fewest products, or `None` unless they need at most half of the direct
+    /// way's: the transforms cost time too.
     pub(super) fn choose(geometry: &Geometry, channels: usize) -> Option<Self> {
         /// With fewer channels the transforms outweigh the products.
         const MIN_CHANNELS: usize = 16;
-        /// On smaller maps the transforms of the filters do.
+        /// On smaller maps the transforms of the filters outweigh the products.
         const MIN_PIXELS: usize = 1024;
         let candidates = match geometry.kernel {
             (3, 3) => [Self::Six4, Self::Eight6],
@@ -57,17 +60,17 @@ impl Tiles {
         (2 * best.products(geometry) <= direct).then_some(best)
     }
 
-    /// Products for each pair of channels.
+    /// Number of products per pair of channels.
     fn products(self, geometry: &Geometry) -> usize {
-        fn of<const T: usize, const M: usize>(geometry: &Geometry) -> usize {
+        fn count<const T: usize, const M: usize>(geometry: &Geometry) -> usize {
             let grid = Grid::<T, M>::new(geometry);
             Winograd::<T, M>::POINTS * Strip::new(grid, 0..grid.tile_rows).slots()
         }
         match self {
-            Self::Six2 => of::<6, 2>(geometry),
-            Self::Six4 => of::<6, 4>(geometry),
-            Self::Eight4 => of::<8, 4>(geometry),
-            Self::Eight6 => of::<8, 6>(geometry),
+            Self::Six2 => count::<6, 2>(geometry),
+            Self::Six4 => count::<6, 4>(geometry),
+            Self::Eight4 => count::<8, 4>(geometry),
+            Self::Eight6 => count::<8, 6>(geometry),
         }
     }
 
@@ -108,7 +111,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         } = *dims;
         let filters = Self::filters(weight, out_channels * in_channels);
         let grid = Grid::<T, M>::new(geometry);
-        // A panel of tiles: the filters pass by once for every panel.
+        // One panel of tiles: each panel reads all filters once.
         let rows = grid.rows_within(PANEL);
         let pixels = geometry.out_pixels();
         let run = rows * M * geometry.out_width;
@@ -155,7 +158,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
     }
 
     fn backward_weight(dims: &ConvDims, x: &[f32], grad: &[f32]) -> Vec<f32> {
-        // All cores work on one strip, one step after the other: it may fill the shared cache.
+        // All cores work on one strip at a time, which may fill the shared cache.
         const FLOATS: usize = 2 * 1024 * 1024;
         let ConvDims {
             in_channels,
@@ -186,7 +189,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         Self::weights(&filters, filter_size)
     }
 
-    /// G g Gᵀ for all filters: `[T, T, filters]` from `[filters, K, K]`.
+    /// G g Gᵀ of all filters: `[filters, K, K]` to `[T, T, filters]`.
     fn filters(weight: &[f32], count: usize) -> Vec<f32> {
         const RUN: usize = 1024;
         let mut filters = vec![0.0; Self::POINTS * count];
@@ -204,7 +207,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         filters
     }
 
-    /// The adjoint of [`Self::filters`]: Gᵀ u G, `[filters, K, K]` from `[T, T, filters]`.
+    /// The adjoint of [`Self::filters`], Gᵀ u G: `[T, T, filters]` to `[filters, K, K]`.
     fn weights(filters: &[f32], count: usize) -> Vec<f32> {
         let mut weight = vec![0.0; Self::K * Self::K * count];
         vectorised(TransformWeights::<T, M> {

@@ -1,4 +1,4 @@
-//! Rows of tiles: how they are read from a map, multiplied and written back.
+//! Rows of tiles: reading from a map, multiplication, and writing back.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::cpu::{
     with_scratch,
 };
 
-/// How tiles cover a map.
+/// Tiles that cover a map.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid<const T: usize, const M: usize> {
     pub(super) tile_rows: usize,
@@ -27,18 +27,18 @@ impl<const T: usize, const M: usize> Grid<T, M> {
         }
     }
 
-    /// Tiles of one row in a phase, those that only complete their neighbours included.
+    /// Tiles per row in a phase, including those that only complete their neighbours.
     fn pitch(&self) -> usize {
         self.tile_columns + Winograd::<T, M>::REACH
     }
 
-    /// Rows of tiles that have about so many tiles; at least one.
+    /// Number of tile rows with about `tiles` tiles; at least one.
     pub(super) fn rows_within(&self, tiles: usize) -> usize {
         (tiles / self.pitch()).clamp(1, self.tile_rows)
     }
 }
 
-/// Some rows of tiles of one image.
+/// A range of tile rows of one image.
 #[derive(Debug, Clone)]
 pub(super) struct Strip<const T: usize, const M: usize> {
     grid: Grid<T, M>,
@@ -50,17 +50,18 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         Self { grid, rows }
     }
 
-    /// Places for tiles: the pitch of every row, in whole lanes. Places between rows hold tiles of no use.
+    /// Number of places for tiles: the pitch of each row, in whole lanes. Places between rows are
+    /// unused.
     pub(super) fn slots(&self) -> usize {
         (self.rows.len() * self.grid.pitch()).next_multiple_of(LANES)
     }
 
-    /// Panels that hold the slots of one point of one channel.
+    /// Number of panels that hold the slots of one point of one channel.
     pub(super) fn panels(&self) -> usize {
         self.slots().div_ceil(PANEL)
     }
 
-    /// Length of one phase: the slots, and what the last tiles reach into.
+    /// Length of one phase: the slots and the reach of the last tiles.
     fn phase_length(&self) -> usize {
         self.slots() + Winograd::<T, M>::REACH * (self.grid.pitch() + 1)
     }
@@ -69,8 +70,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         M * M * self.phase_length()
     }
 
-    /// The strip's part of every plane of `[channels, height, width]`, transformed: `points` `[channels, T, T, slots]`, a
-    /// channel a task.
+    /// Transforms the strip's part of each plane of `[channels, height, width]` to `points`
+    /// `[channels, T, T, slots]`. One task per channel.
     pub(super) fn read_channels(&self, geometry: &Geometry, planes: &[f32], points: &mut [f32]) {
         points
             .par_chunks_exact_mut(Winograd::<T, M>::POINTS * self.slots())
@@ -88,7 +89,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
             });
     }
 
-    /// The same of the output's gradient: `grads` `[channels, T, T, slots]`.
+    /// Transforms the strip's part of the output's gradient to `grads` `[channels, T, T, slots]`.
     pub(super) fn read_grad_channels(
         &self,
         geometry: &Geometry,
@@ -111,8 +112,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
             });
     }
 
-    /// Adds the strip's part of the transformed filters' gradient to `filters` `[T, T, out_channels, in_channels]`, a point
-    /// a task.
+    /// Adds the strip's part of the gradient in the transformed filters to `filters` `[T, T,
+    /// out_channels, in_channels]`. One task per point.
     pub(super) fn add_filter_grads(
         &self,
         grads: &[f32],
@@ -135,7 +136,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
             });
     }
 
-    /// Sorts the strip's part of an input plane into phases, zeros outside the image.
+    /// Sorts the strip's part of an input plane into phases, with zeros outside the image.
     #[inline(always)]
     fn read_phases(&self, plane: &[f32], geometry: &Geometry, phases: &mut [f32]) {
         let (padding, width) = (geometry.padding, geometry.width);
@@ -151,7 +152,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         );
     }
 
-    /// Sorts the strip's part of an output plane into phases, zeros outside the map.
+    /// Sorts the strip's part of an output plane into phases, with zeros outside the map.
     #[inline(always)]
     fn read_output_phases(&self, plane: &[f32], geometry: &Geometry, phases: &mut [f32]) {
         let width = geometry.out_width;
@@ -166,7 +167,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         );
     }
 
-    /// Phases of `groups` times M rows; `row` gives those inside the map, which begin `padding` columns into it.
+    /// Fills the phases of `groups` times M rows. `row` returns a row of the map, or `None`
+    /// outside; the map starts after `padding` columns.
     #[inline(always)]
     fn sort_phases<'a>(
         &self,
@@ -197,7 +199,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// Bᵀ d B of every tile of one channel; the vector of tiles from `slot` on goes to `points[at(point, slot)..]`.
+    /// Bᵀ d B of each tile of one channel. The vector of tiles from `slot` on goes to
+    /// `points[at(point, slot)..]`.
     #[inline(always)]
     fn transform_input<S: Simd>(
         &self,
@@ -229,7 +232,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// The product at every point, `[T, T, out_channels, slots]`, of `points` `[T, T, panels, in_channels, PANEL]`.
+    /// The products `[T, T, out_channels, slots]` at each point of `points` `[T, T, panels,
+    /// in_channels, PANEL]`.
     pub(super) fn multiply(
         &self,
         filters: &[f32],
@@ -253,7 +257,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// Aᵀ m A of every tile of one channel, into phases of the output.
+    /// Aᵀ m A of each tile of one channel, into phases of the output.
     #[inline(always)]
     fn transform_output<S: Simd>(
         &self,
@@ -286,7 +290,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// A dY Aᵀ of every tile of one channel, into `[T, T, slots]`.
+    /// A dY Aᵀ of each tile of one channel, into `[T, T, slots]`.
     #[inline(always)]
     fn transform_grad<S: Simd>(&self, simd: S, phases: &[f32], grads: &mut [f32]) {
         let (slots, length) = (self.slots(), self.phase_length());
@@ -311,7 +315,7 @@ impl<const T: usize, const M: usize> Strip<T, M> {
         }
     }
 
-    /// Puts the phases of the strip back together; `rows` are the strip's rows of the output plane.
+    /// Writes the phases of the strip to `rows`, the strip's rows of the output plane.
     #[inline(always)]
     fn write_phases(
         &self,
@@ -333,7 +337,8 @@ impl<const T: usize, const M: usize> Strip<T, M> {
     }
 }
 
-/// Input planes `[channels, height, width]` to `points` `[T, T, panels, channels, PANEL]`.
+/// Transforms input planes `[channels, height, width]` to `points` `[T, T, panels, channels,
+/// PANEL]`.
 pub(super) struct ReadInputs<'a, const T: usize, const M: usize> {
     pub(super) strip: &'a Strip<T, M>,
     pub(super) geometry: &'a Geometry,
@@ -359,7 +364,7 @@ impl<const T: usize, const M: usize> Kernel for ReadInputs<'_, T, M> {
     }
 }
 
-/// One input plane to `points` `[T, T, slots]`.
+/// Transforms one input plane to `points` `[T, T, slots]`.
 struct ReadInput<'a, const T: usize, const M: usize> {
     strip: &'a Strip<T, M>,
     geometry: &'a Geometry,
@@ -380,7 +385,7 @@ impl<const T: usize, const M: usize> Kernel for ReadInput<'_, T, M> {
     }
 }
 
-/// The gradient of one output plane to `grads` `[T, T, slots]`.
+/// Transforms the gradient of one output plane to `grads` `[T, T, slots]`.
 struct ReadGrad<'a, const T: usize, const M: usize> {
     pub(super) strip: &'a Strip<T, M>,
     pub(super) geometry: &'a Geometry,
@@ -398,7 +403,7 @@ impl<const T: usize, const M: usize> Kernel for ReadGrad<'_, T, M> {
     }
 }
 
-/// The products of one channel to the strip's rows of its output plane.
+/// Transforms the products of one channel to the strip's rows of its output plane.
 pub(super) struct WriteOutput<'a, const T: usize, const M: usize> {
     pub(super) strip: &'a Strip<T, M>,
     pub(super) geometry: &'a Geometry,

@@ -1,16 +1,16 @@
-//! The transforms: of tiles, a vector of them at a time, and of filters.
+//! Transforms of tiles, one vector of tiles at a time, and of filters.
 
 use pulp::Simd;
 
 use crate::cpu::{Kernel, MatrixMut};
 
-/// Slots are a multiple of this: no processor's vectors are longer.
+/// Divisor of the number of slots: the longest vector of any processor.
 pub(super) const LANES: usize = 16;
 
-/// The points come in pairs ±a, so that the even and odd parts of a polynomial serve both.
+/// The points are pairs ±a, so that the even and odd parts of a polynomial serve both.
 const PAIRS: [f32; 3] = [1.0, 2.0, 0.5];
 
-/// The coefficients of `Π (x² - b²)` over the first `pairs` points, all but number `skip`.
+/// Coefficients of `Π (x² - b²)` over the first `pairs` points, except number `skip`.
 const fn quotient(pairs: usize, skip: usize) -> [f32; 4] {
     let mut product = [1.0, 0.0, 0.0, 0.0];
     let mut pair = 0;
@@ -29,7 +29,7 @@ const fn quotient(pairs: usize, skip: usize) -> [f32; 4] {
     product
 }
 
-/// F(M x M, K x K) with tiles of T x T, K = T - M + 1.
+/// F(M x M, K x K) with T x T tiles, K = T - M + 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Winograd<const T: usize, const M: usize>;
 
@@ -37,7 +37,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
     pub(super) const K: usize = T - M + 1;
     pub(super) const POINTS: usize = T * T;
     const PAIRS: usize = (T - 2) / 2;
-    /// Tiles by which the last value of a tile reaches into its neighbours' phases.
+    /// Number of tiles that the last value of a tile reaches into its neighbours' phases.
     pub(super) const REACH: usize = (T - 1) / M;
     const ALL: [f32; 4] = quotient(Self::PAIRS, usize::MAX);
     const WITHOUT: [[f32; 4]; 3] = [
@@ -46,7 +46,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         quotient(Self::PAIRS, 2),
     ];
 
-    /// a^i for every pair and output.
+    /// a^i for each pair and output.
     const POWERS: [[f32; M]; 3] = {
         let mut powers = [[1.0; M]; 3];
         let mut pair = 0;
@@ -61,7 +61,7 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
         powers
     };
 
-    /// G, `[T, K]`: powers of each point over the product of its distances to the others.
+    /// G, `[T, K]`: powers of each point divided by the product of its distances to the others.
     fn g() -> [[f32; 8]; T] {
         let mut points = vec![0.0];
         for pair in &PAIRS[..Self::PAIRS] {
@@ -137,19 +137,19 @@ impl<const T: usize, const M: usize> Winograd<T, M> {
     }
 }
 
-/// The first vector of a slice.
+/// Loads the first vector of a slice.
 #[inline(always)]
 pub(super) fn load<S: Simd>(_simd: S, values: &[f32]) -> S::f32s {
     S::as_simd_f32s(&values[..S::F32_LANES]).0[0]
 }
 
-/// Writes a vector to the beginning of a slice.
+/// Stores a vector at the start of a slice.
 #[inline(always)]
 pub(super) fn store<S: Simd>(_simd: S, value: S::f32s, values: &mut [f32]) {
     S::as_mut_simd_f32s(&mut values[..S::F32_LANES]).0[0] = value;
 }
 
-/// G g Gᵀ of some filters: `filters` `[T T, count]` from `weight` `[count, K, K]`.
+/// G g Gᵀ of some filters: `weight` `[count, K, K]` to `filters` `[T T, count]`.
 pub(super) struct TransformFilters<'a, const T: usize, const M: usize> {
     pub(super) weight: &'a [f32],
     pub(super) filters: MatrixMut<'a>,
@@ -161,7 +161,7 @@ impl<const T: usize, const M: usize> Kernel for TransformFilters<'_, T, M> {
         let (g, k) = (Winograd::<T, M>::g(), Winograd::<T, M>::K);
         let count = self.weight.len() / (k * k);
         let weighted = |sum, value, factor| simd.mul_add_f32s(value, simd.splat_f32s(factor), sum);
-        // Their taps are gathered once, then every step is on a vector of filters.
+        // Gathers the taps once, so that each step handles a vector of filters.
         for first in (0..count).step_by(S::F32_LANES) {
             let lanes = S::F32_LANES.min(count - first);
             let mut gathered = [[0.0; LANES]; 64];
@@ -191,7 +191,7 @@ impl<const T: usize, const M: usize> Kernel for TransformFilters<'_, T, M> {
     }
 }
 
-/// Gᵀ u G of all filters: `weight` `[count, K, K]` from `filters` `[T, T, count]`.
+/// Gᵀ u G of all filters: `filters` `[T, T, count]` to `weight` `[count, K, K]`.
 pub(super) struct TransformWeights<'a, const T: usize, const M: usize> {
     pub(super) filters: &'a [f32],
     pub(super) count: usize,
