@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::results::{
-    Ablation, AblationArea, AblationCurve, AblationPoint, DepthRange, FORMAT, Fill, LayerAblation,
-    LayerDissection, Provenance, RemovalOrder, SingleRemovals,
-};
+use mde_datasets::ExampleBatch;
 use mde_metrics::statistics::{Bootstrap, Estimate, permutation};
-use mde_metrics::{DepthBins, EvalProtocol, CoreErrors};
-use mde_models::{DepthNet, LayerInfo, Prefix, Probe};
+use mde_metrics::{CoreErrors, DepthBins, EvalProtocol};
+use mde_models::{DepthNet, LayerInfo, PrefixCache, Probe};
+use mde_results::{
+    Ablation, AblationArea, AblationCurve, AblationPoint, DepthRange, FORMAT, Fill, LayerAblation,
+    LayerDissection, Provenance, RemovalOrder, SingleRemovals, names,
+};
 
-use crate::evaluate::{depth_ranges, predict};
+use crate::AnalysisError;
+use crate::error::{BoxError, data_error};
+use crate::evaluate::depth_ranges;
+use crate::predictions::{network_input, predict_depths};
 use crate::variants::{Scorer, Values, VariantScores, check_layers};
-use crate::{AnalysisError, depth_input};
 
 /// A layer to ablate.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ pub struct Ablated {
 /// not finite at a valid pixel, or no image has a valid pixel.
 pub fn ablate(
     network: &dyn DepthNet,
-    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
     device: &Device,
     layers: &[AblateLayer],
     options: &AblateOptions,
@@ -90,16 +92,16 @@ pub fn ablate(
         ablations.push((layer, plan, scores));
     }
     for batch in batches {
-        let batch = batch?;
-        let input = depth_input(&batch, device)?;
+        let batch = batch.map_err(data_error)?;
+        let input = network_input(&batch, device)?;
         for (layer, plan, scores) in &mut ablations {
             let name = &layer.dissection.layer;
-            let mut prefix = Prefix::of(name);
+            let mut prefix = PrefixCache::new(name);
             let mut variants = Vec::with_capacity(plan.removals.len());
             for removal in &plan.removals {
                 let mut remove = Remove::new(layer, removal, device)?;
                 let mut probe = prefix.probe(&mut remove);
-                let pred = predict(network, &input, batch.depth_size, &mut probe)?;
+                let pred = predict_depths(network, &input, batch.depth_size, &mut probe)?;
                 let in_words = || format!("layer {name} without units {:?}", removal.units);
                 variants.push(scorer.batch(&batch, &pred, in_words)?);
             }
@@ -152,7 +154,7 @@ impl Plan {
                 let sequence = match curve {
                     RemovalOrder::LeastSelectiveFirst => order.iter().rev().copied().collect(),
                     RemovalOrder::Random { seed } => permutation(units, seed),
-                    _ => order.clone(),
+                    RemovalOrder::MostSelectiveFirst => order.clone(),
                 };
                 let points = removed_counts(units)
                     .map(|count| (count, removals.index(fill, &sequence[..count])))
@@ -267,7 +269,7 @@ fn finish(
     let mut files = Vec::with_capacity(ablations.len());
     let mut layers = Vec::with_capacity(ablations.len());
     for (layer, plan, scores) in ablations {
-        let file = format!("ablate/{}.safetensors", layer.dissection.layer);
+        let file = names::ablated_images(&layer.dissection.layer);
         let summary = summary(layer, plan, scores, &options.bootstrap, file.clone());
         layers.push(summary.ok_or_else(|| scores.nothing(&options.protocol))?);
         let removed = plan.removals.iter().map(|removal| &removal.units);
@@ -289,7 +291,7 @@ fn finish(
             dissection: options.dissection.clone(),
             protocol: options.protocol.clone(),
             images: scores.map_or(0, |scores| scores.ids.len()),
-            skipped: scores.map_or(Vec::new(), |scores| scores.skipped.clone()),
+            images_without_valid_depth: scores.map_or(Vec::new(), |scores| scores.skipped.clone()),
             bootstrap: options.bootstrap,
             ranges: pixels
                 .into_iter()
@@ -340,12 +342,12 @@ fn summary(
         units: layer.dissection.units,
         order: plan.order.clone(),
         mean_response: layer.mean_response.clone(),
-        whole: scores.mean(0)?,
+        baseline: scores.mean(0)?,
         curves: curves.collect::<Option<_>>()?,
         areas: ordered
             .map(|curve| area(curve, plan, scores, bootstrap))
             .collect::<Option<_>>()?,
-        single: single.collect::<Option<_>>()?,
+        single_removals: single.collect::<Option<_>>()?,
         values: file,
     })
 }
@@ -365,14 +367,15 @@ fn area(
     let random: Vec<&PlannedCurve> = (plan.curves.iter())
         .filter(|other| is_random(other) && other.fill == curve.fill)
         .collect();
-    let under = |curve: &PlannedCurve, image: &[CoreErrors], value: fn(&CoreErrors) -> f64| -> f64 {
-        let units = curve.points.last().map_or(1, |last| last.0) as f64;
-        let trapezia = curve.points.windows(2).map(|pair| {
-            let width = (pair[1].0 - pair[0].0) as f64 / units;
-            width * f64::midpoint(value(&image[pair[0].1]), value(&image[pair[1].1]))
-        });
-        trapezia.sum()
-    };
+    let under =
+        |curve: &PlannedCurve, image: &[CoreErrors], value: fn(&CoreErrors) -> f64| -> f64 {
+            let units = curve.points.last().map_or(1, |last| last.0) as f64;
+            let trapezia = curve.points.windows(2).map(|pair| {
+                let width = (pair[1].0 - pair[0].0) as f64 / units;
+                width * f64::midpoint(value(&image[pair[0].1]), value(&image[pair[1].1]))
+            });
+            trapezia.sum()
+        };
     let estimate = |value: fn(&CoreErrors) -> f64| -> Option<Estimate> {
         bootstrap.mean(&scores.per_image(|image| {
             let ordered = under(curve, image, value);

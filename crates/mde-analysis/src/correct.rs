@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
-use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::results::{
-    BinGroup, Corrected, Correction, FORMAT, ImageCorrection, LayerCorrection, LayerDissection,
-    ORACLE, Provenance, UnitShare,
-};
+use mde_datasets::ExampleBatch;
 use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{EvalProtocol, UnitAssignment};
-use mde_models::{Capture, DepthNet, LayerInfo, Prefix, Probe};
+use mde_models::{Capture, DepthNet, LayerInfo, PrefixCache, Probe};
+use mde_results::{
+    BinGroup, Corrected, Correction, FORMAT, ImageCorrection, LayerCorrection, LayerDissection,
+    ORACLE, Provenance, UnitShare, encode_corrected, names,
+};
 
+use crate::AnalysisError;
 use crate::correction_maps::CorrectionMaps;
-use crate::evaluate::predict;
+use crate::error::{BoxError, data_error};
 use crate::indicator::Distances;
+use crate::predictions::{network_input, predict_depths};
 use crate::responses::{Responses, bins_at};
 use crate::variants::{Scorer, Values, VariantScores, check_layers};
-use crate::{AnalysisError, depth_input};
 
 /// How to correct.
 #[derive(Debug, Clone)]
@@ -63,7 +64,7 @@ const LISTED_UNITS: usize = 5;
 /// or no image has a valid pixel.
 pub fn correct(
     network: &dyn DepthNet,
-    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
     device: &Device,
     layers: &[LayerDissection],
     options: &CorrectOptions,
@@ -76,7 +77,7 @@ pub fn correct(
         .map(|layer| LayerState::new(layer, options))
         .collect::<Result<Vec<_>, _>>()?;
     for batch in batches {
-        let batch = batch?;
+        let batch = batch.map_err(data_error)?;
         for correction in &mut corrections {
             correction.push(network, &batch, device, &options.protocol)?;
         }
@@ -88,7 +89,10 @@ pub fn correct(
         let summary = correction.summary(&options.bootstrap);
         let summary = summary.ok_or_else(|| correction.scores.nothing(&options.protocol))?;
         files.push((summary.values.clone(), correction.values()?));
-        files.push((summary.maps.clone(), correction.maps.to_safetensors()?));
+        files.push((
+            summary.maps.clone(),
+            encode_corrected(correction.maps.kept())?,
+        ));
         found.push(summary);
     }
     let scores = corrections.first().map(|correction| &correction.scores);
@@ -100,7 +104,7 @@ pub fn correct(
             dissection: options.dissection.clone(),
             protocol: options.protocol.clone(),
             images: scores.map_or(0, |scores| scores.ids.len()),
-            skipped: scores.map_or(Vec::new(), |scores| scores.skipped.clone()),
+            images_without_valid_depth: scores.map_or(Vec::new(), |scores| scores.skipped.clone()),
             bootstrap: options.bootstrap,
             layers: found,
         },
@@ -197,12 +201,12 @@ impl<'a> LayerState<'a> {
             protocol,
             ranges: &self.layer.bins,
         };
-        let input = depth_input(batch, device)?;
-        let mut prefix = Prefix::of(name);
-        let mut capture = Capture::of([name]);
+        let input = network_input(batch, device)?;
+        let mut prefix = PrefixCache::new(name);
+        let mut capture = Capture::new([name]);
         let before = {
             let mut probe = prefix.probe(&mut capture);
-            predict(network, &input, batch.depth_size, &mut probe)?
+            predict_depths(network, &input, batch.depth_size, &mut probe)?
         };
         let Some(activation) = capture.get(name) else {
             // A network that does not visit a layer of its own list.
@@ -212,7 +216,7 @@ impl<'a> LayerState<'a> {
             }
             .into());
         };
-        let responses = Responses::of(activation, batch, name)?;
+        let responses = Responses::new(activation, batch, name)?;
         let true_bins = bins_at(
             &self.layer.bins,
             &batch.depths,
@@ -243,12 +247,12 @@ impl<'a> LayerState<'a> {
         for (index, units) in self.plan.sets.iter().enumerate().skip(1) {
             let mut replace = Replace::new(name, self.layer.units, units, &corrected)?;
             let mut probe = prefix.probe(&mut replace);
-            let pred = predict(network, &input, batch.depth_size, &mut probe)?;
+            let pred = predict_depths(network, &input, batch.depth_size, &mut probe)?;
             if index == self.plan.all {
-                self.maps.all_units(&kept, &pred);
+                self.maps.add_all_units(&kept, &pred);
             }
             if let &[unit] = units.as_slice() {
-                self.maps.single_unit(&kept, unit, &pred);
+                self.maps.add_single_unit(&kept, unit, &pred);
             }
             let in_words = || format!("layer {name} with units {units:?} corrected");
             variants.push(scorer.batch(batch, &pred, in_words)?);
@@ -262,13 +266,14 @@ impl<'a> LayerState<'a> {
         let (layer, plan, scores) = (self.layer, &self.plan, &self.scores);
         let before = scores.mean(0)?;
         let corrected = |set: usize| -> Option<Corrected> {
-            let lowered = scores.per_image(|image| image[0].abs_rel - image[set].abs_rel);
-            let lowered = bootstrap.mean(&lowered)?;
+            let reduction = scores.per_image(|image| image[0].abs_rel - image[set].abs_rel);
+            let reduction = bootstrap.mean(&reduction)?;
             Some(Corrected {
                 errors: scores.mean(set)?,
                 by_bin: scores.by_range(set),
-                explained: (before.abs_rel > 0.0).then(|| lowered.value / before.abs_rel),
-                lowered,
+                relative_reduction: (before.abs_rel > 0.0)
+                    .then(|| reduction.value / before.abs_rel),
+                abs_rel_reduction: reduction,
             })
         };
         let single = plan.single.iter().map(|&set| corrected(set));
@@ -296,16 +301,16 @@ impl<'a> LayerState<'a> {
             replaced: self.pixels.1 as f64 / self.pixels.0 as f64,
             before,
             before_by_bin: scores.by_range(0),
-            all: corrected(plan.all)?,
-            ranking: ranked(single.iter().map(|unit| unit.lowered.value)),
-            single,
+            all_units: corrected(plan.all)?,
+            ranking: ranked(single.iter().map(|unit| unit.abs_rel_reduction.value)),
+            single_units: single,
             groups: groups.collect::<Option<_>>()?,
             per_image: self.per_image(),
             indicator: self
                 .distances
                 .indicator(&layer.mean_response, &abs_rel, bootstrap),
-            values: format!("correct/{name}.safetensors"),
-            maps: format!("correct/{name}-maps.safetensors"),
+            values: names::corrected_images(name),
+            maps: names::corrected_maps(name),
         })
     }
 
@@ -314,10 +319,10 @@ impl<'a> LayerState<'a> {
         let images = self.scores.ids.iter().enumerate();
         let images = images.map(|(image, id)| {
             let before = self.scores.of_image(image, 0);
-            let lowered: Vec<f64> = (self.plan.single.iter())
+            let reductions: Vec<f64> = (self.plan.single.iter())
                 .map(|&set| before.abs_rel - self.scores.of_image(image, set).abs_rel)
                 .collect();
-            let first = ranked(lowered.iter().copied())
+            let first = ranked(reductions.iter().copied())
                 .into_iter()
                 .take(LISTED_UNITS);
             ImageCorrection {
@@ -327,7 +332,7 @@ impl<'a> LayerState<'a> {
                 units: first
                     .map(|unit| UnitShare {
                         unit,
-                        lowered: lowered[unit],
+                        abs_rel_reduction: reductions[unit],
                     })
                     .collect(),
                 score: image_scores[image],
@@ -338,10 +343,11 @@ impl<'a> LayerState<'a> {
 
     fn values(&self) -> Result<Vec<u8>, AnalysisError> {
         let shape = vec![self.scores.ids.len(), self.layer.units];
-        self.scores.to_safetensors(vec![
+        let values = vec![
             Values::sets(self.layer.units, self.plan.sets.iter()),
             Values::floats("distance", shape, self.distances.flat()),
-        ])
+        ];
+        Ok(self.scores.to_safetensors(values)?)
     }
 }
 

@@ -1,60 +1,49 @@
-//! Dissection: how much each hidden unit answers to each range of depth.
+//! Dissection: how strongly each hidden unit responds to each range of depth.
 
 use candle_core::{DType, Device, Storage, Tensor};
-use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::{BinWeights, DepthBins, ImageSize, MetricsError};
+use mde_datasets::ExampleBatch;
+use mde_metrics::ImageSize;
 use mde_models::{DepthNet, LayerInfo, Mode, Probe};
-use rayon::prelude::*;
 
-use crate::dissected::DissectedLayer;
+use crate::AnalysisError;
+use crate::dissected::{DissectOptions, DissectedLayer};
+use crate::error::{BoxError, data_error};
+use crate::layer_maps::{BatchWeights, DissectLayer, LayerMaps};
+use crate::predictions::network_input;
 use crate::shuffled::ShuffledDepths;
-use crate::{AnalysisError, depth_input};
 
-/// A layer to dissect, and its bins.
-#[derive(Debug, Clone)]
-pub struct DissectLayer {
-    /// The layer's name.
-    pub name: String,
-    /// The depth bins.
-    pub bins: DepthBins,
+/// The images of a dissection. Both functions give all of them, in the same order at every call.
+pub struct DissectData<F, G> {
+    /// Called once, and with permutations twice (the second time for its first batch alone).
+    pub images: F,
+    /// The same images with depth only ([`ExampleBatch::images`] may be empty). Called once, with
+    /// permutations.
+    pub depths: G,
 }
 
-/// What a dissection finds out beside the tallies; by default nothing.
-#[derive(Debug, Clone, Default)]
-pub struct DissectOptions {
-    /// Permutations of the depth maps among the images, for [`PermutationNull`](mde_metrics::results::PermutationNull).
-    /// With any, the images are read twice, and what the depth maps weigh is kept in memory: for each image and each size of
-    /// maps (with bins of its own) about 20 bytes a pixel, so 1 GB for 650 images and two sizes of 200x200; and for each permutation and
-    /// layer the sums, 8 bytes for each unit and bin.
-    pub permutations: usize,
-    /// Seed of the permutations.
-    pub seed: u64,
-    /// Other grids under which every layer is scored, such as [`Discretisation::sweep`](mde_metrics::Discretisation::sweep).
-    pub grids: Vec<DepthBins>,
-    /// Images to keep for every unit, of those that it responds to most.
-    pub top_images: usize,
-}
-
-/// Runs the network over the batches and tallies the responses of the layers' units by ground-truth depth.
+/// Runs the network over the images and tallies the responses of the layers' units by ground-truth
+/// depth.
 ///
-/// Each activation is pooled as the forward pass hands it over and then dropped; ground truth keeps its own
-/// resolution, features are never upsampled (see [`BinWeights`]). `batches` gives all images, in the same order
-/// at every call; it is called once, and with permutations twice. `observer` is told of the images of every pass.
+/// Each activation is pooled during the forward pass and then dropped. Ground truth keeps its own
+/// resolution; features are never upsampled (see [`BinWeights`](mde_metrics::BinWeights)).
+/// `observer` receives the number of images after each batch of every pass.
 ///
 /// # Errors
-/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite, no image has a
-/// depth in the bins, or, with permutations, the maps of a layer differ in size from image to image or the second pass has
-/// another number of images.
-pub fn dissect<I>(
+/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite,
+/// no image has a depth in the bins, or, with permutations, the maps of a layer differ in size from
+/// image to image or the passes differ in their number of images.
+pub fn dissect<I, J, E>(
     network: &dyn DepthNet,
-    batches: impl Fn() -> I,
+    data: &DissectData<impl Fn() -> I, impl Fn() -> J>,
     device: &Device,
     layers: &[DissectLayer],
     options: &DissectOptions,
     observer: &mut dyn FnMut(usize),
 ) -> Result<Vec<DissectedLayer>, AnalysisError>
 where
-    I: Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    I: Iterator<Item = Result<ExampleBatch, E>>,
+    J: Iterator<Item = Result<ExampleBatch, E>>,
+    E: Into<BoxError>,
 {
     let mut dissected = Vec::with_capacity(layers.len());
     for (index, layer) in layers.iter().enumerate() {
@@ -66,20 +55,24 @@ where
         let info = network.layer(&layer.name)?;
         dissected.push(DissectedLayer::new(info, &layer.bins, options)?);
     }
-    let shuffled = match options.permutations {
-        0 => None,
-        _ => Some(ShuffledDepths::read(
-            network,
-            batches(),
-            device,
-            layers,
-            options,
-            observer,
-        )?),
-    };
-    for batch in batches() {
-        let batch = batch?;
-        let input = depth_input(&batch, device)?;
+    let mut shuffled = None;
+    if options.permutations > 0
+        && let Some(first) = (data.images)().next()
+    {
+        let first = first.map_err(data_error)?;
+        let sizes = map_sizes(network, &first, device, layers)?;
+        let mut depths = ShuffledDepths::new(layers, &sizes);
+        for batch in (data.depths)() {
+            let batch = batch.map_err(data_error)?;
+            depths.push(&batch, layers)?;
+            observer(batch.len());
+        }
+        depths.permute(options.permutations, options.seed);
+        shuffled = Some(depths);
+    }
+    for batch in (data.images)() {
+        let batch = batch.map_err(data_error)?;
+        let input = network_input(&batch, device)?;
         let mut probe = TallyProbe {
             weights: BatchWeights::new(&batch),
             layers,
@@ -96,10 +89,10 @@ where
     }
     for (layer, dissected) in layers.iter().zip(&dissected) {
         if let Some(first) = &shuffled
-            && first.images != dissected.tallies.images()
+            && first.images() != dissected.tallies.images()
         {
             return Err(AnalysisError::OtherImages {
-                images: first.images,
+                images: first.images(),
             });
         }
         if !dissected.tallies.has_binned_depth() {
@@ -112,103 +105,7 @@ where
     Ok(dissected)
 }
 
-/// One layer's maps of a batch.
-pub(crate) struct LayerMaps<'a> {
-    pub(crate) batch: &'a ExampleBatch,
-    pub(crate) layer: &'a str,
-    pub(crate) size: ImageSize,
-    /// `[images, units, size]`.
-    features: &'a [f32],
-}
-
-impl<'a> LayerMaps<'a> {
-    /// The maps of each image, `[units, size]`.
-    pub(crate) fn images(&self) -> std::slice::ChunksExact<'a, f32> {
-        let images = self.batch.len().max(1);
-        self.features
-            .chunks_exact((self.features.len() / images).max(1))
-    }
-
-    pub(crate) fn error(&self, image: usize, source: MetricsError) -> AnalysisError {
-        image_error(self.batch, image, self.layer, source)
-    }
-}
-
-fn image_error(
-    batch: &ExampleBatch,
-    image: usize,
-    layer: &str,
-    source: MetricsError,
-) -> AnalysisError {
-    AnalysisError::Image {
-        id: format!("{}, layer {layer}", batch.ids[image]),
-        source,
-    }
-}
-
-/// The weights of a batch's depth maps for each size and bins: layers that have both share them.
-pub(crate) struct BatchWeights<'a> {
-    batch: &'a ExampleBatch,
-    made: Vec<Vec<BinWeights>>,
-}
-
-impl<'a> BatchWeights<'a> {
-    pub(crate) fn new(batch: &'a ExampleBatch) -> Self {
-        Self {
-            batch,
-            made: Vec::new(),
-        }
-    }
-
-    /// Where the images' weights are for maps of this size, which are made if they are not there yet.
-    pub(crate) fn index(
-        &mut self,
-        layer: &str,
-        bins: &DepthBins,
-        size: ImageSize,
-    ) -> Result<usize, AnalysisError> {
-        let known = self.made.iter().position(|weights| {
-            (weights.first()).is_some_and(|first| {
-                first.feature_size() == size && first.bins().edges() == bins.edges()
-            })
-        });
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let (height, width) = self.batch.depth_size;
-        let gt_size = ImageSize { height, width };
-        let weights: Result<Vec<_>, _> = self
-            .batch
-            .depths
-            .par_chunks(gt_size.pixels().max(1))
-            .enumerate()
-            .map(|(image, gt)| {
-                BinWeights::new(bins, gt, gt_size, size)
-                    .map_err(|source| image_error(self.batch, image, layer, source))
-            })
-            .collect();
-        self.made.push(weights?);
-        Ok(self.made.len() - 1)
-    }
-
-    /// The images' weights for maps of this size.
-    pub(crate) fn of(
-        &mut self,
-        layer: &str,
-        bins: &DepthBins,
-        size: ImageSize,
-    ) -> Result<&[BinWeights], AnalysisError> {
-        let index = self.index(layer, bins, size)?;
-        Ok(&self.made[index])
-    }
-
-    /// The weights in the order in which they were asked for.
-    pub(crate) fn into_made(self) -> Vec<Vec<BinWeights>> {
-        self.made
-    }
-}
-
-/// Tallies the layers of a list as they come by.
+/// Tallies the layers of a list during the forward pass.
 struct TallyProbe<'a> {
     weights: BatchWeights<'a>,
     layers: &'a [DissectLayer],
@@ -220,11 +117,7 @@ struct TallyProbe<'a> {
 
 impl Probe for TallyProbe<'_> {
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
-        let wanted = self
-            .layers
-            .iter()
-            .position(|wanted| wanted.name == layer.name);
-        if let Some(index) = wanted
+        if let Some(index) = position(self.layers, layer)
             && let Err(failure) = self.tally(index, &activation)
         {
             let message = failure.to_string();
@@ -237,8 +130,7 @@ impl Probe for TallyProbe<'_> {
 
 impl TallyProbe<'_> {
     fn tally(&mut self, index: usize, activation: &Tensor) -> Result<(), AnalysisError> {
-        let (_, _, height, width) = activation.dims4()?;
-        // On a CPU no copy, where the layer's values lie in order.
+        // On a CPU no copy, if the layer's values are contiguous.
         let activation = activation
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
@@ -251,7 +143,7 @@ impl TallyProbe<'_> {
         let maps = LayerMaps {
             batch: self.weights.batch,
             layer: &self.layers[index].name,
-            size: ImageSize { height, width },
+            size: map_size(&activation)?,
             features: &values.as_slice::<f32>()?[start..end],
         };
         let dissected = &mut self.dissected[index];
@@ -262,4 +154,34 @@ impl TallyProbe<'_> {
         }
         Ok(())
     }
+}
+
+/// The sizes of the layers' maps for the images of a batch.
+fn map_sizes(
+    network: &dyn DepthNet,
+    batch: &ExampleBatch,
+    device: &Device,
+    layers: &[DissectLayer],
+) -> Result<Vec<ImageSize>, AnalysisError> {
+    struct Sizes<'a>(&'a [DissectLayer], Vec<ImageSize>);
+    impl Probe for Sizes<'_> {
+        fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
+            if let Some(index) = position(self.0, layer) {
+                self.1[index] = map_size(&activation)?;
+            }
+            Ok(activation)
+        }
+    }
+    let mut sizes = Sizes(layers, vec![ImageSize::new(0, 0); layers.len()]);
+    network.forward(&network_input(batch, device)?, Mode::Eval, &mut sizes)?;
+    Ok(sizes.1)
+}
+
+fn position(layers: &[DissectLayer], visited: &LayerInfo) -> Option<usize> {
+    layers.iter().position(|wanted| wanted.name == visited.name)
+}
+
+fn map_size(activation: &Tensor) -> candle_core::Result<ImageSize> {
+    let (_, _, height, width) = activation.dims4()?;
+    Ok(ImageSize { height, width })
 }

@@ -1,15 +1,34 @@
-//! What a dissection keeps of one layer.
+//! What a dissection keeps of one layer, and the document made of all layers.
 
-use mde_metrics::results::{LayerDissection, PermutationNull};
 use mde_metrics::statistics::Bootstrap;
-use mde_metrics::{DepthBins, MetricsError, ResponseTally, UnitAssignment};
+use mde_metrics::{DepthBins, MetricsError, PermutationNull, ResponseTally, UnitAssignment};
 use mde_models::LayerInfo;
+use mde_results::{
+    Dissection, FORMAT, ImageTally, LayerDissection, LayerTallies, Provenance, encode_top_images,
+    names,
+};
 use rayon::prelude::*;
 
 use crate::AnalysisError;
-use crate::dissect::{BatchWeights, DissectOptions, LayerMaps};
-use crate::tallies::{ImageTally, LayerTallies};
-use crate::top_images::TopImages;
+use crate::layer_maps::{BatchWeights, LayerMaps};
+use crate::top_images::TopImageTracker;
+
+/// What a dissection computes beside the tallies; by default nothing.
+#[derive(Debug, Clone, Default)]
+pub struct DissectOptions {
+    /// Number of permutations of the depth maps among the images, for [`PermutationNull`]. With any,
+    /// the depth maps are read twice and their pooling weights are kept in memory: about 20 bytes
+    /// per map pixel for each image and each size of maps, so 1 GB for 650 images and two sizes of
+    /// 200x200. Each permutation and layer needs 8 bytes per unit and bin.
+    pub permutations: usize,
+    /// Seed of the permutations.
+    pub seed: u64,
+    /// Other grids of bins under which every layer is scored, such as
+    /// [`Discretisation::sweep`](mde_metrics::Discretisation::sweep).
+    pub grids: Vec<DepthBins>,
+    /// Number of images to keep per unit, of those that it responds to most.
+    pub top_images: usize,
+}
 
 /// One layer after its dissection.
 #[derive(Debug, Clone)]
@@ -17,14 +36,61 @@ pub struct DissectedLayer {
     /// The tallies, image by image.
     pub tallies: LayerTallies,
     /// The images that the units respond to most, if they were asked for.
-    pub top: Option<TopImages>,
+    top: Option<TopImageTracker>,
     layer: LayerInfo,
-    /// Other grids, and the total over all images in bins of which theirs are unions.
+    /// Other grids, and the total over all images in bins that are finer than all of them.
     grids: Vec<DepthBins>,
     fine: Option<ResponseTally>,
     /// The total under each permutation of the depth maps.
     pub(crate) permuted: Vec<ResponseTally>,
     seed: u64,
+}
+
+/// A dissection's document and files.
+#[derive(Debug)]
+pub struct Dissected {
+    /// `dissect.json`.
+    pub dissection: Dissection,
+    /// The files that it names, relative to the run folder, with their content:
+    /// [`LayerDissection::tally`] and [`LayerDissection::top_images`].
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Makes the document of dissected layers. `assignments` are those that the layers were trained
+/// with, if their bins are the dissection's.
+///
+/// # Errors
+/// If an assignment does not fit its layer, or a sum is not finite.
+pub fn assemble(
+    layers: &[DissectedLayer],
+    assignments: &[Option<&UnitAssignment>],
+    bootstrap: Bootstrap,
+    provenance: Provenance,
+) -> Result<Dissected, AnalysisError> {
+    let mut files = Vec::with_capacity(2 * layers.len());
+    let mut summaries = Vec::with_capacity(layers.len());
+    for (index, layer) in layers.iter().enumerate() {
+        let assignment = assignments.get(index).copied().flatten();
+        let file = names::tally(&layer.layer.name);
+        let mut summary = layer.summarise(assignment, &bootstrap, file.clone())?;
+        files.push((file, layer.tallies.to_safetensors()?));
+        if let Some(top) = &layer.top {
+            let file = names::top_images(&layer.layer.name);
+            summary.top_images = Some(file.clone());
+            files.push((file, encode_top_images(&top.collect())?));
+        }
+        summaries.push(summary);
+    }
+    Ok(Dissected {
+        dissection: Dissection {
+            format: FORMAT,
+            provenance,
+            images: layers.first().map_or(0, |layer| layer.tallies.images()),
+            bootstrap,
+            layers: summaries,
+        },
+        files,
+    })
 }
 
 impl DissectedLayer {
@@ -38,9 +104,10 @@ impl DissectedLayer {
             [] => None,
             grids => Some(ResponseTally::new(layer.units, &DepthBins::union(grids)?)),
         };
+        let wanted = options.top_images;
         Ok(Self {
             tallies: LayerTallies::new(layer.units, bins.clone()),
-            top: (options.top_images > 0).then(|| TopImages::new(layer.units, options.top_images)),
+            top: (wanted > 0).then(|| TopImageTracker::new(layer.units, wanted)),
             layer: layer.clone(),
             grids: options.grids.clone(),
             fine,
@@ -56,7 +123,7 @@ impl DissectedLayer {
         weights: &mut BatchWeights<'_>,
     ) -> Result<(), AnalysisError> {
         let units = self.layer.units;
-        let own = weights.of(maps.layer, self.tallies.bins(), maps.size)?;
+        let own = weights.get(maps.layer, self.tallies.bins(), maps.size)?;
         let images: Vec<_> = maps.images().zip(own).enumerate().collect();
         let tallied: Result<Vec<_>, _> = images
             .into_par_iter()
@@ -73,7 +140,7 @@ impl DissectedLayer {
             self.tallies.push(id.clone(), image);
         }
         if let Some(fine) = &mut self.fine {
-            let weights = weights.of(maps.layer, &fine.bins().clone(), maps.size)?;
+            let weights = weights.get(maps.layer, &fine.bins().clone(), maps.size)?;
             for (image, (features, weights)) in maps.images().zip(weights).enumerate() {
                 fine.update_pooled(features, weights)
                     .map_err(|source| maps.error(image, source))?;
@@ -82,21 +149,22 @@ impl DissectedLayer {
         Ok(())
     }
 
-    /// What `dissect.json` says of the layer, but for the name of the file of [`DissectedLayer::top`]; see
-    /// [`LayerTallies::summary`].
+    /// The layer's entry of `dissect.json`, without the name of its file of top images; see
+    /// [`LayerTallies::summarise`].
     ///
     /// # Errors
     /// As there.
-    pub fn summary(
+    pub fn summarise(
         &self,
         assignment: Option<&UnitAssignment>,
         bootstrap: &Bootstrap,
         tally: String,
     ) -> Result<LayerDissection, MetricsError> {
+        let LayerInfo { name, stride, .. } = &self.layer;
         let mut summary = self
             .tallies
-            .summary(&self.layer, assignment, bootstrap, tally)?;
-        // One image can be given no other's depth.
+            .summarise(name, *stride, assignment, bootstrap, tally)?;
+        // A single image cannot be given another's depth.
         if self.tallies.images() > 1 && !self.permuted.is_empty() {
             let null = PermutationNull::of(&self.tallies.total()?, &self.permuted, self.seed);
             summary.null = Some(null);
@@ -106,5 +174,10 @@ impl DissectedLayer {
             summary.discretisations = scores.collect::<Result<_, _>>()?;
         }
         Ok(summary)
+    }
+
+    /// The images that each unit responds to most; `None` if they were not asked for.
+    pub fn top_images(&self) -> Option<mde_results::TopImages> {
+        self.top.as_ref().map(TopImageTracker::collect)
     }
 }

@@ -1,7 +1,5 @@
 //! What can go wrong in an analysis.
 
-use std::path::PathBuf;
-
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -93,27 +91,6 @@ pub enum AnalysisError {
         "the network's depth is not finite: its weights are damaged, or it was not trained to the end"
     )]
     NoDepth,
-    /// The evaluation and the dissection of one run do not belong together.
-    #[error(
-        "{}: evaluate.json and dissect.json are of different {what} ({evaluated} and {dissected}); run `mde evaluate` and \
-         `mde dissect` again on the same", folder.display()
-    )]
-    OtherStage {
-        /// The folder of the results.
-        folder: PathBuf,
-        /// What differs: "weights" or "data".
-        what: &'static str,
-        /// As evaluate.json has it.
-        evaluated: String,
-        /// As dissect.json has it.
-        dissected: String,
-    },
-    /// Two runs differ in something that a comparison has to keep fixed.
-    #[error(
-        "the runs cannot be compared: {} is {} in {} but {} in {}; {}",
-        .0.what, .0.first, .0.first_folder.display(), .0.second, .0.second_folder.display(), .0.advice
-    )]
-    NotComparable(Box<Mismatch>),
     /// Bins, tallies or an assignment do not fit.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
@@ -122,36 +99,19 @@ pub enum AnalysisError {
     Model(#[from] mde_models::ModelError),
     /// A sample could not be loaded.
     #[error(transparent)]
-    Data(#[from] mde_datasets::DatasetError),
-    /// A file of tallies is broken.
-    #[error("{}: {reason}; dissect again", path.display())]
-    Tallies {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Results could not be put into the safetensors format.
-    #[error("cannot serialise: {0}")]
-    Serialise(#[from] safetensors::SafeTensorError),
+    Data(BoxError),
+    /// Results could not be put into their files' formats.
+    #[error(transparent)]
+    Results(#[from] mde_results::ResultsError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
 }
 
-/// What two runs differ in; see [`AnalysisError::NotComparable`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// What differs, such as "the evaluation protocol".
-    pub what: String,
-    /// Its value in the first run.
-    pub first: String,
-    /// Its value in the second run.
-    pub second: String,
-    /// The first run's folder.
-    pub first_folder: PathBuf,
-    /// The second run's folder.
-    pub second_folder: PathBuf,
-    /// What to do next.
-    pub advice: &'static str,
+/// The error of a batch: that of any data set.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A batch could not be loaded.
+pub(crate) fn data_error(error: impl Into<BoxError>) -> AnalysisError {
+    AnalysisError::Data(error.into())
 }

@@ -1,28 +1,32 @@
 //! Accuracy of a network over a data set, under a protocol.
 
 use candle_core::Device;
-use mde_datasets::{DatasetError, ExampleBatch};
-use mde_metrics::results::{
-    ConstantBaseline, DepthRangeErrors, Evaluation, FORMAT, ImageErrors, Provenance,
-};
+use mde_datasets::ExampleBatch;
 use mde_metrics::{
-    DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, ImageSize, CoreSums, MetricsError,
-    ScoredPixels, depth_errors,
+    Alignment, CoreSums, DepthBins, DepthErrors, DepthPair, ErrorTally, EvalProtocol, MetricsError,
+    Quantity, ScoredPixels, depth_errors,
 };
-use mde_models::{DepthInput, DepthNet, Mode, NoProbe, Probe};
+use mde_models::DepthNet;
+use mde_results::{
+    BaselineSource, ConstantBaseline, DepthRangeErrors, Evaluation, Example, FORMAT, ImageErrors,
+    Provenance, UnitWarning,
+};
 
-use crate::{AnalysisError, Examples, depth_input};
+use crate::AnalysisError;
+use crate::error::BoxError;
+use crate::examples::Examples;
+use crate::predictions::{PredictedImage, predict_each};
 
 /// How to evaluate.
 #[derive(Debug, Clone)]
 pub struct EvaluateOptions {
     /// Which pixels count, and how.
     pub protocol: EvalProtocol,
-    /// Depth in metres of a constant prediction to set beside the network's.
-    pub constant: Option<f64>,
-    /// Images in all, so that examples are spread over them.
+    /// The constant prediction to compare with: its depth in metres, and where it comes from.
+    pub constant: Option<(f64, BaselineSource)>,
+    /// Total number of images, so that examples are spread over them.
     pub images: usize,
-    /// Images whose maps are kept.
+    /// Number of images whose maps are kept.
     pub examples: usize,
 }
 
@@ -32,17 +36,17 @@ pub struct Evaluated {
     /// The numbers.
     pub evaluation: Evaluation,
     /// A few maps to look at.
-    pub examples: Examples,
+    pub examples: Vec<Example>,
 }
 
-/// Runs the network over the batches and compares its depth, resized bilinearly to the ground truth's size, with the
-/// ground truth. Images without a valid pixel are skipped and listed.
+/// Runs the network over the batches and compares its depth, resized bilinearly to the size of the
+/// ground truth, with the ground truth. Images without a valid pixel are listed and left out.
 ///
 /// # Errors
 /// If a sample cannot be loaded, a prediction is not finite at a valid pixel, or no image has a valid pixel.
 pub fn evaluate(
     network: &dyn DepthNet,
-    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
+    batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
     device: &Device,
     options: &EvaluateOptions,
     provenance: Provenance,
@@ -57,100 +61,41 @@ pub fn evaluate(
     evaluator.finish(provenance)
 }
 
-/// A prediction beside its ground truth, whoever made it.
-#[derive(Debug, Clone, Copy)]
-pub struct PredictedImage<'a> {
-    /// The image.
-    pub id: &'a str,
-    /// The size of both maps.
-    pub size: ImageSize,
-    /// The picture at that size, `[h, w, 3]`, if there is one.
-    pub rgb: Option<&'a Vec<u8>>,
-    /// Prediction, `[h, w]`.
-    pub pred: &'a [f32],
-    /// Ground truth, `[h, w]`, metres; 0 where nothing was measured.
-    pub gt: &'a [f32],
+/// Median over valid pixels of prediction / ground truth, before clamping; `None` without a pixel.
+fn median_ratio(image: &PredictedImage<'_>, protocol: &EvalProtocol) -> Option<f64> {
+    let valid = image.pred.iter().zip(image.gt).filter(|(pred, gt)| {
+        **gt > protocol.min_depth && **gt < protocol.max_depth && pred.is_finite()
+    });
+    median(valid.map(|(pred, gt)| f64::from(pred / gt)).collect())
 }
 
-impl PredictedImage<'_> {
-    /// The pair that metrics take.
-    pub fn pair(&self) -> DepthPair<'_> {
-        DepthPair {
-            pred: self.pred,
-            gt: self.gt,
-            size: self.size,
-        }
+/// The middle value, the upper one of an even number.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        return None;
     }
-
-    /// An error of a metric, with the image's name.
-    pub fn error(&self, source: MetricsError) -> AnalysisError {
-        AnalysisError::Image {
-            id: self.id.to_owned(),
-            source,
-        }
-    }
+    Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// Runs the network over the batches and shows its depth of every image, in metres, resized bilinearly to the ground truth's
-/// size.
-///
-/// # Errors
-/// If a sample cannot be loaded or the network fails, and whatever `visit` gives.
-pub fn predict_each<E: From<AnalysisError>>(
-    network: &dyn DepthNet,
-    batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
-    device: &Device,
-    visit: &mut dyn FnMut(PredictedImage<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    for batch in batches {
-        let batch = batch.map_err(AnalysisError::from)?;
-        let pred = depth_input(&batch, device)
-            .and_then(|input| predict(network, &input, batch.depth_size, &mut NoProbe))
-            .map_err(AnalysisError::from)?;
-        let (height, width) = batch.depth_size;
-        let size = ImageSize { height, width };
-        for (index, id) in batch.ids.iter().enumerate() {
-            visit(PredictedImage {
-                id,
-                size,
-                rgb: batch.rgb.get(index),
-                pred: &pred[index * size.pixels()..][..size.pixels()],
-                gt: &batch.depths[index * size.pixels()..][..size.pixels()],
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// The network's depth at the ground truth's size, `[B, h, w]` row-major, metres.
-pub(crate) fn predict(
-    network: &dyn DepthNet,
-    input: &DepthInput,
-    (height, width): (usize, usize),
-    probe: &mut dyn Probe,
-) -> candle_core::Result<Vec<f32>> {
-    let pred = network.forward(input, Mode::Eval, probe)?;
-    mde_ops::resize_bilinear(&pred, height, width)?
-        .flatten_all()?
-        .to_vec1()
-}
-
-/// The depth ranges by which errors are told apart: ten of equal width.
+/// The depth ranges by which errors are listed: ten of equal width.
 pub(crate) fn depth_ranges(protocol: &EvalProtocol) -> Result<DepthBins, MetricsError> {
     DepthBins::uniform(0.0, f64::from(protocol.max_depth), 10)
 }
 
-/// Adds up the errors of predictions, image by image, whoever made them.
+/// Adds up the errors of predictions, image by image.
 ///
-/// The order of the images changes no bit of the sums: they are added in the order of their ids.
+/// The order of the images does not change the sums: they are added in the order of their ids.
 #[derive(Debug)]
 pub struct Evaluator<'a> {
     options: &'a EvaluateOptions,
     ranges: DepthBins,
     images: Vec<ScoredImage>,
-    skipped: Vec<String>,
+    images_without_valid_depth: Vec<String>,
     examples: Examples,
-    falling: usize,
+    negative_fits: usize,
+    /// Of each image the median of prediction / ground truth.
+    ratios: Vec<f64>,
 }
 
 /// What is kept of an image.
@@ -172,33 +117,27 @@ impl<'a> Evaluator<'a> {
             options,
             ranges: depth_ranges(&options.protocol)?,
             images: Vec::new(),
-            skipped: Vec::new(),
+            images_without_valid_depth: Vec::new(),
             examples: Examples::new(options.images, options.examples),
-            falling: 0,
+            negative_fits: 0,
+            ratios: Vec::new(),
         })
     }
 
-    /// Adds an image; one without a valid pixel is noted as skipped.
+    /// Adds an image. The id of one without a valid pixel is listed.
     ///
     /// # Errors
     /// If a prediction is not finite at a valid pixel, or the protocol cannot be applied.
     pub fn push(&mut self, image: &PredictedImage<'_>) -> Result<(), AnalysisError> {
         self.tally(image).map_err(|source| image.error(source))?;
-        let PredictedImage {
-            id,
-            size,
-            rgb,
-            gt,
-            pred,
-        } = *image;
-        self.examples.offer(id, size, rgb, gt, pred);
+        self.examples.offer(image);
         Ok(())
     }
 
-    /// Images whose fit falls ([`Fit::scale`](mde_metrics::Fit::scale) below 0): most often a disparity that was taken for depth, or the
-    /// other way round.
-    pub fn falling(&self) -> usize {
-        self.falling
+    /// Number of images whose fit has a negative [`Fit::scale`](mde_metrics::Fit::scale): usually
+    /// disparity taken for depth, or depth for disparity.
+    pub fn negative_fits(&self) -> usize {
+        self.negative_fits
     }
 
     fn tally(&mut self, image: &PredictedImage<'_>) -> Result<(), MetricsError> {
@@ -206,19 +145,20 @@ impl<'a> Evaluator<'a> {
         let scored = match ScoredPixels::new(image.pair(), protocol) {
             Ok(scored) => scored,
             Err(MetricsError::NoValidPixel { .. }) => {
-                self.skipped.push(image.id.to_owned());
+                self.images_without_valid_depth.push(image.id.to_owned());
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        self.falling += usize::from(scored.fit.scale < 0.0);
+        self.negative_fits += usize::from(scored.fit.scale < 0.0);
+        self.ratios.extend(median_ratio(image, protocol));
         let mut by_range = vec![CoreSums::default(); self.ranges.len()];
         for &(pred, gt) in &scored.pairs {
             if let Some(range) = self.ranges.bin(gt) {
                 by_range[range].push(pred, gt);
             }
         }
-        let constant = self.options.constant.map(|depth| {
+        let constant = self.options.constant.map(|(depth, _)| {
             let pred = &vec![depth as f32; image.gt.len()];
             let pair = DepthPair {
                 pred,
@@ -262,15 +202,25 @@ impl<'a> Evaluator<'a> {
         }
         let Some(summary) = errors.summary() else {
             return Err(AnalysisError::NothingToEvaluate {
-                images: self.skipped.len(),
+                images: self.images_without_valid_depth.len(),
                 protocol: protocol.name,
             });
         };
-        let constant_baseline = self
-            .options
-            .constant
-            .zip(constant.summary())
-            .map(|(depth, summary)| ConstantBaseline { depth, summary });
+        let constant_baseline =
+            self.options
+                .constant
+                .zip(constant.summary())
+                .map(|((depth, source), summary)| ConstantBaseline {
+                    depth,
+                    source,
+                    summary,
+                });
+        // Only of depth in metres is a ratio to the ground truth a matter of units.
+        let is_depth =
+            protocol.alignment == Alignment::None && protocol.prediction == Quantity::Depth;
+        let unit_warning = median(self.ratios)
+            .filter(|_| is_depth)
+            .and_then(UnitWarning::check);
         let by_depth = by_range.iter().enumerate().map(|(range, sums)| {
             let (from, to) = self.ranges.range(range);
             let errors = sums.errors();
@@ -290,11 +240,12 @@ impl<'a> Evaluator<'a> {
                 protocol,
                 summary,
                 constant_baseline,
+                unit_warning,
                 by_depth,
                 per_image: self.images.into_iter().map(|image| image.errors).collect(),
-                skipped: self.skipped,
+                images_without_valid_depth: self.images_without_valid_depth,
             },
-            examples: self.examples,
+            examples: self.examples.into_kept(),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Whether responses that do not fit the predicted depth tell where it is wrong.
 
-use mde_metrics::results::{Indicator, UnitDistance};
 use mde_metrics::statistics::{Bootstrap, spearman};
+use mde_results::{Indicator, UnitDistance};
 
 /// Image by image: how far each unit's responses are from what the predicted depth implies.
 #[derive(Debug, Default)]

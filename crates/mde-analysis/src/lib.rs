@@ -1,7 +1,24 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Code map
+//!
+//! | module | holds |
+//! |---|---|
+//! | `predictions` | a network's depth, image by image: [`predict_each`], [`PredictedImage`] |
+//! | `evaluate` | depth errors over a data set: [`evaluate`], [`Evaluator`] |
+//! | `dissect`, `dissected` | responses by depth: [`dissect`], [`DissectedLayer`], [`assemble`] |
+//! | `layer_maps`, `shuffled` | a layer's maps with their pooling weights; permuted depth maps |
+//! | `ablate` | errors with units removed: [`ablate`] |
+//! | `correct`, `responses`, `indicator` | errors with responses corrected: [`correct`] |
+//! | `variants` | depth errors of many interventions, image by image |
+//! | `examples`, `top_images`, `correction_maps`, `shrink` | images and maps to look at |
+//! | `predict` | depth and responses of one image: [`predict`] |
+//! | `stored` | stored activations in place of a network: [`StoredLayer`] |
+//!
+//! **Invariants.** No optimiser, no gradient, no files: functions take a network and batches and
+//! return documents of `mde-results`. Batches may come with any error type.
 
 mod ablate;
-mod compare;
 mod correct;
 mod correction_maps;
 mod dissect;
@@ -10,40 +27,23 @@ mod error;
 mod evaluate;
 mod examples;
 mod indicator;
+mod layer_maps;
 mod predict;
+mod predictions;
 mod responses;
 mod shrink;
 mod shuffled;
 mod stored;
-mod tallies;
 mod top_images;
 mod variants;
 
 pub use ablate::{AblateLayer, AblateOptions, Ablated, ablate};
-pub use compare::{RunResults, compare};
 pub use correct::{CorrectOptions, CorrectedLayers, correct};
-pub use dissect::{DissectLayer, DissectOptions, dissect};
-pub use dissected::DissectedLayer;
-pub use error::{AnalysisError, Mismatch};
-pub use evaluate::{EvaluateOptions, Evaluated, Evaluator, PredictedImage, evaluate, predict_each};
-pub use examples::Examples;
+pub use dissect::{DissectData, dissect};
+pub use dissected::{DissectOptions, Dissected, DissectedLayer, assemble};
+pub use error::{AnalysisError, BoxError};
+pub use evaluate::{EvaluateOptions, Evaluated, Evaluator, evaluate};
+pub use layer_maps::DissectLayer;
 pub use predict::{Predicted, predict};
+pub use predictions::{PredictedImage, predict_each};
 pub use stored::StoredLayer;
-pub use tallies::LayerTallies;
-pub use top_images::TopImages;
-
-use candle_core::Device;
-use mde_datasets::ExampleBatch;
-use mde_models::DepthInput;
-
-/// A batch as a network takes it: its images and, if its data set knows them, the cameras' focal lengths.
-///
-/// # Errors
-/// Whatever the device answers.
-pub fn depth_input(batch: &ExampleBatch, device: &Device) -> candle_core::Result<DepthInput> {
-    let input = DepthInput::new(batch.image_tensor(device)?);
-    Ok(match batch.focal_tensor(device)? {
-        Some(focal) => input.with_focal(focal),
-        None => input,
-    })
-}

@@ -35,7 +35,7 @@ pub fn predict(
             });
         }
     }
-    let mut capture = Capture::of(units.iter().map(|(layer, _)| layer));
+    let mut capture = Capture::new(units.iter().map(|(layer, _)| layer));
     let depth = network.forward(input, Mode::Eval, &mut capture)?;
     let depth = resized(&depth, size)?;
     if depth.iter().any(|depth| !depth.is_finite()) {

@@ -22,7 +22,7 @@ impl Responses {
     ///
     /// # Errors
     /// If a response is not finite.
-    pub(crate) fn of(
+    pub(crate) fn new(
         activation: &Tensor,
         batch: &ExampleBatch,
         layer: &str,

@@ -1,79 +1,81 @@
-//! Depth maps given to other images, for the null of chance.
+//! Depth maps given to other images, for the chance level.
 
-use candle_core::{Device, Tensor};
-use mde_datasets::{DatasetError, ExampleBatch};
+use mde_datasets::ExampleBatch;
 use mde_metrics::statistics::{keyed_seed, permutation};
 use mde_metrics::{BinWeights, ImageSize, ResponseTally};
-use mde_models::{DepthNet, LayerInfo, Mode, Probe};
 use rayon::prelude::*;
 
-use crate::dissect::{BatchWeights, DissectLayer, DissectOptions, LayerMaps};
-use crate::{AnalysisError, depth_input};
+use crate::AnalysisError;
+use crate::layer_maps::{BatchWeights, DissectLayer, LayerMaps};
 
-/// Every image's ground truth as the layers' bins see it, and permutations of the images.
+/// The pooling weights of every image's ground truth, and permutations of the images.
 pub(crate) struct ShuffledDepths {
     layers: Vec<ShuffledLayer>,
-    /// For every size of maps and bins the images' weights.
+    /// The images' weights, for every size of maps and bins.
     weights: Vec<Vec<BinWeights>>,
-    pub(crate) images: usize,
+    images: usize,
     /// `[permutations][images]`: whose depth map an image is given.
     orders: Vec<Vec<usize>>,
 }
 
 struct ShuffledLayer {
     size: ImageSize,
-    /// Which of the weights are for it.
+    /// Index into [`ShuffledDepths::weights`].
     weights: usize,
 }
 
 impl ShuffledDepths {
-    /// Reads the depth maps of all images. The network is run on the first batch alone, to learn the sizes of its layers'
-    /// maps.
-    pub(crate) fn read(
-        network: &dyn DepthNet,
-        batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
-        device: &Device,
-        layers: &[DissectLayer],
-        options: &DissectOptions,
-        observer: &mut dyn FnMut(usize),
-    ) -> Result<Self, AnalysisError> {
-        let mut sizes = None;
-        let mut shuffled = Self {
-            layers: Vec::new(),
+    /// No image yet. `sizes` are those of the layers' maps.
+    pub(crate) fn new(layers: &[DissectLayer], sizes: &[ImageSize]) -> Self {
+        let shuffled = layers
+            .iter()
+            .zip(sizes)
+            .map(|(_, &size)| ShuffledLayer { size, weights: 0 });
+        Self {
+            layers: shuffled.collect(),
             weights: Vec::new(),
             images: 0,
             orders: Vec::new(),
-        };
-        for batch in batches {
-            let batch = batch?;
-            let sizes = match &mut sizes {
-                Some(known) => known,
-                unknown => unknown.insert(map_sizes(network, &batch, device, layers)?),
-            };
-            let mut of_batch = BatchWeights::new(&batch);
-            shuffled.layers.clear();
-            for (layer, &size) in layers.iter().zip(sizes.iter()) {
-                let weights = of_batch.index(&layer.name, &layer.bins, size)?;
-                shuffled.layers.push(ShuffledLayer { size, weights });
-            }
-            let mut made = of_batch.into_made();
-            let weights = made.iter_mut().flatten();
-            weights.for_each(BinWeights::shrink_to_fit);
-            shuffled.weights.resize_with(made.len(), Vec::new);
-            for (all, made) in shuffled.weights.iter_mut().zip(made) {
-                all.extend(made);
-            }
-            shuffled.images += batch.len();
-            observer(batch.len());
         }
-        shuffled.orders = (0..options.permutations)
-            .map(|index| permutation(shuffled.images, keyed_seed(options.seed, index)))
-            .collect();
-        Ok(shuffled)
     }
 
-    /// Adds the maps of a batch to the tallies of layer `layer`, one tally for each permutation. `first` is the place of the
-    /// batch's first image among all.
+    /// Number of images.
+    pub(crate) fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Adds the depth maps of a batch.
+    pub(crate) fn push(
+        &mut self,
+        batch: &ExampleBatch,
+        layers: &[DissectLayer],
+    ) -> Result<(), AnalysisError> {
+        let mut weights = BatchWeights::new(batch);
+        for (shuffled, layer) in self.layers.iter_mut().zip(layers) {
+            shuffled.weights = weights.index(&layer.name, &layer.bins, shuffled.size)?;
+        }
+        let mut added = weights.into_all();
+        added
+            .iter_mut()
+            .flatten()
+            .for_each(BinWeights::shrink_to_fit);
+        self.weights.resize_with(added.len(), Vec::new);
+        for (all, added) in self.weights.iter_mut().zip(added) {
+            all.extend(added);
+        }
+        self.images += batch.len();
+        Ok(())
+    }
+
+    /// Draws the permutations of the images.
+    pub(crate) fn permute(&mut self, permutations: usize, seed: u64) {
+        self.orders = (0..permutations)
+            .map(|index| permutation(self.images, keyed_seed(seed, index)))
+            .collect();
+    }
+
+    /// Adds the maps of a batch to the tallies of layer `layer`, one tally per permutation. `first`
+    /// is the index of the batch's first image among all.
     pub(crate) fn tally(
         &self,
         layer: usize,
@@ -93,7 +95,7 @@ impl ShuffledDepths {
                 found: maps.size,
             });
         }
-        let weights = &self.weights[layer.weights];
+        let weights = self.weights.get(layer.weights).ok_or_else(other_images)?;
         let permutations = tallies.par_iter_mut().zip(&self.orders);
         permutations.try_for_each(|(tally, order)| {
             for (image, features) in maps.images().enumerate() {
@@ -105,27 +107,4 @@ impl ShuffledDepths {
             Ok(())
         })
     }
-}
-
-/// The sizes of the layers' maps.
-fn map_sizes(
-    network: &dyn DepthNet,
-    batch: &ExampleBatch,
-    device: &Device,
-    layers: &[DissectLayer],
-) -> Result<Vec<ImageSize>, AnalysisError> {
-    struct Sizes<'a>(&'a [DissectLayer], Vec<ImageSize>);
-    impl Probe for Sizes<'_> {
-        fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> candle_core::Result<Tensor> {
-            let wanted = self.0.iter().position(|wanted| wanted.name == layer.name);
-            if let Some(index) = wanted {
-                let (_, _, height, width) = activation.dims4()?;
-                self.1[index] = ImageSize { height, width };
-            }
-            Ok(activation)
-        }
-    }
-    let mut sizes = Sizes(layers, vec![ImageSize::new(0, 0); layers.len()]);
-    network.forward(&depth_input(batch, device)?, Mode::Eval, &mut sizes)?;
-    Ok(sizes.1)
 }

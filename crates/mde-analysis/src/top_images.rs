@@ -2,13 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mde_results::{Photograph, TopImage, TopImages};
 use rayon::prelude::*;
-use safetensors::Dtype;
-use safetensors::tensor::TensorView;
 
-use crate::AnalysisError;
-use crate::dissect::LayerMaps;
-use crate::examples::{ids_metadata, le_bytes};
+use crate::layer_maps::LayerMaps;
 use crate::shrink::{area_mean, at_most};
 
 /// Longest side of a response map that is kept, pixels.
@@ -22,7 +19,7 @@ const LONGEST_PICTURE: usize = 192;
 /// In memory are only the images that are among a unit's highest so far: small pictures, at most 110 KB each, and one small map for
 /// each unit and image, at most 2.3 KB.
 #[derive(Debug, Clone)]
-pub struct TopImages {
+pub(crate) struct TopImageTracker {
     wanted: usize,
     /// Size of the maps kept, from the first image's.
     map_size: (usize, usize),
@@ -47,7 +44,7 @@ struct Image {
     picture: Option<((usize, usize), Vec<u8>)>,
 }
 
-impl TopImages {
+impl TopImageTracker {
     /// No image yet.
     pub(crate) fn new(units: usize, wanted: usize) -> Self {
         Self {
@@ -93,80 +90,43 @@ impl TopImages {
         let needed: BTreeSet<usize> = (self.units.iter().flatten()).map(|top| top.image).collect();
         self.images.retain(|image, _| needed.contains(image));
         for &image in needed.range(first..) {
-            self.images.insert(image, Image::of(maps, image - first));
+            self.images
+                .insert(image, Image::from_batch(maps, image - first));
         }
     }
 
-    /// The safetensors file `dissect/LAYER-top.safetensors`, with T images wanted: `images` I32 [units, T], each unit's
-    /// images from the highest peak down, as places in the metadata's `ids` (a JSON list); -1 where there are no more images in which
-    /// the unit responds. `peak` F32 [units, T], the response there, with its sign. `activation` U8 [units, T, h, w],
-    /// 255 · |response| / |peak| averaged down to at most 48 pixels a side. For image i of `ids` `i/rgb` U8 [H, W, 3], at most 192 pixels a
-    /// side, if the data set gives pictures.
-    ///
-    /// # Errors
-    /// If the format refuses.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, AnalysisError> {
-        let (units, wanted) = (self.units.len(), self.wanted);
-        let (height, width) = self.map_size;
-        let place: BTreeMap<usize, i32> = self.images.keys().copied().zip(0..).collect();
-        let mut images = vec![-1i32; units * wanted];
-        let mut peaks = vec![0f32; units * wanted];
-        let mut activation = vec![0u8; units * wanted * height * width];
-        for (unit, tops) in self.units.iter().enumerate() {
-            for (rank, top) in tops.iter().enumerate() {
-                let at = unit * wanted + rank;
-                images[at] = place.get(&top.image).copied().unwrap_or(-1);
-                peaks[at] = top.peak;
-                activation[at * height * width..][..top.map.len()].copy_from_slice(&top.map);
-            }
+    /// The images kept so far.
+    pub(crate) fn collect(&self) -> TopImages {
+        let index: BTreeMap<usize, usize> = self.images.keys().copied().zip(0..).collect();
+        let units = self.units.iter().map(|tops| {
+            let tops = tops.iter().map(|top| TopImage {
+                image: index.get(&top.image).copied().unwrap_or_default(),
+                peak: top.peak,
+                activation: top.map.clone(),
+            });
+            tops.collect()
+        });
+        let pictures = self.images.values().filter_map(|image| {
+            let ((height, width), rgb) = image.picture.clone()?;
+            Some(Photograph {
+                id: image.id.clone(),
+                height,
+                width,
+                rgb,
+            })
+        });
+        TopImages {
+            per_unit: self.wanted,
+            ids: self.images.values().map(|image| image.id.clone()).collect(),
+            pictures: pictures.collect(),
+            units: units.collect(),
+            size: self.map_size,
         }
-        let images: Vec<u8> = images
-            .iter()
-            .flat_map(|image| image.to_le_bytes())
-            .collect();
-        let peaks = le_bytes(&peaks);
-        let shape = [units, wanted, height, width];
-        let mut views = vec![
-            (
-                "images".to_owned(),
-                Dtype::I32,
-                shape[..2].to_vec(),
-                images.as_slice(),
-            ),
-            ("peak".to_owned(), Dtype::F32, shape[..2].to_vec(), &peaks),
-            (
-                "activation".to_owned(),
-                Dtype::U8,
-                shape.to_vec(),
-                &activation,
-            ),
-        ];
-        for (index, image) in self.images.values().enumerate() {
-            if let Some(((height, width), rgb)) = &image.picture {
-                views.push((
-                    format!("{index}/rgb"),
-                    Dtype::U8,
-                    vec![*height, *width, 3],
-                    rgb,
-                ));
-            }
-        }
-        let views: Result<Vec<_>, _> = views
-            .into_iter()
-            .map(|(name, dtype, shape, data)| Ok((name, TensorView::new(dtype, shape, data)?)))
-            .collect();
-        let ids: Vec<&str> = self
-            .images
-            .values()
-            .map(|image| image.id.as_str())
-            .collect();
-        let views = views.map_err(AnalysisError::Serialise)?;
-        Ok(safetensors::serialize(views, Some(ids_metadata(&ids)))?)
     }
 }
 
 impl Image {
-    fn of(maps: &LayerMaps<'_>, index: usize) -> Self {
+    fn from_batch(maps: &LayerMaps<'_>, index: usize) -> Self {
         let batch = maps.batch;
         let picture = batch.picture(index).map(|(from, rgb)| {
             let to = at_most(from, LONGEST_PICTURE);

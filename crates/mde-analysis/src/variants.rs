@@ -1,17 +1,16 @@
 //! Many variants of one forward pass, each scored against the ground truth.
 
 use mde_datasets::ExampleBatch;
-use mde_metrics::results::LayerDissection;
 use mde_metrics::{
-    DepthBins, DepthPair, EvalProtocol, ImageSize, CoreErrors, CoreSums, MetricsError, ScoredPixels,
+    CoreErrors, CoreSums, DepthBins, DepthPair, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
 };
 use mde_models::DepthNet;
+use mde_results::{LayerDissection, ResultsError, ids_metadata};
 use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::AnalysisError;
-use crate::examples::ids_metadata;
 
 /// Checks that a layer of a dissection is this network's and whole, and that none comes twice.
 pub(crate) fn check_layers<'a>(
@@ -183,7 +182,7 @@ impl VariantScores {
     /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`; metadata `ids`, a JSON list.
     ///
     /// What the variants are goes into `more`, not into the metadata, whose entries safetensors writes in random order.
-    pub(crate) fn to_safetensors(&self, more: Vec<Values>) -> Result<Vec<u8>, AnalysisError> {
+    pub(crate) fn to_safetensors(&self, more: Vec<Values>) -> Result<Vec<u8>, ResultsError> {
         let column = |name, value: fn(&CoreErrors) -> f64| {
             let shape = vec![self.ids.len(), self.pooled.len()];
             Values::floats(name, shape, self.per_image.iter().flatten().map(value))

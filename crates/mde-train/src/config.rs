@@ -1,12 +1,15 @@
 //! Everything that decides the numbers of a run: saved beside them as `config.json`.
 
+use std::io::ErrorKind;
+
 use candle_core::Tensor;
 use mde_datasets::{Preprocessing, Scene};
 use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
+use mde_results::{AssignmentConfig, InitialWeights, ResultsError, RunFolder, TrainingData, names};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{AdamConfig, AssignmentConfig, InitialWeights, Schedule};
+use crate::{AdamConfig, Schedule, TrainError};
 
 /// The configuration of a training run. Two runs with equal configurations on one machine end in equal numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,18 +23,19 @@ pub struct RunConfig {
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// The training data.
-    pub data: DataConfig,
-    /// What is done to samples on their way into the network.
+    pub data: TrainingData,
+    /// How samples become inputs of the network.
     pub preprocessing: Preprocessing,
-    /// Weights that training begins with; `None` begins at random.
+    /// The weights that training begins with; `None` for random ones.
     pub init: Option<InitialWeights>,
-    /// Images a step.
-    pub batch: usize,
-    /// Steps in all.
+    /// Batch size.
+    #[serde(alias = "batch")]
+    pub batch_size: usize,
+    /// Number of training steps.
     pub steps: u64,
     /// Base learning rate.
     pub learning_rate: f64,
-    /// How it falls.
+    /// How it decreases.
     pub schedule: Schedule,
     /// The loss of depth alone.
     pub loss: DepthLoss,
@@ -73,7 +77,7 @@ impl DepthLoss {
     ///
     /// # Errors
     /// If the shapes differ or no pixel is measured.
-    pub fn of(self, pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
+    pub fn compute(self, pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
         match self {
             Self::Mff => mff_loss(pred, gt),
             Self::L1 => l1_loss(pred, gt),
@@ -83,39 +87,52 @@ impl DepthLoss {
     }
 }
 
-/// What a run was trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataConfig {
-    /// Name of the data set.
-    pub name: String,
-    /// Hash over the list and all files.
-    pub fingerprint: String,
-    /// Pairs in the list.
-    pub images: usize,
-    /// Mean of the valid depths, metres: the constant prediction to beat.
-    pub mean_depth: f64,
-}
-
 impl RunConfig {
-    /// The first setting in which another configuration differs: name, its value there, the value here.
+    /// The configuration of the run in a folder.
     ///
-    /// A newer program version alone is no difference, nor is another path to the same initial weights.
-    pub(crate) fn difference(&self, there: &Value) -> Option<(String, String, String)> {
-        let mut here = serde_json::to_value(self).ok()?;
-        if let Some(file) = there.pointer("/init/file")
-            && let Some(ours) = here.pointer_mut("/init/file")
-        {
-            *ours = file.clone();
+    /// # Errors
+    /// If there is none, or it is damaged.
+    pub fn read(folder: &RunFolder) -> Result<Self, TrainError> {
+        let path = folder.file(names::CONFIG);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(TrainError::NoRun {
+                    folder: folder.path().to_owned(),
+                    config: path,
+                });
+            }
+            Err(source) => return Err(TrainError::File { path, source }),
+        };
+        serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
+    }
+
+    /// The first setting in which the configuration of a begun run differs: name, its value there,
+    /// the value here.
+    ///
+    /// Another program version is no difference, nor are another path to the same initial weights
+    /// and earlier states of the data.
+    pub(crate) fn difference(
+        &self,
+        begun: &Self,
+    ) -> Result<Option<(String, String, String)>, TrainError> {
+        let mut begun = begun.clone();
+        begun.version.clone_from(&self.version);
+        begun.data.earlier.clone_from(&self.data.earlier);
+        if let (Some(there), Some(here)) = (&mut begun.init, &self.init) {
+            there.file.clone_from(&here.file);
         }
-        let mut keys: Vec<_> = here
-            .as_object()?
-            .keys()
-            .filter(|key| *key != "version")
-            .collect();
+        let value = |config: &Self| serde_json::to_value(config).map_err(ResultsError::from);
+        let (here, there) = (value(self)?, value(&begun)?);
+        let Value::Object(settings) = &here else {
+            return Ok(None);
+        };
+        let mut keys: Vec<&String> = settings.keys().collect();
         // What a person most likely changed comes first in the message.
         keys.sort_by_key(|key| !["model", "seed", "data"].contains(&key.as_str()));
-        keys.into_iter()
-            .find_map(|key| difference(key.clone(), there.get(key), &here[key]))
+        Ok(keys
+            .into_iter()
+            .find_map(|key| difference(key.clone(), there.get(key), &here[key])))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong in training.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +33,11 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// A JSON file of the run is broken.
-    #[error("{}: {source}; remove the run folder and train again", path.display())]
+    /// A JSON file of the run is damaged.
+    #[error(
+        "{}: {source}; the file is damaged: remove the run folder and train again",
+        path.display()
+    )]
     Json {
         /// The file.
         path: PathBuf,
@@ -52,6 +56,41 @@ pub enum TrainError {
         /// The value asked for.
         asked: String,
     },
+    /// The files of the training data have changed since the run began.
+    #[error(
+        "{}: the files of the training data have changed since this run began (fingerprint {found}, \
+         now {asked}). Restore them, or continue from the checkpoint on the changed data with \
+         --accept-changed-data, or give the new run another folder",
+        folder.display()
+    )]
+    DataChanged {
+        /// The run folder.
+        folder: PathBuf,
+        /// The fingerprint that the run was begun with.
+        found: String,
+        /// The present one.
+        asked: String,
+    },
+    /// Records of steps before the checkpoint are missing.
+    #[error(
+        "{}: the records end at step {found}, but the checkpoint is of step {checkpoint}; the file \
+         is damaged: restore it, or train again in another folder",
+        path.display()
+    )]
+    MissingRecords {
+        /// The records' file.
+        path: PathBuf,
+        /// The last step without a gap before it.
+        found: u64,
+        /// The checkpoint's step.
+        checkpoint: u64,
+    },
+    /// A network did not visit a layer of its own list.
+    #[error("the network's forward pass did not visit its layer {layer:?}")]
+    LayerNotVisited {
+        /// The layer.
+        layer: String,
+    },
     /// The initial weights are not those that the run was begun with.
     #[error("{}: this file's content is not what the run began with; give it back, or begin another run in another folder", path.display())]
     InitialWeightsChanged {
@@ -65,12 +104,6 @@ pub enum TrainError {
         folder: PathBuf,
         /// The file that every run has.
         config: PathBuf,
-    },
-    /// The run folder has no checkpoint.
-    #[error("{}: no checkpoint here; train first (`mde train --out {}`)", folder.display(), folder.display())]
-    NoCheckpoint {
-        /// The run folder.
-        folder: PathBuf,
     },
     /// A checkpoint is incomplete or of another network.
     #[error("{}: {reason}; the checkpoint is damaged or of another model, and a run keeps no other: remove the run folder and train again", path.display())]
@@ -109,6 +142,9 @@ pub enum TrainError {
     /// Bins or assignment cannot be made.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
+    /// The run folder cannot be read or written.
+    #[error(transparent)]
+    Results(#[from] mde_results::ResultsError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
@@ -119,4 +155,10 @@ fn last_checkpoint(step: u64) -> String {
         0 => "there is no checkpoint yet".to_owned(),
         step => format!("the last checkpoint is of step {step}"),
     }
+}
+
+/// An error of the file system with the file's path.
+pub(crate) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> TrainError {
+    let path = path.to_owned();
+    move |source| TrainError::File { path, source }
 }

@@ -1,25 +1,35 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Code map
+//!
+//! | module | holds |
+//! |---|---|
+//! | `config`, `recipe` | [`RunConfig`]: what decides a run's numbers; [`Recipe`]: its defaults per network |
+//! | `run` | [`train`]: begin or resume, step, record, checkpoint |
+//! | `trainer` | [`Trainer`]: one step |
+//! | `adam`, `schedule` | [`Adam`] with both kinds of weight decay; learning rates |
+//! | `assignment` | depth ranges assigned to the units of layers |
+//! | `checkpoint` | writing and reading the state of a run |
+//!
+//! **Invariants.** [`RunConfig`] holds everything that decides the numbers. The files are those of
+//! [`mde_results::RunFolder`].
 
 mod adam;
 mod assignment;
 mod checkpoint;
 mod config;
 mod error;
-mod files;
-mod init;
 mod recipe;
 mod run;
 mod schedule;
 mod trainer;
 
 pub use adam::{Adam, AdamConfig, WeightDecay};
-pub use assignment::{Assignment, AssignmentConfig};
-pub use checkpoint::Checkpoint;
-pub use config::{DataConfig, DepthLoss, RunConfig};
+pub use assignment::{Assignment, check_assignment, layer_assignments};
+pub use checkpoint::load_checkpoint;
+pub use config::{DepthLoss, RunConfig};
 pub use error::TrainError;
-pub use files::{hash_file, write_aside, write_json};
-pub use init::{InitialPart, InitialWeights};
 pub use recipe::Recipe;
-pub use run::{RunFolder, TrainEvent, TrainOptions, train};
+pub use run::{TrainEvent, TrainOptions, train};
 pub use schedule::Schedule;
-pub use trainer::{StepAt, StepRecord, Trainer};
+pub use trainer::{StepAt, Trainer};

@@ -2,137 +2,32 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use mde_analysis::depth_input;
 use mde_datasets::{Loader, LoaderConfig};
-use mde_models::{LoadReport, Parameters};
+use mde_files::{FolderLock, write_atomic};
+use mde_models::{DepthInput, LoadReport, Parameters};
+use mde_results::{
+    EarlierData, InitialPart, InitialWeights, RunFolder, StepRecord, names, to_json,
+};
 
-use crate::files::{write_aside, write_json};
-use crate::{Checkpoint, RunConfig, StepAt, StepRecord, TrainError, Trainer};
+use crate::error::file_error;
+use crate::{RunConfig, StepAt, TrainError, Trainer, checkpoint};
 
-/// The folder of a run.
-#[derive(Debug, Clone)]
-pub struct RunFolder {
-    path: PathBuf,
-}
-
-impl RunFolder {
-    /// The folder at `path`, which need not exist yet.
-    pub fn new(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-        }
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The configuration it was trained with.
-    ///
-    /// # Errors
-    /// If there is none, or it is broken.
-    pub fn config(&self) -> Result<RunConfig, TrainError> {
-        let path = self.config_path();
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(TrainError::NoRun {
-                    folder: self.path.clone(),
-                    config: path,
-                });
-            }
-            Err(source) => return Err(TrainError::File { path, source }),
-        };
-        serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
-    }
-
-    /// Whether a run was begun here: whether it has a configuration, of whatever content.
-    pub fn is_begun(&self) -> bool {
-        self.config_path().exists()
-    }
-
-    /// The newest checkpoint.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        Checkpoint::newest(&self.path)?.ok_or_else(|| TrainError::NoCheckpoint {
-            folder: self.path.clone(),
-        })
-    }
-
-    /// Whether the folder is this run's already; an error if it is another's. Writes nothing.
-    fn is_claimed(&self, config: &RunConfig) -> Result<bool, TrainError> {
-        let path = self.config_path();
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(TrainError::File { path, source }),
-        };
-        let there: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })?;
-        match config.difference(&there) {
-            None => Ok(true),
-            Some((setting, found, asked)) => Err(TrainError::OtherRun {
-                folder: self.path.clone(),
-                setting,
-                found,
-                asked,
-            }),
-        }
-    }
-
-    /// Makes the folder this run's.
-    fn claim(&self, config: &RunConfig) -> Result<(), TrainError> {
-        let failed = |path: PathBuf| move |source| TrainError::File { path, source };
-        fs::create_dir_all(&self.path).map_err(failed(self.path.clone()))?;
-        let path = self.config_path();
-        write_json(&path, config).map_err(failed(path))
-    }
-
-    fn config_path(&self) -> PathBuf {
-        self.path.join("config.json")
-    }
-
-    fn records_path(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
-    }
-
-    /// Keeps the records up to `step`: later ones will be measured again.
-    fn truncate_records(&self, step: u64) -> Result<(), TrainError> {
-        let path = self.records_path();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound && step == 0 => String::new(),
-            Err(source) => return Err(TrainError::File { path, source }),
-        };
-        let kept: String = text
-            .lines()
-            .take_while(|line| {
-                serde_json::from_str::<StepRecord>(line).is_ok_and(|record| record.step <= step)
-            })
-            .map(|line| format!("{line}\n"))
-            .collect();
-        write_aside(&path, kept.as_bytes()).map_err(|source| TrainError::File { path, source })
-    }
-}
-
-/// What does not change the numbers of a run.
+/// Options that do not change the numbers of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainOptions {
-    /// Steps between checkpoints; a kill loses at most so many.
+    /// Steps between checkpoints: the steps lost at most if the process is killed.
     pub checkpoint_every: u64,
+    /// Continue a run although the files of its training data have changed since it began, such as
+    /// after a damaged image was replaced. `config.json` records the change.
+    pub accept_changed_data: bool,
 }
 
-/// What a training run tells while it runs.
+/// Events of a training run.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum TrainEvent<'a> {
-    /// The initial weights were read, and met the network so. Not told of a run that goes on from a checkpoint.
+    /// The initial weights were loaded. Not sent for a run that resumes from a checkpoint.
     Initialised(&'a LoadReport),
     /// A step was taken.
     Step(&'a StepRecord),
@@ -140,17 +35,19 @@ pub enum TrainEvent<'a> {
 
 /// Trains from the newest checkpoint of the folder, or from the beginning, to the last step.
 ///
-/// Interrupted at any moment and called again with the same configuration, the run
-/// ends in the same weights and records as an undisturbed one.
+/// Interrupted at any moment and called again with the same configuration, the run ends in the same
+/// weights and records as an undisturbed one. `_lock` is the folder's,
+/// [`RunFolder::lock_training`]: two processes in one folder would destroy each other's files.
 ///
 /// # Errors
-/// If a setting cannot be used or the loader does not follow it, the folder holds another run or cannot be written, a
-/// sample cannot be loaded, the initial weights do not fit, or the loss is not finite. Nothing is written before the
-/// initial weights and a first batch could be loaded.
+/// If a setting cannot be used or the loader does not follow it, the folder holds another run or
+/// cannot be written, a sample cannot be loaded, the initial weights do not fit, or the loss is not
+/// finite. Nothing is written before the initial weights and a first batch could be loaded.
 pub fn train(
     config: &RunConfig,
     loader: &Loader,
     folder: &RunFolder,
+    _lock: &FolderLock,
     device: &Device,
     options: TrainOptions,
     observer: &mut dyn FnMut(TrainEvent<'_>),
@@ -164,31 +61,39 @@ pub fn train(
         config.loss,
         config.assignment.as_ref(),
     )?;
-    let claimed = folder.is_claimed(config)?;
+    let begun = begun_config(config, folder, options)?;
     let mut done = 0;
-    if let Some(checkpoint) = Checkpoint::newest(folder.path())? {
+    if let Some(newest) = folder.checkpoints()?.pop() {
         let (parameters, adam) = trainer.optimiser();
-        checkpoint.restore(parameters, adam)?;
-        done = checkpoint.step;
-        tracing::info!(step = done, "going on from the checkpoint");
+        checkpoint::restore(&newest, parameters, adam)?;
+        done = newest.step;
+        tracing::info!(step = done, "resuming from the checkpoint");
     } else if let Some(init) = &config.init {
-        let report = init.fill(trainer.parameters())?;
+        let report = load_initial(init, trainer.parameters())?;
         observer(TrainEvent::Initialised(&report));
     }
-    if !claimed {
-        loader.epoch(1, 0).next().transpose()?;
-        folder.claim(config)?;
+    match begun {
+        None => {
+            loader.epoch(1, 0).next().transpose()?;
+            write_config(config, folder)?;
+        }
+        Some(begun) if begun.data.fingerprint != config.data.fingerprint => {
+            let mut config = config.clone();
+            config.data.earlier = begun.data.earlier;
+            config.data.earlier.push(EarlierData {
+                fingerprint: begun.data.fingerprint,
+                steps: done,
+            });
+            write_config(&config, folder)?;
+        }
+        Some(_) => {}
     }
-    folder.truncate_records(done)?;
-    let path = folder.records_path();
-    let failed = |source| TrainError::File {
-        path: path.clone(),
-        source,
-    };
+    truncate_records(folder, done)?;
+    let path = folder.file(names::RECORDS);
     let mut records = OpenOptions::new()
         .append(true)
         .open(&path)
-        .map_err(failed)?;
+        .map_err(file_error(&path))?;
 
     let mut saved = done;
     let per_epoch = loader.batches_per_epoch() as u64;
@@ -196,7 +101,10 @@ pub fn train(
         let epoch = done / per_epoch + 1;
         for batch in loader.epoch(epoch, (done % per_epoch) as usize) {
             let batch = batch?;
-            let input = depth_input(&batch, device)?;
+            let input = DepthInput {
+                image: batch.image_tensor(device)?,
+                focal: batch.focal_tensor(device)?,
+            };
             let depths = batch.depth_tensor(device)?;
             let rate = config
                 .schedule
@@ -206,7 +114,7 @@ pub fn train(
                 epoch,
                 learning_rate: rate,
             };
-            let (record, _) = trainer.step(&input, &depths, &batch.ids, at)?;
+            let record = trainer.step(&input, &depths, &batch.ids, at)?;
             if !record.loss.is_finite() {
                 return Err(TrainError::NonFiniteLoss {
                     loss: record.loss,
@@ -222,13 +130,13 @@ pub fn train(
                 source,
             })?;
             line.push(b'\n');
-            records.write_all(&line).map_err(failed)?;
+            records.write_all(&line).map_err(file_error(&path))?;
             observer(TrainEvent::Step(&record));
             if done % options.checkpoint_every == 0 || done == config.steps {
-                // Records first: a checkpoint never knows more than they do.
-                records.sync_all().map_err(failed)?;
+                // Records first: a checkpoint must never be ahead of them.
+                records.sync_all().map_err(file_error(&path))?;
                 let (parameters, adam) = trainer.optimiser();
-                Checkpoint::write(folder.path(), done, parameters, adam)?;
+                checkpoint::write(folder, done, parameters, adam)?;
                 saved = done;
             }
             if done == config.steps {
@@ -237,6 +145,93 @@ pub fn train(
         }
     }
     Ok(())
+}
+
+/// The configuration that the folder's run was begun with; `None` for a new folder. Writes nothing.
+///
+/// # Errors
+/// If the folder holds another run.
+fn begun_config(
+    config: &RunConfig,
+    folder: &RunFolder,
+    options: TrainOptions,
+) -> Result<Option<RunConfig>, TrainError> {
+    if !folder.has_config() {
+        return Ok(None);
+    }
+    let begun = RunConfig::read(folder)?;
+    let other_data = begun.data.fingerprint != config.data.fingerprint
+        && begun.data.name == config.data.name
+        && begun.data.images == config.data.images;
+    let mut expected = begun.clone();
+    if other_data {
+        // Compared last: a change of files alone has a remedy of its own.
+        expected.data = config.data.clone();
+    }
+    if let Some((setting, found, asked)) = config.difference(&expected)? {
+        return Err(TrainError::OtherRun {
+            folder: folder.path().to_owned(),
+            setting,
+            found,
+            asked,
+        });
+    }
+    if other_data && !options.accept_changed_data {
+        return Err(TrainError::DataChanged {
+            folder: folder.path().to_owned(),
+            found: begun.data.fingerprint,
+            asked: config.data.fingerprint.clone(),
+        });
+    }
+    Ok(Some(begun))
+}
+
+fn write_config(config: &RunConfig, folder: &RunFolder) -> Result<(), TrainError> {
+    let path = folder.file(names::CONFIG);
+    write_atomic(&path, &to_json(config)?).map_err(file_error(&path))
+}
+
+/// Reads initial weights into a network's parameters. If they do not fit, nothing is changed.
+fn load_initial(init: &InitialWeights, parameters: &Parameters) -> Result<LoadReport, TrainError> {
+    let now = InitialWeights::new(&init.file, init.part).map_err(file_error(&init.file))?;
+    if now.hash != init.hash {
+        return Err(TrainError::InitialWeightsChanged {
+            path: init.file.clone(),
+        });
+    }
+    Ok(match init.part {
+        InitialPart::Network => parameters.load(&init.file)?,
+        InitialPart::Encoder => parameters.load_backbone(&init.file)?,
+    })
+}
+
+/// Keeps the records up to `step`. Later ones are measured again.
+fn truncate_records(folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+    let path = folder.file(names::RECORDS);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound && step == 0 => String::new(),
+        Err(source) => return Err(TrainError::File { path, source }),
+    };
+    let mut kept = String::new();
+    let mut count = 0;
+    for line in text.lines() {
+        let record = serde_json::from_str::<StepRecord>(line);
+        if !record.is_ok_and(|record| record.step == count + 1) || count == step {
+            break;
+        }
+        count += 1;
+        kept += line;
+        kept.push('\n');
+    }
+    if count < step {
+        return Err(TrainError::MissingRecords {
+            path,
+            found: count,
+            checkpoint: step,
+        });
+    }
+    write_atomic(&path, kept.as_bytes()).map_err(file_error(&path))
 }
 
 fn check(config: &RunConfig, loader: &Loader, options: TrainOptions) -> Result<(), TrainError> {
@@ -260,10 +255,10 @@ fn check(config: &RunConfig, loader: &Loader, options: TrainOptions) -> Result<(
         let reason = "it must be a positive, finite number";
         return wrong("learning-rate", rate.to_string(), reason.into());
     }
-    // The folder would promise an order and an augmentation that the batches do not have.
+    // Otherwise the folder would record an order and an augmentation that the batches do not have.
     let loads = loader.config();
     let expected = LoaderConfig {
-        batch: config.batch,
+        batch_size: config.batch_size,
         seed: config.seed,
         shuffle: true,
         drop_last: true,

@@ -2,30 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Tensor, backprop::GradStore};
-use mde_losses::assigned_selectivity;
+use candle_core::{DType, Tensor};
+use mde_losses::{DepthPooling, assigned_selectivity_with};
+use mde_metrics::ImageSize;
 use mde_models::{Capture, DepthInput, DepthNet, Mode, Parameters, build};
-use serde::{Deserialize, Serialize};
+use mde_results::{AssignmentConfig, StepRecord};
 use tracing::trace_span;
 
-use crate::{Adam, AdamConfig, Assignment, AssignmentConfig, DepthLoss, TrainError};
-
-/// What a step measured: a line of `metrics.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StepRecord {
-    /// From 1.
-    pub step: u64,
-    /// From 1.
-    pub epoch: u64,
-    /// The rate of this step.
-    pub learning_rate: f64,
-    /// What was minimised: base - alpha * Σ selectivity.
-    pub loss: f64,
-    /// The depth loss alone.
-    pub base: f64,
-    /// Assigned selectivity by layer, on this batch; empty for a plain run.
-    pub selectivity: BTreeMap<String, f64>,
-}
+use crate::{Adam, AdamConfig, Assignment, DepthLoss, TrainError, layer_assignments};
 
 /// A network in training.
 pub struct Trainer {
@@ -58,7 +42,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let network = build(model, &parameters)?;
         let assignments = match assignment {
-            Some(config) => config.assignments(network.as_ref())?,
+            Some(config) => layer_assignments(config, network.as_ref())?,
             None => Vec::new(),
         };
         Ok(Self {
@@ -87,8 +71,7 @@ impl Trainer {
 
     /// One step on `input` and its `depths` [B, 1, h, w] in metres, 0 where nothing was measured.
     ///
-    /// Returns the record and the gradients. If the loss is not finite, the parameters are left as they were and
-    /// the record says so.
+    /// If the loss is not finite, the record says so and the parameters are unchanged.
     ///
     /// # Errors
     /// If the batch has no measured pixel or does not fit the network; `ids` name it.
@@ -98,7 +81,7 @@ impl Trainer {
         depths: &Tensor,
         ids: &[String],
         at: StepAt,
-    ) -> Result<(StepRecord, GradStore), TrainError> {
+    ) -> Result<StepRecord, TrainError> {
         let losses = self.losses(input, depths, ids, at.step)?;
         let number = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_scalar::<f64>();
         let mut selectivity = BTreeMap::new();
@@ -119,7 +102,7 @@ impl Trainer {
             let update = || self.adam.step(&gradients, at.learning_rate);
             trace_span!("update").in_scope(update)?;
         }
-        Ok((record, gradients))
+        Ok(record)
     }
 
     fn losses(
@@ -134,21 +117,37 @@ impl Trainer {
             images: ids.to_vec(),
             source,
         };
-        let mut capture = Capture::of(self.assignments.iter().map(|assignment| &assignment.layer));
+        let mut capture = Capture::new(self.assignments.iter().map(|assignment| &assignment.layer));
         let forward = || self.network.forward(input, Mode::Train, &mut capture);
         let pred = trace_span!("forward").in_scope(forward)?;
         let _losses = trace_span!("losses").entered();
         let (_, _, h, w) = depths.dims4()?;
         let pred = mde_ops::resize_bilinear(&pred, h, w)?;
-        let base = self.loss.of(&pred, depths).map_err(failed)?;
+        let base = self.loss.compute(&pred, depths).map_err(failed)?;
         let mut loss = base.clone();
         let mut selectivity = Vec::with_capacity(self.assignments.len());
+        // Layers of one size with the same bins share their pooling weights.
+        let mut poolings: Vec<DepthPooling> = Vec::new();
         for assignment in &self.assignments {
-            // `AssignmentConfig::assignments` has checked that the network visits the layer.
             let Some(features) = capture.get(&assignment.layer) else {
-                continue;
+                return Err(TrainError::LayerNotVisited {
+                    layer: assignment.layer.clone(),
+                });
             };
-            let value = assigned_selectivity(features, depths, &assignment.bins, &assignment.units)
+            let (_, _, height, width) = features.dims4()?;
+            let size = ImageSize { height, width };
+            let known = poolings.iter().position(|pooling| {
+                pooling.feature_size() == size && *pooling.bins() == assignment.bins
+            });
+            let index = match known {
+                Some(index) => index,
+                None => {
+                    let pooling = DepthPooling::new(depths, &assignment.bins, size);
+                    poolings.push(pooling.map_err(failed)?);
+                    poolings.len() - 1
+                }
+            };
+            let value = assigned_selectivity_with(&poolings[index], features, &assignment.units)
                 .map_err(failed)?;
             loss = (loss - (&value * self.alpha)?)?;
             selectivity.push(value);

@@ -6,10 +6,10 @@ use candle_core::Device;
 use mde_analysis::{
     AblateLayer, AblateOptions, Ablated, AnalysisError, EvaluateOptions, ablate, evaluate,
 };
-use mde_metrics::results::{Fill, LayerAblation, RemovalOrder};
 use mde_metrics::statistics::{Bootstrap, permutation};
-use mde_metrics::{DepthBins, EvalProtocol, CoreErrors};
+use mde_metrics::{CoreErrors, DepthBins, EvalProtocol};
 use mde_models::{DepthNet, Parameters, build};
+use mde_results::{Fill, LayerAblation, RemovalOrder};
 use safetensors::SafeTensors;
 use serde_json::json;
 
@@ -92,7 +92,7 @@ fn curves_by_hand() {
     assert_eq!(layer.order, [0, 1, 2]);
     assert_eq!(layer.mean_response, [0.25, 1.25, 0.0]);
     assert_eq!(
-        layer.whole,
+        layer.baseline,
         CoreErrors {
             abs_rel: 0.0,
             rmse: 0.0,
@@ -240,7 +240,7 @@ fn nothing_removed_is_the_evaluation_and_the_batch_does_not_matter() {
     let evaluation = evaluated.unwrap().evaluation;
     let mean = &evaluation.summary.mean;
     for layer in &expected.ablation.layers {
-        let whole = layer.whole;
+        let whole = layer.baseline;
         assert_eq!(
             (whole.abs_rel, whole.rmse, whole.delta_1),
             (mean.abs_rel, mean.rmse, mean.delta_1)
@@ -323,7 +323,7 @@ fn a_layer_of_one_unit_and_a_constant_one_have_curves() {
         }
         let json = serde_json::to_string(&found).unwrap();
         assert_eq!(
-            serde_json::from_str::<mde_metrics::results::Ablation>(&json).unwrap(),
+            serde_json::from_str::<mde_results::Ablation>(&json).unwrap(),
             found
         );
     }

@@ -6,9 +6,9 @@ use candle_core::{Device, Result, Tensor};
 use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_datasets::{DatasetError, DepthMap, Example, ExampleBatch};
 use mde_metrics::DepthBins;
-use mde_metrics::results::{LayerDissection, Provenance};
 use mde_metrics::statistics::Bootstrap;
 use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+use mde_results::{LayerDissection, Provenance};
 use safetensors::{Dtype, SafeTensors};
 
 /// What a [`Fake`] makes of one channel 0 of an image, [h, w]: an activation [units, h', w'].

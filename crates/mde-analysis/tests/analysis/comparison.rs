@@ -7,11 +7,11 @@ use mde_analysis::{
     AnalysisError, DissectLayer, DissectOptions, EvaluateOptions, LayerTallies, RunResults,
     compare, dissect, evaluate,
 };
-use mde_metrics::results::{
-    Dissection, Evaluation, FORMAT, LayerDissection, RunComparison, SelectivityComparison,
-};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 use mde_metrics::{DepthBins, DepthErrors, EvalProtocol};
+use mde_results::{
+    Dissection, Evaluation, FORMAT, LayerDissection, RunComparison, SelectivityComparison,
+};
 
 use crate::common::{Fake, Image, Map, batches, provenance, random};
 

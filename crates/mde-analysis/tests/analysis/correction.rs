@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering;
 
 use candle_core::Device;
 use mde_analysis::{AnalysisError, CorrectOptions, CorrectedLayers, correct};
-use mde_metrics::results::{Correction, LayerDissection, ORACLE, UnitShare};
 use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{DepthBins, EvalProtocol};
 use mde_models::{DepthNet, Parameters, build};
+use mde_results::{Correction, LayerDissection, ORACLE, UnitShare};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::json;
 

@@ -4,10 +4,10 @@ use std::cell::Cell;
 
 use candle_core::Device;
 use mde_analysis::{AnalysisError, DissectLayer, DissectOptions, DissectedLayer, dissect};
-use mde_metrics::results::{LayerDissection, PermutationNull};
 use mde_metrics::statistics::{Bootstrap, keyed_seed, permutation};
 use mde_metrics::{DepthBins, Discretisation, Estimator, ImageSize, ResponseTally};
 use mde_models::DepthNet;
+use mde_results::{LayerDissection, PermutationNull};
 
 use crate::common::{Fake, Image, Map, batches, random};
 

@@ -1,31 +1,31 @@
-//! `ablate.json`: what a network loses without some of a layer's units.
+//! `ablate.json`: what a network loses without some units of a layer.
 
+use mde_metrics::statistics::{Bootstrap, Estimate};
+use mde_metrics::{CoreErrors, EvalProtocol};
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use mde_metrics::statistics::{Bootstrap, Estimate};
-use mde_metrics::{EvalProtocol, CoreErrors};
 
-/// Depth errors of a model with units removed.
+/// Depth errors of a network with units removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ablation {
     /// [`FORMAT`](super::FORMAT).
     pub format: u32,
-    /// Where it comes from.
+    /// The network and the data.
     pub provenance: Provenance,
-    /// blake3 of the `dissect.json` that says how selective the units are.
+    /// blake3 of the `dissect.json` that holds the units' selectivity.
     pub dissection: String,
-    /// How pixels were chosen.
+    /// How pixels were selected.
     pub protocol: EvalProtocol,
     /// Images with a valid pixel.
     pub images: usize,
     /// Ids of the images without one.
-    pub skipped: Vec<String>,
-    /// How the intervals were drawn.
+    pub images_without_valid_depth: Vec<String>,
+    /// How the intervals were computed.
     pub bootstrap: Bootstrap,
     /// The depth ranges of every `by_range`.
     pub ranges: Vec<DepthRange>,
-    /// The layers ablated.
+    /// The ablated layers.
     pub layers: Vec<LayerAblation>,
 }
 
@@ -36,37 +36,37 @@ pub struct DepthRange {
     pub from: f64,
     /// Upper edge, metres, inclusive.
     pub to: f64,
-    /// Valid pixels in it, of all images.
+    /// Valid pixels in it, over all images.
     pub pixels: u64,
 }
 
-/// One layer without some of its units.
+/// The ablation of one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerAblation {
-    /// The layer's name in the model.
+    /// The layer's name in the network.
     pub layer: String,
     /// Number of units, N.
     pub units: usize,
-    /// The units, most selective first (valid-bins estimator); those without a value come last.
+    /// The units, most selective first (valid-bins estimator); units without a value come last.
     pub order: Vec<usize>,
-    /// What [`Fill::Mean`] puts in the place of each unit's response: its mean over all measured pixels, `[N]`.
+    /// The value that [`Fill::Mean`] puts in place of each unit's response: its mean over all
+    /// pixels with depth, `[N]`.
     pub mean_response: Vec<f64>,
     /// Errors with all units in place.
-    pub whole: CoreErrors,
-    /// Errors with more and more units removed.
+    pub baseline: CoreErrors,
+    /// Errors against the number of units removed.
     pub curves: Vec<AblationCurve>,
-    /// How far the ordered curves lie above the random ones.
+    /// Areas between the ordered curves and the random ones.
     pub areas: Vec<AblationArea>,
-    /// Errors with a single unit removed.
-    pub single: Vec<SingleRemovals>,
+    /// Errors with one unit removed.
+    pub single_removals: Vec<SingleRemovals>,
     /// The file with the errors of every image, relative to the run folder.
     pub values: String,
 }
 
-/// What a removed unit's response is replaced by.
+/// The value that replaces the response of a removed unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Fill {
     /// 0.
     Zero,
@@ -77,13 +77,12 @@ pub enum Fill {
 /// The order in which units are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum RemovalOrder {
     /// As [`LayerAblation::order`].
     MostSelectiveFirst,
-    /// From its end.
+    /// The reverse.
     LeastSelectiveFirst,
-    /// [`permutation`](mde_metrics::statistics::permutation) of the units.
+    /// A [`permutation`](mde_metrics::statistics::permutation) of the units.
     Random {
         /// Its seed.
         seed: u64,
@@ -93,18 +92,18 @@ pub enum RemovalOrder {
 /// Errors against the number of units removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AblationCurve {
-    /// What stands for a removed unit.
+    /// What replaces a removed unit's response.
     pub fill: Fill,
-    /// Which are removed first.
+    /// The order of removal.
     pub order: RemovalOrder,
-    /// From none (`LayerAblation::whole`) to all.
+    /// From no unit removed (`LayerAblation::baseline`) to all.
     pub points: Vec<AblationPoint>,
 }
 
-/// Errors with so many units removed.
+/// Errors with a number of units removed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AblationPoint {
-    /// Units removed.
+    /// Number of units removed.
     pub removed: usize,
     /// Mean over images.
     pub errors: CoreErrors,
@@ -112,28 +111,30 @@ pub struct AblationPoint {
     pub by_range: Vec<Option<CoreErrors>>,
 }
 
-/// The area between an ordered curve and the mean of the random ones, over the share of units removed: the mean difference
-/// between the two. Positive where the ordered removal gives the greater value.
+/// The area between an ordered curve and the mean of the random ones, over the fraction of units
+/// removed. This is the mean difference of the two curves, positive where the ordered removal gives
+/// the larger value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AblationArea {
-    /// What stands for a removed unit.
+    /// What replaces a removed unit's response.
     pub fill: Fill,
-    /// The ordered curve's order.
+    /// The order of the ordered curve.
     pub order: RemovalOrder,
-    /// Of AbsRel.
+    /// Area in AbsRel.
     pub abs_rel: Estimate,
-    /// Of RMSE, metres.
+    /// Area in RMSE, metres.
     pub rmse: Estimate,
-    /// Of δ < 1.25.
+    /// Area in δ < 1.25.
     pub delta_1: Estimate,
-    /// Of AbsRel, against each random order by itself: how much these differ, which the interval over images does not say.
+    /// Area in AbsRel against each random order: their spread, which the interval over images does
+    /// not cover.
     pub abs_rel_by_seed: Vec<f64>,
 }
 
 /// Errors with one unit removed, for every unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SingleRemovals {
-    /// What stands for the removed unit.
+    /// What replaces the removed unit's response.
     pub fill: Fill,
     /// Mean over images, `[N]`.
     pub units: Vec<CoreErrors>,

@@ -1,14 +1,14 @@
 //! `compare.json`: two runs side by side, paired by image and by unit.
 
+use mde_metrics::statistics::{Bootstrap, Estimate};
 use serde::{Deserialize, Serialize};
 
 use super::Provenance;
-use mde_metrics::statistics::{Bootstrap, Estimate};
 
-/// The second of two runs less the first, on the same images.
+/// The second of two runs minus the first, on the same images.
 ///
-/// Images are resampled together: a resample holds the same images for both runs, so that what makes an image hard for both
-/// cancels in the difference.
+/// Images are resampled together: a resample holds the same images for both runs, so that what
+/// makes an image hard for both cancels in the difference.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunComparison {
     /// [`FORMAT`](super::FORMAT).
@@ -17,26 +17,33 @@ pub struct RunComparison {
     pub first: Provenance,
     /// The second run, such as the assigned one.
     pub second: Provenance,
-    /// How the intervals were drawn.
+    /// How the intervals were computed.
     pub bootstrap: Bootstrap,
     /// Depth errors.
     pub accuracy: AccuracyComparison,
-    /// The layers that both runs' dissections have, with the same units and bins, in the first's order.
+    /// The layers that both runs dissected with the same units and bins, in the first's order.
     pub layers: Vec<LayerComparison>,
-    /// Mean over the counted layers of the mean selectivity (valid-bins), with the interval of the difference; `None` if one
-    /// of them has none in either run, and without layers.
+    /// Mean over the counted layers of the mean selectivity (valid-bins), with the interval of the
+    /// difference; `None` if one of them has none in either run, and without layers.
     pub selectivity: Option<SelectivityComparison>,
 }
 
 /// Depth errors of both runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccuracyComparison {
-    /// The protocol's name.
+    /// Name of the evaluation protocol.
     pub protocol: String,
     /// Images that both runs evaluated.
     pub images: usize,
     /// Each metric: means over images.
     pub metrics: Vec<MetricComparison>,
+}
+
+impl AccuracyComparison {
+    /// The metric with this key, such as `abs_rel`.
+    pub fn metric(&self, key: &str) -> Option<&MetricComparison> {
+        self.metrics.iter().find(|metric| metric.metric == key)
+    }
 }
 
 /// One metric.
@@ -46,20 +53,20 @@ pub struct MetricComparison {
     pub metric: String,
     /// The first run's mean over images.
     pub first: f64,
-    /// The second run's.
+    /// The second run's mean over images.
     pub second: f64,
-    /// Second less first, mean over images.
+    /// Second minus first, mean over images.
     pub difference: Estimate,
 }
 
 /// Selectivity in both runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectivityComparison {
-    /// The first run's.
+    /// Of the first run.
     pub first: f64,
-    /// The second run's.
+    /// Of the second run.
     pub second: f64,
-    /// Second less first, its interval over images.
+    /// Second minus first, with its interval over images.
     pub difference: Estimate,
 }
 
@@ -72,17 +79,19 @@ pub struct LayerComparison {
     pub units: usize,
     /// Images in both tallies.
     pub images: usize,
-    /// Whether [`RunComparison::selectivity`] counts the layer: those that a run assigned, or all where none was.
+    /// Whether [`RunComparison::selectivity`] includes the layer: a layer that either run assigned,
+    /// or any layer if none was assigned.
     pub counted: bool,
     /// Mean over units; `None` if it is not defined in either run.
     pub selectivity: Option<SelectivityComparison>,
-    /// Each unit's selectivity in the second run less the first, `[N]`; `None` where it is not defined in either.
+    /// Each unit's selectivity in the second run minus the first, `[N]`; `None` where either is not
+    /// defined.
     pub unit_differences: Vec<Option<f64>>,
-    /// Mean of `unit_differences`, its interval over units drawn with replacement: how much it depends on which units the layer
-    /// happens to have.
+    /// Mean of `unit_differences` with its interval over units drawn with replacement: how much it
+    /// depends on which units the layer happens to have.
     pub by_unit: Option<Estimate>,
-    /// Units that are more selective in the second run.
+    /// Number of units that are more selective in the second run.
     pub higher: usize,
-    /// Units that are less selective in it.
+    /// Number of units that are less selective in it.
     pub lower: usize,
 }

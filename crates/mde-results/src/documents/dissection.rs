@@ -1,32 +1,32 @@
-//! `dissect.json`: how selectively a model's units answer to depth.
+//! `dissect.json`: how selectively a network's units respond to depth.
 
-use serde::{Deserialize, Serialize};
-
-use super::Provenance;
 use mde_metrics::statistics::{Bootstrap, Interval};
 use mde_metrics::{
     DepthBins, DiscretisationScore, Estimator, HeldOutSelectivity, PermutationNull, UnitSelectivity,
 };
+use serde::{Deserialize, Serialize};
 
-/// Depth selectivity of a model's layers on one split.
+use super::Provenance;
+
+/// Depth selectivity of a network's layers on one split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Dissection {
     /// [`FORMAT`](super::FORMAT).
     pub format: u32,
-    /// Where it comes from.
+    /// The network and the data.
     pub provenance: Provenance,
-    /// Images tallied.
+    /// Number of tallied images.
     pub images: usize,
-    /// How the intervals were drawn.
+    /// How the intervals were computed.
     pub bootstrap: Bootstrap,
-    /// The layers dissected.
+    /// The dissected layers.
     pub layers: Vec<LayerDissection>,
 }
 
 /// Depth selectivity of one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerDissection {
-    /// The layer's name in the model.
+    /// The layer's name in the network.
     pub layer: String,
     /// Number of units, N.
     pub units: usize,
@@ -44,18 +44,21 @@ pub struct LayerDissection {
     pub valid_bins: EstimatedSelectivity,
     /// Mean response `[N][K]` by the valid-bins rule; `None` in bins left out.
     pub mean_response: Vec<Vec<Option<f64>>>,
-    /// Intervals of `mean_response` over images, `[N][K]`; `None` where there is no mean, and for fewer than two images.
+    /// Intervals of `mean_response` over images, `[N][K]`; `None` where there is no mean, and for
+    /// fewer than two images.
     pub response_intervals: Vec<Vec<Option<Interval>>>,
-    /// What a unit that answers the same at every depth scores under the reference estimator, whose empty bins count as
-    /// response 0: (K - m) / (K + m - 2) with m of K bins filled; `None` if no bin is filled, or K = 1. Under valid-bins it is 0.
+    /// Score of a unit that responds equally at every depth, by the reference estimator, in which
+    /// empty bins count as response 0: (K - m) / (K + m - 2) with m of K bins filled. `None` if no
+    /// bin is filled, or K = 1. By the valid-bins estimator the score is 0.
     pub flat_floor: Option<f64>,
-    /// Selectivity by chance; `None` if it was not asked for, or for fewer than two images.
+    /// Chance level; `None` if it was not asked for, or for fewer than two images.
     pub null: Option<PermutationNull>,
     /// The layer's selectivity under other numbers and spacings of bins, from one fine tally.
     pub discretisations: Vec<DiscretisationScore>,
     /// The file with the per-image tallies, relative to the run folder.
     pub tally: String,
-    /// The file with the images that each unit responds to most, relative to the run folder, if it was asked for.
+    /// The file with the images that each unit responds to most, relative to the run folder, if
+    /// they were asked for.
     pub top_images: Option<String>,
 }
 
@@ -76,6 +79,6 @@ pub struct EstimatedSelectivity {
     pub unit_intervals: Vec<Option<Interval>>,
     /// Selectivity at a bin that was chosen on other images.
     pub held_out: HeldOutSelectivity,
-    /// If the layer was trained with an assignment, each unit's selectivity at the bin it owns, `[N]`.
+    /// Each unit's selectivity at its assigned bin, if the layer was trained with an assignment, `[N]`.
     pub assigned: Option<Vec<Option<f64>>>,
 }

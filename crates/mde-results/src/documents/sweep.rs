@@ -1,40 +1,40 @@
-//! `sweep.json`: how selectivity and accuracy move with the weight of the assignment and the choice of layers.
-
-use serde::{Deserialize, Serialize};
+//! `sweep.json`: selectivity and accuracy against the weight of the assignment and the choice of
+//! layers.
 
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
+use serde::{Deserialize, Serialize};
 
-/// Networks trained alike but for the weight of the assignment and the layers that it is about.
+/// Networks that differ only in the weight of the assignment and in the assigned layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlphaSweep {
     /// [`FORMAT`](super::FORMAT).
     pub format: u32,
-    /// The model preset's name.
+    /// Name of the model preset.
     pub model: String,
-    /// Seed of all trainings.
+    /// Seed of all training runs.
     pub seed: u64,
-    /// The data set's name.
+    /// Name of the data set.
     pub data: String,
     /// blake3 of the list of test images and the files it names.
     pub data_hash: String,
-    /// The evaluation protocol's name.
+    /// Name of the evaluation protocol.
     pub protocol: String,
-    /// Images evaluated.
+    /// Number of evaluated images.
     pub images: u64,
-    /// How the intervals were drawn.
+    /// How the intervals were computed.
     pub bootstrap: Bootstrap,
-    /// Set of layers by set of layers, and in each by rising weight.
+    /// By set of layers, and within each by increasing weight.
     pub points: Vec<SweepPoint>,
     /// Points that could not be trained or measured.
     pub failed: Vec<FailedPoint>,
 }
 
-/// One training.
+/// One training run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepPoint {
-    /// Weight of the assignment; 0 is the plain network, which stands once for every set of layers.
+    /// Weight of the assignment; 0 is the plain network, listed once for every set of layers.
     pub alpha: f64,
-    /// The layers that are assigned, or that the plain network is compared in.
+    /// The assigned layers, or those in which the plain network is compared.
     pub layers: Vec<String>,
     /// The run folder, relative to the sweep's.
     pub run: String,
@@ -42,15 +42,15 @@ pub struct SweepPoint {
     pub abs_rel: Estimate,
     /// Mean over images, metres.
     pub rmse: Estimate,
-    /// Mean over images of the share of pixels with δ < 1.25.
+    /// Mean over images of the fraction of pixels with δ < 1.25.
     pub delta_1: Estimate,
-    /// Mean over `layers` of the layer's mean selectivity (valid-bins); `None` if one of them has none.
+    /// Mean over `layers` of the layer's mean selectivity (valid-bins); `None` if one has none.
     pub selectivity: Option<f64>,
     /// All layers that the sweep measures, assigned or not.
     pub by_layer: Vec<SweepLayer>,
 }
 
-/// One layer's mean selectivity.
+/// The mean selectivity of one layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepLayer {
     /// The layer's name.
@@ -70,6 +70,6 @@ pub struct FailedPoint {
     pub alpha: f64,
     /// The layers that were to be assigned.
     pub layers: Vec<String>,
-    /// What went wrong.
+    /// The error message.
     pub message: String,
 }

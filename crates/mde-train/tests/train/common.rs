@@ -60,7 +60,7 @@ impl Data {
         let list = RgbdList::open(root, &root.join("list.csv"), DepthEncoding::U16_MM);
         let transform = MffTrain { geometry: GEOMETRY };
         let config = LoaderConfig {
-            batch,
+            batch_size: batch,
             seed,
             workers: 2,
             prefetch: 1,

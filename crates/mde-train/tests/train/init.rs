@@ -83,7 +83,7 @@ fn weights_that_do_not_fit_leave_no_folder() {
         ..from(&file, InitialPart::Network)
     };
     let error = data.train("run", &other_model).unwrap_err().to_string();
-    assert!(error.contains("of another shape"), "{error}");
+    assert!(error.contains("with a different shape"), "{error}");
     assert!(!data.folder("run").path().exists());
 
     // A whole network is no ImageNet classifier.

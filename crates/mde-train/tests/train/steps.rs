@@ -62,7 +62,7 @@ fn the_loss_is_the_base_loss_less_alpha_times_the_selectivities() {
 
     let parameters = Parameters::new(config.seed, &Device::Cpu);
     let network = build(&config.model, &parameters).unwrap();
-    let mut capture = Capture::of(["D", "MFF"]);
+    let mut capture = Capture::new(["D", "MFF"]);
     let pred = network
         .forward(&DepthInput::new(images), Mode::Train, &mut capture)
         .unwrap();

@@ -1,7 +1,7 @@
 //! Layers and runs that cannot be compared.
 
-use mde_metrics::results::Provenance;
 use mde_metrics::{Alignment, DepthBins, EvalProtocol};
+use mde_results::Provenance;
 
 use super::{Run, compared, images, run, run_of};
 

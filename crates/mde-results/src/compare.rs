@@ -1,45 +1,37 @@
-//! Two runs side by side: what of depth errors and selectivity differs by more than the images' chance.
+//! Two runs side by side: which differences in depth errors and selectivity exceed the chance of
+//! the images.
 
-use std::path::Path;
-
-use mde_metrics::results::{
-    AccuracyComparison, Dissection, Evaluation, FORMAT, LayerComparison, LayerDissection,
-    MetricComparison, Provenance, RunComparison, SelectivityComparison,
-};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 use mde_metrics::{DepthErrors, Estimator, LayerSelectivity};
 
-use crate::error::Mismatch;
-use crate::{AnalysisError, LayerTallies};
+use crate::documents::{
+    AccuracyComparison, Dissection, Evaluation, FORMAT, LayerComparison, LayerDissection,
+    MetricComparison, RunComparison, SelectivityComparison,
+};
+use crate::error::{Mismatch, ResultsError};
+use crate::run::RunResults;
+use crate::tallies::LayerTallies;
 
-/// The results of one run, or of one file of weights.
-#[derive(Clone, Copy)]
-pub struct RunResults<'a> {
-    /// The folder that they lie in, for messages.
-    pub folder: &'a Path,
-    /// `evaluate.json`.
-    pub evaluation: &'a Evaluation,
-    /// `dissect.json`.
-    pub dissection: &'a Dissection,
-    /// Gives the tallies of a dissected layer, [`LayerDissection::tally`]. Asked only for layers that are compared, and dropped
-    /// after each: they are what takes memory.
-    pub tallies: &'a dyn Fn(&LayerDissection) -> Result<LayerTallies, AnalysisError>,
-}
-
-/// The second run less the first: see [`RunComparison`].
+/// The second run minus the first: see [`RunComparison`]. Tallies are read layer by layer, since
+/// they are large.
 ///
 /// # Errors
-/// [`AnalysisError::NotComparable`] unless both were evaluated and dissected on the same images of the same data, under the same
-/// protocol, and have a layer with the same units and bins; [`AnalysisError::OtherStage`] if the evaluation and the dissection of a
-/// run belong to different weights or data; tallies that cannot be had or are not those of the dissection.
+/// [`ResultsError::NotComparable`] unless both were evaluated and dissected on the same images of
+/// the same data, under the same protocol, and have a layer with the same units and bins;
+/// [`ResultsError::Missing`] without a dissection; tallies that cannot be read or are not those of
+/// the dissection.
 pub fn compare(
-    first: &RunResults<'_>,
-    second: &RunResults<'_>,
+    first: &RunResults,
+    second: &RunResults,
     bootstrap: Bootstrap,
-) -> Result<RunComparison, AnalysisError> {
-    let runs = Pair { first, second };
-    first.check_stages()?;
-    second.check_stages()?;
+) -> Result<RunComparison, ResultsError> {
+    let runs = Pair {
+        first,
+        second,
+        dissections: [first.required_dissection()?, second.required_dissection()?],
+    };
+    first.check_same_data()?;
+    second.check_same_data()?;
     runs.check_evaluations()?;
     runs.check_dissections()?;
     let mut layers = Vec::new();
@@ -49,10 +41,13 @@ pub fn compare(
         |pair: &[&LayerDissection; 2]| pair.iter().any(|layer| layer.valid_bins.assigned.is_some());
     let any_assigned = compared.iter().any(assigned);
     for pair in compared {
-        let [of_first, of_second] = pair;
-        let tallies = [first.tallies_of(of_first)?, second.tallies_of(of_second)?];
-        runs.check_images(&of_first.layer, &tallies)?;
-        let (mut layer, differences) = compare_layer(&of_first.layer, &tallies, &bootstrap)?;
+        let name = &pair[0].layer;
+        let tallies = [
+            first.checked_tallies(pair[0])?,
+            second.checked_tallies(pair[1])?,
+        ];
+        runs.check_images(name, &tallies)?;
+        let (mut layer, differences) = compare_layer(name, &tallies, &bootstrap)?;
         layer.counted = assigned(&pair) || !any_assigned;
         layers.push(layer);
         resamples.push(differences);
@@ -62,7 +57,7 @@ pub fn compare(
         first: first.evaluation.provenance.clone(),
         second: second.evaluation.provenance.clone(),
         bootstrap,
-        accuracy: compare_accuracy(first.evaluation, second.evaluation, &bootstrap),
+        accuracy: compare_accuracy(&first.evaluation, &second.evaluation, &bootstrap),
         selectivity: mean_over_layers(&layers, &resamples, &bootstrap),
         layers,
     })
@@ -103,7 +98,7 @@ fn compare_layer(
     name: &str,
     tallies: &[LayerTallies; 2],
     bootstrap: &Bootstrap,
-) -> Result<(LayerComparison, Vec<Option<f64>>), AnalysisError> {
+) -> Result<(LayerComparison, Vec<Option<f64>>), ResultsError> {
     let mut scores: Vec<LayerSelectivity> = Vec::with_capacity(2);
     let mut resamples = Vec::with_capacity(2);
     for tallies in tallies {
@@ -188,77 +183,22 @@ fn interval_of(values: &[Option<f64>], images: usize, bootstrap: &Bootstrap) -> 
     (images >= 2).then(|| bootstrap.interval_of(values))?
 }
 
-impl RunResults<'_> {
-    /// The evaluation and the dissection must be of the same weights and data: the comparison names one origin for each run.
-    fn check_stages(&self) -> Result<(), AnalysisError> {
-        let [evaluated, dissected] = [&self.evaluation.provenance, &self.dissection.provenance];
-        // Another program's predictions and activations are two sets of files.
-        if evaluated.is_stored() && evaluated.is_of_one_network(dissected) {
-            return Ok(());
-        }
-        for (what, value) in [
-            (
-                "weights",
-                (|p| p.checkpoint.clone()) as fn(&Provenance) -> String,
-            ),
-            ("data", data),
-            ("data", |p| p.data_hash.clone()),
-        ] {
-            let [evaluated, dissected] = [value(evaluated), value(dissected)];
-            if evaluated != dissected {
-                return Err(AnalysisError::OtherStage {
-                    folder: self.folder.to_owned(),
-                    what,
-                    evaluated,
-                    dissected,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The tallies of a layer, which must be those that the dissection was computed from.
-    fn tallies_of(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
-        let tallies = (self.tallies)(layer)?;
-        let broken = |reason: &str| AnalysisError::Tallies {
-            path: self.folder.join(&layer.tally),
-            reason: reason.to_owned(),
-        };
-        let total = (tallies.total()).map_err(|_| broken("a sum of responses is not finite"))?;
-        let mean = total.selectivity(Estimator::valid_bins()).mean;
-        let same = match (mean, layer.valid_bins.mean) {
-            // JSON keeps every digit; the order of a sum need not stay the same.
-            (Some(found), Some(said)) => (found - said).abs() < 1e-9,
-            (found, said) => found == said,
-        };
-        if total.units() != layer.units
-            || total.bins().edges() != layer.bins.edges()
-            || total.counts()[..layer.bins.len()] != layer.pixels
-            || !same
-        {
-            return Err(broken(
-                "not the tallies that dissect.json was computed from",
-            ));
-        }
-        Ok(tallies)
-    }
-}
-
 struct Pair<'a> {
-    first: &'a RunResults<'a>,
-    second: &'a RunResults<'a>,
+    first: &'a RunResults,
+    second: &'a RunResults,
+    dissections: [&'a Dissection; 2],
 }
 
 const EVALUATE: &str = "run `mde evaluate` on both with the same data and protocol";
 const DISSECT: &str = "run `mde dissect` on both with the same data, layers and bins";
 
-impl Pair<'_> {
-    fn check_evaluations(&self) -> Result<(), AnalysisError> {
+impl<'a> Pair<'a> {
+    fn check_evaluations(&self) -> Result<(), ResultsError> {
         let same = |what: &str, value: &dyn Fn(&Evaluation) -> String| {
-            let [first, second] = [self.first, self.second].map(|run| value(run.evaluation));
+            let [first, second] = [self.first, self.second].map(|run| value(&run.evaluation));
             self.same(what, first, second, EVALUATE)
         };
-        same("the test data", &|run| data(&run.provenance))?;
+        same("the test data", &|run| run.provenance.data_and_split())?;
         same("the hash of the test data", &|run| {
             run.provenance.data_hash.clone()
         })?;
@@ -277,17 +217,18 @@ impl Pair<'_> {
         Ok(())
     }
 
-    fn check_dissections(&self) -> Result<(), AnalysisError> {
-        let [first, second] =
-            [self.first, self.second].map(|run| run.dissection.images.to_string());
+    fn check_dissections(&self) -> Result<(), ResultsError> {
+        let [first, second] = self
+            .dissections
+            .map(|dissection| dissection.images.to_string());
         self.same("the number of dissected images", first, second, DISSECT)
     }
 
     /// The layers of both that have the same units and bins, in the first's order.
-    fn layers(&self) -> Result<Vec<[&LayerDissection; 2]>, AnalysisError> {
-        let layers: Vec<[&LayerDissection; 2]> = (self.first.dissection.layers.iter())
+    fn layers(&self) -> Result<Vec<[&'a LayerDissection; 2]>, ResultsError> {
+        let layers: Vec<[&'a LayerDissection; 2]> = (self.dissections[0].layers.iter())
             .filter_map(|first| {
-                let second = self.second.dissection.layers.iter().find(|second| {
+                let second = self.dissections[1].layers.iter().find(|second| {
                     second.layer == first.layer
                         && second.units == first.units
                         && second.bins.edges() == first.bins.edges()
@@ -296,8 +237,8 @@ impl Pair<'_> {
             })
             .collect();
         if layers.is_empty() {
-            let [first, second] = [self.first, self.second].map(|run| {
-                let layers = run.dissection.layers.iter().map(|layer| {
+            let [first, second] = self.dissections.map(|dissection| {
+                let layers = dissection.layers.iter().map(|layer| {
                     let LayerDissection { units, bins, .. } = layer;
                     let (kind, edges) = (format!("{:?}", bins.kind()).to_lowercase(), bins.edges());
                     format!(
@@ -316,7 +257,7 @@ impl Pair<'_> {
         Ok(layers)
     }
 
-    fn check_images(&self, layer: &str, tallies: &[LayerTallies; 2]) -> Result<(), AnalysisError> {
+    fn check_images(&self, layer: &str, tallies: &[LayerTallies; 2]) -> Result<(), ResultsError> {
         let [first, second] = tallies.each_ref().map(LayerTallies::ids);
         let count = |ids: &[String]| ids.len().to_string();
         let what = format!("the number of images in the tallies of layer {layer}");
@@ -334,7 +275,7 @@ impl Pair<'_> {
         first: String,
         second: String,
         advice: &'static str,
-    ) -> Result<(), AnalysisError> {
+    ) -> Result<(), ResultsError> {
         if first == second {
             return Ok(());
         }
@@ -347,18 +288,14 @@ impl Pair<'_> {
         first: String,
         second: String,
         advice: &'static str,
-    ) -> AnalysisError {
-        AnalysisError::NotComparable(Box::new(Mismatch {
+    ) -> ResultsError {
+        ResultsError::NotComparable(Box::new(Mismatch {
             what: what.to_owned(),
             first,
             second,
-            first_folder: self.first.folder.to_owned(),
-            second_folder: self.second.folder.to_owned(),
+            first_folder: self.first.folder.path().to_owned(),
+            second_folder: self.second.folder.path().to_owned(),
             advice,
         }))
     }
-}
-
-fn data(provenance: &Provenance) -> String {
-    format!("{} {}", provenance.data, provenance.split)
 }

@@ -1,25 +1,26 @@
-//! The sufficient statistics of a dissected layer: per image, a count per bin and a sum per (unit, bin).
+//! The sufficient statistics of a dissected layer: per image, a count per bin and a sum per
+//! (unit, bin).
 
-use std::path::Path;
-
-use mde_metrics::results::{EstimatedSelectivity, LayerDissection};
+use mde_files::path_below;
 use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{
     BinWeights, DepthBins, Estimator, ImageTallies, MetricsError, ResponseTally,
     SelectivityIntervals, UnitAssignment,
 };
-use mde_models::LayerInfo;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::AnalysisError;
-use crate::examples::ids_metadata;
+use crate::ResultsError;
+use crate::documents::{EstimatedSelectivity, LayerDissection};
+use crate::folder::RunFolder;
+use crate::maps::ids_metadata;
+use crate::source::Source;
 
 /// Random splits of the images for the held-out selectivity.
 const SPLITS: usize = 10;
 
-/// One layer's tallies, image by image. Everything said about its selectivity is computed from them, without
-/// another forward pass.
+/// One layer's tallies, image by image. Its selectivity and all statistics of it are computed from
+/// them, without another forward pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerTallies {
     bins: DepthBins,
@@ -32,18 +33,14 @@ pub struct LayerTallies {
 }
 
 /// One image's tally: sums [units, K + 1] and counts [K + 1].
-pub(crate) struct ImageTally {
+pub struct ImageTally {
     sums: Vec<f64>,
     counts: Vec<u64>,
 }
 
 impl ImageTally {
     /// Tallies one image by the weights of its ground truth: `features` [units, h, w].
-    pub(crate) fn new(
-        weights: &BinWeights,
-        units: usize,
-        features: &[f32],
-    ) -> Result<Self, MetricsError> {
+    pub fn new(weights: &BinWeights, units: usize, features: &[f32]) -> Result<Self, MetricsError> {
         let mut sums = vec![0.0; units * weights.counts().len()];
         weights.accumulate(features, &mut sums, false)?;
         Ok(Self {
@@ -65,7 +62,8 @@ impl LayerTallies {
         }
     }
 
-    pub(crate) fn push(&mut self, id: String, mut image: ImageTally) {
+    /// Adds an image.
+    pub fn push(&mut self, id: String, mut image: ImageTally) {
         self.ids.push(id);
         self.sums.append(&mut image.sums);
         self.counts.append(&mut image.counts);
@@ -91,7 +89,7 @@ impl LayerTallies {
         &self.bins
     }
 
-    /// The same for statistics over images.
+    /// A view of the tallies for statistics over images.
     ///
     /// # Errors
     /// If a sum is not finite.
@@ -100,13 +98,13 @@ impl LayerTallies {
     }
 
     /// True if a pixel of any image lies in a bin.
-    pub(crate) fn has_binned_depth(&self) -> bool {
+    pub fn has_binned_depth(&self) -> bool {
         let (bins, slots) = (self.bins.len(), self.bins.len() + 1);
         let mut images = self.counts.chunks_exact(slots);
         images.any(|counts| counts[..bins].iter().any(|&count| count > 0))
     }
 
-    /// All images together.
+    /// The tally of all images together.
     ///
     /// # Errors
     /// If a sum is not finite.
@@ -127,15 +125,18 @@ impl LayerTallies {
         ResponseTally::from_parts(&self.bins, sums, counts)
     }
 
-    /// What `dissect.json` says of the layer as far as the tallies tell: not the null, other grids of bins and the images that
-    /// units respond to most. `assignment` is the one it was trained with, if its bins are these; `tally` names the file of
-    /// these tallies.
+    /// The layer's entry of `dissect.json`, as far as the tallies determine it: without the chance
+    /// level, other grids of bins and top images.
+    ///
+    /// `stride` is the number of input pixels per feature pixel, `assignment` the one that the layer
+    /// was trained with, if its bins are these, and `tally` names the file of these tallies.
     ///
     /// # Errors
     /// If the assignment does not fit, or a sum is not finite.
-    pub fn summary(
+    pub fn summarise(
         &self,
-        layer: &LayerInfo,
+        layer: &str,
+        stride: usize,
         assignment: Option<&UnitAssignment>,
         bootstrap: &Bootstrap,
         tally: String,
@@ -144,7 +145,8 @@ impl LayerTallies {
         let images = self.by_image()?;
         let estimated = |estimator, intervals: SelectivityIntervals| {
             let selectivity = total.selectivity(estimator);
-            let assigned = assignment.map(|owner| total.assigned_selectivity(owner, estimator));
+            let assigned =
+                assignment.map(|assignment| total.assigned_selectivity(assignment, estimator));
             let assigned = assigned.transpose()?;
             Ok::<_, MetricsError>(EstimatedSelectivity {
                 estimator,
@@ -165,9 +167,9 @@ impl LayerTallies {
         let [reference, valid_bins] = intervals.selectivity;
         let (pixels, beyond) = total.counts().split_at(self.bins.len());
         Ok(LayerDissection {
-            layer: layer.name.clone(),
+            layer: layer.to_owned(),
             units: self.units,
-            stride: layer.stride,
+            stride,
             bins: self.bins.clone(),
             pixels: pixels.to_vec(),
             pixels_beyond: beyond[0],
@@ -183,34 +185,25 @@ impl LayerTallies {
         })
     }
 
-    /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1], `counts` U64 [images, K + 1],
-    /// `edges` F64 [K + 1]; metadata `ids`, a JSON list.
+    /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1], `counts`
+    /// U64 [images, K + 1], `edges` F64 [K + 1]; metadata `ids`, a JSON list.
     ///
     /// # Errors
-    /// If the tallies have not the sizes they say.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>, AnalysisError> {
+    /// If the tallies do not have the sizes that they should.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, ResultsError> {
         let (images, slots) = (self.images(), self.bins.len() + 1);
-        let sums: Vec<u8> = self
-            .sums
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        let counts: Vec<u8> = self
-            .counts
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
-        let edges: Vec<u8> = self
-            .bins
-            .edges()
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let floats = |values: &[f64]| -> Vec<u8> {
+            values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect()
+        };
+        let (sums, edges) = (floats(&self.sums), floats(self.bins.edges()));
+        let counts = self.counts.iter().flat_map(|value| value.to_le_bytes());
+        let counts: Vec<u8> = counts.collect();
+        let shape = vec![images, self.units, slots];
         let views = vec![
-            (
-                "sums",
-                TensorView::new(Dtype::F64, vec![images, self.units, slots], &sums)?,
-            ),
+            ("sums", TensorView::new(Dtype::F64, shape, &sums)?),
             (
                 "counts",
                 TensorView::new(Dtype::U64, vec![images, slots], &counts)?,
@@ -223,66 +216,75 @@ impl LayerTallies {
         )?)
     }
 
-    /// Reads what [`LayerTallies::to_safetensors`] wrote; `path` is for messages. The file holds the bins' edges but not how
-    /// they were chosen: the bins read are [`mde_metrics::BinKind::Custom`].
+    /// Reads what [`LayerTallies::to_safetensors`] wrote. The file holds the edges of the bins but
+    /// not how they were chosen: the bins are [`mde_metrics::BinKind::Custom`].
     ///
     /// # Errors
-    /// If the file is cut short or its tensors do not fit together.
-    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self, AnalysisError> {
-        let broken = |reason: String| AnalysisError::Tallies {
-            path: path.to_owned(),
-            reason,
-        };
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| broken(error.to_string()))?;
+    /// What is wrong with the file: it is cut short, or its tensors do not fit together.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, String> {
+        let broken = |error: safetensors::SafeTensorError| error.to_string();
+        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
         let tensor = |name: &str, dtype: Dtype, rank: usize| {
-            let view = tensors
-                .tensor(name)
-                .map_err(|error| broken(error.to_string()))?;
+            let view = tensors.tensor(name).map_err(broken)?;
             if view.dtype() != dtype || view.shape().len() != rank {
-                return Err(broken(format!(
-                    "{name} is {:?} {:?}",
-                    view.dtype(),
-                    view.shape()
-                )));
+                return Err(format!("{name} is {:?} {:?}", view.dtype(), view.shape()));
             }
             Ok(view)
         };
         let sums = tensor("sums", Dtype::F64, 3)?;
         let counts = tensor("counts", Dtype::U64, 2)?;
-        let edges: Vec<f64> = eights(tensor("edges", Dtype::F64, 1)?.data())
+        let edges: Vec<f64> = chunks_of_8(tensor("edges", Dtype::F64, 1)?.data())
             .map(f64::from_le_bytes)
             .collect();
-        let (_, header) =
-            SafeTensors::read_metadata(bytes).map_err(|error| broken(error.to_string()))?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
         let ids = header
             .metadata()
             .as_ref()
             .and_then(|metadata| metadata.get("ids"));
         let ids: Vec<String> = serde_json::from_str(ids.map_or("", String::as_str))
-            .map_err(|error| broken(format!("metadata `ids`: {error}")))?;
-        let bins = DepthBins::from_edges(edges).map_err(|error| broken(error.to_string()))?;
+            .map_err(|error| format!("metadata `ids`: {error}"))?;
+        let bins = DepthBins::from_edges(edges).map_err(|error| error.to_string())?;
         let (slots, units) = (bins.len() + 1, sums.shape()[1]);
         if units == 0
             || sums.shape() != [ids.len(), units, slots]
             || counts.shape() != [ids.len(), slots]
         {
-            return Err(broken(format!(
+            return Err(format!(
                 "sums {:?}, counts {:?} and {} ids do not fit {slots} slots",
                 sums.shape(),
                 counts.shape(),
                 ids.len()
-            )));
+            ));
         }
         Ok(Self {
             units,
             ids,
-            sums: eights(sums.data()).map(f64::from_le_bytes).collect(),
-            counts: eights(counts.data()).map(u64::from_le_bytes).collect(),
+            sums: chunks_of_8(sums.data()).map(f64::from_le_bytes).collect(),
+            counts: chunks_of_8(counts.data()).map(u64::from_le_bytes).collect(),
             bins,
         })
     }
 }
 
-fn eights(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> + '_ {
+impl RunFolder {
+    /// The tallies of a dissected layer and the blake3 of their file. `command` is the one that
+    /// dissects.
+    ///
+    /// # Errors
+    /// If the file is missing or damaged, or its name leads out of the folder.
+    pub fn tallies(
+        &self,
+        layer: &LayerDissection,
+        command: &str,
+    ) -> Result<(LayerTallies, String), ResultsError> {
+        let source = Source::new(path_below(self.path(), &layer.tally)?, command);
+        let bytes = source.bytes()?;
+        let tallies = LayerTallies::from_safetensors(&bytes);
+        let tallies = tallies.map_err(|problem| source.malformed(problem))?;
+        Ok((tallies, blake3::hash(&bytes).to_string()))
+    }
+}
+
+fn chunks_of_8(bytes: &[u8]) -> impl Iterator<Item = [u8; 8]> + '_ {
     bytes.as_chunks::<8>().0.iter().copied()
 }

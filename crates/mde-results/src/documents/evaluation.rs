@@ -1,0 +1,131 @@
+//! `evaluate.json`: the accuracy of a network on one split.
+
+use mde_metrics::{DepthErrors, ErrorSummary, EvalProtocol};
+use serde::{Deserialize, Serialize};
+
+use super::Provenance;
+
+/// Depth errors of a network on one split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// [`FORMAT`](super::FORMAT).
+    pub format: u32,
+    /// The network and the data.
+    pub provenance: Provenance,
+    /// How pixels were selected.
+    pub protocol: EvalProtocol,
+    /// Errors over all images.
+    pub summary: ErrorSummary,
+    /// Errors of predicting one depth at every pixel.
+    pub constant_baseline: Option<ConstantBaseline>,
+    /// Set if the predictions seem to be in another unit than the ground truth.
+    pub unit_warning: Option<UnitWarning>,
+    /// Errors by true depth, pixels of all images pooled.
+    pub by_depth: Vec<DepthRangeErrors>,
+    /// Errors of each image, in the order of the list.
+    pub per_image: Vec<ImageErrors>,
+    /// Ids of the images without a valid pixel. They are not part of `summary`.
+    pub images_without_valid_depth: Vec<String>,
+}
+
+/// The errors of predicting the same depth at every pixel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConstantBaseline {
+    /// That depth, metres.
+    pub depth: f64,
+    /// Where the depth comes from.
+    pub source: BaselineSource,
+    /// Its errors on the evaluated images.
+    pub summary: ErrorSummary,
+}
+
+/// Where the constant baseline's depth comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineSource {
+    /// The mean depth of the training split.
+    TrainingMean,
+    /// The mean depth of the evaluated ground truth, where no training split is known. No constant
+    /// chosen without the test images does much better.
+    TestMean,
+}
+
+impl BaselineSource {
+    /// The source in words: "mean depth of the training split".
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::TrainingMean => "mean depth of the training split",
+            Self::TestMean => "mean depth of the test split",
+        }
+    }
+}
+
+/// A median ratio of prediction to ground truth that is far from 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitWarning {
+    /// Median over images of the median over valid pixels of prediction / ground truth, before
+    /// clamping.
+    pub median_ratio: f64,
+    /// The likely cause in words.
+    pub likely: String,
+}
+
+impl UnitWarning {
+    /// A warning if the ratio is below 2/3 or above 3/2; `None` otherwise.
+    pub fn check(median_ratio: f64) -> Option<Self> {
+        if (2.0 / 3.0..=1.5).contains(&median_ratio) || !median_ratio.is_finite() {
+            return None;
+        }
+        let known = [
+            (1000.0, "millimetres"),
+            (256.0, "KITTI's stored values (metres x 256)"),
+            (100.0, "centimetres"),
+            (10.0, "decimetres, or depth relative to a range of 10 m"),
+            (
+                5.0,
+                "a factor of 5, such as TUM's u16/5000 read as millimetres",
+            ),
+            (2.0, "a factor of 2"),
+        ];
+        let near = |factor: f64, of: f64| (of / factor).ln().abs() < 0.2;
+        let likely = known.into_iter().find_map(|(factor, name)| {
+            if near(factor, median_ratio) {
+                return Some(format!(
+                    "predictions about {factor} times too large: {name}"
+                ));
+            }
+            near(1.0 / factor, median_ratio)
+                .then(|| format!("predictions about {factor} times too small: {name}"))
+        });
+        let other = "no common unit: weights of another data set or preset, or another quantity \
+                     such as disparity";
+        Some(Self {
+            median_ratio,
+            likely: likely.unwrap_or_else(|| other.to_owned()),
+        })
+    }
+}
+
+/// Errors at the pixels whose true depth lies in one range.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthRangeErrors {
+    /// Lower edge, metres, exclusive.
+    pub from: f64,
+    /// Upper edge, metres, inclusive.
+    pub to: f64,
+    /// Valid pixels in the range.
+    pub pixels: u64,
+    /// Mean |p - d| / d over them; `None` without pixels.
+    pub abs_rel: Option<f64>,
+    /// Root of the mean (p - d)² over them, metres; `None` without pixels.
+    pub rmse: Option<f64>,
+}
+
+/// The errors of one image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageErrors {
+    /// The sample's id.
+    pub id: String,
+    /// Its errors.
+    pub errors: DepthErrors,
+}
