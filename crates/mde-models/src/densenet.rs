@@ -1,26 +1,31 @@
-//! DenseNet (Huang et al. 2017, "Densely Connected Convolutional Networks"), without the classifier: every layer of a
-//! block sees the outputs of all layers before it. Parameter names are those of torchvision's `features`.
+//! DenseNet (Huang et al. 2017, "Densely Connected Convolutional Networks") without the classifier.
+//! Each layer of a block takes the outputs of all earlier layers. Parameter names are those of
+//! torchvision's `features`.
 //!
 //! ```text
-//! image ── 7x7 ── stem ── pool ── block1 ── 1x1 ── pool ── block2 ── 1x1 ── pool ── block3 ── 1x1 ── pool ── block4
-//!                  1/2              1/4                      1/8                     1/16                     1/32
+//! image ── 7x7 (stem)              1/2
+//!       ── pool ── block1 ── 1x1   1/4
+//!       ── pool ── block2 ── 1x1   1/8
+//!       ── pool ── block3 ── 1x1   1/16
+//!       ── pool ── block4          1/32
 //! ```
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, PoolConfig, Residual, avg_pool2x2, max_pool2d};
 
-use crate::Mode;
 use crate::layers::{
-    BatchNorm2d, Conv2d, ConvNorm, bare, batch_norm2d, chain, conv_norm, conv2d, norm_relu, same,
+    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv_only, conv2d, norm_relu,
+    same,
 };
+use crate::network::Mode;
 
-/// The shape of a DenseNet.
+/// Shape of a DenseNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DenseNetConfig {
-    /// Channels of the stem.
+    /// Output channels of the stem.
     pub stem: usize,
-    /// Channels that every layer adds.
+    /// Channels that each layer adds.
     pub growth: usize,
     /// Layers per block.
     pub layers: [usize; 4],
@@ -36,7 +41,8 @@ impl DenseNetConfig {
         }
     }
 
-    /// Channels of the four stages' outputs: a transition halves those of its block, the last block has none.
+    /// Output channels of the four stages. A transition halves those of its block; the last block
+    /// has none.
     pub fn channels(&self) -> [usize; 4] {
         let mut channels = self.stem;
         let mut outputs = [0; 4];
@@ -51,56 +57,46 @@ impl DenseNetConfig {
     }
 }
 
-/// The block that no transition follows.
+/// Index of the block without a transition.
 const LAST: usize = 3;
 
 /// A DenseNet up to its last block.
 #[derive(Debug, Clone)]
-pub struct DenseNet {
+pub(crate) struct DenseNet {
     conv0: ConvNorm,
     blocks: Vec<Block>,
 }
 
-/// A DenseNet from its parameters.
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn densenet(config: DenseNetConfig, vb: VarBuilder) -> Result<DenseNet> {
-    let stem = ConvConfig {
-        stride: 2,
-        ..same(7)
-    };
-    let mut channels = config.stem;
-    let mut blocks = Vec::with_capacity(config.layers.len());
-    for (index, (layers, out)) in config.layers.into_iter().zip(config.channels()).enumerate() {
-        blocks.push(block(index, channels, out, layers, config.growth, &vb)?);
-        channels = out;
-    }
-    Ok(DenseNet {
-        conv0: conv_norm(
-            conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
-            batch_norm2d(config.stem, vb.pp("norm0"))?,
-            true,
-        ),
-        blocks,
-    })
-}
-
 impl DenseNet {
-    /// The stem's convolution, batch norm and ReLU: [B, 3, H, W] to [B, stem, H / 2, W / 2].
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn new(config: DenseNetConfig, vb: VarBuilder) -> Result<Self> {
+        let stem = ConvConfig {
+            stride: 2,
+            ..same(7)
+        };
+        let mut channels = config.stem;
+        let mut blocks = Vec::with_capacity(config.layers.len());
+        for (index, (layers, out)) in config.layers.into_iter().zip(config.channels()).enumerate() {
+            blocks.push(block(index, channels, out, layers, config.growth, &vb)?);
+            channels = out;
+        }
+        Ok(Self {
+            conv0: conv_norm(
+                conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
+                batch_norm2d(config.stem, vb.pp("norm0"))?,
+                true,
+            ),
+            blocks,
+        })
+    }
+
+    /// Convolution, batch norm and ReLU: [B, 3, H, W] to [B, stem, H / 2, W / 2].
+    pub(crate) fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
         self.conv0.forward(image, mode)
     }
 
-    /// The pooling before block `index`, from 0: of the stem, the largest of 3x3; of a transition, the mean of 2x2,
-    /// which drops a last odd row or column.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn pool(&self, index: usize, x: &Tensor) -> Result<Tensor> {
+    /// The pooling before block `index`: 3x3 max pooling after the stem, 2x2 average pooling after
+    /// a transition, which drops the last row or column of an odd size.
+    pub(crate) fn pool(&self, index: usize, x: &Tensor) -> Result<Tensor> {
         const POOL: PoolConfig = PoolConfig {
             kernel: 3,
             stride: 2,
@@ -114,20 +110,14 @@ impl DenseNet {
         }
     }
 
-    /// Block `index`, from 0, and what follows it before the next pooling: the transition's 1x1 convolution, or the last
-    /// batch norm and ReLU.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn block(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    /// Block `index` of 0 to 3, then batch norm, ReLU and, unless it is the last, the transition's
+    /// 1x1 convolution.
+    pub(crate) fn block(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
         self.blocks[index].forward(x, mode)
     }
 
     /// [`DenseNet::pool`], then [`DenseNet::block`].
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
         self.block(index, &self.pool(index, x)?, mode)
     }
 }
@@ -136,7 +126,7 @@ impl DenseNet {
 struct Block {
     layers: Vec<Layer>,
     norm: BatchNorm2d,
-    /// The transition to the next block.
+    /// Transition to the next block.
     conv: Option<Conv2d>,
 }
 
@@ -186,7 +176,7 @@ impl Block {
 /// Batch norm and ReLU before each convolution: 1x1 to four times the growth, then 3x3.
 #[derive(Debug, Clone)]
 struct Layer {
-    /// Batch norm; the first convolution and the batch norm that follows it; the second convolution.
+    /// Batch norm, the first convolution with the batch norm after it, the second convolution.
     stages: [ConvNorm; 3],
 }
 
@@ -200,7 +190,7 @@ fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
                 batch_norm2d(narrow, vb.pp("norm2"))?,
                 true,
             ),
-            bare(conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?),
+            conv_only(conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?),
         ],
     })
 }

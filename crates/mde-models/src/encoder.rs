@@ -1,14 +1,15 @@
-//! The encoders as the decoders see them: a stem at half of the image's size, then four stages that each halve it.
+//! One interface to the encoders: a stem at half of the image's size, then four stages that each
+//! halve it.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use crate::Mode;
-use crate::densenet::{DenseNet, DenseNetConfig, densenet};
-use crate::resnet::{ResNet, ResNetConfig, resnet};
-use crate::senet::{SeNet, SeNetConfig, senet};
+use crate::densenet::{DenseNet, DenseNetConfig};
+use crate::network::Mode;
+use crate::resnet::{ResNet, ResNetConfig};
+use crate::senet::{SeNet, SeNetConfig};
 
-/// An encoder and its shape.
+/// Kind and shape of an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncoderConfig {
     /// See [`crate::resnet`].
@@ -38,7 +39,7 @@ impl From<DenseNetConfig> for EncoderConfig {
 }
 
 impl EncoderConfig {
-    /// Channels of the four stages' outputs, as [`Encoder::stage`] gives them.
+    /// Output channels of the four stages.
     pub fn channels(&self) -> [usize; 4] {
         match self {
             Self::ResNet(config) => config.channels(),
@@ -48,7 +49,7 @@ impl EncoderConfig {
     }
 
     /// Channels of the five maps of [`Encoder::pyramid`].
-    pub fn pyramid_channels(&self) -> [usize; 5] {
+    pub(crate) fn pyramid_channels(&self) -> [usize; 5] {
         let [first, second, third, fourth] = self.channels();
         match self {
             Self::ResNet(config) => [config.width, first, second, third, fourth],
@@ -58,35 +59,24 @@ impl EncoderConfig {
     }
 }
 
-/// An encoder.
 #[derive(Debug, Clone)]
-pub enum Encoder {
-    /// See [`crate::resnet`].
+pub(crate) enum Encoder {
     ResNet(ResNet),
-    /// See [`crate::senet`].
     SeNet(SeNet),
-    /// See [`crate::densenet`].
     DenseNet(DenseNet),
 }
 
-/// An encoder from its parameters.
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn encoder(config: EncoderConfig, vb: VarBuilder) -> Result<Encoder> {
-    Ok(match config {
-        EncoderConfig::ResNet(config) => Encoder::ResNet(resnet(config, vb)?),
-        EncoderConfig::SeNet(config) => Encoder::SeNet(senet(config, vb)?),
-        EncoderConfig::DenseNet(config) => Encoder::DenseNet(densenet(config, vb)?),
-    })
-}
-
 impl Encoder {
+    pub(crate) fn new(config: EncoderConfig, vb: VarBuilder) -> Result<Self> {
+        Ok(match config {
+            EncoderConfig::ResNet(config) => Self::ResNet(ResNet::new(config, vb)?),
+            EncoderConfig::SeNet(config) => Self::SeNet(SeNet::new(config, vb)?),
+            EncoderConfig::DenseNet(config) => Self::DenseNet(DenseNet::new(config, vb)?),
+        })
+    }
+
     /// The stem: [B, 3, H, W] to half of the size, rounded up.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
         match self {
             Self::ResNet(encoder) => encoder.stem(image, mode),
             Self::SeNet(encoder) => encoder.stem(image, mode),
@@ -94,11 +84,8 @@ impl Encoder {
         }
     }
 
-    /// One of the four stages, `index` from 0, at a quarter of the image's size and on.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    /// Stage `index` of 0 to 3. The first returns maps at a quarter of the image's size.
+    pub(crate) fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match self {
             Self::ResNet(encoder) => encoder.stage(index, x, mode),
             Self::SeNet(encoder) => encoder.stage(index, x, mode),
@@ -106,14 +93,12 @@ impl Encoder {
         }
     }
 
-    /// The maps that BTS takes, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size, none of the last negative.
+    /// The maps that BTS uses, at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size. The last is not
+    /// negative.
     ///
-    /// A DenseNet's stages end before the pooling of their transitions; its pyramid lies behind it, so that its
-    /// second map is the stem's, pooled, and its third stage is not among them.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn pyramid(&self, image: &Tensor, mode: Mode) -> Result<[Tensor; 5]> {
+    /// A DenseNet stage ends before the pooling of its transition, but its pyramid has the pooled
+    /// maps. So its second map is the pooled stem, and the third stage is not included.
+    pub(crate) fn pyramid(&self, image: &Tensor, mode: Mode) -> Result<[Tensor; 5]> {
         let half = self.stem(image, mode)?;
         if let Self::DenseNet(encoder) = self {
             let quarter = encoder.pool(0, &half)?;

@@ -1,63 +1,80 @@
-//! What can go wrong when a network is built or its weights are loaded.
+//! Errors of building a network and loading its weights.
 
 use std::path::PathBuf;
 
-use crate::KeyReport;
+use crate::load_report::LoadReport;
 
 /// An error of this crate. Forward passes return [`candle_core::Error`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
     /// No preset has this name.
-    #[error("there is no model {name:?}; the models are {}", known.join(", "))]
+    #[error("unknown model {name:?}{}; models: {}", did_you_mean(name, known), known.join(", "))]
     UnknownModel {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
-        /// The names there are.
+        /// All names of models.
         known: Vec<String>,
     },
     /// The network has no such layer.
-    #[error("the model has no layer {name:?}; its layers are {}", known.join(", "))]
+    #[error("the model has no layer {name:?}{}; its layers: {}", did_you_mean(name, known),
+        known.join(", "))]
     UnknownLayer {
-        /// The name asked for.
+        /// The name that was given.
         name: String,
-        /// The names there are.
+        /// All names of layers.
         known: Vec<String>,
     },
-    /// A file of weights cannot be read.
-    #[error("cannot read the weights {}: {source}; check the path, or bring the file again", path.display())]
+    /// A weight file cannot be read.
+    #[error("cannot read the weights {}: {source}; check the path, or copy or download the file \
+        again", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: candle_core::Error,
     },
-    /// A checkpoint of PyTorch names code, or a type that weights do not need. None of it was run.
-    #[error("the weights {} were not read: their pickle names {callable}, which is no part of a tensor (nothing was run); \
-        if you trust the file, save its weights alone with PyTorch: torch.save(model.state_dict(), 'weights.pth')", path.display())]
+    /// A PyTorch checkpoint names code, or a type that weights do not need. None of it was run.
+    #[error("the weights {} were not loaded: their pickle names {callable}, which is not part of a \
+        tensor (no code was run); if you trust the file, save only its weights with PyTorch: \
+        torch.save(model.state_dict(), 'weights.pth')", path.display())]
     UnsafePickle {
         /// The file.
         path: PathBuf,
         /// The first such name.
         callable: String,
     },
-    /// ImageNet weights are asked for by a network without an encoder that takes them.
-    #[error("the model has no encoder for the ImageNet weights {}: none of its parameters begins with {}", path.display(), known.join(" or "))]
+    /// ImageNet weights were given to a network without a matching encoder.
+    #[error("the model has no encoder for the ImageNet weights {}: no parameter name starts \
+        with {}", path.display(), known.join(" or "))]
     NoBackbone {
         /// The file.
         path: PathBuf,
-        /// The beginnings of an encoder's names.
+        /// Known prefixes of encoder parameters.
         known: Vec<String>,
     },
-    /// The weights are those of another network.
-    #[error("the weights {} are not those of this model: {report}", path.display())]
+    /// The weights belong to another network.
+    #[error("the weights {} do not fit this model: {report}", path.display())]
     Mismatch {
         /// The file.
         path: PathBuf,
-        /// What fits and what does not.
-        report: Box<KeyReport>,
+        /// Which names and shapes fit and which do not.
+        report: Box<LoadReport>,
     },
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// ` (did you mean NAME?)` with the most similar known name; empty if none is similar.
+fn did_you_mean(name: &str, known: &[String]) -> String {
+    const MIN_SIMILARITY: f64 = 0.85;
+    let name = name.to_lowercase();
+    known
+        .iter()
+        .map(|other| (strsim::jaro_winkler(&name, &other.to_lowercase()), other))
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, other)| format!(" (did you mean {other}?)"))
+        .unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! METER: the network of Papa et al. 2023, "METER: a mobile vision transformer architecture for monocular depth
-//! estimation". A MobileViT encoder and three blocks that double the size, each with a skip connection.
+//! METER (Papa et al. 2023, "METER: a mobile vision transformer architecture for monocular depth
+//! estimation"): a MobileViT encoder and three upsampling blocks with skip connections.
 //!
 //! ```text
 //! image ── encoder ── 1x1 ── ups_block_1 ── ups_block_2 ── ups_block_3 ── 3x3 ── depth at 1/4
@@ -14,18 +14,18 @@ use candle_nn::{VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
 use mde_ops::{conv_transpose2x, relu};
 
 use crate::layers::{Conv2d, conv2d, same};
-use crate::mobilevit::{MobileVit, MobileVitConfig, mobilevit};
-use crate::probe::Taps;
-use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+use crate::mobilevit::{MobileVit, MobileVitConfig};
+use crate::network::{DepthInput, DepthNet, Mode};
+use crate::probe::{LayerInfo, Probe, ProbedPass};
 
-/// The shape of a METER network, and the unit in which it was trained.
+/// Shape of a METER network and the unit of its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeterConfig {
     /// The encoder.
     pub encoder: MobileVitConfig,
-    /// Channels before the first block, then the units of the three blocks.
+    /// Channels before the first block, then units of the three blocks.
     pub decoder: [usize; 4],
-    /// What a 1 in the last convolution's output means.
+    /// Unit of the last convolution's output.
     pub unit: DepthUnit,
 }
 
@@ -88,46 +88,49 @@ pub struct Meter {
     layers: Vec<LayerInfo>,
 }
 
-/// A METER network from its parameters, under the reference implementation's names (`encoder.…`, `decoder.…`).
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn meter(config: MeterConfig, vb: VarBuilder) -> Result<Meter> {
-    let [_, quarter, eighth, sixteenth, last] = config.encoder.channels;
-    let [first, up1, up2, up3] = config.decoder;
-    let out = config.encoder.out;
-    let layers = [
-        ("mvit0", eighth, 8),
-        ("mvit1", sixteenth, 16),
-        ("mvit2", last, 32),
-        ("encoder", out, 32),
-        ("ups_block_1", up1, 16),
-        ("ups_block_2", up2, 8),
-        ("ups_block_3", up3, 4),
-    ];
-    let decoder = vb.pp("decoder");
-    let plan = [
-        (first, up1, sixteenth),
-        (up1, up2, eighth),
-        (up2, up3, quarter),
-    ];
-    let ups = plan
-        .into_iter()
-        .enumerate()
-        .map(|(index, (input, out, skip))| {
-            let vb = decoder.pp(format!("ups_block_{}", index + 1));
-            up_block(input, out, skip, vb)
-        });
-    Ok(Meter {
-        encoder: mobilevit(config.encoder, vb.pp("encoder"))?,
-        conv_in: conv2d(out, first, 1, same(1), decoder.pp("conv2d_in"))?,
-        ups: ups.collect::<Result<_>>()?,
-        conv_out: conv2d(up3, 1, 3, same(3), decoder.pp("conv2d_out"))?,
-        unit: config.unit,
-        layers: layers
-            .map(|(name, units, stride)| LayerInfo::new(name, units, stride))
-            .into(),
-    })
+impl Meter {
+    /// Builds the network; parameters have the reference implementation's names (`encoder.…`,
+    /// `decoder.…`).
+    ///
+    /// # Errors
+    /// If a parameter is missing or has a different shape.
+    pub fn new(config: MeterConfig, vb: VarBuilder) -> Result<Self> {
+        let [_, quarter, eighth, sixteenth, last] = config.encoder.channels;
+        let [first, up1, up2, up3] = config.decoder;
+        let out = config.encoder.out;
+        let layers = [
+            ("mvit0", eighth, 8),
+            ("mvit1", sixteenth, 16),
+            ("mvit2", last, 32),
+            ("encoder", out, 32),
+            ("ups_block_1", up1, 16),
+            ("ups_block_2", up2, 8),
+            ("ups_block_3", up3, 4),
+        ];
+        let decoder = vb.pp("decoder");
+        let plan = [
+            (first, up1, sixteenth),
+            (up1, up2, eighth),
+            (up2, up3, quarter),
+        ];
+        let ups = plan
+            .into_iter()
+            .enumerate()
+            .map(|(index, (input, out, skip))| {
+                let vb = decoder.pp(format!("ups_block_{}", index + 1));
+                up_block(input, out, skip, vb)
+            });
+        Ok(Self {
+            encoder: MobileVit::new(config.encoder, vb.pp("encoder"))?,
+            conv_in: conv2d(out, first, 1, same(1), decoder.pp("conv2d_in"))?,
+            ups: ups.collect::<Result<_>>()?,
+            conv_out: conv2d(up3, 1, 3, same(3), decoder.pp("conv2d_out"))?,
+            unit: config.unit,
+            layers: layers
+                .map(|(name, units, stride)| LayerInfo::new(name, units, stride))
+                .into(),
+        })
+    }
 }
 
 impl DepthNet for Meter {
@@ -136,23 +139,23 @@ impl DepthNet for Meter {
     }
 
     fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
-        let mut taps = Taps::new(&self.layers, probe);
+        let mut pass = ProbedPass::new(&self.layers, probe);
         let [skip, mut x] =
-            taps.part("stem", || Ok(self.encoder.stem(&input.image, mode)?.into()))?;
+            pass.part("stem", || Ok(self.encoder.stem(&input.image, mode)?.into()))?;
         let mut skips = vec![skip];
         for index in 0..3 {
             let layer = format!("mvit{index}");
             let [skip, out] =
-                taps.part(&layer, || Ok(self.encoder.stage(index, &x, mode)?.into()))?;
+                pass.part(&layer, || Ok(self.encoder.stage(index, &x, mode)?.into()))?;
             skips.push(skip);
-            x = taps.visit(&layer, out)?;
+            x = pass.visit(&layer, out)?;
         }
         // The smallest skip connection is not used.
         skips.pop();
-        let x = taps.layer("encoder", || self.encoder.head(&x, mode))?;
-        let [mut x] = taps.part("conv2d_in", || Ok([self.conv_in.forward(&x, mode)?]))?;
+        let x = pass.layer("encoder", || self.encoder.head(&x, mode))?;
+        let [mut x] = pass.part("conv2d_in", || Ok([self.conv_in.forward(&x, mode)?]))?;
         for (index, (up, skip)) in self.ups.iter().zip(skips.iter().rev()).enumerate() {
-            x = taps.layer(&format!("ups_block_{}", index + 1), || {
+            x = pass.layer(&format!("ups_block_{}", index + 1), || {
                 up.forward(&x, skip, mode)
             })?;
         }
@@ -160,7 +163,8 @@ impl DepthNet for Meter {
     }
 }
 
-/// Twice the size by a transposed convolution, joined with the encoder's map, 3x3, 1x1, ReLU.
+/// Doubles the size by a transposed convolution, concatenates the encoder's map, then 3x3, 1x1 and
+/// ReLU.
 #[derive(Debug, Clone)]
 struct UpBlock {
     /// [in, out, 3, 3].
@@ -185,8 +189,8 @@ impl UpBlock {
         let x = conv_transpose2x(x, &mode.parameter(&self.transposed))?;
         let (_, _, h, w) = x.dims4()?;
         let (_, _, skip_h, skip_w) = skip.dims4()?;
-        // Where the encoder halved an odd size, its map is one row or column short of the doubled one. The reference
-        // fills columns on the left, and does not meet such rows.
+        // Where the encoder halved an odd size, its map is one row or column smaller than the
+        // upsampled one. The reference pads columns on the left; such rows do not occur there.
         let skip = skip
             .pad_with_zeros(2, h.saturating_sub(skip_h), 0)?
             .pad_with_zeros(3, w.saturating_sub(skip_w), 0)?;

@@ -1,42 +1,43 @@
-//! MFF: the network of Hu et al. 2019, "Revisiting Single Image Depth Estimation: Toward Higher Resolution Maps with
-//! Accurate Object Boundaries". An encoder (E), a decoder (D), multi-scale feature fusion (MFF) of the encoder's four
-//! stages, and a refinement (R) of both.
+//! MFF (Hu et al. 2019, "Revisiting Single Image Depth Estimation: Toward Higher Resolution Maps
+//! with Accurate Object Boundaries"): an encoder (E), a decoder (D), multi-scale fusion (MFF) of
+//! the encoder's four stages, and a refinement (R) of both.
 //!
 //! ```text
-//! image ── stem ── block1 ── block2 ── block3 ── block4 ── 1x1 ── up1 ── up2 ── up3 ── up4 ── D ──┐
-//!                    │         │         │         │                                              R ── depth
-//!                    └─ up1 ───┴─ up2 ───┴─ up3 ───┴─ up4 ── concatenated ── 5x5 ──────── MFF ────┘
+//! image ── stem ── block1 ── block2 ── block3 ── block4 ── 1x1 ── up1 to up4 ── D ─┐
+//!                     │         │         │         │                              R ── depth
+//!                     └─ up1 ───┴─ up2 ───┴─ up3 ───┴─ up4 ── joined ── 5x5 ── MFF ┘
 //! ```
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{Residual, conv_after_resize};
 
-use crate::encoder::{Encoder, EncoderConfig, encoder};
+use crate::encoder::{Encoder, EncoderConfig};
 use crate::layers::{
     BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, norm_relu,
     same,
 };
-use crate::probe::Taps;
-use crate::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
+use crate::network::{DepthInput, DepthNet, Mode};
+use crate::probe::{LayerInfo, Probe, ProbedPass};
 
-/// The shape of an MFF network.
+/// Shape of an MFF network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MffConfig {
     /// The encoder.
     pub encoder: EncoderConfig,
-    /// Channels of the decoder after its 1x1 convolution and after each up-projection; the last is the units of D.
+    /// Channels of the decoder after its 1x1 convolution and after each up-projection. The last is
+    /// the number of units of D.
     pub decoder: [usize; 5],
-    /// Channels of each of the four branches of the fusion; four times it is the units of MFF.
+    /// Channels of each of the four fusion branches. MFF has four times as many units.
     pub branch: usize,
     /// Channels of the two hidden layers of the refinement.
     pub refined: usize,
 }
 
 impl MffConfig {
-    /// The reference's proportions: the decoder halves the encoder's channels at every step, the branches have 16, and
-    /// the refinement keeps the channels of D and MFF together.
-    pub fn on(encoder: impl Into<EncoderConfig>) -> Self {
+    /// The reference's proportions on an encoder: the decoder halves the channels at each step, the
+    /// branches have 16, and the refinement has as many as D and MFF together.
+    pub fn with_encoder(encoder: impl Into<EncoderConfig>) -> Self {
         let encoder = encoder.into();
         let channels = encoder.channels()[3];
         Self {
@@ -51,7 +52,7 @@ impl MffConfig {
         4 * self.branch
     }
 
-    /// What the refinement reads: D and MFF together.
+    /// Channels of D and MFF together, which the refinement reads.
     fn joined(&self) -> usize {
         self.decoder[4] + self.fused()
     }
@@ -67,33 +68,38 @@ pub struct Mff {
     layers: Vec<LayerInfo>,
 }
 
-/// An MFF network from its parameters, under the reference implementation's names (`E.…`, `D.…`, `MFF.…`, `R.…`).
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn mff(config: MffConfig, vb: VarBuilder) -> Result<Mff> {
-    let channels = config.encoder.channels();
-    let mut layers: Vec<_> = (0..4)
-        .map(|block| LayerInfo::new(&format!("block{}", block + 1), channels[block], 4 << block))
-        .collect();
-    layers.extend([
-        LayerInfo::new("D", config.decoder[4], 2),
-        LayerInfo::new("MFF", config.fused(), 2),
-        LayerInfo::new("Rconv0", config.refined, 2),
-        LayerInfo::new("Rconv1", config.refined, 2),
-    ]);
-    let prefix = match config.encoder {
-        EncoderConfig::ResNet(_) => "E",
-        EncoderConfig::SeNet(_) => "E.base",
-        EncoderConfig::DenseNet(_) => "E.features",
-    };
-    Ok(Mff {
-        encoder: encoder(config.encoder, vb.pp(prefix))?,
-        decoder: decoder(&config, vb.pp("D"))?,
-        fusion: fusion(&config, vb.pp("MFF"))?,
-        refinement: refinement(&config, vb.pp("R"))?,
-        layers,
-    })
+impl Mff {
+    /// Builds the network; parameters have the reference implementation's names (`E.…`, `D.…`,
+    /// `MFF.…`, `R.…`).
+    ///
+    /// # Errors
+    /// If a parameter is missing or has a different shape.
+    pub fn new(config: MffConfig, vb: VarBuilder) -> Result<Self> {
+        let channels = config.encoder.channels();
+        let mut layers: Vec<_> = (0..4)
+            .map(|block| {
+                LayerInfo::new(&format!("block{}", block + 1), channels[block], 4 << block)
+            })
+            .collect();
+        layers.extend([
+            LayerInfo::new("D", config.decoder[4], 2),
+            LayerInfo::new("MFF", config.fused(), 2),
+            LayerInfo::new("Rconv0", config.refined, 2),
+            LayerInfo::new("Rconv1", config.refined, 2),
+        ]);
+        let prefix = match config.encoder {
+            EncoderConfig::ResNet(_) => "E",
+            EncoderConfig::SeNet(_) => "E.base",
+            EncoderConfig::DenseNet(_) => "E.features",
+        };
+        Ok(Self {
+            encoder: Encoder::new(config.encoder, vb.pp(prefix))?,
+            decoder: decoder(&config, vb.pp("D"))?,
+            fusion: fusion(&config, vb.pp("MFF"))?,
+            refinement: refinement(&config, vb.pp("R"))?,
+            layers,
+        })
+    }
 }
 
 impl DepthNet for Mff {
@@ -102,26 +108,26 @@ impl DepthNet for Mff {
     }
 
     fn forward(&self, input: &DepthInput, mode: Mode, probe: &mut dyn Probe) -> Result<Tensor> {
-        let mut taps = Taps::new(&self.layers, probe);
-        let [mut x] = taps.part("stem", || Ok([self.encoder.stem(&input.image, mode)?]))?;
-        // Half of the image, rounded up. The reference takes twice block1's size, which is the same for
-        // sizes that are multiples of 4.
+        let mut pass = ProbedPass::new(&self.layers, probe);
+        let [mut x] = pass.part("stem", || Ok([self.encoder.stem(&input.image, mode)?]))?;
+        // Half of the image, rounded up. The reference uses twice the size of block1, which is the
+        // same for multiples of 4.
         let size = size(&x)?;
         let mut blocks = Vec::with_capacity(4);
         for index in 0..4 {
-            x = taps.layer(&format!("block{}", index + 1), || {
+            x = pass.layer(&format!("block{}", index + 1), || {
                 self.encoder.stage(index, &x, mode)
             })?;
             blocks.push(x.clone());
         }
-        // Both read the blocks alone: MFF is run before the probe sees D, so that it need not be run again for every
-        // change to D.
-        let [decoded] = taps.part("D", || Ok([self.decoder.forward(&blocks, size, mode)?]))?;
-        let [fused] = taps.part("MFF", || Ok([self.fusion.forward(&blocks, size, mode)?]))?;
-        let decoded = taps.visit("D", decoded)?;
-        let fused = taps.visit("MFF", fused)?;
+        // Both read only the blocks. MFF runs before the probe visits D, so it is not run again for
+        // each change to D.
+        let [decoded] = pass.part("D", || Ok([self.decoder.forward(&blocks, size, mode)?]))?;
+        let [fused] = pass.part("MFF", || Ok([self.fusion.forward(&blocks, size, mode)?]))?;
+        let decoded = pass.visit("D", decoded)?;
+        let fused = pass.visit("MFF", fused)?;
         let both = Tensor::cat(&[decoded, fused], 1)?;
-        self.refinement.forward(&both, mode, &mut taps)
+        self.refinement.forward(&both, mode, &mut pass)
     }
 }
 
@@ -130,11 +136,12 @@ fn size(x: &Tensor) -> Result<(usize, usize)> {
     Ok((h, w))
 }
 
-/// Up-projection (Laina et al. 2016 as MFF uses it): resize, then two 5x5 branches, the first with a further 3x3.
+/// Up-projection (Laina et al. 2016 as MFF uses it): resize, then two 5x5 branches, the first with
+/// another 3x3.
 #[derive(Debug, Clone)]
 struct UpProjection {
     conv1: Conv2d,
-    /// What follows it: batch norm and ReLU, then the 3x3 convolution and its batch norm.
+    /// After `conv1`: batch norm and ReLU, then the 3x3 convolution and its batch norm.
     rest1: [ConvNorm; 2],
     conv2: Conv2d,
     bn2: BatchNorm2d,
@@ -158,8 +165,8 @@ fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjectio
 
 impl UpProjection {
     fn forward(&self, x: &Tensor, (height, width): (usize, usize), mode: Mode) -> Result<Tensor> {
-        // Stacking the branches' filters would make one operation of two, but no less arithmetic, and copies of the
-        // weights and of the maps, which are among the network's largest.
+        // Stacking the filters of both branches would save no arithmetic and would copy the weights
+        // and maps, which are among the largest of the network.
         let first = conv_after_resize(x, &self.conv1.weight(mode), height, width)?;
         let first = chain(&first, &self.rest1, Residual::None, mode)?;
         let second = conv_after_resize(x, &self.conv2.weight(mode), height, width)?;
@@ -167,7 +174,7 @@ impl UpProjection {
     }
 }
 
-/// D: from the last block back up to half of the image's size.
+/// D: upsamples the last block to half of the image's size.
 #[derive(Debug, Clone)]
 struct Decoder {
     conv: ConvNorm,
@@ -205,7 +212,7 @@ impl Decoder {
     }
 }
 
-/// MFF: every block brought to the output's size, fused.
+/// MFF: resizes all blocks to the output size and fuses them.
 #[derive(Debug, Clone)]
 struct Fusion {
     ups: Vec<UpProjection>,
@@ -238,7 +245,7 @@ impl Fusion {
     }
 }
 
-/// R: D and MFF together to depth.
+/// R: predicts depth from D and MFF.
 #[derive(Debug, Clone)]
 struct Refinement {
     conv0: ConvNorm,
@@ -264,9 +271,9 @@ fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
 }
 
 impl Refinement {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Result<Tensor> {
-        let x = taps.layer("Rconv0", || self.conv0.forward(x, mode))?;
-        let x = taps.layer("Rconv1", || self.conv1.forward(&x, mode))?;
+    fn forward(&self, x: &Tensor, mode: Mode, pass: &mut ProbedPass) -> Result<Tensor> {
+        let x = pass.layer("Rconv0", || self.conv0.forward(x, mode))?;
+        let x = pass.layer("Rconv1", || self.conv1.forward(&x, mode))?;
         self.conv2.forward(&x, mode)
     }
 }

@@ -1,9 +1,12 @@
-//! MobileViT as METER uses it (Mehta & Rastegari 2022, "MobileViT"; Papa et al. 2023, "METER"): inverted residuals, and
-//! blocks in which a small transformer lets the patches of a map see each other.
+//! MobileViT as METER uses it (Mehta & Rastegari 2022, "MobileViT"; Papa et al. 2023, "METER"):
+//! inverted residuals, and blocks with a small transformer over the patches of a map.
 //!
 //! ```text
-//! image ── 3x3 ── mv2.0 ── mv2.1 ── mv2.2 ── mv2.3 ── mv2.4 ── mvit0 ── mv2.5 ── mvit1 ── mv2.6 ── mvit2 ── 1x1
-//!               1/2          1/4 (skip)                 1/8 (skip)       1/16 (skip)        1/32
+//! image ── 3x3 ── mv2.0                      1/2
+//!       ── mv2.1 (skip) ── mv2.2 ── mv2.3    1/4
+//!       ── mv2.4 (skip) ── mvit0             1/8
+//!       ── mv2.5 (skip) ── mvit1             1/16
+//!       ── mv2.6 ── mvit2 ── 1x1             1/32
 //! ```
 //!
 //! Parameter names are those of METER's `encoder`.
@@ -12,24 +15,24 @@ use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, Residual, attention, relu};
 
-use crate::Mode;
 use crate::layers::{
-    ConvNorm, LayerNorm, Linear, bare, batch_norm2d, chain, conv_norm, conv2d, layer_norm, linear,
-    linear_bias, same,
+    ConvNorm, LayerNorm, Linear, batch_norm2d, chain, conv_norm, conv_only, conv2d, layer_norm,
+    linear, linear_bias, same,
 };
+use crate::network::Mode;
 
-/// The shape of METER's encoder.
+/// Shape of METER's encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MobileVitConfig {
-    /// Channels of the first convolution.
+    /// Output channels of the first convolution.
     pub stem: usize,
     /// Channels at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image's size.
     pub channels: [usize; 5],
-    /// Channels of the output.
+    /// Output channels of the encoder.
     pub out: usize,
-    /// Sizes of the tokens of the three transformers.
+    /// Token sizes of the three transformers.
     pub tokens: [usize; 3],
-    /// By how much an inverted residual widens its channels.
+    /// Factor by which an inverted residual expands its channels.
     pub expansion: usize,
 }
 
@@ -70,61 +73,54 @@ impl MobileVitConfig {
 
 /// METER's encoder.
 #[derive(Debug, Clone)]
-pub struct MobileVit {
+pub(crate) struct MobileVit {
     conv1: [ConvNorm; 2],
     mv2: Vec<InvertedResidual>,
     mvit: Vec<MobileVitBlock>,
     conv2: ConvNorm,
 }
 
-/// METER's encoder from its parameters.
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn mobilevit(config: MobileVitConfig, vb: VarBuilder) -> Result<MobileVit> {
-    let [half, quarter, eighth, sixteenth, last] = config.channels;
-    // Input, output, stride.
-    let plan = [
-        (config.stem, half, 1),
-        (half, quarter, 2),
-        (quarter, quarter, 1),
-        (quarter, quarter, 1),
-        (quarter, eighth, 2),
-        (eighth, sixteenth, 2),
-        (sixteenth, last, 2),
-    ];
-    let mv2 = plan
-        .into_iter()
-        .enumerate()
-        .map(|(index, (input, out, stride))| {
-            let vb = vb.pp(format!("mv2.{index}.conv"));
-            inverted_residual(input, out, stride, config.expansion, vb)
-        });
-    let mvit = (0..3).map(|index| {
-        // The first transformer's hidden layer is half as wide as the others'.
-        let widening = if index == 0 { 2 } else { 4 };
-        let (channels, token) = (config.channels[index + 2], config.tokens[index]);
-        mobilevit_block(
-            channels,
-            token,
-            widening * token,
-            vb.pp(format!("mvit.{index}")),
-        )
-    });
-    Ok(MobileVit {
-        conv1: double_conv(3, config.stem, 2, vb.pp("conv1"))?,
-        mv2: mv2.collect::<Result<_>>()?,
-        mvit: mvit.collect::<Result<_>>()?,
-        conv2: conv_relu(last, config.out, vb.pp("conv2"))?,
-    })
-}
-
 impl MobileVit {
-    /// [B, 3, H, W] to 1/4 of the size: the skip connection, and what the encoder goes on with.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn new(config: MobileVitConfig, vb: VarBuilder) -> Result<Self> {
+        let [half, quarter, eighth, sixteenth, last] = config.channels;
+        // Input, output, stride.
+        let plan = [
+            (config.stem, half, 1),
+            (half, quarter, 2),
+            (quarter, quarter, 1),
+            (quarter, quarter, 1),
+            (quarter, eighth, 2),
+            (eighth, sixteenth, 2),
+            (sixteenth, last, 2),
+        ];
+        let mv2 = plan
+            .into_iter()
+            .enumerate()
+            .map(|(index, (input, out, stride))| {
+                let vb = vb.pp(format!("mv2.{index}.conv"));
+                inverted_residual(input, out, stride, config.expansion, vb)
+            });
+        let mvit = (0..3).map(|index| {
+            // The hidden layer of the first transformer is half as wide as the others.
+            let widening = if index == 0 { 2 } else { 4 };
+            let (channels, token) = (config.channels[index + 2], config.tokens[index]);
+            mobilevit_block(
+                channels,
+                token,
+                widening * token,
+                vb.pp(format!("mvit.{index}")),
+            )
+        });
+        Ok(Self {
+            conv1: double_conv(3, config.stem, 2, vb.pp("conv1"))?,
+            mv2: mv2.collect::<Result<_>>()?,
+            mvit: mvit.collect::<Result<_>>()?,
+            conv2: conv_relu(last, config.out, vb.pp("conv2"))?,
+        })
+    }
+
+    /// [B, 3, H, W] to a quarter of the size: the skip connection and the output.
+    pub(crate) fn stem(&self, image: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
         let x = chain(image, &self.conv1, Residual::None, mode)?;
         let x = self.mv2[0].forward(&x, mode)?;
         let skip = self.mv2[1].forward(&x, mode)?;
@@ -132,34 +128,30 @@ impl MobileVit {
         Ok((skip, self.mv2[3].forward(&x, mode)?))
     }
 
-    /// One of the three stages with a transformer, `index` from 0: the skip connection, before the transformer, and the
-    /// output.
+    /// Stage `index` of 0 to 2: the skip connection, taken before the transformer, and the output.
     ///
     /// # Errors
-    /// If the halved map has an odd side, for then it cannot be cut into patches of 2x2.
-    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
+    /// If the halved map has an odd side, so it cannot be divided into patches of 2x2.
+    pub(crate) fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
         let skip = self.mv2[index + 4].forward(x, mode)?;
         let x = self.mvit[index].forward(&skip, mode)?;
         Ok((skip, x))
     }
 
     /// The last convolution.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn head(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn head(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         self.conv2.forward(x, mode)
     }
 }
 
-/// What METER calls a separable convolution: 3x3, then 1x1, batch norm, ReLU. Its 3x3 convolution has one group, so nothing
-/// is separated.
+/// 3x3 convolution, 1x1 convolution, batch norm, ReLU. METER calls it separable, but its 3x3
+/// convolution has one group.
 fn double_conv(input: usize, out: usize, stride: usize, vb: VarBuilder) -> Result<[ConvNorm; 2]> {
     let strided = ConvConfig { stride, ..same(3) };
     let conv3 = conv2d(input, out, 3, strided, vb.pp("0.depthwise"))?;
     let conv1 = conv2d(out, out, 1, same(1), vb.pp("0.pointwise"))?;
     let bn = batch_norm2d(out, vb.pp("1"))?;
-    Ok([bare(conv3), conv_norm(conv1, bn, true)])
+    Ok([conv_only(conv3), conv_norm(conv1, bn, true)])
 }
 
 /// A 1x1 convolution, batch norm, ReLU.
@@ -168,7 +160,7 @@ fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvNorm> {
     Ok(conv_norm(conv, batch_norm2d(out, vb.pp("1"))?, true))
 }
 
-/// 1x1 to more channels, 3x3 in every channel by itself, 1x1 to fewer (Sandler et al. 2018, "MobileNetV2").
+/// 1x1 to more channels, depthwise 3x3, 1x1 to fewer (Sandler et al. 2018, "MobileNetV2").
 #[derive(Debug, Clone)]
 struct InvertedResidual {
     stages: [ConvNorm; 3],
@@ -210,10 +202,10 @@ impl InvertedResidual {
     }
 }
 
-/// Convolutions, a transformer over the patches, and a fusion with the input.
+/// Convolutions, a transformer over the patches and a fusion with the input.
 #[derive(Debug, Clone)]
 struct MobileVitBlock {
-    /// To the size of the tokens.
+    /// Convolutions to the token size.
     before: [ConvNorm; 3],
     transformer: Transformer,
     after: ConvNorm,
@@ -253,13 +245,14 @@ impl MobileVitBlock {
 /// Rows and columns of a patch.
 const PATCH: usize = 2;
 
-/// [B, C, H, W] to [B P², H W / P², C]: the pixels at one place of their patches see each other, and no others.
+/// [B, C, H, W] to [B P², H W / P², C]: a sequence holds the pixels at one position of their
+/// patches.
 fn tokens(x: &Tensor) -> Result<Tensor> {
     let (b, c, h, w) = x.dims4()?;
     if h % PATCH != 0 || w % PATCH != 0 {
         candle_core::bail!(
-            "MobileViT: a map of {h}x{w} cannot be cut into patches of 2x2: 1/8, 1/16 and 1/32 of the image's height \
-             and width, rounded up, must be even, as they are for multiples of 64"
+            "MobileViT: cannot divide a map of {h}x{w} into patches of 2x2: 1/8, 1/16 and 1/32 \
+             of the image's height and width, rounded up, must be even, as for multiples of 64"
         );
     }
     let (rows, columns) = (h / PATCH, w / PATCH);
@@ -277,7 +270,8 @@ fn map(x: &Tensor, h: usize, w: usize) -> Result<Tensor> {
         .reshape((b, c, h, w))
 }
 
-/// Attention and a layer of two linear maps, each after a layer norm and added to its input (Vaswani et al. 2017).
+/// Attention and a feed-forward layer, each after a layer norm and with a residual connection
+/// (Vaswani et al. 2017).
 #[derive(Debug, Clone)]
 struct Transformer {
     norm1: LayerNorm,

@@ -1,4 +1,5 @@
-//! The named parameters of a network: made from a seed, saved, trained. `import` loads them.
+//! Named parameters of a network: initialised from a seed, trained and saved. `import` loads them
+//! from files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +9,10 @@ use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// All parameters and running statistics of one network, in the order of their names.
+/// All parameters and running statistics of one network, ordered by name.
 ///
-/// Unlike candle's `VarMap` the initial values depend on nothing but the seed and the name, and iteration has
-/// one order: both are needed to reproduce a run to the bit.
+/// Unlike in candle's `VarMap`, initial values depend only on the seed and the name, and the
+/// iteration order is fixed. Both are needed to reproduce a run bit by bit.
 #[derive(Debug, Clone)]
 pub struct Parameters {
     store: Arc<Store>,
@@ -25,7 +26,7 @@ struct Store {
 }
 
 impl Parameters {
-    /// An empty set, to be filled by building a network from [`Parameters::builder`].
+    /// An empty set. Building a network from [`Parameters::builder`] fills it.
     pub fn new(seed: u64, device: &Device) -> Self {
         let store = Store {
             seed,
@@ -37,13 +38,13 @@ impl Parameters {
         }
     }
 
-    /// The builder that networks take their parameters from.
+    /// The builder from which networks take their parameters.
     pub fn builder(&self) -> VarBuilder<'static> {
         let backend = Box::new(Backend(self.store.clone()));
         VarBuilder::from_backend(backend, DType::F32, self.device.clone())
     }
 
-    /// The parameters that training changes, by name: all but the running statistics.
+    /// The parameters that training changes, by name: all except running statistics.
     pub fn trainable(&self) -> Vec<(String, Var)> {
         let vars = self.store.lock();
         let trainable = vars.iter().filter(|(name, _)| !is_running_statistic(name));
@@ -52,7 +53,7 @@ impl Parameters {
             .collect()
     }
 
-    /// Everything, by name.
+    /// All parameters and running statistics by name.
     pub fn all(&self) -> BTreeMap<String, Var> {
         self.store.lock().clone()
     }
@@ -65,7 +66,7 @@ impl Parameters {
             .sum()
     }
 
-    /// The current values, copied so that later training does not change them.
+    /// A copy of the current values, which later training does not change.
     ///
     /// # Errors
     /// If a tensor cannot be copied.
@@ -78,7 +79,7 @@ impl Parameters {
 }
 
 impl Store {
-    /// A panic in another thread leaves every variable whole, so a poisoned lock may be used.
+    /// A panic in another thread leaves every variable intact, so a poisoned lock is safe to use.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Var>> {
         self.vars.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,7 +99,10 @@ impl SimpleBackend for Backend {
         let mut vars = self.0.lock();
         if let Some(var) = vars.get(name) {
             if var.shape() != &shape {
-                candle_core::bail!("{name} is asked for as {shape:?} and as {:?}", var.shape());
+                candle_core::bail!(
+                    "{name} is requested with shape {shape:?} but exists with {:?}",
+                    var.shape()
+                );
             }
             return Ok(var.as_tensor().clone());
         }
@@ -123,13 +127,13 @@ impl SimpleBackend for Backend {
     }
 }
 
-/// The initial value of a parameter: a function of seed, name, shape and kind alone.
+/// The initial value of a parameter, which depends only on seed, name, shape and kind.
 fn initial(seed: u64, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ fnv1a(name));
     let (low, high) = match init {
         Init::Const(value) => return Tensor::full(value as f32, shape, &Device::Cpu),
         Init::Uniform { lo, up } => (lo as f32, up as f32),
-        // A normal distribution's variance, spread evenly.
+        // A uniform distribution with the variance of the normal one.
         Init::Randn { mean, stdev } => {
             let half = stdev * 3f64.sqrt();
             ((mean - half) as f32, (mean + half) as f32)
@@ -147,14 +151,15 @@ fn initial(seed: u64, name: &str, shape: &Shape, init: Init) -> Result<Tensor> {
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
 
-/// FNV-1a of a name, to give every parameter its own stream of the seed.
+/// FNV-1a hash of a name, which gives each parameter its own random stream.
 fn fnv1a(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// True for the parameters of a network's encoder, by their name: `E.` in MFF, `encoder.` in the others.
+/// True if the name belongs to a parameter of the encoder: `E.` in MFF, `encoder.` in other
+/// networks.
 pub fn is_encoder_parameter(name: &str) -> bool {
     name.starts_with("E.") || name.starts_with("encoder.")
 }

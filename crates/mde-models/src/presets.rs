@@ -1,52 +1,37 @@
-//! The networks by name.
+//! Networks by name.
 
-use crate::bts::{BtsConfig, bts};
+use candle_core::Tensor;
+
+use crate::bts::{Bts, BtsConfig};
 use crate::densenet::DenseNetConfig;
-use crate::meter::{DepthUnit, MeterConfig, meter};
-use crate::mff::{MffConfig, mff};
+use crate::meter::{DepthUnit, Meter, MeterConfig};
+use crate::mff::{Mff, MffConfig};
 use crate::resnet::ResNetConfig;
 use crate::senet::SeNetConfig;
 use crate::{DepthNet, ModelError, Parameters};
 
-/// A named network.
+/// A named network with its input size, image normalisation and depth range.
 ///
-/// Its layers with their units and strides are those of the network that [`Preset::build`] makes, the number of its
-/// parameters is what that leaves in [`Parameters::count`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The built network lists its layers ([`DepthNet::layers`]); [`Parameters::count`] counts its
+/// parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preset {
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// One-line description.
     pub summary: &'static str,
-    /// Height and width of the image that it is evaluated on. Networks take other sizes too.
+    /// Height and width of the images that it is evaluated on. Networks accept other sizes too.
     pub input: (usize, usize),
-    /// The data that it is made for.
-    pub data: DataFamily,
-    /// What is done to the image first.
-    pub normalisation: Normalisation,
+    /// Largest depth that it is made for, in metres: 10 (rooms) or 80 (streets).
+    pub max_depth: f64,
+    /// Mean of red, green and blue in [0, 1] (8-bit values / 255), subtracted from the image.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green and blue in [0, 1], by which the image is then divided.
+    pub std: [f32; 3],
     network: NetworkConfig,
 }
 
-/// The kind of scene, camera and range that a network is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DataFamily {
-    /// Rooms to 10 m, as NYU Depth V2.
-    Nyu,
-    /// Streets to 80 m, as KITTI.
-    Kitti,
-}
-
-impl DataFamily {
-    /// The largest depth, in metres.
-    pub fn max_depth(self) -> f64 {
-        match self {
-            DataFamily::Nyu => 10.0,
-            DataFamily::Kitti => 80.0,
-        }
-    }
-}
-
-/// The networks' families: what their recipes and their images' preparation depend on.
+/// Family of networks. Training recipes and image preparation depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
     /// See [`crate::mff`].
@@ -57,60 +42,43 @@ pub enum Architecture {
     Meter,
 }
 
-/// How an image's values, from 0 to 1, become a network's input: less a mean, by a standard deviation, per channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Normalisation {
-    /// By ImageNet's mean and standard deviation.
-    ImageNet,
-    /// Not at all.
-    Unit,
-}
-
-impl Normalisation {
-    /// Mean of red, green and blue.
-    pub fn mean(self) -> [f32; 3] {
-        match self {
-            Normalisation::ImageNet => [0.485, 0.456, 0.406],
-            Normalisation::Unit => [0.0; 3],
-        }
-    }
-
-    /// Standard deviation of red, green and blue.
-    pub fn std(self) -> [f32; 3] {
-        match self {
-            Normalisation::ImageNet => [0.229, 0.224, 0.225],
-            Normalisation::Unit => [1.0; 3],
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum NetworkConfig {
     Mff(MffConfig),
     Bts(BtsConfig),
     Meter(MeterConfig),
 }
 
-/// Height and width of the crop that MFF is trained and evaluated on.
+/// Largest depth of rooms, as NYU Depth V2 measures them, in metres.
+const INDOOR_DEPTH: f64 = 10.0;
+/// Largest depth of streets, as KITTI is evaluated, in metres.
+const STREET_DEPTH: f64 = 80.0;
+
+/// ImageNet's mean and standard deviation.
+const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+/// Leaves values in [0, 1].
+const UNIT_RANGE: ([f32; 3], [f32; 3]) = ([0.0; 3], [1.0; 3]);
+
+/// Crop that MFF is trained and evaluated on.
 const MFF_INPUT: (usize, usize) = (228, 304);
-/// Of NYU's whole images, on which BTS is evaluated.
+/// Whole images of NYU Depth V2, on which BTS is evaluated.
 const NYU_INPUT: (usize, usize) = (480, 640);
-/// Of the KITTI benchmark's crop.
+/// Crop of the KITTI benchmark.
 const KITTI_INPUT: (usize, usize) = (352, 1216);
-/// Of METER's inputs, which are resized.
+/// Images are resized for METER.
 const METER_NYU_INPUT: (usize, usize) = (192, 256);
 const METER_KITTI_INPUT: (usize, usize) = (192, 636);
 
 impl Preset {
-    /// All networks.
+    /// All presets.
     pub fn all() -> Vec<Preset> {
         [mff_presets(), bts_presets(), meter_presets()].concat()
     }
 
-    /// The network of this name.
+    /// The preset of this name.
     ///
     /// # Errors
-    /// [`ModelError::UnknownModel`], whose message lists the names.
+    /// [`ModelError::UnknownModel`], which suggests a similar name and lists all.
     pub fn named(name: &str) -> Result<Preset, ModelError> {
         let all = Self::all();
         all.iter()
@@ -131,24 +99,39 @@ impl Preset {
         }
     }
 
-    /// Builds the network, its parameters filling `parameters`.
+    /// Builds the network; its parameters are added to `parameters`.
     ///
     /// # Errors
-    /// If a parameter cannot be made.
+    /// If a parameter cannot be created.
     pub fn build(&self, parameters: &Parameters) -> Result<Box<dyn DepthNet>, ModelError> {
         let vb = parameters.builder();
         Ok(match self.network {
-            NetworkConfig::Mff(config) => Box::new(mff(config, vb)?),
-            NetworkConfig::Bts(config) => Box::new(bts(config, vb)?),
-            NetworkConfig::Meter(config) => Box::new(meter(config, vb)?),
+            NetworkConfig::Mff(config) => Box::new(Mff::new(config, vb)?),
+            NetworkConfig::Bts(config) => Box::new(Bts::new(config, vb)?),
+            NetworkConfig::Meter(config) => Box::new(Meter::new(config, vb)?),
         })
+    }
+
+    /// Normalises an RGB image [.., 3, H, W] of values in [0, 1]: `(image - mean) / std`.
+    ///
+    /// # Errors
+    /// If the image does not have three channels.
+    pub fn normalise(&self, image: &Tensor) -> candle_core::Result<Tensor> {
+        let channels = |values: &[f32; 3]| {
+            Tensor::new(values, image.device())?
+                .to_dtype(image.dtype())?
+                .reshape((3, 1, 1))
+        };
+        image
+            .broadcast_sub(&channels(&self.mean)?)?
+            .broadcast_div(&channels(&self.std)?)
     }
 }
 
-/// Builds the network of a preset, its parameters filling `parameters`.
+/// Builds the network of a preset; its parameters are added to `parameters`.
 ///
 /// # Errors
-/// If `name` is not a preset, or a parameter cannot be made.
+/// If `name` is not a preset or a parameter cannot be created.
 pub fn build(name: &str, parameters: &Parameters) -> Result<Box<dyn DepthNet>, ModelError> {
     Preset::named(name)?.build(parameters)
 }
@@ -158,52 +141,49 @@ fn mff_presets() -> Vec<Preset> {
         name,
         summary,
         input,
-        data: DataFamily::Nyu,
-        normalisation: Normalisation::ImageNet,
+        max_depth: INDOOR_DEPTH,
+        mean: IMAGENET.0,
+        std: IMAGENET.1,
         network: NetworkConfig::Mff(config),
     };
-    let on = |name, summary, config| preset(name, summary, MFF_INPUT, config);
+    let tiny = MffConfig {
+        encoder: ResNetConfig::resnet18().with_width(16).into(),
+        // The reference halves the channels at each step, which would leave 4 units in D.
+        decoder: [64, 48, 32, 32, 32],
+        branch: 8,
+        refined: 32,
+    };
+    let resnet18 = MffConfig::with_encoder(ResNetConfig::resnet18());
+    let resnet34 = MffConfig::with_encoder(ResNetConfig::resnet34());
+    let resnet50 = MffConfig::with_encoder(ResNetConfig::resnet50());
+    let densenet161 = MffConfig::with_encoder(DenseNetConfig::densenet161());
+    let senet154 = MffConfig::with_encoder(SeNetConfig::senet154());
     vec![
         preset(
             "mff-tiny",
-            "MFF on a ResNet-18 of a quarter of the width, a quarter of the resolution: for a CPU",
+            "MFF on ResNet-18 at a quarter of the width and resolution, for CPUs",
             (MFF_INPUT.0 / 4, MFF_INPUT.1 / 4),
-            MffConfig {
-                encoder: ResNetConfig {
-                    width: 16,
-                    ..ResNetConfig::resnet18()
-                }
-                .into(),
-                // The reference's halving would leave 4 units in D.
-                decoder: [64, 48, 32, 32, 32],
-                branch: 8,
-                refined: 32,
-            },
+            tiny,
         ),
-        on(
-            "mff-resnet18",
-            "MFF on ResNet-18",
-            MffConfig::on(ResNetConfig::resnet18()),
-        ),
-        on(
-            "mff-resnet34",
-            "MFF on ResNet-34",
-            MffConfig::on(ResNetConfig::resnet34()),
-        ),
-        on(
+        preset("mff-resnet18", "MFF on ResNet-18", MFF_INPUT, resnet18),
+        preset("mff-resnet34", "MFF on ResNet-34", MFF_INPUT, resnet34),
+        preset(
             "mff-resnet50",
             "MFF on ResNet-50, as in the paper",
-            MffConfig::on(ResNetConfig::resnet50()),
+            MFF_INPUT,
+            resnet50,
         ),
-        on(
+        preset(
             "mff-densenet161",
             "MFF on DenseNet-161",
-            MffConfig::on(DenseNetConfig::densenet161()),
+            MFF_INPUT,
+            densenet161,
         ),
-        on(
+        preset(
             "mff-senet154",
             "MFF on SENet-154, as in the paper",
-            MffConfig::on(SeNetConfig::senet154()),
+            MFF_INPUT,
+            senet154,
         ),
     ]
 }
@@ -213,78 +193,77 @@ fn bts_presets() -> Vec<Preset> {
         name,
         summary,
         input,
-        data: config.data,
-        normalisation: Normalisation::ImageNet,
+        max_depth: config.max_depth,
+        mean: IMAGENET.0,
+        std: IMAGENET.1,
         network: NetworkConfig::Bts(config),
     };
-    let tiny = |data| BtsConfig {
-        encoder: ResNetConfig {
-            width: 32,
-            ..ResNetConfig::resnet18()
-        }
-        .into(),
-        // The reference's halving would leave 32 units only from a first 512.
+    let tiny = |config| BtsConfig {
+        encoder: ResNetConfig::resnet18().with_width(32).into(),
+        // The reference halves the channels from 512 at each step; 32 are left only from there.
         decoder: [96, 64, 48, 32, 32],
-        data,
+        ..config
     };
     let (densenet, resnet) = (DenseNetConfig::densenet161(), ResNetConfig::resnet50());
     vec![
         preset(
             "bts-tiny-nyu",
-            "BTS on a ResNet-18 of half the width, a quarter of the resolution: for a CPU",
+            "BTS on ResNet-18 at half the width and a quarter of the resolution, for CPUs",
             (NYU_INPUT.0 / 4, NYU_INPUT.1 / 4),
-            tiny(DataFamily::Nyu),
+            tiny(BtsConfig::nyu(resnet)),
         ),
         preset(
             "bts-tiny-kitti",
             "The same for streets",
             (KITTI_INPUT.0 / 4, KITTI_INPUT.1 / 4),
-            tiny(DataFamily::Kitti),
+            tiny(BtsConfig::kitti(resnet)),
         ),
         preset(
             "bts-resnet50-nyu",
             "BTS on ResNet-50",
             NYU_INPUT,
-            BtsConfig::on(resnet, DataFamily::Nyu),
+            BtsConfig::nyu(resnet),
         ),
         preset(
             "bts-resnet50-kitti",
             "BTS on ResNet-50 for KITTI",
             KITTI_INPUT,
-            BtsConfig::on(resnet, DataFamily::Kitti),
+            BtsConfig::kitti(resnet),
         ),
         preset(
             "bts-densenet161-nyu",
             "BTS on DenseNet-161, as in the paper",
             NYU_INPUT,
-            BtsConfig::on(densenet, DataFamily::Nyu),
+            BtsConfig::nyu(densenet),
         ),
         preset(
             "bts-densenet161-kitti",
             "BTS on DenseNet-161 for KITTI, as in the paper",
             KITTI_INPUT,
-            BtsConfig::on(densenet, DataFamily::Kitti),
+            BtsConfig::kitti(densenet),
         ),
     ]
 }
 
-/// METER's published weights for the two data sets differ in unit and normalisation, so each is a preset of its own.
+/// METER's published weights for the two data sets differ in unit and normalisation, so each is a
+/// preset.
 fn meter_presets() -> Vec<Preset> {
     let nyu = |name, summary, config: fn(DepthUnit) -> MeterConfig| Preset {
         name,
         summary,
         input: METER_NYU_INPUT,
-        data: DataFamily::Nyu,
-        normalisation: Normalisation::ImageNet,
+        max_depth: INDOOR_DEPTH,
+        mean: IMAGENET.0,
+        std: IMAGENET.1,
         network: NetworkConfig::Meter(config(DepthUnit::Centimetre)),
     };
     let kitti = |name, summary, config: fn(DepthUnit) -> MeterConfig| Preset {
-        name,
-        summary,
         input: METER_KITTI_INPUT,
-        data: DataFamily::Kitti,
-        normalisation: Normalisation::Unit,
+        max_depth: STREET_DEPTH,
+        mean: UNIT_RANGE.0,
+        std: UNIT_RANGE.1,
         network: NetworkConfig::Meter(config(DepthUnit::Decimetre)),
+        ..nyu(name, summary, config)
     };
     vec![
         nyu("meter-xxs", "METER XXS for NYU Depth V2", MeterConfig::xxs),

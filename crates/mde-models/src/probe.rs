@@ -1,15 +1,15 @@
-//! Probes: how anything outside a network sees or changes its activations.
+//! Probes: reading and changing the activations of a network.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor};
 
-/// A layer of a network that a probe can reach.
+/// A layer that a probe can reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerInfo {
-    /// Its name, as in the paper's figures (`D`, `MFF`, …).
+    /// Name, as in the paper's figures (`D`, `MFF`, …).
     pub name: String,
-    /// Hidden units: channels of the activation.
+    /// Number of hidden units: channels of the activation.
     pub units: usize,
     /// Input pixels per pixel of the activation, along one axis.
     pub stride: usize,
@@ -25,40 +25,43 @@ impl LayerInfo {
     }
 }
 
-/// Sees the activation [B, units, h, w] of every named layer on the way of a forward pass, and returns what the
-/// network goes on with: the same tensor to observe, another of the same shape to intervene.
+/// Receives the activation [B, units, h, w] of each named layer during a forward pass.
+///
+/// The network continues with the returned tensor: the same one to observe, another of the same
+/// shape to intervene.
 pub trait Probe {
-    /// Called once for each layer, in the order of the network's list.
+    /// Called once per layer, in the order of [`DepthNet::layers`](crate::DepthNet::layers).
     ///
     /// # Errors
-    /// An error ends the forward pass.
+    /// An error stops the forward pass.
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor>;
 
-    /// The maps of a part of the pass, if the probe has kept them from an earlier pass over the same input: the network
-    /// then does not run the part. See [`Prefix`], which is made for this.
+    /// The outputs of a part of the network, if the probe kept them from an earlier pass over this
+    /// input. The network then skips the part. [`PrefixCache`] implements this.
     fn recall(&mut self, _part: &str) -> Option<Vec<Tensor>> {
         None
     }
 
-    /// Shows the maps of a part that has been run, before any probe changes them.
+    /// Receives the outputs of a part after it ran, before any probe changes them.
     fn keep(&mut self, _part: &str, _maps: &[Tensor]) {}
 }
 
-/// Hands the activations of a forward pass to a probe by the names of the network's layers.
+/// One forward pass with a probe.
 ///
-/// A pass is cut into parts, which are what can be kept and recalled: everything that costs time lies in one. A part reads
-/// maps of parts before it and of visited layers, nothing else that could differ between two passes over an input.
-pub(crate) struct Taps<'a> {
+/// The pass is divided into parts, which a probe can keep and recall. All expensive computation
+/// belongs in a part. A part depends only on earlier parts and visited layers, so two passes over
+/// one input agree.
+pub(crate) struct ProbedPass<'a> {
     layers: &'a [LayerInfo],
     probe: &'a mut dyn Probe,
 }
 
-impl<'a> Taps<'a> {
+impl<'a> ProbedPass<'a> {
     pub(crate) fn new(layers: &'a [LayerInfo], probe: &'a mut dyn Probe) -> Self {
         Self { layers, probe }
     }
 
-    /// The maps of a part, run only if the probe does not recall them.
+    /// The outputs of a part, which runs only if the probe does not recall them.
     pub(crate) fn part<const N: usize>(
         &mut self,
         name: &str,
@@ -68,7 +71,7 @@ impl<'a> Taps<'a> {
             let found = maps.len();
             return maps.try_into().map_err(|_| {
                 candle_core::Error::msg(format!(
-                    "{name} has {N} maps, and {found} were kept: they are another network's"
+                    "{name} has {N} outputs, but {found} were kept: they belong to another network"
                 ))
             });
         }
@@ -77,7 +80,7 @@ impl<'a> Taps<'a> {
         Ok(maps)
     }
 
-    /// A part that is a layer: what the probe makes of its activation.
+    /// Runs a part that is a layer and returns the probe's output.
     pub(crate) fn layer(
         &mut self,
         layer: &str,
@@ -87,7 +90,7 @@ impl<'a> Taps<'a> {
         self.visit(layer, activation)
     }
 
-    /// What the probe makes of the activation of `layer`.
+    /// Passes the activation of `layer` to the probe and returns the probe's output.
     pub(crate) fn visit(&mut self, layer: &str, activation: Tensor) -> Result<Tensor> {
         match self.layers.iter().find(|info| info.name == layer) {
             Some(info) => self.probe.visit(info, activation),
@@ -96,7 +99,7 @@ impl<'a> Taps<'a> {
     }
 }
 
-/// Looks at nothing.
+/// Leaves every activation as it is.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProbe;
 
@@ -106,21 +109,23 @@ impl Probe for NoProbe {
     }
 }
 
-/// The part of a forward pass before a layer, run once and reused: for many interventions at one layer of one input.
+/// Caches the part of a forward pass before a layer, for many interventions at one layer of one
+/// input.
 ///
-/// The first pass with [`Prefix::probe`] runs the whole network and keeps the maps of all parts up to the layer, before the
-/// probe sees it; further passes begin there. To the bit, each gives what a whole pass with its probe gives, as long as the
-/// input, the mode ([`Mode::Eval`](crate::Mode::Eval)) and what is done to earlier layers are the same.
+/// The first pass with [`PrefixCache::probe`] runs the whole network and keeps the outputs of all
+/// parts up to the layer. Further passes start there. Results are bit-identical to full passes if
+/// the input, the mode ([`Mode::Eval`](crate::Mode::Eval)) and the interventions at earlier layers
+/// stay the same.
 #[derive(Debug, Clone)]
-pub struct Prefix {
+pub struct PrefixCache {
     layer: String,
     parts: BTreeMap<String, Vec<Tensor>>,
     complete: bool,
 }
 
-impl Prefix {
-    /// Of the part before this layer; nothing is kept yet.
-    pub fn of(layer: &str) -> Self {
+impl PrefixCache {
+    /// An empty cache for the part before this layer.
+    pub fn new(layer: &str) -> Self {
         Self {
             layer: layer.to_owned(),
             parts: BTreeMap::new(),
@@ -128,39 +133,36 @@ impl Prefix {
         }
     }
 
-    /// The probe of one pass: `inner`, and what is kept.
+    /// A probe for one pass that applies `inner` and uses the cache.
     pub fn probe<'a>(&'a mut self, inner: &'a mut dyn Probe) -> impl Probe + 'a {
-        Resumed {
-            prefix: self,
-            inner,
-        }
+        Resumed { cache: self, inner }
     }
 }
 
 struct Resumed<'a> {
-    prefix: &'a mut Prefix,
+    cache: &'a mut PrefixCache,
     inner: &'a mut dyn Probe,
 }
 
 impl Probe for Resumed<'_> {
     fn visit(&mut self, layer: &LayerInfo, activation: Tensor) -> Result<Tensor> {
-        self.prefix.complete |= layer.name == self.prefix.layer;
+        self.cache.complete |= layer.name == self.cache.layer;
         self.inner.visit(layer, activation)
     }
 
     fn recall(&mut self, part: &str) -> Option<Vec<Tensor>> {
-        self.prefix.parts.get(part).cloned()
+        self.cache.parts.get(part).cloned()
     }
 
     fn keep(&mut self, part: &str, maps: &[Tensor]) {
-        // What is run after the layer depends on what the probe made of it.
-        if !self.prefix.complete {
-            self.prefix.parts.insert(part.to_owned(), maps.to_vec());
+        // Parts after the layer depend on the intervention.
+        if !self.cache.complete {
+            self.cache.parts.insert(part.to_owned(), maps.to_vec());
         }
     }
 }
 
-/// Keeps the activations of chosen layers, by name.
+/// Stores the activations of chosen layers by name.
 #[derive(Debug, Clone, Default)]
 pub struct Capture {
     wanted: Vec<String>,
@@ -168,8 +170,8 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Will keep these layers.
-    pub fn of<S: AsRef<str>>(layers: impl IntoIterator<Item = S>) -> Self {
+    /// A probe that stores these layers.
+    pub fn new<S: AsRef<str>>(layers: impl IntoIterator<Item = S>) -> Self {
         Self {
             wanted: layers
                 .into_iter()
@@ -179,7 +181,7 @@ impl Capture {
         }
     }
 
-    /// The activation of a layer, once the forward pass has come by.
+    /// The stored activation of a layer; `None` before the forward pass reached it.
     pub fn get(&self, layer: &str) -> Option<&Tensor> {
         self.activations.get(layer)
     }

@@ -1,25 +1,25 @@
-//! ResNet encoders (He et al. 2016, "Deep Residual Learning for Image Recognition"), without the classifier, under
-//! torchvision's parameter names.
+//! ResNet encoders (He et al. 2016, "Deep Residual Learning for Image Recognition") without the
+//! classifier. Parameter names are torchvision's.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, PoolConfig, Residual, max_pool2d};
 
-use crate::Mode;
-use crate::layers::{ConvNorm, batch_norm2d, conv_norm, conv2d, lean_chain, same};
+use crate::layers::{ConvNorm, batch_norm2d, conv_norm, conv2d, recomputing_chain, same};
+use crate::network::Mode;
 
-/// The shape of a ResNet.
+/// Shape of a ResNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResNetConfig {
-    /// Blocks of two 3x3 convolutions, or bottlenecks of 1x1, 3x3, 1x1.
+    /// Kind of residual block.
     pub block: BlockKind,
     /// Blocks per stage.
     pub stages: [usize; 4],
-    /// Channels of the first stage's 3x3 convolutions; every stage doubles it.
+    /// Channels of the 3x3 convolutions in the first stage. Each further stage doubles them.
     pub width: usize,
 }
 
-/// The residual block of a ResNet.
+/// Residual block of a ResNet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockKind {
     /// Two 3x3 convolutions.
@@ -65,7 +65,12 @@ impl ResNetConfig {
         }
     }
 
-    /// Channels of the four stages' outputs.
+    /// The same network with another width.
+    pub(crate) fn with_width(self, width: usize) -> Self {
+        Self { width, ..self }
+    }
+
+    /// Output channels of the four stages.
     pub fn channels(&self) -> [usize; 4] {
         [1, 2, 4, 8].map(|factor| self.width * factor * self.block.expansion())
     }
@@ -73,58 +78,48 @@ impl ResNetConfig {
 
 /// A ResNet up to its last stage.
 #[derive(Debug, Clone)]
-pub struct ResNet {
+pub(crate) struct ResNet {
     conv1: ConvNorm,
     stages: Vec<Vec<Block>>,
 }
 
-/// A ResNet from its parameters.
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn resnet(config: ResNetConfig, vb: VarBuilder) -> Result<ResNet> {
-    let stem = ConvConfig {
-        stride: 2,
-        padding: 3,
-        ..ConvConfig::default()
-    };
-    let mut channels = config.width;
-    let mut stages = Vec::with_capacity(config.stages.len());
-    for (index, &blocks) in config.stages.iter().enumerate() {
-        let vb = vb.pp(format!("layer{}", index + 1));
-        let width = config.width << index;
-        let mut stage = Vec::with_capacity(blocks);
-        for number in 0..blocks {
-            let stride = if index > 0 && number == 0 { 2 } else { 1 };
-            stage.push(block(config.block, channels, width, stride, vb.pp(number))?);
-            channels = width * config.block.expansion();
-        }
-        stages.push(stage);
-    }
-    Ok(ResNet {
-        conv1: conv_norm(
-            conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
-            batch_norm2d(config.width, vb.pp("bn1"))?,
-            true,
-        ),
-        stages,
-    })
-}
-
 impl ResNet {
-    /// The stem's convolution, batch norm and ReLU: [B, 3, H, W] to [B, width, H / 2, W / 2].
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn new(config: ResNetConfig, vb: VarBuilder) -> Result<Self> {
+        let stem = ConvConfig {
+            stride: 2,
+            padding: 3,
+            ..ConvConfig::default()
+        };
+        let mut channels = config.width;
+        let mut stages = Vec::with_capacity(config.stages.len());
+        for (index, &blocks) in config.stages.iter().enumerate() {
+            let vb = vb.pp(format!("layer{}", index + 1));
+            let width = config.width << index;
+            let mut stage = Vec::with_capacity(blocks);
+            for number in 0..blocks {
+                let stride = if index > 0 && number == 0 { 2 } else { 1 };
+                stage.push(block(config.block, channels, width, stride, vb.pp(number))?);
+                channels = width * config.block.expansion();
+            }
+            stages.push(stage);
+        }
+        Ok(Self {
+            conv1: conv_norm(
+                conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
+                batch_norm2d(config.width, vb.pp("bn1"))?,
+                true,
+            ),
+            stages,
+        })
+    }
+
+    /// Convolution, batch norm and ReLU: [B, 3, H, W] to [B, width, H / 2, W / 2].
+    pub(crate) fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
         self.conv1.forward(image, mode)
     }
 
-    /// One of the four stages, `index` from 0; the first begins with the max-pool.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    /// Stage `index` of 0 to 3. The first starts with max pooling.
+    pub(crate) fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
         const POOL: PoolConfig = PoolConfig {
             kernel: 3,
             stride: 2,
@@ -161,7 +156,8 @@ fn block(
         stride,
         ..same(kernel)
     };
-    // (input, output, kernel, configuration); the stride sits on the 3x3 convolution, as in torchvision.
+    // (input, output, kernel, configuration). The 3x3 convolution has the stride, as in
+    // torchvision.
     let plan = match kind {
         BlockKind::Basic => vec![(input, width, 3, strided(3)), (width, out, 3, same(3))],
         BlockKind::Bottleneck => {
@@ -178,7 +174,7 @@ fn block(
         let number = index + 1;
         let conv = conv2d(input, out, kernel, config, vb.pp(format!("conv{number}")))?;
         let bn = batch_norm2d(out, vb.pp(format!("bn{number}")))?;
-        // The last ReLU comes after the addition.
+        // The last ReLU follows the addition.
         convs.push(conv_norm(conv, bn, index != last));
     }
     let downsample = if stride != 1 || input != out {
@@ -198,10 +194,10 @@ impl Block {
     fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         match &self.downsample {
             Some(downsample) => {
-                let out = lean_chain(x, &self.convs, Residual::None, mode)?;
+                let out = recomputing_chain(x, &self.convs, Residual::None, mode)?;
                 downsample.forward_add_relu(x, &out, mode)
             }
-            None => lean_chain(x, &self.convs, Residual::AddRelu, mode),
+            None => recomputing_chain(x, &self.convs, Residual::AddRelu, mode),
         }
     }
 }

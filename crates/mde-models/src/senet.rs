@@ -1,29 +1,32 @@
-//! SENet-154 (Hu et al. 2018, "Squeeze-and-Excitation Networks"), without the classifier: bottlenecks with grouped 3x3
-//! convolutions whose channels are weighed by what the whole map holds. Parameter names are those of MFF's `E.base`,
-//! which counts the layers from 0.
+//! SENet-154 (Hu et al. 2018, "Squeeze-and-Excitation Networks") without the classifier:
+//! bottlenecks with grouped 3x3 convolutions whose output channels are weighted by their global
+//! means. Parameter names are those of MFF's `E.base`, which counts layers from 0.
 //!
 //! ```text
-//! image ── 3 x (3x3) ── stem ── pool ── 1 ── 2 ── 3 ── 4        block:  x ── 1x1 ── 3x3 in 64 groups ── 1x1 ── SE ── + ── ReLU
-//!            1/2                1/4   1/4  1/8  1/16 1/32                └──────────────── (3x3) ─────────────────┘
+//! image ── 3 x (3x3) ── stem ── pool ── 1 ── 2 ── 3 ── 4
+//!            1/2                1/4   1/4  1/8  1/16 1/32
+//!
+//! block:  x ── 1x1 ── 3x3 in 64 groups ── 1x1 ── SE ── + ── ReLU
+//!         └──────────────── (3x3) ─────────────────────┘
 //! ```
 
 use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
 use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d, relu};
 
-use crate::Mode;
 use crate::layers::{Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, same};
+use crate::network::Mode;
 
-/// The shape of a SENet.
+/// Shape of a SENet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeNetConfig {
     /// Blocks per stage.
     pub stages: [usize; 4],
-    /// A quarter of the first stage's output channels; every stage doubles it.
+    /// A quarter of the output channels of the first stage. Each further stage doubles them.
     pub width: usize,
     /// Groups of the 3x3 convolutions.
     pub groups: usize,
-    /// By how much a squeeze narrows the channels.
+    /// Factor by which a squeeze reduces the channels.
     pub reduction: usize,
 }
 
@@ -38,12 +41,12 @@ impl SeNetConfig {
         }
     }
 
-    /// Channels of the stem's output.
+    /// Output channels of the stem.
     pub fn stem(&self) -> usize {
         2 * self.width
     }
 
-    /// Channels of the four stages' outputs.
+    /// Output channels of the four stages.
     pub fn channels(&self) -> [usize; 4] {
         [4, 8, 16, 32].map(|factor| self.width * factor)
     }
@@ -51,60 +54,50 @@ impl SeNetConfig {
 
 /// A SENet up to its last stage.
 #[derive(Debug, Clone)]
-pub struct SeNet {
+pub(crate) struct SeNet {
     stem: Vec<ConvNorm>,
     stages: Vec<Vec<Block>>,
 }
 
-/// A SENet from its parameters.
-///
-/// # Errors
-/// If the builder has no such parameter.
-pub fn senet(config: SeNetConfig, vb: VarBuilder) -> Result<SeNet> {
-    let widths = [3, config.width, config.width, config.stem()];
-    let stem = (1..4).map(|number| {
-        let vb = vb.pp("0");
-        let stride = if number == 1 { 2 } else { 1 };
-        let conv = ConvConfig { stride, ..same(3) };
-        let (input, out) = (widths[number - 1], widths[number]);
-        Ok(conv_norm(
-            conv2d(input, out, 3, conv, vb.pp(format!("conv{number}")))?,
-            batch_norm2d(out, vb.pp(format!("bn{number}")))?,
-            true,
-        ))
-    });
-    let stem = stem.collect::<Result<_>>()?;
-    let mut channels = config.stem();
-    let mut stages = Vec::with_capacity(config.stages.len());
-    for (index, &blocks) in config.stages.iter().enumerate() {
-        let vb = vb.pp(index + 1);
-        let out = config.channels()[index];
-        let mut stage = Vec::with_capacity(blocks);
-        for number in 0..blocks {
-            let stride = if index > 0 && number == 0 { 2 } else { 1 };
-            stage.push(block(&config, channels, out, stride, vb.pp(number))?);
-            channels = out;
-        }
-        stages.push(stage);
-    }
-    Ok(SeNet { stem, stages })
-}
-
 impl SeNet {
+    pub(crate) fn new(config: SeNetConfig, vb: VarBuilder) -> Result<Self> {
+        let widths = [3, config.width, config.width, config.stem()];
+        let stem = (1..4).map(|number| {
+            let vb = vb.pp("0");
+            let stride = if number == 1 { 2 } else { 1 };
+            let conv = ConvConfig { stride, ..same(3) };
+            let (input, out) = (widths[number - 1], widths[number]);
+            Ok(conv_norm(
+                conv2d(input, out, 3, conv, vb.pp(format!("conv{number}")))?,
+                batch_norm2d(out, vb.pp(format!("bn{number}")))?,
+                true,
+            ))
+        });
+        let stem = stem.collect::<Result<_>>()?;
+        let mut channels = config.stem();
+        let mut stages = Vec::with_capacity(config.stages.len());
+        for (index, &blocks) in config.stages.iter().enumerate() {
+            let vb = vb.pp(index + 1);
+            let out = config.channels()[index];
+            let mut stage = Vec::with_capacity(blocks);
+            for number in 0..blocks {
+                let stride = if index > 0 && number == 0 { 2 } else { 1 };
+                stage.push(block(&config, channels, out, stride, vb.pp(number))?);
+                channels = out;
+            }
+            stages.push(stage);
+        }
+        Ok(Self { stem, stages })
+    }
+
     /// The three convolutions of the stem: [B, 3, H, W] to [B, 2 width, H / 2, W / 2].
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
+    pub(crate) fn stem(&self, image: &Tensor, mode: Mode) -> Result<Tensor> {
         chain(image, &self.stem, Residual::None, mode)
     }
 
-    /// One of the four stages, `index` from 0; the first begins with the max-pool.
-    ///
-    /// # Errors
-    /// If the input does not fit.
-    pub fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        // As in the Caffe original: no padding, but a last window may reach beyond the map.
+    /// Stage `index` of 0 to 3. The first starts with max pooling.
+    pub(crate) fn stage(&self, index: usize, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        // As in the Caffe original: no padding, but the last window may extend beyond the map.
         const POOL: PoolConfig = PoolConfig {
             kernel: 3,
             stride: 2,
@@ -143,7 +136,7 @@ fn block(
         ..same(3)
     };
     let downsample = if stride != 1 || input != out {
-        // The first stage does not halve the size, and its shortcut is 1x1.
+        // The first stage keeps the size, and its shortcut is 1x1.
         let kernel = if stride == 1 { 1 } else { 3 };
         let conv = ConvConfig {
             stride,
@@ -193,7 +186,8 @@ impl Block {
     }
 }
 
-/// Squeeze and excitation: every channel times a weight in (0, 1) that two layers make of the channels' means.
+/// Squeeze and excitation: multiplies each channel by a weight in (0, 1), which two layers compute
+/// from the means of all channels.
 #[derive(Debug, Clone)]
 struct Excitation {
     fc1: Conv2d,

@@ -1,15 +1,15 @@
-//! Dense atrous spatial pyramid pooling (Yang et al. 2018, as BTS uses it): 3x3 convolutions with ever wider steps between
-//! their taps, each seeing the outputs of all before it.
+//! Dense atrous spatial pyramid pooling (Yang et al. 2018, as BTS uses it): 3x3 convolutions with
+//! growing dilation, each of which reads the outputs of all earlier ones.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, relu};
 
-use super::{BATCH_NORM, ConvElu, conv_elu};
-use crate::Mode;
+use super::blocks::{BATCH_NORM, ConvElu, conv_elu};
 use crate::layers::{
     BatchNorm2d, BatchNormConfig, Conv2d, ConvNorm, batch_norm2d_with, conv_norm, conv2d, same,
 };
+use crate::network::Mode;
 
 const DILATIONS: [usize; 5] = [3, 6, 12, 18, 24];
 
@@ -19,8 +19,8 @@ pub(super) struct DenseAspp {
     conv: ConvElu,
 }
 
-/// On a map of `input` channels, and the same with `skip` channels of the encoder beside it before its last convolution;
-/// every branch and the output have `out` channels.
+/// For a map of `input` channels, and its concatenation with `skip` channels of the encoder before
+/// the last convolution. Each branch and the output have `out` channels.
 pub(super) fn dense_aspp(
     input: usize,
     skip: usize,
@@ -30,12 +30,12 @@ pub(super) fn dense_aspp(
     let branches = DILATIONS.iter().enumerate().map(|(index, &dilation)| {
         let vb = vb.pp(format!("daspp_{dilation}.atrous_conv"));
         match index {
-            // The first sees a map whose batch norm is already done.
+            // The first reads a map after batch norm.
             0 => atrous(input, out, dilation, None, vb),
             _ => {
-                let seen = input + skip + index * out;
-                let bn = batch_norm2d_with(seen, BATCH_NORM, vb.pp("first_bn"))?;
-                atrous(seen, out, dilation, Some(bn), vb)
+                let read = input + skip + index * out;
+                let bn = batch_norm2d_with(read, BATCH_NORM, vb.pp("first_bn"))?;
+                atrous(read, out, dilation, Some(bn), vb)
             }
         }
     });
@@ -46,25 +46,27 @@ pub(super) fn dense_aspp(
 }
 
 impl DenseAspp {
-    /// The first branch sees `x`, the others `concat` and what the branches before them gave.
+    /// The first branch reads `x`, the others read `concat` and the outputs of all earlier
+    /// branches.
     pub(super) fn forward(&self, x: &Tensor, concat: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut outputs = vec![x.clone()];
         for branch in &self.branches {
-            let seen = match outputs.as_slice() {
+            let read = match outputs.as_slice() {
                 [only] => only.clone(),
                 [_, before @ ..] => {
                     let maps: Vec<&Tensor> = std::iter::once(concat).chain(before).collect();
                     Tensor::cat(&maps, 1)?
                 }
-                [] => candle_core::bail!("dense ASPP has lost its input"),
+                [] => candle_core::bail!("dense ASPP has no input"),
             };
-            outputs.push(branch.forward(&seen, mode)?);
+            outputs.push(branch.forward(&read, mode)?);
         }
         self.conv.forward(&outputs.iter().collect::<Vec<_>>(), mode)
     }
 }
 
-/// Batch norm, ReLU and a 1x1 convolution to twice the output's channels, then batch norm, ReLU and the dilated 3x3.
+/// Batch norm, ReLU and a 1x1 convolution to twice the output's channels, then batch norm, ReLU and
+/// the dilated 3x3.
 #[derive(Debug, Clone)]
 struct Atrous {
     first_bn: Option<BatchNorm2d>,
@@ -80,7 +82,7 @@ fn atrous(
     vb: VarBuilder,
 ) -> Result<Atrous> {
     let vb = vb.pp("aconv_sequence");
-    // Of BTS's batch norms only this one keeps PyTorch's eps.
+    // The only batch norm of BTS with PyTorch's eps.
     let norm = BatchNormConfig {
         momentum: BATCH_NORM.momentum,
         ..BatchNormConfig::default()

@@ -1,4 +1,5 @@
-//! Local planar guidance of BTS: a map commits itself to one plane per pixel, and the planes' depths fill the image.
+//! Local planar guidance of BTS: predicts one plane per pixel of a map and the depths of the planes
+//! at full size.
 
 use std::f64::consts::PI;
 
@@ -6,17 +7,19 @@ use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
 use mde_ops::{ConvConfig, elu, pixel_shuffle};
 
-use crate::Mode;
 use crate::layers::{Conv2d, conv2d, same};
+use crate::network::Mode;
 
-/// 1x1 convolutions with ELU that halve the channels until fewer than 16 are left, and a last one without.
+/// 1x1 convolutions with ELU that halve the channels until fewer than 16 are left, and a last one
+/// without ELU.
 #[derive(Debug, Clone)]
 pub(super) struct Reduction {
     inter: Vec<Conv2d>,
     last: Conv2d,
 }
 
-/// From `input` to `first` channels, halved from there on; the last convolution's name and channels.
+/// From `input` to `first` channels, halved at each further convolution. `name` and `out` describe
+/// the last convolution.
 pub(super) fn reduction(
     input: usize,
     first: usize,
@@ -46,7 +49,8 @@ impl Reduction {
     }
 }
 
-/// A plane for every pixel of a map, and the depth along the rays of the `ratio` x `ratio` pixels that it covers.
+/// One plane per pixel of a map, and its depth along the rays of the `ratio` x `ratio` pixels that
+/// it covers.
 #[derive(Debug, Clone)]
 pub(super) struct Planes {
     reduction: Reduction,
@@ -61,10 +65,11 @@ pub(super) fn planes(ratio: usize, input: usize, first: usize, vb: VarBuilder) -
 }
 
 impl Planes {
-    /// [B, C, h, w] to [B, 1, h ratio, w ratio], as a share of the largest depth.
+    /// [B, C, h, w] to [B, 1, h ratio, w ratio], as a fraction of the maximum depth.
     ///
-    /// With polar angle θ in (0, π/3), azimuth φ and distance d of the plane, the depth at (u, v), measured from the
-    /// covered block's centre in its sides, is d / (u sin θ cos φ + v sin θ sin φ + cos θ) (equation 2 of the paper).
+    /// For a plane with polar angle θ in (0, π/3), azimuth φ and distance d, the depth at (u, v) is
+    /// d / (u sin θ cos φ + v sin θ sin φ + cos θ) (equation 2 of the paper). The origin is the
+    /// centre of the covered block, and its side has length 1.
     pub(super) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let parameters = self.reduction.forward(x, mode)?;
         let parameter = |index, scale: f64| sigmoid(&parameters.narrow(1, index, 1)?)? * scale;
@@ -77,7 +82,7 @@ impl Planes {
         pixel_shuffle(&distance.broadcast_div(&rays)?, self.ratio)
     }
 
-    /// (u, v, 1) for every pixel of a block, as the filters of a 1x1 convolution: [ratio², 3, 1, 1].
+    /// (u, v, 1) of each pixel of a block, as filters of a 1x1 convolution: [ratio², 3, 1, 1].
     fn rays(&self, like: &Tensor) -> Result<Tensor> {
         let ratio = self.ratio as f32;
         let at = |index: usize| (index as f32 - 0.5 * (ratio - 1.0)) / ratio;

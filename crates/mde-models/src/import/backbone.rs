@@ -1,17 +1,18 @@
-//! The names of ImageNet backbones: what torchvision and timm call an encoder's parameters, and what the networks do.
+//! Names of ImageNet backbones: torchvision's and timm's names of encoder parameters, and those of
+//! the networks.
 //!
-//! Both are brought to torchvision's present names without a prefix (`layer1.0.conv1.weight`,
-//! `denseblock1.denselayer1.norm1.weight`) and meet there.
+//! Both are translated into torchvision's current names without a prefix, for example
+//! `layer1.0.conv1.weight` or `denseblock1.denselayer1.norm1.weight`.
 
-/// Where networks keep an encoder that has ImageNet weights. The first that fits counts.
+/// Prefixes of encoders with ImageNet weights. The first match counts.
 pub(super) const ENCODERS: [&str; 4] = ["encoder.base_model.", "E.base.", "E.features.", "E."];
 
-/// What stands between the features and the classes: ResNet and torchvision's SENet `fc`, DenseNet `classifier`,
-/// timm's SENet `last_linear`.
+/// Classifiers: `fc` of ResNet and torchvision's SENet, `classifier` of DenseNet, `last_linear` of
+/// timm's SENet.
 const CLASSIFIERS: [&str; 3] = ["fc.", "classifier.", "last_linear."];
 
-/// Spellings that differ: (in a file or a network, torchvision's present one). Torchvision renamed the layers of
-/// DenseNet when PyTorch forbade points in a module's name; its files keep the old names.
+/// Old and current spellings. Torchvision renamed the layers of DenseNet when PyTorch disallowed
+/// dots in module names; its files keep the old names.
 const SPELLINGS: [(&str, &str); 4] = [
     (".norm.1.", ".norm1."),
     (".norm.2.", ".norm2."),
@@ -19,37 +20,39 @@ const SPELLINGS: [(&str, &str); 4] = [
     (".conv.2.", ".conv2."),
 ];
 
-/// The key of an encoder's parameter; none for the rest of a network.
-pub(super) fn of_parameter(name: &str) -> Option<String> {
-    let bare = strip_encoder(name)?;
-    // MFF keeps SENet's stages in a list: `E.base.1.0.conv1` is timm's `layer1.0.conv1`.
-    let in_list = bare.starts_with(|first: char| first.is_ascii_digit());
+/// The key of an encoder parameter; `None` for other parameters of a network.
+pub(super) fn parameter_key(name: &str) -> Option<String> {
+    let stripped = strip_encoder(name)?;
+    // MFF stores SENet's stages in a list: `E.base.1.0.conv1` is timm's `layer1.0.conv1`.
+    let in_list = stripped.starts_with(|first: char| first.is_ascii_digit());
     Some(if in_list {
-        format!("layer{bare}")
+        format!("layer{stripped}")
     } else {
-        bare.to_owned()
+        stripped.to_owned()
     })
 }
 
-/// The key of a tensor in a classifier's file.
-pub(super) fn of_file(name: &str) -> String {
-    let bare = name.strip_prefix("features.").unwrap_or(name);
-    if !bare.contains(".denselayer") {
-        return bare.to_owned();
+/// The key of a tensor in the file of a classifier.
+pub(super) fn tensor_key(name: &str) -> String {
+    let stripped = name.strip_prefix("features.").unwrap_or(name);
+    if !stripped.contains(".denselayer") {
+        return stripped.to_owned();
     }
     SPELLINGS
         .iter()
-        .fold(bare.to_owned(), |name, (old, new)| name.replace(old, new))
+        .fold(stripped.to_owned(), |name, (old, new)| {
+            name.replace(old, new)
+        })
 }
 
-/// True for the classifier in a classifier's file.
+/// True for the classifier layers in such a file.
 pub(super) fn is_classifier(name: &str) -> bool {
     CLASSIFIERS
         .iter()
         .any(|classifier| name.starts_with(classifier))
 }
 
-/// True for the unused classifier of an encoder, as released BTS checkpoints on ResNets keep it.
+/// True for the unused classifier of an encoder, which published BTS checkpoints on ResNet contain.
 pub(super) fn is_unused_classifier(name: &str) -> bool {
     strip_encoder(name).is_some_and(is_classifier)
 }

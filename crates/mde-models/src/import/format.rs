@@ -1,35 +1,35 @@
-//! What a file is, by its first bytes.
+//! Detection of file formats by their first bytes.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The formats that weights are read from.
+/// Supported formats of weight files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Safetensors,
-    /// What `torch.save` writes since PyTorch 1.6.
+    /// The zip format of `torch.save` since PyTorch 1.6.
     TorchZip,
 }
 
-/// How to save an old checkpoint anew.
+/// Advice to convert an old checkpoint.
 const RESAVE: &str = "save it again with a newer PyTorch: python -c \"import torch; \
     torch.save(torch.load('OLD', map_location='cpu', weights_only=True), 'NEW.pth')\"";
 
-/// `torch.save` before PyTorch 1.6 begins with a pickle of this number.
+/// Start of files that `torch.save` wrote before PyTorch 1.6: a pickle of a magic number.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
-/// First bytes of other files that are met in place of weights, and what to say of them.
+/// First bytes of other files and what to report about them.
 const OTHERS: [(&[u8], &str); 7] = [
     (
         b"\x80",
-        "it is a bare Python pickle, not what torch.save writes",
+        "it is a plain Python pickle, not a file of torch.save",
     ),
-    (b"\x89HDF", "it is an HDF5 file, perhaps of Keras"),
+    (b"\x89HDF", "it is an HDF5 file, perhaps from Keras"),
     (b"\x1f\x8b", "it is compressed with gzip: unpack it first"),
     (
         b"<",
-        "it is a web page: the download gave a page in place of the file",
+        "it is a web page: the download returned a page instead of the file",
     ),
     (
         b"version https://git-lfs",
@@ -39,9 +39,9 @@ const OTHERS: [(&[u8], &str); 7] = [
     (b"\x93NUMPY", "it is a NumPy array"),
 ];
 
-/// The file's format, or what it is instead.
+/// The file's format, or a description of what it is instead.
 pub(super) fn detect(path: &Path) -> io::Result<Result<Format, String>> {
-    // Enough for every mark; a tar archive has its own at 257.
+    // Enough for all signatures; that of a tar archive is at 257.
     let mut start = Vec::with_capacity(512);
     File::open(path)?.take(512).read_to_end(&mut start)?;
     Ok(detect_bytes(&start))
@@ -51,12 +51,15 @@ fn detect_bytes(start: &[u8]) -> Result<Format, String> {
     if start.starts_with(b"PK\x03\x04") {
         return Ok(Format::TorchZip);
     }
-    // A safetensors file begins with the length of its header, which is JSON.
+    // A safetensors file starts with the length of its JSON header.
     if start.get(8) == Some(&b'{') {
         return Ok(Format::Safetensors);
     }
     if start.len() <= 8 {
-        return Err(format!("it has {} bytes: it is cut short", start.len()));
+        return Err(format!(
+            "it has only {} bytes: it is cut short",
+            start.len()
+        ));
     }
     if start.starts_with(LEGACY) {
         return Err(format!(
@@ -71,6 +74,6 @@ fn detect_bytes(start: &[u8]) -> Result<Format, String> {
     let known = OTHERS.iter().find(|(mark, _)| start.starts_with(mark));
     Err(match known {
         Some((_, what)) => (*what).to_owned(),
-        None => "it is neither in the safetensors nor in PyTorch's zip format".to_owned(),
+        None => "it is neither a safetensors file nor a PyTorch zip file".to_owned(),
     })
 }

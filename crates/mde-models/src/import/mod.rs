@@ -1,12 +1,14 @@
-//! Weights from files into [`Parameters`].
+//! Loads weight files into [`Parameters`].
 //!
-//! Two formats, told apart by the first bytes and never by the file's name: safetensors, and the zip archives that
-//! `torch.save` has written since PyTorch 1.6. Names and shapes are compared before a value is read, and all values
-//! are read before a parameter is changed: an error leaves the network as it was.
+//! There are two formats, distinguished by their first bytes and never by the file name:
+//! safetensors and the zip archives that `torch.save` has written since PyTorch 1.6. Names and
+//! shapes are compared before any value is read, and all values are read before any parameter is
+//! changed. An error changes nothing.
 
 mod backbone;
 mod format;
 mod pickle;
+mod problem;
 mod tensor_entry;
 mod torch;
 mod weight_file;
@@ -17,51 +19,56 @@ use std::path::Path;
 use candle_core::{DType, Tensor, Var};
 
 use self::weight_file::WeightFile;
-use crate::{KeyReport, ModelError, Parameters};
+use crate::error::ModelError;
+use crate::load_report::{LoadReport, ShapeMismatch};
+use crate::parameters::Parameters;
 
 impl Parameters {
-    /// Reads a file of weights into the parameters, and says how the two met.
+    /// Loads a weight file and returns a report of the names and shapes that matched.
     ///
-    /// Takes safetensors and PyTorch's zip format (`.pth`, `.pt`, any name). A state dict may lie below `model`,
-    /// `state_dict` or `model_state_dict`; a `module.` before every name is passed over, and so are batch counters
-    /// (`num_batches_tracked`) and the unused classifier of an encoder. float16, bfloat16 and float64 become
-    /// float32, which the report counts. No code in the file is run.
+    /// Accepts safetensors and PyTorch's zip format (`.pth`, `.pt`, any name). The state dict may
+    /// be nested under `model`, `state_dict` or `model_state_dict`. A `module.` prefix on all
+    /// names, batch counters (`num_batches_tracked`) and the unused classifier of an encoder are
+    /// ignored. float16, bfloat16 and float64 are converted to float32 and counted in the report.
+    /// No code in the file is run.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged or of another format, holds names of code
-    /// ([`ModelError::UnsafePickle`]), or its names and shapes are not exactly those of the network
-    /// ([`ModelError::Mismatch`]). Nothing is changed then.
-    pub fn load(&self, path: &Path) -> Result<KeyReport, ModelError> {
+    /// If the file cannot be read, is damaged, has another format, names code
+    /// ([`ModelError::UnsafePickle`]), or its names and shapes differ from the network's
+    /// ([`ModelError::Mismatch`]). No parameter is changed.
+    pub fn load(&self, path: &Path) -> Result<LoadReport, ModelError> {
         let file = WeightFile::open(path)?;
         self.fill(file, path, &SAME_NAMES)
     }
 
-    /// As [`Parameters::load`], from tensors that `origin` names.
+    /// Like [`Parameters::load`], from tensors in memory. `origin` names them in errors.
     ///
     /// # Errors
     /// See [`Parameters::load`].
-    pub fn assign(
+    pub fn load_tensors(
         &self,
         tensors: &HashMap<String, Tensor>,
         origin: &Path,
-    ) -> Result<KeyReport, ModelError> {
-        let file = WeightFile::of_tensors(tensors);
+    ) -> Result<LoadReport, ModelError> {
+        let file = WeightFile::from_tensors(tensors);
         self.fill(file, origin, &SAME_NAMES)
     }
 
-    /// Reads an ImageNet classifier's weights into the network's encoder; the rest of the network stays as it is.
+    /// Loads the weights of an ImageNet classifier into the encoder. Other parameters do not
+    /// change.
     ///
-    /// The file is one that [`Parameters::load`] would take, with the names of torchvision or timm: ResNets,
-    /// DenseNets (also with torchvision's old `norm.1`), SENet-154 (timm's `legacy_senet154`). The classifier is
-    /// left out, and the report names it. The report counts the encoder's parameters alone.
+    /// Accepts the formats of [`Parameters::load`] with torchvision's or timm's names: ResNets,
+    /// DenseNets (also with torchvision's old `norm.1`), SENet-154 (timm's `legacy_senet154`). The
+    /// classifier is ignored and listed in the report, which counts only the encoder's parameters.
     ///
     /// # Errors
-    /// [`ModelError::NoBackbone`] if the network has no encoder under a known name; else as [`Parameters::load`].
-    pub fn load_backbone(&self, path: &Path) -> Result<KeyReport, ModelError> {
+    /// [`ModelError::NoBackbone`] if the network has no encoder under a known name; otherwise as
+    /// for [`Parameters::load`].
+    pub fn load_backbone(&self, path: &Path) -> Result<LoadReport, ModelError> {
         if !self
             .all()
             .keys()
-            .any(|name| backbone::of_parameter(name).is_some())
+            .any(|name| backbone::parameter_key(name).is_some())
         {
             return Err(ModelError::NoBackbone {
                 path: path.to_owned(),
@@ -80,7 +87,7 @@ impl Parameters {
         mut file: WeightFile,
         path: &Path,
         naming: &Naming,
-    ) -> Result<KeyReport, ModelError> {
+    ) -> Result<LoadReport, ModelError> {
         let vars = self.all();
         let (pairs, mut report) = compare(&vars, &file, naming);
         if !report.is_match() {
@@ -107,43 +114,43 @@ impl Parameters {
     }
 }
 
-/// How the names of parameters and of a file's tensors meet: those with one key belong together.
+/// How names of parameters and of a file's tensors are matched: by equal keys.
 struct Naming {
-    /// The key of a parameter; none if it is not to be filled.
+    /// The key of a parameter; `None` if it is not loaded.
     parameter: fn(&str) -> Option<String>,
     /// The key of a tensor in the file.
     tensor: fn(&str) -> String,
-    /// True for tensors that are left out on purpose where no parameter has their key.
-    dropped: fn(&str) -> bool,
+    /// True for tensors that are ignored on purpose if no parameter has their key.
+    ignored: fn(&str) -> bool,
 }
 
 const SAME_NAMES: Naming = Naming {
     parameter: |name| Some(name.to_owned()),
     tensor: str::to_owned,
-    dropped: backbone::is_unused_classifier,
+    ignored: backbone::is_unused_classifier,
 };
 
 const BACKBONE_NAMES: Naming = Naming {
-    parameter: backbone::of_parameter,
-    tensor: backbone::of_file,
-    dropped: backbone::is_classifier,
+    parameter: backbone::parameter_key,
+    tensor: backbone::tensor_key,
+    ignored: backbone::is_classifier,
 };
 
-/// Which tensor of the file goes into which parameter, and how the names and shapes meet.
+/// Matches the tensors of a file to parameters and compares their shapes.
 fn compare<'a>(
     vars: &'a BTreeMap<String, Var>,
     file: &WeightFile,
     naming: &Naming,
-) -> (Vec<(&'a Var, String)>, KeyReport) {
-    let mut report = KeyReport::default();
+) -> (Vec<(&'a Var, String)>, LoadReport) {
+    let mut report = LoadReport::default();
     let mut pairs = Vec::with_capacity(vars.len());
     let mut by_key: BTreeMap<String, (&str, &[usize])> = BTreeMap::new();
     for (name, dims) in file.shapes() {
-        // PyTorch counts the batches of each batch norm; nothing here uses that.
+        // PyTorch counts the batches of each batch norm, which nothing here uses.
         if name.ends_with("num_batches_tracked") {
             continue;
         }
-        // Two spellings of one tensor: which one is meant, the file does not say.
+        // Two spellings of one tensor are ambiguous.
         if by_key.insert((naming.tensor)(name), (name, dims)).is_some() {
             report.unexpected.push(name.to_owned());
         }
@@ -159,14 +166,17 @@ fn compare<'a>(
                 pairs.push((var, theirs.to_owned()));
             }
             Some((_, dims)) => {
-                let shapes = (name.clone(), var.dims().to_vec(), dims.to_vec());
-                report.shape_mismatch.push(shapes);
+                report.mismatched.push(ShapeMismatch {
+                    name: name.clone(),
+                    expected: var.dims().to_vec(),
+                    found: dims.to_vec(),
+                });
             }
         }
     }
     for (name, _) in by_key.into_values() {
-        let list = if (naming.dropped)(name) {
-            &mut report.dropped
+        let list = if (naming.ignored)(name) {
+            &mut report.ignored
         } else {
             &mut report.unexpected
         };

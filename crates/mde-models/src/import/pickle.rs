@@ -1,36 +1,35 @@
-//! Reads the pickle of a PyTorch checkpoint, and runs nothing.
+//! Reads the pickle of a PyTorch checkpoint without running code.
 //!
-//! A pickle is a program for a stack machine, and Python's own reader lets it call any function by name. This one
-//! knows the few names that tensors are made of, and stops at the first other one. candle's reader runs nothing
-//! either, but a hostile file makes it panic (argument lists that are too short), allocate what a length field
-//! claims, or copy values over and over. Here a value takes its place once, in `values`, and is referred to by number;
-//! memory stays within a fixed multiple of the pickle's length, and nothing recurses.
+//! A pickle is a program for a stack machine, and Python's reader lets it call any function by
+//! name. This reader knows the few names that tensors need and stops at the first other name.
+//!
+//! candle's reader runs no code either, but a hostile file can make it panic (short argument
+//! lists), allocate whatever a length field claims, or copy values repeatedly. Here each value is
+//! stored once in `values` and referenced by index. Memory is bounded by a fixed multiple of the
+//! pickle's length, and nothing recurses.
 
 use std::collections::HashMap;
 
 use candle_core::DType;
 
-use super::tensor_entry::{Element, Storage, TensorEntry};
+use super::tensor_entry::{Element, Storage, TensorEntry, ValueId};
 
-/// A value's place.
-pub(super) type Id = usize;
-
-/// What a pickle holds.
+/// A value of a pickle.
 #[derive(Debug)]
 pub(super) enum Value {
     Int(i64),
     Text(String),
-    Tuple(Vec<Id>),
+    Tuple(Vec<ValueId>),
     List,
-    Dict(Vec<(Id, Id)>),
+    Dict(Vec<(ValueId, ValueId)>),
     Name(Name),
     Storage(Storage),
     Tensor(Box<TensorEntry>),
-    /// Anything that no tensor needs: numbers, flags, devices, the state of an optimiser.
+    /// A value that no tensor needs: numbers, booleans, devices, optimiser state.
     Other,
 }
 
-/// The names that a pickle may use.
+/// A name that a pickle may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
     OrderedDict,
@@ -38,16 +37,16 @@ pub(super) enum Name {
     RebuildParameter,
     RebuildFromType,
     Storage(Element),
-    /// Types that say something about a tensor, such as `torch.Size`.
+    /// Types that describe a tensor, such as `torch.Size`.
     Plain,
 }
 
-/// Why a pickle is not read.
+/// Why a pickle was rejected.
 #[derive(Debug)]
 pub(super) enum PickleError {
-    /// It names something that is no part of a tensor.
+    /// It names something that is not part of a tensor.
     Unsafe(String),
-    /// It is cut short, or not what PyTorch writes.
+    /// It is cut short, or PyTorch did not write it.
     Broken(String),
 }
 
@@ -60,11 +59,11 @@ fn broken<T>(reason: impl Into<String>) -> Result<T> {
 /// All values of a pickle.
 pub(super) struct Values {
     values: Vec<Value>,
-    root: Id,
+    root: ValueId,
 }
 
 impl Values {
-    /// Reads a pickle of protocol 2, which is what PyTorch writes.
+    /// Reads a pickle of protocol 2 or 3; PyTorch writes 2.
     pub(super) fn read(bytes: &[u8]) -> Result<Self> {
         let mut machine = Machine {
             rest: bytes,
@@ -80,15 +79,15 @@ impl Values {
         })
     }
 
-    pub(super) fn root(&self) -> Id {
+    pub(super) fn root(&self) -> ValueId {
         self.root
     }
 
-    pub(super) fn get(&self, id: Id) -> &Value {
+    pub(super) fn get(&self, id: ValueId) -> &Value {
         &self.values[id]
     }
 
-    pub(super) fn text(&self, id: Id) -> Option<&str> {
+    pub(super) fn text(&self, id: ValueId) -> Option<&str> {
         match self.get(id) {
             Value::Text(text) => Some(text),
             _ => None,
@@ -99,16 +98,17 @@ impl Values {
 struct Machine<'a> {
     rest: &'a [u8],
     values: Vec<Value>,
-    /// None is a mark.
-    stack: Vec<Option<Id>>,
-    memo: HashMap<u32, Id>,
+    /// `None` is a mark.
+    stack: Vec<Option<ValueId>>,
+    memo: HashMap<u32, ValueId>,
 }
 
-/// More dimensions than any tensor of a network has; keeps a hostile shape from being copied for every tensor.
+/// Maximum number of dimensions. Networks need fewer; the limit stops hostile shapes from being
+/// copied.
 const MAX_RANK: usize = 8;
 
 impl<'a> Machine<'a> {
-    /// Does one instruction; false after the last.
+    /// Executes one instruction; false after the last.
     fn step(&mut self) -> Result<bool> {
         let opcode = self.take(1)?[0];
         match opcode {
@@ -116,7 +116,7 @@ impl<'a> Machine<'a> {
                 let version = self.take(1)?[0];
                 if version > 3 {
                     return broken(format!(
-                        "the pickle is of protocol {version}, and PyTorch writes protocol 2"
+                        "the pickle has protocol {version}; PyTorch writes protocol 2"
                     ));
                 }
             }
@@ -148,7 +148,7 @@ impl<'a> Machine<'a> {
                 let bytes = self.take(usize::try_from(length).unwrap_or(usize::MAX))?;
                 match std::str::from_utf8(bytes) {
                     Ok(text) => self.push(Value::Text(text.to_owned())),
-                    Err(_) => return broken("a text in the pickle is not UTF-8"),
+                    Err(_) => return broken("a string in the pickle is not UTF-8"),
                 }
             }
             b'c' => {
@@ -201,7 +201,7 @@ impl<'a> Machine<'a> {
                 self.set_items(&items)?;
             }
             b'Q' => self.persistent()?,
-            // The state of an object, such as the versions of a state dict's modules: nothing that a tensor needs.
+            // Object state, such as the module versions of a state dict, which no tensor needs.
             b'b' => {
                 self.pop()?;
                 self.top()?;
@@ -246,7 +246,7 @@ impl<'a> Machine<'a> {
         Ok(line)
     }
 
-    /// A little-endian integer of any length; beyond 64 bits it is no size of anything.
+    /// A little-endian integer of any length. Above 64 bits it cannot be a size.
     fn long(&mut self) -> Result<()> {
         let length = self.take(1)?[0];
         let bytes = self.take(length.into())?;
@@ -270,22 +270,22 @@ impl<'a> Machine<'a> {
         self.values.push(value);
     }
 
-    fn top(&self) -> Result<Id> {
+    fn top(&self) -> Result<ValueId> {
         match self.stack.last() {
             Some(Some(id)) => Ok(*id),
-            _ => broken("the pickle takes a value where there is none"),
+            _ => broken("the pickle pops a value from an empty stack"),
         }
     }
 
-    fn pop(&mut self) -> Result<Id> {
+    fn pop(&mut self) -> Result<ValueId> {
         let top = self.top()?;
         self.stack.pop();
         Ok(top)
     }
 
-    fn pop_to_mark(&mut self) -> Result<Vec<Id>> {
+    fn pop_to_mark(&mut self) -> Result<Vec<ValueId>> {
         let Some(mark) = self.stack.iter().rposition(Option::is_none) else {
-            return broken("the pickle closes a list that it did not open");
+            return broken("the pickle closes a list that was not opened");
         };
         let items = self.stack.split_off(mark);
         Ok(items.into_iter().flatten().collect())
@@ -313,14 +313,12 @@ impl<'a> Machine<'a> {
                 self.stack.push(Some(*id));
                 Ok(())
             }
-            None => broken(format!(
-                "the pickle uses its value {slot} before it is there"
-            )),
+            None => broken(format!("the pickle uses value {slot} before it is defined")),
         }
     }
 
-    /// Adds keys and values, alternating, to the dictionary on top.
-    fn set_items(&mut self, items: &[Id]) -> Result<()> {
+    /// Adds alternating keys and values to the dictionary on top of the stack.
+    fn set_items(&mut self, items: &[ValueId]) -> Result<()> {
         let top = self.top()?;
         let (pairs, []) = items.as_chunks::<2>() else {
             return broken("the pickle has a key without a value");
@@ -331,18 +329,18 @@ impl<'a> Machine<'a> {
                 Ok(())
             }
             Value::Other => Ok(()),
-            _ => broken("the pickle adds keys to what is no dictionary"),
+            _ => broken("the pickle adds keys to a value that is not a dictionary"),
         }
     }
 
-    /// The storage that a tuple `("storage", type, key, device, length)` names.
+    /// The storage described by a tuple `("storage", type, key, device, length)`.
     fn persistent(&mut self) -> Result<()> {
         let id = self.pop()?;
         let Value::Tuple(parts) = &self.values[id] else {
-            return broken("the pickle refers to a storage without saying which");
+            return broken("the pickle has a storage reference with missing parts");
         };
         let &[_, kind, key, _, len] = parts.as_slice() else {
-            return broken("the pickle refers to a storage without saying which");
+            return broken("the pickle has a storage reference with missing parts");
         };
         let storage = match (&self.values[kind], &self.values[key], &self.values[len]) {
             (Value::Name(Name::Storage(element)), Value::Text(_), Value::Int(len)) => {
@@ -360,15 +358,15 @@ impl<'a> Machine<'a> {
                 self.push(Value::Storage(storage));
                 Ok(())
             }
-            None => broken("the pickle refers to a storage of no known kind"),
+            None => broken("the pickle has a storage reference of unknown type"),
         }
     }
 
-    fn call(&self, callable: Id, arguments: Id) -> Result<Value> {
+    fn call(&self, callable: ValueId, arguments: ValueId) -> Result<Value> {
         let (Value::Name(name), Value::Tuple(arguments)) =
             (&self.values[callable], &self.values[arguments])
         else {
-            return broken("the pickle calls what cannot be called");
+            return broken("the pickle calls a value that is not callable");
         };
         match (name, arguments.as_slice()) {
             (Name::OrderedDict, []) => Ok(Value::Dict(Vec::new())),
@@ -379,30 +377,30 @@ impl<'a> Machine<'a> {
                     strides: entry.strides.clone(),
                     ..**entry
                 }))),
-                _ => broken("the pickle makes a parameter of what is no tensor"),
+                _ => broken("the pickle creates a parameter from a value that is not a tensor"),
             },
             (Name::RebuildFromType, [function, _, arguments, ..]) => {
                 match (&self.values[*function], &self.values[*arguments]) {
                     (Value::Name(Name::RebuildTensor), Value::Tuple(arguments)) => {
                         self.tensor(arguments)
                     }
-                    _ => broken("the pickle makes a tensor in a way that is not known"),
+                    _ => broken("the pickle creates a tensor with an unknown function"),
                 }
             }
             (Name::Plain, _) => Ok(Value::Other),
-            _ => broken("the pickle calls something with arguments that do not fit"),
+            _ => broken("the pickle calls a function with unexpected arguments"),
         }
     }
 
     /// `_rebuild_tensor_v2(storage, offset, size, stride, …)`.
-    fn tensor(&self, arguments: &[Id]) -> Result<Value> {
+    fn tensor(&self, arguments: &[ValueId]) -> Result<Value> {
         let [storage, offset, dims, strides, ..] = arguments else {
-            return broken("the pickle makes a tensor of too few parts");
+            return broken("the pickle creates a tensor from too few arguments");
         };
         let (Value::Storage(storage), Value::Int(offset)) =
             (&self.values[*storage], &self.values[*offset])
         else {
-            return broken("the pickle makes a tensor of parts that do not fit");
+            return broken("the pickle creates a tensor from unexpected arguments");
         };
         let (dims, strides) = (self.sizes(*dims)?, self.sizes(*strides)?);
         let entry = TensorEntry {
@@ -413,16 +411,16 @@ impl<'a> Machine<'a> {
         };
         if !entry.lies_in_storage() {
             return broken(format!(
-                "a tensor of shape {:?} does not lie in its storage of {} elements",
+                "a tensor of shape {:?} does not fit into its storage of {} elements",
                 entry.dims, storage.len
             ));
         }
         Ok(Value::Tensor(Box::new(entry)))
     }
 
-    fn sizes(&self, id: Id) -> Result<Vec<usize>> {
+    fn sizes(&self, id: ValueId) -> Result<Vec<usize>> {
         let Value::Tuple(items) = &self.values[id] else {
-            return broken("a tensor's shape in the pickle is no tuple");
+            return broken("a tensor shape in the pickle is not a tuple");
         };
         if items.len() > MAX_RANK {
             return broken(format!(
@@ -430,18 +428,18 @@ impl<'a> Machine<'a> {
                 items.len()
             ));
         }
-        let size = |id: &Id| match &self.values[*id] {
+        let size = |id: &ValueId| match &self.values[*id] {
             Value::Int(size) => usize::try_from(*size).ok(),
             _ => None,
         };
         match items.iter().map(size).collect() {
             Some(sizes) => Ok(sizes),
-            None => broken("a tensor's shape in the pickle is not made of sizes"),
+            None => broken("a tensor shape in the pickle does not consist of sizes"),
         }
     }
 }
 
-/// The names that PyTorch's state dicts are made of. Anything else is code.
+/// The names that PyTorch's state dicts use. Any other name may be code.
 fn known_name(module: &[u8], name: &[u8]) -> Result<Name> {
     use Element::Float;
     let element = |element| Ok(Name::Storage(element));
@@ -470,7 +468,7 @@ fn known_name(module: &[u8], name: &[u8]) -> Result<Name> {
     }
 }
 
-/// A name for a message: short, and without what a terminal would obey.
+/// A name for a message: shortened and without control characters.
 fn printable(name: &[u8]) -> String {
     const SHOWN: usize = 60;
     let text = String::from_utf8_lossy(name);

@@ -1,28 +1,29 @@
-//! A tensor as a checkpoint describes it: which numbers of which storage, in which order.
+//! Description of a tensor in a checkpoint: which elements of which storage, in which order.
 
 use candle_core::DType;
 
-use super::pickle::Id;
+/// Index of a value in a pickle.
+pub(super) type ValueId = usize;
 
-/// The type of a storage's elements.
+/// Element type of a storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Element {
     Float(DType),
-    /// Integers and flags: no network here is made of them.
+    /// Integers and booleans, which no network here uses.
     Integer,
 }
 
-/// One file of the archive that holds the numbers of one or more tensors.
+/// File of the archive with the elements of one or more tensors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage {
-    /// Its name, a text.
-    pub(super) key: Id,
+    /// The text value with the file's name.
+    pub(super) key: ValueId,
     pub(super) element: Element,
     /// Number of elements.
     pub(super) len: usize,
 }
 
-/// Where a tensor's numbers lie. All of them lie inside the storage.
+/// Location of a tensor's elements. All of them lie inside the storage.
 #[derive(Debug)]
 pub(super) struct TensorEntry {
     pub(super) storage: Storage,
@@ -32,18 +33,18 @@ pub(super) struct TensorEntry {
 }
 
 impl TensorEntry {
-    /// Number of elements; none if it does not fit.
+    /// Number of elements; `None` on overflow.
     pub(super) fn elements(&self) -> Option<usize> {
         self.dims
             .iter()
             .try_fold(1usize, |product, &dim| product.checked_mul(dim))
     }
 
-    /// True if the elements lie one behind the other in row-major order.
+    /// True if the elements are contiguous in row-major order.
     pub(super) fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         for (&dim, &stride) in self.dims.iter().zip(&self.strides).rev() {
-            // The stride of an axis of one element says nothing.
+            // The stride of an axis with one element is arbitrary.
             if dim != 1 && stride != expected {
                 return false;
             }
@@ -52,7 +53,9 @@ impl TensorEntry {
         true
     }
 
-    /// A tensor may share a storage, but has no more elements than it: PyTorch can repeat elements, files of weights do not.
+    /// True if all elements lie inside the storage. Tensors that repeat elements, so that they have
+    /// more than their storage, are rejected: PyTorch supports them, but weight files do not
+    /// contain them.
     pub(super) fn lies_in_storage(&self) -> bool {
         if self.dims.len() != self.strides.len() {
             return false;

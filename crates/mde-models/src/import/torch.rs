@@ -1,5 +1,5 @@
-//! PyTorch's zip format: an archive with a pickle, `NAME/data.pkl`, that says which tensors there are, and one file for
-//! the numbers of each storage, `NAME/data/KEY`.
+//! PyTorch's zip format: an archive with a pickle `NAME/data.pkl` that describes the tensors, and
+//! one file `NAME/data/KEY` per storage.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,24 +10,24 @@ use candle_core::{Device, Tensor};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::pickle::{Id, PickleError, Value, Values};
-use super::tensor_entry::{Element, TensorEntry};
-use super::weight_file::Problem;
+use super::pickle::{PickleError, Value, Values};
+use super::problem::Problem;
+use super::tensor_entry::{Element, TensorEntry, ValueId};
 
-/// Longer pickles than any checkpoint has; a tensor takes about 200 bytes of one.
+/// Maximum length of a pickle. A tensor takes about 200 bytes.
 const MAX_PICKLE: u64 = 16 << 20;
-/// Where checkpoints keep the state dict beside an optimiser's state, an epoch and the like.
+/// Keys of the state dict in checkpoints that also store optimiser state, epoch and so on.
 const STATE_DICT_KEYS: [&str; 3] = ["model", "state_dict", "model_state_dict"];
-/// `{"model": {"state_dict": …}}` occurs; deeper nesting is not looked into.
+/// Maximum depth of nesting: `{"model": {"state_dict": …}}` occurs.
 const MAX_NESTING: usize = 3;
 
 /// An open checkpoint.
 pub(super) struct Archive {
     zip: ZipArchive<BufReader<File>>,
-    /// What comes before `data.pkl` in the names of the archive's files.
+    /// Path before `data.pkl` in the archive.
     prefix: String,
     values: Values,
-    tensors: BTreeMap<String, Id>,
+    tensors: BTreeMap<String, ValueId>,
 }
 
 impl Archive {
@@ -38,7 +38,7 @@ impl Archive {
             && order != b"little"
         {
             return Err(Problem::new(
-                "its numbers are stored in big-endian order, which is not read",
+                "its numbers are stored in big-endian order, which is not supported",
             ));
         }
         let pickle = entry(&mut zip, &format!("{prefix}data.pkl"), MAX_PICKLE)?;
@@ -63,7 +63,7 @@ impl Archive {
         })
     }
 
-    /// A tensor in its own type; none if there is no such name.
+    /// A tensor in its stored type; `None` if there is no such name.
     pub(super) fn read(&mut self, name: &str) -> Result<Option<Tensor>, Problem> {
         let Some(tensor) = self
             .tensors
@@ -75,7 +75,7 @@ impl Archive {
         let storage = tensor.storage;
         let Element::Float(dtype) = storage.element else {
             return Err(Problem::new(format!(
-                "{name} holds integers, and parameters are floating-point numbers"
+                "{name} contains integers; parameters are floating-point numbers"
             )));
         };
         let key = self.values.text(storage.key).unwrap_or_default();
@@ -84,7 +84,7 @@ impl Archive {
         let bytes = entry(&mut self.zip, &path, size)?;
         if bytes.len() as u64 != size {
             return Err(Problem::new(format!(
-                "the numbers of {name} take {} bytes and should take {size}",
+                "the values of {name} have {} bytes, expected {size}",
                 bytes.len()
             )));
         }
@@ -94,14 +94,14 @@ impl Archive {
     }
 }
 
-fn entry_of(values: &Values, id: Id) -> Option<&TensorEntry> {
+fn entry_of(values: &Values, id: ValueId) -> Option<&TensorEntry> {
     match values.get(id) {
         Value::Tensor(entry) => Some(entry),
         _ => None,
     }
 }
 
-/// The folder of the archive's one `data.pkl`.
+/// The folder of the archive's only `data.pkl`.
 fn prefix(zip: &ZipArchive<BufReader<File>>) -> Result<String, Problem> {
     let mut found = None;
     let mut names = Vec::new();
@@ -120,14 +120,14 @@ fn prefix(zip: &ZipArchive<BufReader<File>>) -> Result<String, Problem> {
     }
     found.ok_or_else(|| {
         Problem::new(format!(
-            "it is a zip archive without a data.pkl, so no checkpoint of PyTorch. If the checkpoint is one of its \
-             files ({}), unpack it first",
+            "it is a zip archive without data.pkl, not a PyTorch checkpoint. If the checkpoint \
+             is one of its files ({}), unpack it first",
             listed(names.iter().map(String::as_str))
         ))
     })
 }
 
-/// One file of the archive, of `limit` bytes at most. Its checksum is right.
+/// One file of the archive, at most `limit` bytes long, with its checksum verified.
 fn entry(
     zip: &mut ZipArchive<BufReader<File>>,
     name: &str,
@@ -137,20 +137,21 @@ fn entry(
         ZipError::FileNotFound => Problem::new(format!("the archive lacks its file {name}")),
         other => damaged(other),
     })?;
-    // PyTorch stores without compression, so nothing read can be larger than the file on the disk.
+    // PyTorch stores without compression, so no entry can be larger than the file on disk.
     if file.compression() != CompressionMethod::Stored {
         return Err(Problem::new(format!(
-            "{name} in the archive is compressed, which torch.save never does: save it again with PyTorch"
+            "{name} in the archive is compressed, which torch.save never does; save it again \
+             with PyTorch"
         )));
     }
     if file.size() > limit {
         return Err(Problem::new(format!(
-            "{name} in the archive has {} bytes, and {limit} are the most that fit",
+            "{name} in the archive has {} bytes; at most {limit} are expected",
             file.size()
         )));
     }
     let mut bytes = Vec::new();
-    // One byte beyond the limit, so that the reader comes to the end and checks the sum.
+    // One byte beyond the limit, so the reader reaches the end and verifies the checksum.
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(|error| Problem::new(format!("{name} in the archive is damaged: {error}")))?;
@@ -161,8 +162,8 @@ fn damaged(error: ZipError) -> Problem {
     Problem::new(format!("the zip archive is cut short or damaged ({error})"))
 }
 
-/// The tensors of the state dict by name, wherever the checkpoint keeps it.
-fn state_dict(values: &Values) -> Result<BTreeMap<String, Id>, Problem> {
+/// The tensors of the state dict by name, at the top level or nested.
+fn state_dict(values: &Values) -> Result<BTreeMap<String, ValueId>, Problem> {
     let mut at = values.root();
     for _ in 0..=MAX_NESTING {
         let Value::Dict(entries) = values.get(at) else {
@@ -173,7 +174,7 @@ fn state_dict(values: &Values) -> Result<BTreeMap<String, Id>, Problem> {
                 .iter()
                 .filter_map(|&(key, value)| Some((values.text(key)?, value)))
         };
-        let tensors: BTreeMap<String, Id> = named()
+        let tensors: BTreeMap<String, ValueId> = named()
             .filter(|(_, value)| matches!(values.get(*value), Value::Tensor(_)))
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
@@ -186,7 +187,8 @@ fn state_dict(values: &Values) -> Result<BTreeMap<String, Id>, Problem> {
             Some((_, value)) => at = value,
             None if tensors.is_empty() => {
                 return Err(Problem::new(format!(
-                    "it holds no tensors by name: its keys are {}, and a state dict is looked for there or below {}",
+                    "it contains no named tensors: its keys are {}; a state dict is expected there \
+                     or under {}",
                     listed(named().map(|(name, _)| name)),
                     STATE_DICT_KEYS.join(", ")
                 )));
@@ -195,11 +197,11 @@ fn state_dict(values: &Values) -> Result<BTreeMap<String, Id>, Problem> {
         }
     }
     Err(Problem::new(
-        "it holds no state dict; save model.state_dict(), not the model",
+        "it contains no state dict; save model.state_dict(), not the model",
     ))
 }
 
-/// The first few, for a message.
+/// The first few names for a message.
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 10;
     let mut names: Vec<String> = names
@@ -215,7 +217,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     names.join(", ")
 }
 
-/// The bytes of a tensor's elements in row-major order, each `width` bytes long.
+/// The bytes of a tensor's elements in row-major order; each element has `width` bytes.
 fn gather(tensor: &TensorEntry, width: usize, storage: &[u8]) -> Vec<u8> {
     let elements = tensor.elements().unwrap_or(0);
     if elements == 0 {

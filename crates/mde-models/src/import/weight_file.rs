@@ -1,4 +1,4 @@
-//! An open file of weights: names and shapes at once, values when asked for.
+//! An open weight file: names and shapes are read at once, values on demand.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -6,47 +6,14 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 use super::format::{Format, detect};
+use super::problem::Problem;
 use super::torch::Archive;
-use crate::ModelError;
+use crate::error::ModelError;
 
-/// Why a file is not read; [`Problem::at`] adds which.
-#[derive(Debug)]
-pub(super) enum Problem {
-    /// A pickle names code.
-    Unsafe(String),
-    Other(candle_core::Error),
-}
-
-impl Problem {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
-        Problem::Other(candle_core::Error::Msg(reason.into()))
-    }
-
-    pub(super) fn at(self, path: &Path) -> ModelError {
-        let path = path.to_owned();
-        match self {
-            Problem::Unsafe(callable) => ModelError::UnsafePickle { path, callable },
-            Problem::Other(source) => ModelError::Unreadable { path, source },
-        }
-    }
-}
-
-impl From<std::io::Error> for Problem {
-    fn from(error: std::io::Error) -> Self {
-        Problem::Other(candle_core::Error::Io(error))
-    }
-}
-
-impl From<candle_core::Error> for Problem {
-    fn from(error: candle_core::Error) -> Self {
-        Problem::Other(error)
-    }
-}
-
-/// The tensors of a file.
+/// The tensors of a weight file.
 pub(super) struct WeightFile {
     source: Source,
-    /// What stands before every name and is passed over.
+    /// Prefix of all names, which is removed.
     prefix: &'static str,
 }
 
@@ -55,7 +22,7 @@ enum Source {
     Torch(Archive),
 }
 
-/// What PyTorch's `DataParallel` puts before every name.
+/// Prefix that PyTorch's `DataParallel` adds to all names.
 const DATA_PARALLEL: &str = "module.";
 
 impl WeightFile {
@@ -64,7 +31,7 @@ impl WeightFile {
         Ok(Self::new(source))
     }
 
-    pub(super) fn of_tensors(tensors: &HashMap<String, Tensor>) -> Self {
+    pub(super) fn from_tensors(tensors: &HashMap<String, Tensor>) -> Self {
         let tensors = tensors
             .iter()
             .map(|(name, tensor)| (name.clone(), tensor.clone()));
@@ -82,22 +49,24 @@ impl WeightFile {
         }
     }
 
-    /// Names and shapes, in the order of the names.
+    /// Names and shapes, ordered by name.
     pub(super) fn shapes(&self) -> Box<dyn Iterator<Item = (&str, &[usize])> + '_> {
-        let bare = |name| strip(name, self.prefix);
+        let stripped = |name| strip(name, self.prefix);
         match &self.source {
             Source::Tensors(tensors) => Box::new(
                 tensors
                     .iter()
-                    .map(move |(name, tensor)| (bare(name), tensor.dims())),
+                    .map(move |(name, tensor)| (stripped(name), tensor.dims())),
             ),
-            Source::Torch(archive) => {
-                Box::new(archive.shapes().map(move |(name, dims)| (bare(name), dims)))
-            }
+            Source::Torch(archive) => Box::new(
+                archive
+                    .shapes()
+                    .map(move |(name, dims)| (stripped(name), dims)),
+            ),
         }
     }
 
-    /// A tensor's values in float32, and the type that the file has them in.
+    /// A tensor's values as float32, and their type in the file.
     pub(super) fn read(&mut self, name: &str) -> Result<(Tensor, DType), Problem> {
         let full = format!("{}{name}", self.prefix);
         let tensor = match &mut self.source {
@@ -108,13 +77,13 @@ impl WeightFile {
         let dtype = tensor.dtype();
         if !dtype.is_float() {
             return Err(Problem::new(format!(
-                "{name} is of type {}, and parameters are floating-point numbers",
+                "{name} has type {}; parameters are floating-point numbers",
                 dtype.as_str()
             )));
         }
         if dtype == DType::F64 && !fits_f32(&tensor)? {
             return Err(Problem::new(format!(
-                "{name} holds float64 numbers beyond the range of float32"
+                "{name} contains float64 values beyond the range of float32"
             )));
         }
         Ok((tensor.to_dtype(DType::F32)?, dtype))

@@ -1,5 +1,5 @@
-//! Thousands of damaged files of weights: an error that names the file and leaves the parameters as they were, or weights
-//! that are whole; never a panic, and memory in proportion to the file.
+//! Thousands of damaged files of weights: an error that names the file and leaves the parameters as
+//! they were, or weights that are whole; never a panic, and memory in proportion to the file.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../weights/pth.rs"]
@@ -11,13 +11,14 @@ use std::fs;
 
 use candle_core::{Device, Tensor};
 use candle_nn::Init;
-use mde_models::{KeyReport, Parameters};
+use mde_models::{LoadReport, Parameters};
 
 #[global_allocator]
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 const ROUNDS: u64 = 4000;
-/// For each byte of a file: its numbers once as they lie there and once as float32, and the tables of an archive.
+/// For each byte of a file: its numbers once as they lie there and once as float32, and the tables
+/// of an archive.
 const MEMORY_PER_BYTE: usize = 64;
 const BUFFERS: usize = 1 << 20;
 
@@ -92,7 +93,7 @@ fn damaged_weights_are_refused_or_whole() {
             );
             match loaded {
                 Ok(keys) => {
-                    assert!(KeyReport::is_match(&keys), "{name}, seed {seed}");
+                    assert!(LoadReport::is_match(&keys), "{name}, seed {seed}");
                     taken += 1;
                 }
                 Err(error) => {
@@ -102,7 +103,8 @@ fn damaged_weights_are_refused_or_whole() {
                     refused += 1;
                 }
             }
-            // As a backbone it is another reader's; the network has no encoder, which is the error then.
+            // As a backbone it is another reader's; the network has no encoder, which is the error
+            // then.
             assert!(parameters.load_backbone(&path).is_err());
         }
         // Damage to a number is not seen; most damage is.

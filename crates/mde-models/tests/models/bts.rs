@@ -73,10 +73,10 @@ fn a_wrong_focal_length_is_an_error_that_says_so() {
     for (wrong, part) in [
         (focal(&[700.0]), "[1] for 2 images"),
         (two.reshape((2, 1)).unwrap(), "[2, 1] for 2 images"),
-        (focal(&[700.0, 0.0]), "0 pixels"),
-        (focal(&[-3.5, 700.0]), "-3.5 pixels"),
-        (focal(&[700.0, f32::NAN]), "NaN pixels"),
-        (focal(&[f32::INFINITY, 700.0]), "inf pixels"),
+        (focal(&[700.0, 0.0]), "length 0 px"),
+        (focal(&[-3.5, 700.0]), "length -3.5 px"),
+        (focal(&[700.0, f32::NAN]), "length NaN px"),
+        (focal(&[f32::INFINITY, 700.0]), "length inf px"),
     ] {
         let error = depth(&model, &DepthInput::new(image.clone()).with_focal(wrong)).unwrap_err();
         assert!(error.to_string().contains(part), "{error}");

@@ -1,4 +1,5 @@
-//! What every forward pass keeps to, on `mff-tiny`; the presets' own sizes and layers are tested in `presets`.
+//! What every forward pass keeps to, on `mff-tiny`; the presets' own sizes and layers are tested in
+//! `presets`.
 
 use mde_models::{Capture, Mode, ModelError, Parameters, Preset, build};
 
@@ -47,7 +48,7 @@ fn images_of_another_shape_are_an_error() {
         image.squeeze(0).unwrap(),
         image.narrow(2, 0, 0).unwrap(),
     ] {
-        let mut capture = Capture::of(["D"]);
+        let mut capture = Capture::new(["D"]);
         for mode in [Mode::Eval, Mode::Train] {
             let input = input(image.clone());
             assert!(model.network.forward(&input, mode, &mut capture).is_err());
@@ -66,13 +67,26 @@ fn unknown_models_and_layers_are_told_with_the_names_there_are() {
     for preset in Preset::all() {
         assert!(message.contains(preset.name), "{message}");
     }
+    assert!(!message.contains("did you mean"), "{message}");
     assert!(parameters.all().is_empty(), "nothing was built");
+    for (name, known) in [
+        ("meter_xxs", "meter-xxs"),
+        ("METER-S-KITTI", "meter-s-kitti"),
+        ("bts-densenet161", "bts-densenet161-nyu"),
+    ] {
+        let message = Preset::named(name).unwrap_err().to_string();
+        assert!(
+            message.contains(&format!("did you mean {known}?")),
+            "{message}"
+        );
+    }
 
     let model = tiny();
     assert_eq!(model.network.layer("MFF").unwrap().units, 32);
     let error = model.network.layer("mff").unwrap_err();
     assert!(matches!(error, ModelError::UnknownLayer { .. }));
     let message = error.to_string();
+    assert!(message.contains("did you mean MFF?"), "{message}");
     for layer in model.network.layers() {
         assert!(message.contains(&layer.name), "{message}");
     }

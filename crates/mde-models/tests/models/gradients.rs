@@ -1,18 +1,18 @@
-//! Whole networks in double precision: gradients against finite differences, and the kernels in f32 against the
-//! same network in f64.
+//! Whole networks in double precision: gradients against finite differences, and the kernels in f32
+//! against the same network in f64.
 
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use mde_models::bts::{BtsConfig, bts};
+use mde_models::bts::{Bts, BtsConfig};
 use mde_models::densenet::DenseNetConfig;
-use mde_models::meter::{DepthUnit, MeterConfig, meter};
-use mde_models::mff::{MffConfig, mff};
+use mde_models::meter::{DepthUnit, Meter, MeterConfig};
+use mde_models::mff::{Mff, MffConfig};
 use mde_models::mobilevit::MobileVitConfig;
 use mde_models::resnet::ResNetConfig;
 use mde_models::senet::SeNetConfig;
-use mde_models::{DataFamily, DepthInput, DepthNet, Mode, NoProbe};
+use mde_models::{DepthInput, DepthNet, Mode, NoProbe};
 
 use crate::common::{images, input};
 
@@ -35,9 +35,10 @@ fn small_bts(vb: VarBuilder) -> Box<dyn DepthNet> {
     let config = BtsConfig {
         encoder: encoder.into(),
         decoder: [16, 12, 16, 16, 16],
-        data: DataFamily::Kitti,
+        max_depth: 80.0,
+        focal_scaled: true,
     };
-    Box::new(bts(config, vb).unwrap())
+    Box::new(Bts::new(config, vb).unwrap())
 }
 
 fn small_meter(vb: VarBuilder) -> Box<dyn DepthNet> {
@@ -52,7 +53,7 @@ fn small_meter(vb: VarBuilder) -> Box<dyn DepthNet> {
         decoder: [8, 6, 4, 4],
         unit: DepthUnit::Decimetre,
     };
-    Box::new(meter(config, vb).unwrap())
+    Box::new(Meter::new(config, vb).unwrap())
 }
 
 fn small_mff(config: MffConfig, vb: VarBuilder) -> Box<dyn DepthNet> {
@@ -61,7 +62,7 @@ fn small_mff(config: MffConfig, vb: VarBuilder) -> Box<dyn DepthNet> {
         branch: 4,
         ..config
     };
-    Box::new(mff(config, vb).unwrap())
+    Box::new(Mff::new(config, vb).unwrap())
 }
 
 fn small_senet(vb: VarBuilder) -> Box<dyn DepthNet> {
@@ -71,7 +72,7 @@ fn small_senet(vb: VarBuilder) -> Box<dyn DepthNet> {
         groups: 2,
         reduction: 4,
     };
-    small_mff(MffConfig::on(encoder), vb)
+    small_mff(MffConfig::with_encoder(encoder), vb)
 }
 
 fn small_densenet(vb: VarBuilder) -> Box<dyn DepthNet> {
@@ -80,7 +81,7 @@ fn small_densenet(vb: VarBuilder) -> Box<dyn DepthNet> {
         growth: 4,
         layers: [1, 2, 1, 1],
     };
-    small_mff(MffConfig::on(encoder), vb)
+    small_mff(MffConfig::with_encoder(encoder), vb)
 }
 
 /// Values in [-1, 1) that depend on the name and the index only.
@@ -240,8 +241,8 @@ fn the_kernels_agree_with_the_same_network_in_double_precision() {
                 "{name}: {fast}, in f64 {exact}"
             );
         }
-        // A ReLU whose input is all but 0 may open in one precision only; a wrong gradient is off by far more. Before a
-        // batch norm a shift has no effect, and its gradient is rounding.
+        // A ReLU whose input is all but 0 may open in one precision only; a wrong gradient is off
+        // by far more. Before a batch norm a shift has no effect, and its gradient is rounding.
         let rounding = 1e-6
             * exact
                 .1

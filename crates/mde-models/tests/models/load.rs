@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
-use mde_models::{KeyReport, Mode, ModelError};
+use mde_models::{LoadReport, Mode, ModelError, ShapeMismatch};
 use tempfile::TempDir;
 
 use crate::common::{Built, bits, built, images, tiny};
@@ -29,7 +29,8 @@ fn zeros(dims: &[usize]) -> Tensor {
     Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap()
 }
 
-/// The weights of a trained-looking network: other values than any seed's, running statistics included.
+/// The weights of a trained-looking network: other values than any seed's, running statistics
+/// included.
 fn trained() -> Tensors {
     let model = built("mff-tiny", 77);
     model.run(&images(2, 33, 51), Mode::Train);
@@ -37,7 +38,7 @@ fn trained() -> Tensors {
 }
 
 /// The error of loading, after checking that nothing was changed.
-fn refused(model: &Built, tensors: &Tensors) -> (KeyReport, String) {
+fn refused(model: &Built, tensors: &Tensors) -> (LoadReport, String) {
     let before = model.parameters.snapshot().unwrap();
     let file = file(tensors);
     let error = model.parameters.load(&file.path).unwrap_err();
@@ -104,16 +105,16 @@ fn missing_unexpected_and_misshapen_are_listed() {
     let (report, message) = refused(&tiny(), &weights);
     assert_eq!(report.missing, ["D.bn.running_var"]);
     assert_eq!(report.unexpected, ["fc.weight"]);
-    let shapes = (
-        "E.conv1.weight".to_owned(),
-        vec![16, 3, 7, 7],
-        vec![64, 3, 7, 7],
-    );
-    assert_eq!(report.shape_mismatch, [shapes]);
+    let shapes = ShapeMismatch {
+        name: "E.conv1.weight".to_owned(),
+        expected: vec![16, 3, 7, 7],
+        found: vec![64, 3, 7, 7],
+    };
+    assert_eq!(report.mismatched, [shapes]);
     assert_eq!(report.matched, weights.len() - 2);
     assert!(!report.is_match());
     for part in [
-        "1 missing, 1 unexpected, 1 of another shape",
+        "1 missing, 1 unexpected, 1 with a different shape",
         "missing D.bn.running_var",
         "unexpected fc.weight",
         "E.conv1.weight is [64, 3, 7, 7], the model has [16, 3, 7, 7]",
@@ -134,7 +135,7 @@ fn each_kind_alone_is_refused() {
     assert_eq!(refused(&model, &weights).0.missing, ["R.conv2.bias"]);
     let mut weights = trained();
     weights.insert("R.conv2.bias".to_owned(), zeros(&[2]));
-    assert_eq!(refused(&model, &weights).0.shape_mismatch.len(), 1);
+    assert_eq!(refused(&model, &weights).0.mismatched.len(), 1);
     assert_eq!(refused(&model, &HashMap::new()).0.matched, 0);
 }
 
@@ -157,7 +158,7 @@ fn a_long_list_is_cut_after_ten() {
 fn another_networks_weights_are_refused() {
     let weights = built("mff-resnet18", 1).parameters.snapshot().unwrap();
     let (report, message) = refused(&tiny(), &weights);
-    assert!(!report.shape_mismatch.is_empty());
+    assert!(!report.mismatched.is_empty());
     assert!(
         message.contains("and ") && message.ends_with("more"),
         "{message}"

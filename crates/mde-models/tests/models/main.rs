@@ -1,4 +1,5 @@
-//! Tests of the networks and their parameters. Equality with the reference's networks is tested elsewhere, by parity.
+//! Tests of the networks and their parameters. Equality with the reference's networks is tested
+//! elsewhere, by parity.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -6,7 +7,6 @@ mod common;
 mod bts;
 mod forward;
 mod gradients;
-mod layers;
 mod load;
 mod meter;
 mod modes;

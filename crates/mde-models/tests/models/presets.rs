@@ -1,11 +1,12 @@
 //! Sizes, layers and descriptions of all presets.
 
 use candle_core::Tensor;
-use mde_models::{DataFamily, LayerInfo, Mode, Normalisation, Preset};
+use mde_models::{LayerInfo, Mode, Preset};
 
 use crate::common::{Seen, built, images, input, values};
 
-/// Runs a network and holds what its probe saw to its list: the layers, their units, and sizes by their strides.
+/// Runs a network and holds what its probe saw to its list: the layers, their units, and sizes by
+/// their strides.
 fn check(name: &str, (height, width): (usize, usize), depth_size: (usize, usize)) {
     let model = built(name, 1);
     let mut seen = Seen::default();
@@ -143,10 +144,12 @@ fn layers_have_the_names_and_units_of_the_papers() {
     }
 }
 
-/// What the papers and model cards say of the encoders, classifiers aside, to the nearest 0.1 million.
+/// What the papers and model cards say of the encoders, classifiers aside, to the nearest 0.1
+/// million.
 #[test]
 fn encoders_have_the_published_number_of_parameters() {
-    // Without the classifiers of 1000 classes: 25.557 M - 2.049 M, 28.681 M - 2.209 M, 115.089 M - 2.049 M.
+    // Without the classifiers of 1000 classes: 25.557 M - 2.049 M, 28.681 M - 2.209 M, 115.089 M -
+    // 2.049 M.
     for (model, prefix, expected) in [
         ("mff-resnet50", "E.", 23.508),
         ("mff-densenet161", "E.", 26.472),
@@ -164,44 +167,22 @@ fn encoders_have_the_published_number_of_parameters() {
 }
 
 #[test]
-fn presets_tell_data_sets_apart() {
+fn presets_have_the_depth_range_and_normalisation_of_their_data_set() {
+    let image = Tensor::full(0.5f32, (1, 3, 2, 2), &candle_core::Device::Cpu).unwrap();
     for preset in Preset::all() {
         let kitti = preset.name.ends_with("-kitti");
-        let family = if kitti {
-            DataFamily::Kitti
+        assert_eq!(preset.max_depth, if kitti { 80.0 } else { 10.0 });
+        let normalised = preset.normalise(&image).unwrap();
+        if preset.name.starts_with("meter") && kitti {
+            assert_eq!((preset.mean, preset.std), ([0.0; 3], [1.0; 3]));
+            assert_eq!(values(&normalised), values(&image));
         } else {
-            DataFamily::Nyu
-        };
-        assert_eq!(preset.data, family, "{}", preset.name);
-        assert_eq!(preset.data.max_depth(), if kitti { 80.0 } else { 10.0 });
-        let unit = preset.name.starts_with("meter") && kitti;
-        let normalisation = if unit {
-            Normalisation::Unit
-        } else {
-            Normalisation::ImageNet
-        };
-        assert_eq!(preset.normalisation, normalisation, "{}", preset.name);
+            assert_eq!(preset.mean, [0.485, 0.456, 0.406], "{}", preset.name);
+            assert_eq!(preset.std, [0.229, 0.224, 0.225], "{}", preset.name);
+            assert!((values(&normalised)[0] - (0.5 - 0.485) / 0.229).abs() < 1e-6);
+        }
         assert!(!preset.summary.is_empty());
     }
-    let image = Tensor::full(0.5f32, (1, 3, 2, 2), &candle_core::Device::Cpu).unwrap();
-    let normalised = |normalisation: Normalisation| {
-        let channels = |values: [f32; 3]| {
-            Tensor::new(&values, image.device())
-                .unwrap()
-                .reshape((1, 3, 1, 1))
-                .unwrap()
-        };
-        let centred = image
-            .broadcast_sub(&channels(normalisation.mean()))
-            .unwrap();
-        values(
-            &centred
-                .broadcast_div(&channels(normalisation.std()))
-                .unwrap(),
-        )
-    };
-    assert_eq!(normalised(Normalisation::Unit), values(&image));
-    assert!((normalised(Normalisation::ImageNet)[0] - (0.5 - 0.485) / 0.229).abs() < 1e-6);
 }
 
 /// Every preset takes the size that it states, down to where its maps are cut into patches.

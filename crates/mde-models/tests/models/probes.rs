@@ -1,7 +1,7 @@
 //! Probes see, change and stop a forward pass.
 
 use candle_core::{Result, Tensor, bail};
-use mde_models::{Capture, DepthInput, LayerInfo, Mode, NoProbe, Prefix, Probe};
+use mde_models::{Capture, DepthInput, LayerInfo, Mode, NoProbe, PrefixCache, Probe};
 
 use crate::common::{Built, bits, built, images, input, tiny};
 
@@ -49,7 +49,7 @@ fn other_networks_go_on_with_what_the_probe_returns() {
         let run = |probe: &mut dyn Probe| model.network.forward(&input, Mode::Eval, probe).unwrap();
         let layers = model.network.layers();
         let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
-        let mut capture = Capture::of(&names);
+        let mut capture = Capture::new(&names);
         let plain = run(&mut capture);
         assert_eq!(
             bits(&plain),
@@ -72,7 +72,7 @@ fn other_networks_go_on_with_what_the_probe_returns() {
 fn looking_changes_nothing() {
     for mode in [Mode::Eval, Mode::Train] {
         let plain = tiny().run(&images(2, 33, 51), mode);
-        let mut capture = Capture::of(ALL);
+        let mut capture = Capture::new(ALL);
         let tapped = probed(&tiny(), &mut capture, mode).unwrap();
         assert_eq!(bits(&plain), bits(&tapped), "{mode:?}");
         assert!(ALL.iter().all(|layer| capture.get(layer).is_some()));
@@ -81,7 +81,7 @@ fn looking_changes_nothing() {
 
 #[test]
 fn a_capture_holds_the_layers_it_was_asked_for() {
-    let mut capture = Capture::of(["MFF", "block2", "nothing"]);
+    let mut capture = Capture::new(["MFF", "block2", "nothing"]);
     probed(&tiny(), &mut capture, Mode::Eval).unwrap();
     assert_eq!(capture.get("MFF").unwrap().dims(), [2, 32, 17, 26]);
     assert_eq!(capture.get("block2").unwrap().dims(), [2, 32, 5, 7]);
@@ -138,7 +138,7 @@ fn an_activation_of_another_shape_is_an_error() {
 #[test]
 fn gradients_reach_a_captured_activations_parameters() {
     let model = tiny();
-    let mut capture = Capture::of(["D"]);
+    let mut capture = Capture::new(["D"]);
     probed(&model, &mut capture, Mode::Train).unwrap();
     let gradients = capture
         .get("D")
@@ -178,7 +178,7 @@ fn a_resumed_pass_gives_the_bits_of_a_whole_one_and_does_not_read_the_image() {
         let plain = run(&input, &mut NoProbe);
         let blind = unreadable(&input);
         for layer in model.network.layers() {
-            let mut prefix = Prefix::of(&layer.name);
+            let mut prefix = PrefixCache::new(&layer.name);
             assert_eq!(run(&input, &mut prefix.probe(&mut NoProbe)), plain);
             for factor in [0.0, 1.0, 0.5] {
                 let change = |x: Tensor| x * factor;
@@ -236,10 +236,10 @@ fn every_layer_is_a_part_that_is_run_before_it_is_seen() {
 
 #[test]
 fn what_another_network_has_kept_is_an_error() {
-    let mut prefix = Prefix::of("mvit0");
+    let mut prefix = PrefixCache::new("mvit0");
     let meter = built("meter-xxs", 1);
     let input = input(images(1, 64, 128));
-    let run = |model: &Built, prefix: &mut Prefix| {
+    let run = |model: &Built, prefix: &mut PrefixCache| {
         let mut nothing = NoProbe;
         let mut probe = prefix.probe(&mut nothing);
         model.network.forward(&input, Mode::Eval, &mut probe)
@@ -248,7 +248,7 @@ fn what_another_network_has_kept_is_an_error() {
     // Both have a stem, of two maps and of one.
     let error = run(&tiny(), &mut prefix).unwrap_err().to_string();
     assert!(
-        error.contains("stem has 1 maps, and 2 were kept"),
+        error.contains("stem has 1 outputs, but 2 were kept"),
         "{error}"
     );
 }

@@ -66,8 +66,8 @@ fn senet154() -> Vec<String> {
     names
 }
 
-/// DenseNet-161 with this point between a layer's kind and its number: none in timm and new torchvision, one in
-/// torchvision's files.
+/// DenseNet-161 with this point between a layer's kind and its number: none in timm and new
+/// torchvision, one in torchvision's files.
 fn densenet161(point: &str) -> Vec<String> {
     let mut names = vec!["features.conv0.weight".to_owned()];
     names.extend(batch_norm("features.norm0"));
@@ -102,8 +102,8 @@ fn reference(list: &str) -> Parameters {
     named(&names)
 }
 
-/// Loads a file of one number a name, and checks every parameter: the encoder's has the number of the name that
-/// `theirs` says, and all others are as they were.
+/// Loads a file of one number a name, and checks every parameter: the encoder's has the number of
+/// the name that `theirs` says, and all others are as they were.
 fn check(network: &Parameters, file: &[String], encoder: &str, theirs: impl Fn(&str) -> String) {
     let mut tensors = numbered(file);
     let counter = Tensor::new(5i64, &Device::Cpu).unwrap();
@@ -113,9 +113,9 @@ fn check(network: &Parameters, file: &[String], encoder: &str, theirs: impl Fn(&
     let (features, classifier) = file.split_at(file.len() - 2);
     assert!(report.is_match());
     assert_eq!(report.matched, features.len());
-    let mut dropped = report.dropped.clone();
-    dropped.sort_by_key(|name| file.iter().position(|other| other == name));
-    assert_eq!(dropped, classifier);
+    let mut ignored = report.ignored.clone();
+    ignored.sort_by_key(|name| file.iter().position(|other| other == name));
+    assert_eq!(ignored, classifier);
     let numbers: HashMap<&str, f32> = features
         .iter()
         .enumerate()
@@ -260,7 +260,7 @@ fn another_backbone_is_refused_with_both_lists() {
                     .unexpected
                     .contains(&"layer0.conv1.weight".to_owned())
             );
-            assert_eq!(report.dropped, ["last_linear.bias", "last_linear.weight"]);
+            assert_eq!(report.ignored, ["last_linear.bias", "last_linear.weight"]);
         }
         other => panic!("{other}"),
     }
@@ -319,10 +319,10 @@ fn a_checkpoint_may_keep_its_encoders_unused_classifier() {
     let network = named(&kept);
     let file = safetensors(&numbered(&[kept, unused].concat()));
     let report = network.load(&file.path).unwrap();
-    assert_eq!(report.dropped, unused);
+    assert_eq!(report.ignored, unused);
     assert_says(
         &report.to_string(),
-        &["left out on purpose: encoder.base_model.fc.bias"],
+        &["ignored on purpose: encoder.base_model.fc.bias"],
     );
     // A network that has it gets it, and any other `fc` is unexpected.
     let with = named(&[kept, unused].concat());

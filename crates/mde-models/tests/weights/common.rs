@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use candle_nn::Init;
-use mde_models::{KeyReport, ModelError, Parameters};
+use mde_models::{LoadReport, ModelError, Parameters};
 use tempfile::TempDir;
 
 /// Parameters of these names and shapes, all of them 0.5.
@@ -66,11 +66,12 @@ pub(crate) fn numbered<S: AsRef<str>>(names: &[S]) -> HashMap<String, Tensor> {
         .collect()
 }
 
-pub(crate) fn load(parameters: &Parameters, bytes: &[u8]) -> Result<KeyReport, ModelError> {
+pub(crate) fn load(parameters: &Parameters, bytes: &[u8]) -> Result<LoadReport, ModelError> {
     parameters.load(&saved("checkpoint.pth", bytes).path)
 }
 
-/// The message of a failed load, after checking that it names the file and that nothing was changed.
+/// The message of a failed load, after checking that it names the file and that nothing was
+/// changed.
 pub(crate) fn refused(parameters: &Parameters, bytes: &[u8]) -> String {
     let file = saved("checkpoint.pth", bytes);
     refusal(parameters, &file.path, parameters.load(&file.path))
@@ -79,7 +80,7 @@ pub(crate) fn refused(parameters: &Parameters, bytes: &[u8]) -> String {
 pub(crate) fn refusal(
     parameters: &Parameters,
     path: &Path,
-    loaded: Result<KeyReport, ModelError>,
+    loaded: Result<LoadReport, ModelError>,
 ) -> String {
     let message = loaded.unwrap_err().to_string();
     assert!(message.contains(&path.display().to_string()), "{message}");

@@ -1,7 +1,7 @@
 //! Tests of reading weights that other programs wrote.
 //!
-//! The checkpoints are made here, byte by byte, by `pth`; those of METER, where `../shared` is at hand, were written by
-//! PyTorch.
+//! The checkpoints are made here, byte by byte, by `pth`; those of METER, where `../shared` is at
+//! hand, were written by PyTorch.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod backbone;

@@ -31,12 +31,12 @@ fn other_files_are_named() {
         (b"\x89HDF\r\n\x1a\n\x00\x00", "HDF5"),
         (
             b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00",
-            "bare Python pickle",
+            "plain Python pickle",
         ),
         (b"\x93NUMPY\x01\x00v\x00", "NumPy"),
         (b"PK\x05\x06\x00\x00\x00\x00\x00\x00", "empty zip"),
         (tar.as_slice(), "tar archive"),
-        (b"epoch,loss\n1,0.5\n", "neither in the safetensors nor"),
+        (b"epoch,loss\n1,0.5\n", "neither a safetensors file nor"),
     ] {
         assert_says(&refused(&named(&["w"]), bytes), &[part]);
     }

@@ -1,4 +1,5 @@
-//! Writes checkpoints as PyTorch does: a pickle and the storages, in a zip archive without compression.
+//! Writes checkpoints as PyTorch does: a pickle and the storages, in a zip archive without
+//! compression.
 
 use std::io::{Cursor, Write};
 

@@ -1,6 +1,6 @@
 //! PyTorch's checkpoints: what is taken from them, wherever and however it lies in them.
 
-use mde_models::ModelError;
+use mde_models::{ModelError, ShapeMismatch};
 
 use crate::common::{assert_says, load, parameters, refused, saved, values};
 use crate::pth::{Entry, Pickle, below, checkpoint, checkpoint_of, entry, floats, state_dict};
@@ -24,7 +24,7 @@ fn a_state_dict_is_read() {
     let report = load(&model, &checkpoint(&entries(""))).unwrap();
     assert!(report.is_match());
     assert_eq!(report.matched, 2);
-    assert!(report.converted.is_empty() && report.dropped.is_empty());
+    assert!(report.converted.is_empty() && report.ignored.is_empty());
     assert_eq!(values(&model, "conv.weight"), CONV);
     assert_eq!(values(&model, "conv.bias"), [7.0, 8.0]);
 }
@@ -194,7 +194,7 @@ fn integers_are_no_parameters() {
     let model = parameters(&[("fine", vec![1]), ("ints", vec![1])]);
     let ints = entry("ints", "LongStorage", &[1], 3i64.to_le_bytes().to_vec());
     let message = refused(&model, &checkpoint(&[floats("fine", &[1], &[2.0]), ints]));
-    assert_says(&message, &["ints holds integers"]);
+    assert_says(&message, &["ints contains integers"]);
 }
 
 #[test]
@@ -209,8 +209,12 @@ fn other_shapes_and_names_are_listed() {
             assert_eq!(path, file.path);
             assert_eq!(report.missing, ["conv.bias"]);
             assert_eq!(report.unexpected, ["fc.weight"]);
-            let shapes = ("conv.weight".to_owned(), vec![2, 3], vec![3, 2]);
-            assert_eq!(report.shape_mismatch, [shapes]);
+            let shapes = ShapeMismatch {
+                name: "conv.weight".to_owned(),
+                expected: vec![2, 3],
+                found: vec![3, 2],
+            };
+            assert_eq!(report.mismatched, [shapes]);
         }
         other => panic!("{other}"),
     }

@@ -1,14 +1,18 @@
-//! Linear, layer norm, and chains of convolutions and batch norms.
+//! Tests of linear layers, layer norm, batch norm, and chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Tensor, Var};
-use mde_models::layers::{
-    bare, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, layer_norm, linear, linear_bias,
-    same,
-};
-use mde_models::{Mode, Parameters};
 use mde_ops::Residual;
 
-use crate::common::values;
+use super::{
+    BatchNormConfig, batch_norm2d, batch_norm2d_with, chain, conv_norm, conv_only, conv2d,
+    conv2d_bias, layer_norm, linear, linear_bias, same,
+};
+use crate::network::Mode;
+use crate::parameters::Parameters;
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
 
 fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_vec(values.to_vec(), shape, &Device::Cpu).unwrap()
@@ -91,7 +95,7 @@ fn a_chain_is_its_layers_in_turn() {
         (first, second, batch_norm2d(3, vb.pp("bn")).unwrap())
     };
     let (first, second, bn) = layers(&chained);
-    let stages = [bare(first), conv_norm(second, bn, true)];
+    let stages = [conv_only(first), conv_norm(second, bn, true)];
     let (first, second, bn) = layers(&single);
     let x = Tensor::rand(-1f32, 1., (2, 3, 9, 7), &Device::Cpu).unwrap();
     for mode in [Mode::Train, Mode::Eval, Mode::Train, Mode::Eval] {
@@ -123,7 +127,7 @@ fn a_chain_keeps_the_bias_of_its_convolutions() {
     let x = Tensor::rand(-1f32, 1., (2, 3, 5, 4), &Device::Cpu).unwrap();
     for mode in [Mode::Train, Mode::Eval] {
         let convolved = conv.forward(&x, mode).unwrap();
-        let stages = [bare(conv.clone())];
+        let stages = [conv_only(conv.clone())];
         let found = chain(&x, &stages, Residual::None, mode).unwrap();
         close(&values(&found), &values(&convolved));
     }
@@ -138,7 +142,8 @@ fn a_chain_keeps_the_bias_of_its_convolutions() {
     }
 }
 
-/// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other devices now.
+/// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other
+/// devices now.
 #[test]
 fn candles_own_layer_norm_loses_the_gradient() {
     let x = Var::from_tensor(&tensor(&[1., 2., 4.], &[1, 3])).unwrap();
@@ -149,5 +154,64 @@ fn candles_own_layer_norm_loses_the_gradient() {
     assert!(
         !arrives,
         "candle differentiates its layer norm now: reconsider mde_ops::plain::layer_norm"
+    );
+}
+
+#[test]
+fn running_averages_are_pytorchs() {
+    let parameters = Parameters::new(0, &Device::Cpu);
+    let norm = batch_norm2d(2, parameters.builder().pp("bn")).unwrap();
+    let x: Vec<f32> = (0..12).map(|index| ((index * index) % 7) as f32).collect();
+    let x = Tensor::from_vec(x, (2, 2, 1, 3), &Device::Cpu).unwrap();
+    norm.forward(&x, Mode::Train).unwrap();
+    // Channel 0 holds (0, 1, 4) and (1, 0, 1): mean 7/6, squared deviations 19 - 49/6 = 65/6,
+    // unbiased variance 13/6. Channel 1 holds (2, 2, 4) and (4, 2, 2): mean 8/3, squared deviations
+    // 48 - 128/3 = 16/3, unbiased variance 16/15.
+    let running = |name: &str| values(&parameters.all()[&format!("bn.{name}")]);
+    for (found, expected) in [
+        (running("running_mean"), [0.7 / 6.0, 0.8 / 3.0]),
+        (running("running_var"), [0.9 + 1.3 / 6.0, 0.9 + 1.6 / 15.0]),
+    ] {
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                (found - expected).abs() < 1e-6,
+                "{found}, expected {expected}"
+            );
+        }
+    }
+    let out = values(&norm.forward(&x, Mode::Eval).unwrap());
+    let expected = (4.0 - 0.7 / 6.0) / (0.9f32 + 1.3 / 6.0 + 1e-5).sqrt();
+    assert!(
+        (out[2] - expected).abs() < 1e-5,
+        "{}, expected {expected}",
+        out[2]
+    );
+}
+
+#[test]
+fn a_batch_norm_keeps_to_its_own_constants() {
+    let parameters = Parameters::new(0, &Device::Cpu);
+    let config = BatchNormConfig {
+        momentum: 0.25,
+        eps: 0.5,
+    };
+    let norm = batch_norm2d_with(1, config, parameters.builder()).unwrap();
+    // Mean 2, unbiased variance 4, biased 2.
+    let x = Tensor::new(&[1f32, 3.0, 1.0, 3.0], &Device::Cpu).unwrap();
+    let x = x.affine(2f64.sqrt(), 2.0 - 2.0 * 2f64.sqrt()).unwrap();
+    let out = norm
+        .forward(&x.reshape((1, 1, 2, 2)).unwrap(), Mode::Train)
+        .unwrap();
+    let close = |found: f32, expected: f32| {
+        assert!(
+            (found - expected).abs() < 1e-5,
+            "{found}, expected {expected}"
+        )
+    };
+    close(values(&out)[0], -(2f32.sqrt()) / 2.5f32.sqrt());
+    close(values(&parameters.all()["running_mean"])[0], 0.5);
+    close(
+        values(&parameters.all()["running_var"])[0],
+        0.75 + 0.25 * 8.0 / 3.0,
     );
 }
