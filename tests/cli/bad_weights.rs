@@ -127,7 +127,7 @@ fn code_in_a_checkpoint_is_named_and_not_run() {
                 zip(&[("archive/data.pkl", &pickle), ("archive/version", b"3\n")]),
             );
             let named = name.replace('\n', ".");
-            refused(&place, "checkpoint.pth", &[&named, "nothing was run"]);
+            refused(&place, "checkpoint.pth", &[&named, "no code was run"]);
         }
     }
     // The archive itself is one that is read.

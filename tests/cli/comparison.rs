@@ -102,7 +102,7 @@ fn without_json_it_is_a_table() {
         "first   plain (mff-tiny, seed 0)\n",
         "second  assigned (mff-tiny, seed 1)\n",
         "rooms test, 4 images, protocol nyu-mff\n",
-        "95 % interval over 1000 resamples",
+        "95 % confidence interval (1000 resamples of the images)",
         "\nAbsRel ",
         "\nRMSE (m) ",
         "\nδ < 1.25 ",

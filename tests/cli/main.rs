@@ -21,6 +21,9 @@
 //! - `bad_runs`: run folders, weights and output folders that cannot be used
 //! - `bad_weights`: files given as weights that are none, or another network's
 //! - `wrong_network`: networks on data that they are not made for
+//! - `up_to_date`: what is not hashed or decoded again, and what is
+//! - `weights_by_name`: weights by name or from the hub
+//! - `alone`: the program without the checkout
 //! - `usage`: what the command line itself refuses
 //! - `place`: a folder with a small data set in which all this happens
 //!
@@ -28,6 +31,7 @@
 //! setting and what was expected, nothing on stdout, and not one file changed.
 #![allow(clippy::unwrap_used)]
 
+mod alone;
 mod analyses;
 mod bad_data;
 mod bad_runs;
@@ -49,5 +53,7 @@ mod progress;
 mod real_data;
 mod streets;
 mod sweep;
+mod up_to_date;
 mod usage;
+mod weights_by_name;
 mod wrong_network;

@@ -17,6 +17,8 @@ const RENDER_STREETS: &str = "render streets --train 8 --test 4 --width 310 --he
 /// A temporary folder with the rooms in `rooms/`; commands run inside it.
 pub(crate) struct Place {
     dir: TempDir,
+    /// `MDE_HOME`, beside the folder.
+    home: TempDir,
 }
 
 /// What a command said.
@@ -53,6 +55,7 @@ impl Place {
     pub(crate) fn empty() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            home: tempfile::tempdir().unwrap(),
         }
     }
 
@@ -78,6 +81,11 @@ impl Place {
         for (file, content) in files(from) {
             self.write(&format!("{name}/{file}"), content);
         }
+    }
+
+    /// The folder of downloads and caches.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -114,6 +122,7 @@ impl Place {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = program(line);
         command.current_dir(self.dir.path());
+        command.env("MDE_HOME", self.home.path());
         command
     }
 
@@ -129,6 +138,8 @@ impl Place {
         let mut bash = Command::new("bash");
         bash.args(["-c", script, &kib.to_string(), env!("CARGO_BIN_EXE_mde")]);
         bash.args(line.split_whitespace());
+        bash.env("MDE_HOME", self.home.path())
+            .env("MDE_PROGRESS_SECONDS", "0");
         Said::from(bash.current_dir(self.dir.path()).output().unwrap())
     }
 

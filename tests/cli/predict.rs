@@ -287,7 +287,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
         (
             "x.png other/x.jpg --run run -o out",
             &[
-                "x.png and other/x.jpg would write to the same files, out/x-",
+                "x.png and other/x.jpg would write the same files, out/x-",
                 "rename",
             ],
         ),

@@ -129,7 +129,7 @@ fn every_convolution_and_every_layer_is_told() {
         "(depth)",
         "other",
         "1 image of 57x76 on cpu",
-        "two for every multiply-add",
+        "two per multiply-add",
     ] {
         assert!(said.stdout.contains(part), "{part} in {}", said.stdout);
     }

@@ -35,8 +35,8 @@ fn a_network_is_refused_on_data_of_another_depth() {
         };
         place.json(&train(own, model));
         let ranges = match other {
-            "streets" => format!("depth to 80 m, and {model} is made for 10 m"),
-            _ => format!("depth to 10 m, and {model} is made for 80 m"),
+            "streets" => format!("depth reaches 80 m, but {model} predicts up to 10 m"),
+            _ => format!("depth reaches 10 m, but {model} predicts up to 80 m"),
         };
         let parts = [&format!("{other}:{other}: "), &ranges, fitting];
         let parts = parts.map(String::as_str);
@@ -70,7 +70,10 @@ fn the_same_files_under_the_other_kind_are_refused_too() {
     };
     place.refuses(
         &line("mff-tiny", "new"),
-        &["kitti:streets: depth to 80 m", "mff-tiny is made for 10 m"],
+        &[
+            "kitti:streets: depth reaches 80 m",
+            "mff-tiny predicts up to 10 m",
+        ],
     );
     // Not the layout but the reach decides: streets listed as KITTI are KITTI's.
     place.json(&line("meter-xxs-kitti", "run"));

@@ -4,8 +4,8 @@ use candle_core::Device;
 use mde_analysis::{AblateLayer, AblateOptions, ablate};
 use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
-use mde_metrics::results::{Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder};
 use mde_metrics::statistics::Bootstrap;
+use mde_results::{Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder};
 use serde::Serialize;
 use serde_json::json;
 
@@ -123,7 +123,7 @@ fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow
     for layer in &ablation.layers {
         words += &format!(
             "\n{} (AbsRel {:.4} with all {} units)",
-            layer.layer, layer.whole.abs_rel, layer.units
+            layer.layer, layer.baseline.abs_rel, layer.units
         );
         for area in &layer.areas {
             let by_seed = &area.abs_rel_by_seed;
@@ -136,16 +136,16 @@ fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow
             );
         }
     }
-    if !ablation.skipped.is_empty() {
+    if !ablation.images_without_valid_depth.is_empty() {
         words += &format!(
             "\n{} images have no valid depth and are left out",
-            ablation.skipped.len()
+            ablation.images_without_valid_depth.len()
         );
     }
     let document = json!({
         "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
         "provenance": ablation.provenance, "protocol": ablation.protocol, "images": ablation.images,
-        "images_without_valid_depth": ablation.skipped,
+        "images_without_valid_depth": ablation.images_without_valid_depth,
         "layers": ablation.layers.iter().map(document).collect::<Vec<_>>(),
     });
     Output::new(words, document)
@@ -153,7 +153,7 @@ fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow
 
 fn document(layer: &LayerAblation) -> serde_json::Value {
     json!({
-        "layer": layer.layer, "units": layer.units, "baseline": layer.whole, "areas": layer.areas,
+        "layer": layer.layer, "units": layer.units, "baseline": layer.baseline, "areas": layer.areas,
     })
 }
 

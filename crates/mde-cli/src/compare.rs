@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use mde_analysis::{AnalysisError, LayerTallies, RunResults};
-use mde_metrics::results::{
+use mde_metrics::statistics::{Bootstrap, Estimate};
+use mde_results::{
     Dissection, Evaluation, LayerDissection, Provenance, RunComparison, SelectivityComparison,
 };
-use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_train::RunFolder;
 use serde_json::json;
 

@@ -100,13 +100,15 @@ impl From<ArchiveArgs> for ArchiveOptions {
 pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
     // Archives that are read as a stream do not tell how many frames they hold.
     let progress = Progress::new("converting", "images", 0);
-    let observer = |event| {
-        if let ConvertEvent::Frame { total, .. } = event {
+    let observer = |event| match event {
+        ConvertEvent::Frame { total, .. } => {
             if let Some(total) = total {
                 progress.set_total(total);
             }
             progress.add(1);
         }
+        ConvertEvent::Warning { message } => tracing::warn!("{message}"),
+        _ => {}
     };
     let (folder, converted) = match source {
         Source::Labelled {

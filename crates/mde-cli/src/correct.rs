@@ -4,8 +4,8 @@ use candle_core::Device;
 use mde_analysis::{CorrectOptions, correct};
 use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
-use mde_metrics::results::{Correction, LayerCorrection, Provenance};
 use mde_metrics::statistics::Bootstrap;
+use mde_results::{Correction, LayerCorrection, Provenance};
 use serde::Serialize;
 use serde_json::json;
 
@@ -119,10 +119,10 @@ fn described(
     for layer in &correction.layers {
         words += &describe(layer);
     }
-    if !correction.skipped.is_empty() {
+    if !correction.images_without_valid_depth.is_empty() {
         words += &format!(
             "\n{} images have no valid depth and are left out",
-            correction.skipped.len()
+            correction.images_without_valid_depth.len()
         );
     }
     let layers: Vec<_> = correction
@@ -131,15 +131,15 @@ fn described(
         .map(|layer| {
             json!({
                 "layer": layer.layer, "units": layer.units, "replaced": layer.replaced,
-                "before": layer.before, "all": layer.all.errors, "abs_rel_reduction": layer.all.lowered,
-                "explained": layer.all.explained, "ranking": layer.ranking, "indicator": layer.indicator,
+                "before": layer.before, "all_units": layer.all_units.errors, "abs_rel_reduction": layer.all_units.abs_rel_reduction,
+                "relative_reduction": layer.all_units.relative_reduction, "ranking": layer.ranking, "indicator": layer.indicator,
             })
         })
         .collect();
     let document = json!({
         "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
         "note": correction.note, "provenance": correction.provenance, "protocol": correction.protocol,
-        "images": correction.images, "images_without_valid_depth": correction.skipped, "layers": layers,
+        "images": correction.images, "images_without_valid_depth": correction.images_without_valid_depth, "layers": layers,
     });
     Output::new(words, document)
 }
@@ -150,13 +150,13 @@ fn describe(layer: &LayerCorrection) -> String {
         layer.layer,
         100.0 * layer.replaced,
         layer.before.abs_rel,
-        layer.all.errors.abs_rel,
-        estimate(&layer.all.lowered),
+        layer.all_units.errors.abs_rel,
+        estimate(&layer.all_units.abs_rel_reduction),
     );
     if let Some(&first) = layer.ranking.first() {
         words += &format!(
             "\n  largest reduction by one unit: unit {first}, {}",
-            estimate(&layer.single[first].lowered)
+            estimate(&layer.single_units[first].abs_rel_reduction)
         );
     }
     let correlation = |found: &Option<_>| found.as_ref().map_or("undefined".to_owned(), estimate);

@@ -55,7 +55,7 @@ impl DataArgs {
         batch_size: usize,
     ) -> anyhow::Result<Loader> {
         let config = LoaderConfig {
-            batch: batch_size,
+            batch_size,
             seed: 0,
             workers: self.workers,
             prefetch: 2,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use mde_analysis::LayerTallies;
-use mde_metrics::results::{Dissection, LayerDissection};
+use mde_results::{Dissection, LayerDissection};
 
 use crate::data::DataArgs;
 use crate::stage;

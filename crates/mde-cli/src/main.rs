@@ -13,6 +13,7 @@ mod device;
 mod dissect;
 mod dissection;
 mod evaluate;
+mod hashes;
 mod inspect;
 mod logging;
 mod manual;
@@ -30,6 +31,7 @@ mod subject;
 mod sweep;
 mod train;
 mod version;
+mod weights;
 
 use std::process::ExitCode;
 

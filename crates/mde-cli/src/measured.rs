@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mde_datasets::{Loader, Preprocessing, RgbdList, Split};
 use mde_metrics::EvalProtocol;
-use mde_metrics::results::Provenance;
+use mde_results::Provenance;
 
 use crate::data::DataArgs;
 use crate::subject::Subject;

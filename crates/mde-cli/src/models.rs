@@ -1,11 +1,10 @@
-//! `mde models`: the networks there are, with their layers.
-
-use std::collections::BTreeMap;
+//! `mde models`: the networks and their layers.
 
 use candle_core::Device;
+use mde_fetch::{Home, Manifest};
 use mde_models::{LayerInfo, Parameters, Preset};
 use mde_train::Recipe;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::output::Output;
@@ -13,46 +12,34 @@ use crate::output::Output;
 /// Which networks to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModelsArgs {
-    /// Only these, a layer a line; all if none is named.
+    /// Networks to describe in detail, one line per layer [default: a list of all networks].
+    #[arg(value_name = "NAME")]
     names: Vec<String>,
 }
 
-/// What `cargo xtask fetch-weights` can bring: the part of its list that says for which network.
-const MANIFEST: &str = include_str!("../../mde-fetch/manifest.toml");
-
-#[derive(Deserialize)]
-struct Manifest {
-    weights: BTreeMap<String, Weights>,
-}
-
-#[derive(Deserialize)]
-struct Weights {
-    models: Vec<String>,
-}
-
 #[derive(Serialize)]
-struct Described {
+struct NetworkOutput {
     name: &'static str,
     summary: &'static str,
     /// Height and width.
     input: (usize, usize),
     max_depth: f64,
     parameters: usize,
-    layers: Vec<Layer>,
-    /// The layers that are assigned and dissected unless others are named.
+    layers: Vec<LayerOutput>,
+    /// The layers that are assigned and dissected by default.
     default_layers: &'static [&'static str],
-    /// Names for `cargo xtask fetch-weights`.
+    /// Names for `mde fetch weights`.
     weights: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Layer {
+struct LayerOutput {
     name: String,
     units: usize,
     stride: usize,
 }
 
-/// Lists them.
+/// Lists the networks.
 pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Output> {
     let presets = if args.names.is_empty() {
         Preset::all()
@@ -60,22 +47,30 @@ pub(crate) fn run(args: ModelsArgs) -> anyhow::Result<Output> {
         let named: Result<_, _> = args.names.iter().map(|name| Preset::named(name)).collect();
         named?
     };
-    let manifest: Manifest = toml::from_str(MANIFEST)?;
+    let manifest = manifest()?;
     let described: anyhow::Result<Vec<_>> = presets
         .iter()
-        .map(|preset| Described::new(preset, &manifest))
+        .map(|preset| NetworkOutput::new(preset, &manifest))
         .collect();
     let described = described?;
     let words: Vec<_> = if args.names.is_empty() {
-        described.iter().map(Described::entry).collect()
+        described.iter().map(NetworkOutput::entry).collect()
     } else {
-        described.iter().map(Described::page).collect()
+        described.iter().map(NetworkOutput::page).collect()
     };
     Output::new(words.join("\n"), json!({ "models": described }))
 }
 
-impl Described {
-    /// Counts and layers are those of the network itself, so it is built.
+/// The manifest of the home folder, else the built-in one.
+fn manifest() -> anyhow::Result<Manifest> {
+    Ok(match Home::find() {
+        Ok(home) => home.manifest(None)?,
+        Err(_) => Manifest::built_in()?,
+    })
+}
+
+impl NetworkOutput {
+    /// Builds the network, for its parameters and layers.
     fn new(preset: &Preset, manifest: &Manifest) -> anyhow::Result<Self> {
         let parameters = Parameters::new(0, &Device::Cpu);
         let network = preset.build(&parameters)?;
@@ -89,7 +84,7 @@ impl Described {
             input: preset.input,
             max_depth: preset.max_depth,
             parameters: parameters.count(),
-            layers: network.layers().iter().map(Layer::new).collect(),
+            layers: network.layers().iter().map(LayerOutput::new).collect(),
             default_layers: Recipe::for_preset(preset).layers,
             weights: fitting.map(|(name, _)| name.clone()).collect(),
         })
@@ -106,7 +101,7 @@ impl Described {
         )
     }
 
-    /// As an entry of the whole list.
+    /// An entry of the list of all networks.
     fn entry(&self) -> String {
         let layers = self
             .layers
@@ -139,11 +134,11 @@ impl Described {
         } else {
             self.weights.join(", ")
         };
-        page + &format!("\n  weights (cargo xtask fetch-weights): {weights}")
+        page + &format!("\n  weights (mde fetch weights): {weights}")
     }
 }
 
-impl Layer {
+impl LayerOutput {
     fn new(info: &LayerInfo) -> Self {
         Self {
             name: info.name.clone(),
@@ -159,8 +154,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_names_networks_that_there_are() {
-        let manifest: Manifest = toml::from_str(MANIFEST).unwrap();
+    fn the_manifest_names_known_networks() {
+        let manifest = Manifest::built_in().unwrap();
         for (name, weights) in &manifest.weights {
             assert!(!weights.models.is_empty(), "{name}");
             for model in &weights.models {

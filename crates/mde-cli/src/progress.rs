@@ -23,9 +23,14 @@ pub(crate) fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Whether `--quiet` was given.
+pub(crate) fn is_quiet() -> bool {
+    QUIET.load(Ordering::Relaxed)
+}
+
 /// Prints a line on stderr, above the bar if there is one. `--quiet` leaves it out.
 pub(crate) fn remark(line: &str) {
-    if !QUIET.load(Ordering::Relaxed) {
+    if !is_quiet() {
         // A closed stderr is no reason to stop.
         let _ = writeln!(StderrAboveBar, "{line}");
     }
@@ -111,7 +116,7 @@ impl Progress {
         total: u64,
         rate: Option<(f64, &'static str)>,
     ) -> Self {
-        let bar = if QUIET.load(Ordering::Relaxed) {
+        let bar = if is_quiet() {
             ProgressBar::hidden()
         } else {
             ProgressBar::new(total)
@@ -282,7 +287,7 @@ fn style(total: u64) -> ProgressStyle {
 
 /// Seconds between plain lines, unless they are off.
 fn interval() -> Option<f64> {
-    if QUIET.load(Ordering::Relaxed) {
+    if is_quiet() {
         return None;
     }
     let set = std::env::var("MDE_PROGRESS_SECONDS").ok();

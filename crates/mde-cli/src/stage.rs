@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use mde_metrics::results::FORMAT;
+use mde_results::FORMAT;
 use mde_train::hash_file;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use candle_core::Device;
 use mde_datasets::{Preprocessing, RgbdList, Split};
-use mde_metrics::results::Provenance;
+use mde_fetch::WeightSource;
 use mde_models::{DepthNet, LoadReport, Parameters, Preset};
-use mde_train::{Recipe, RunConfig, RunFolder, hash_file};
+use mde_results::Provenance;
+use mde_train::{Recipe, RunConfig, RunFolder};
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::hashes::{fingerprint, hash_file};
 use crate::progress::remark;
 use crate::stage::Results;
+use crate::weights::file_of;
 
 /// Which network.
 #[derive(Debug, clap::Args)]
@@ -24,9 +27,10 @@ pub(crate) struct NetworkArgs {
     /// Network of --weights; `mde models` lists them.
     #[arg(long, requires = "weights")]
     model: Option<String>,
-    /// Trained weights in place of a run, safetensors or PyTorch's .pth.
-    #[arg(long, value_name = "FILE", requires = "model")]
-    weights: Option<PathBuf>,
+    /// Trained weights in place of a run: a file (safetensors or PyTorch's .pth), a name from `mde
+    /// fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    #[arg(long, value_name = "WEIGHTS", requires = "model")]
+    weights: Option<WeightSource>,
 }
 
 /// The network to measure, and where its results go.
@@ -97,10 +101,7 @@ impl SubjectArgs {
         let options = [
             ("--run", run.as_ref().map(|path| path.display().to_string())),
             ("--model", model.clone()),
-            (
-                "--weights",
-                weights.as_ref().map(|path| path.display().to_string()),
-            ),
+            ("--weights", weights.as_ref().map(ToString::to_string)),
             (
                 "--out",
                 self.out.as_ref().map(|path| path.display().to_string()),
@@ -118,7 +119,9 @@ impl NetworkArgs {
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         match (&self.run, &self.model, &self.weights) {
             (Some(run), ..) => Self::load_run(run, device),
-            (None, Some(model), Some(weights)) => Self::load_weights(model, weights, device),
+            (None, Some(model), Some(weights)) => {
+                Self::load_weights(model, &file_of(weights)?, device)
+            }
             // clap's rules exclude it.
             _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
         }
@@ -134,7 +137,7 @@ impl NetworkArgs {
         let results = Results::unkept(preset.name);
         Ok(Subject {
             load_report: newest.load(&parameters)?,
-            weights: hash(&newest.weights())?,
+            weights: hash_file(&newest.weights())?,
             network,
             recipe: Recipe::for_preset(&preset),
             preset,
@@ -155,7 +158,7 @@ impl NetworkArgs {
         let results = Results::unkept(preset.name);
         Ok(Subject {
             load_report,
-            weights: hash(file)?,
+            weights: hash_file(file)?,
             network,
             preprocessing: recipe.preprocessing,
             recipe,
@@ -164,10 +167,6 @@ impl NetworkArgs {
             results,
         })
     }
-}
-
-fn hash(file: &Path) -> anyhow::Result<String> {
-    hash_file(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 impl Subject {
@@ -184,7 +183,7 @@ impl Subject {
             checkpoint: self.weights.clone(),
             data: data.data.name()?,
             split: split.name().to_owned(),
-            data_hash: list.fingerprint()?,
+            data_hash: fingerprint(list)?,
             seed: self.config.as_ref().map(|config| config.seed),
         })
     }

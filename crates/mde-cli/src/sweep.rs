@@ -8,12 +8,12 @@ use anyhow::{Context, bail, ensure};
 use candle_core::Device;
 use mde_datasets::Split;
 use mde_metrics::DepthErrors;
-use mde_metrics::results::{
-    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, SweepLayer, SweepPoint,
-};
 use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_models::Preset;
 use mde_report::write_sweep;
+use mde_results::{
+    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, SweepLayer, SweepPoint,
+};
 use serde_json::json;
 
 use crate::dissect::{self, DissectArgs};

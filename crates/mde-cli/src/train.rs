@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
+use mde_fetch::WeightSource;
 use mde_models::{Parameters, Preset};
 use mde_train::{
     AssignmentConfig, DataConfig, DepthLoss, InitialPart, InitialWeights, Recipe, RunConfig,
@@ -13,9 +14,11 @@ use mde_train::{
 use serde_json::json;
 
 use crate::data::DataArgs;
+use crate::hashes::fingerprint;
 use crate::memory;
 use crate::output::{Output, peak_memory_text, shown};
 use crate::progress::{Progress, remark};
+use crate::weights::file_of;
 
 /// What to train, and how.
 #[derive(Debug, clap::Args)]
@@ -50,12 +53,13 @@ pub(crate) struct TrainSettings {
     /// Random seed of weights, image order and augmentation.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Initial weights of the whole network, for fine-tuning: safetensors, or PyTorch's .pth.
-    #[arg(long, value_name = "FILE", conflicts_with = "backbone")]
-    init: Option<PathBuf>,
-    /// Initial weights of the encoder, from ImageNet, with torchvision's or timm's names.
-    #[arg(long, value_name = "FILE")]
-    backbone: Option<PathBuf>,
+    /// Initial weights of the whole network, for fine-tuning: a file (safetensors or PyTorch's .pth), a
+    /// name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    #[arg(long, value_name = "WEIGHTS", conflicts_with = "backbone")]
+    init: Option<WeightSource>,
+    /// Initial weights of the encoder, from ImageNet with torchvision's or timm's names; as for --init.
+    #[arg(long, value_name = "WEIGHTS")]
+    backbone: Option<WeightSource>,
     /// Batch size [default: the recipe's].
     #[arg(long, value_name = "N", alias = "batch")]
     batch_size: Option<usize>,
@@ -174,21 +178,14 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let list = settings.data.open(Split::Train, &preset)?;
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
     let transform = preprocessing.training();
-    // Before the run folder is made: a damaged image would leave a run that cannot be resumed.
-    let progress = Progress::busy("checking the training images");
-    list.check(transform.as_ref())?;
+    let data = training_data(settings, &list, transform.as_ref(), &folder)?;
     let loader = loader(settings, list.clone(), transform, batch)?;
     let config = RunConfig {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: settings.model.clone(),
         seed: settings.seed,
-        data: DataConfig {
-            name: settings.data.data.name()?,
-            fingerprint: list.fingerprint()?,
-            images: list.len(),
-            mean_depth: mean_depth(&list)?,
-        },
+        data,
         preprocessing,
         init,
         batch,
@@ -205,8 +202,10 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    drop(progress);
-    let (mut progress, mut last) = (None, None);
+    let taken = folder.checkpoint().map_or(0, |checkpoint| checkpoint.step);
+    let progress = Progress::of_steps("training", config.steps, batch);
+    progress.begin_at(taken);
+    let mut last = None;
     let mut observer = |event: TrainEvent<'_>| match event {
         TrainEvent::Initialised(keys) => {
             if let Some(init) = &config.init {
@@ -214,11 +213,6 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             }
         }
         TrainEvent::Step(record) => {
-            let progress = progress.get_or_insert_with(|| {
-                let progress = Progress::of_steps("training", config.steps, batch);
-                progress.begin_at(record.step - 1);
-                progress
-            });
             progress.set(record.step);
             progress.note(format!("loss {:.3}", record.loss));
             last = Some(record.clone());
@@ -253,16 +247,45 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
+/// The training data. A run that was begun with the same data has checked the images and computed
+/// their mean depth, so that nothing is decoded again.
+fn training_data(
+    settings: &TrainSettings,
+    list: &RgbdList,
+    transform: &dyn Transform,
+    folder: &RunFolder,
+) -> anyhow::Result<DataConfig> {
+    let fingerprint = fingerprint(list)?;
+    let begun = folder.config().ok().map(|config| config.data);
+    let begun = begun.filter(|data| data.fingerprint == fingerprint);
+    let mean_depth = match begun {
+        Some(data) => data.mean_depth,
+        None => {
+            let _progress = Progress::busy("checking the training images");
+            // Before the run folder is made: a damaged image would leave a run that cannot be resumed.
+            list.check(transform)?;
+            mean_depth(list)?
+        }
+    };
+    Ok(DataConfig {
+        name: settings.data.data.name()?,
+        fingerprint,
+        images: list.len(),
+        mean_depth,
+    })
+}
+
 /// The initial weights of the run, if any are given. A run with a checkpoint no longer needs the file.
 fn initial_weights(
     settings: &TrainSettings,
     run: &RunFolder,
 ) -> anyhow::Result<Option<InitialWeights>> {
-    let (file, part) = match (&settings.init, &settings.backbone) {
-        (Some(file), _) => (file, InitialPart::Network),
-        (None, Some(file)) => (file, InitialPart::Encoder),
+    let (source, part) = match (&settings.init, &settings.backbone) {
+        (Some(source), _) => (source, InitialPart::Network),
+        (None, Some(source)) => (source, InitialPart::Encoder),
         (None, None) => return Ok(None),
     };
+    let file = &file_of(source)?;
     if !file.exists() && run.checkpoint().is_ok() {
         let begun = run.config()?.init;
         let same = |begun: &InitialWeights| begun.file == *file && begun.part == part;
@@ -280,7 +303,7 @@ fn loader(
     batch: usize,
 ) -> anyhow::Result<Loader> {
     let config = LoaderConfig {
-        batch,
+        batch_size: batch,
         seed: settings.seed,
         workers: settings.data.workers,
         prefetch: 4,

@@ -18,6 +18,7 @@ fn parity_dissect_through_the_command_line() {
     assert!(!cases.is_empty());
     for case in cases {
         let (dataset, rest) = case.split_once("_K").unwrap();
+        let dataset = if dataset == "nyuv2" { "nyu" } else { dataset };
         let bins: String = rest.chars().take_while(char::is_ascii_digit).collect();
         let place = Place::empty();
         let document = place.json(&format!(

@@ -1,9 +1,12 @@
 //! `mde evaluate --pred`.
 
+use std::io::{Cursor, Write};
 use std::path::Path;
 
 use mde_arrays::{Map, read_array};
 use serde_json::Value;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use super::features::write_features;
 use super::{Guises, assert_close, doubles, golden, map, truth};
@@ -295,4 +298,40 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
     // Activations of another network do not belong to these predictions.
     place.json("dissect --features f.safetensors --dataset nyu --name third --out ours-results");
     place.refuses("report ours-results --out page", &["dissect.json"]);
+}
+
+/// An uncompressed .npz of maps with these names.
+fn npz(names: &[&str], value: impl Fn(usize) -> f32 + Copy) -> Vec<u8> {
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for name in names {
+        archive.start_file(format!("{name}.npy"), stored).unwrap();
+        archive.write_all(&map(value).to_npy()).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn names_in_archives_do_not_lead_out_of_a_dump() {
+    let place = Place::empty();
+    let line = |name: &str| {
+        place.write("pred.npz", npz(&["a", name], |_| 2.0));
+        place.write("gt.npz", npz(&["a", name], truth));
+        "evaluate --pred pred.npz --gt gt.npz --protocol nyu-full --dump maps/of/this"
+    };
+    for name in ["../../x", "a/../../../../x", "/tmp/x", "..\\x"] {
+        place.refuses(line(name), &["cannot dump", "id of an image"]);
+    }
+    place.json_and_remarks(line("kitchen/b"));
+    let written = place.files("maps/of/this");
+    let names: Vec<&str> = written.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "gt/a.npy",
+            "gt/kitchen/b.npy",
+            "pred/a.npy",
+            "pred/kitchen/b.npy"
+        ]
+    );
 }

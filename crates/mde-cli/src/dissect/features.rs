@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use mde_analysis::{DissectLayer, StoredLayer};
+use mde_analysis::{DissectData, DissectLayer, StoredLayer};
 use mde_arrays::{Array, ArrayFile};
 use mde_datasets::{DataKind, DatasetError, ExampleBatch, Scene};
 use mde_metrics::Discretisation;
-use mde_metrics::results::Provenance;
-use mde_train::hash_file;
+use mde_results::Provenance;
 use serde_json::json;
 
 use super::request::{DissectedNetwork, Options};
+use crate::hashes::hash_file;
 use crate::stage::Results;
 
 /// Files of a layer's activations.
@@ -105,7 +105,13 @@ pub(super) fn open(
         images,
         provenance: provenance(args, kind, &of)?,
         preprocessing: json!({ "prefix": args.prefix }),
-        batches: Box::new(move || Box::new(batches(files.clone(), batch))),
+        data: DissectData {
+            depths: {
+                let files = files.clone();
+                Box::new(move || Box::new(batches(files.clone(), batch, Part::Depth)))
+            },
+            images: Box::new(move || Box::new(batches(files.clone(), batch, Part::All))),
+        },
         // The files hold no pictures.
         top_images: 0,
         grids: discretisation.sweep()?,
@@ -118,8 +124,7 @@ pub(super) fn open(
 fn provenance(args: &FeatureArgs, kind: DataKind, of: &str) -> anyhow::Result<Provenance> {
     let mut hasher = blake3::Hasher::new();
     for path in &args.features {
-        let hash = hash_file(path).with_context(|| format!("cannot read {}", path.display()))?;
-        hasher.update(hash.as_bytes());
+        hasher.update(hash_file(path)?.as_bytes());
     }
     let hash = hasher.finalize().to_hex().to_string();
     Ok(Provenance {
@@ -132,6 +137,15 @@ fn provenance(args: &FeatureArgs, kind: DataKind, of: &str) -> anyhow::Result<Pr
         data_hash: hash,
         seed: None,
     })
+}
+
+/// What is read of each image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Activations and depth.
+    All,
+    /// Depth only.
+    Depth,
 }
 
 /// One file: a stack of activations and one of depth maps.
@@ -190,6 +204,7 @@ impl FeatureFile {
         before: usize,
         first: usize,
         count: usize,
+        part: Part,
     ) -> Result<ExampleBatch, mde_arrays::ArrayError> {
         let [_, height, width] = self.maps;
         let [gt_height, gt_width] = self.depth;
@@ -206,7 +221,9 @@ impl FeatureFile {
             let slice =
                 |name: &str| -> Result<Array, _> { self.array.read_slice(Some(name), index) };
             batch.ids.push((before + index).to_string());
-            batch.images.extend(slice(&self.features)?.values);
+            if part == Part::All {
+                batch.images.extend(slice(&self.features)?.values);
+            }
             batch.depths.extend(slice(&self.depths)?.values);
         }
         Ok(batch)
@@ -234,6 +251,7 @@ const NAMED: usize = 6;
 fn batches(
     files: Arc<Vec<FeatureFile>>,
     batch: usize,
+    part: Part,
 ) -> impl Iterator<Item = Result<ExampleBatch, DatasetError>> {
     let mut before = 0;
     let mut parts = Vec::new();
@@ -248,7 +266,7 @@ fn batches(
     parts.into_iter().map(move |(index, before, first)| {
         let file = &files[index];
         let count = batch.min(file.images - first);
-        file.read(before, first, count)
+        file.read(before, first, count, part)
             .map_err(|error| DatasetError::Read {
                 path: file.array.path().to_owned(),
                 source: io::Error::other(error),

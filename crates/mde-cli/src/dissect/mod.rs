@@ -8,9 +8,9 @@ mod words;
 use std::path::PathBuf;
 
 use candle_core::Device;
-use mde_analysis::{DissectOptions, dissect};
-use mde_metrics::results::{Dissection, FORMAT, Provenance};
+use mde_analysis::{DissectOptions, Dissected, assemble, dissect};
 use mde_metrics::statistics::Bootstrap;
+use mde_results::{Dissection, Provenance};
 use serde::Serialize;
 
 use self::request::{DissectedNetwork, Options};
@@ -94,7 +94,7 @@ fn measure(
     let progress = Progress::new("dissecting", "images", total);
     let dissected = dissect(
         subject.network.as_ref(),
-        &subject.batches,
+        &subject.data,
         device,
         &subject.layers,
         &DissectOptions {
@@ -109,30 +109,23 @@ fn measure(
     )?;
     drop(progress);
 
-    let mut outputs = Vec::with_capacity(2 * subject.layers.len() + 1);
-    let mut dissection = Dissection {
-        format: FORMAT,
-        provenance: subject.provenance.clone(),
-        images: subject.images,
-        bootstrap,
-        layers: Vec::new(),
-    };
-    for (layer, dissected) in subject.layers.iter().zip(&dissected) {
-        let file = format!("dissect/{}.safetensors", layer.name);
+    let assignments = subject.layers.iter().map(|layer| {
         let mut assignments = subject.assignments.iter();
         let assigned =
             assignments.find(|known| known.layer == layer.name && known.bins == layer.bins);
-        let owner = assigned.map(|assignment| &assignment.units);
-        let mut summary = dissected.summary(owner, &bootstrap, file.clone())?;
-        outputs.push((file, dissected.tallies.to_safetensors()?));
-        if let Some(top) = &dissected.top {
-            let file = format!("dissect/{}-top.safetensors", layer.name);
-            summary.top_images = Some(file.clone());
-            outputs.push((file, top.to_safetensors()?));
-        }
-        dissection.layers.push(summary);
-    }
-    outputs.push((FILE.to_owned(), stage::json(&dissection)?));
-    stage.finish(&outputs)?;
+        assigned.map(|assignment| &assignment.units)
+    });
+    let assignments: Vec<_> = assignments.collect();
+    let Dissected {
+        dissection,
+        mut files,
+    } = assemble(
+        &dissected,
+        &assignments,
+        bootstrap,
+        subject.provenance.clone(),
+    )?;
+    files.push((FILE.to_owned(), stage::json(&dissection)?));
+    stage.finish(&files)?;
     Ok(dissection)
 }

@@ -1,10 +1,10 @@
 //! What is dissected, and how.
 
-use mde_analysis::DissectLayer;
+use mde_analysis::{DissectData, DissectLayer};
 use mde_datasets::{DatasetError, ExampleBatch};
 use mde_metrics::DepthBins;
-use mde_metrics::results::Provenance;
 use mde_models::DepthNet;
+use mde_results::Provenance;
 use mde_train::Assignment;
 
 use crate::stage::Results;
@@ -60,7 +60,7 @@ pub(super) struct DissectedNetwork {
     pub(super) network: Box<dyn DepthNet>,
     pub(super) layers: Vec<DissectLayer>,
     pub(super) images: usize,
-    pub(super) batches: Box<dyn Fn() -> Batches>,
+    pub(super) data: DissectData<BatchSource, BatchSource>,
     /// Number of images to keep per unit.
     pub(super) top_images: usize,
     /// Other bin grids.
@@ -75,5 +75,8 @@ pub(super) struct DissectedNetwork {
     pub(super) load_report: serde_json::Value,
 }
 
-/// The images, in the same order at every call.
-pub(super) type Batches = Box<dyn Iterator<Item = Result<ExampleBatch, DatasetError>>>;
+/// Gives the images, in the same order at every call.
+pub(super) type BatchSource = Box<dyn Fn() -> Batches>;
+
+/// The images.
+type Batches = Box<dyn Iterator<Item = Result<ExampleBatch, DatasetError>>>;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use mde_analysis::DissectLayer;
+use mde_analysis::{DissectData, DissectLayer};
 use mde_datasets::Split;
 use mde_train::Assignment;
 
@@ -72,10 +72,14 @@ fn open_network(
     let list = data.open(Split::Test, &subject.preset)?;
     let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
     let loader = data.loader(list.clone(), preprocessing.dissection(), options.batch_size)?;
+    let depths = loader.depth_only();
     Ok(DissectedNetwork {
         layers,
         images: list.len(),
-        batches: Box::new(move || Box::new(loader.epoch(1, 0))),
+        data: DissectData {
+            depths: Box::new(move || Box::new(depths.epoch(1, 0))),
+            images: Box::new(move || Box::new(loader.epoch(1, 0))),
+        },
         top_images: options.top_images,
         grids: discretisation.sweep()?,
         assignments: assignments(&subject)?,

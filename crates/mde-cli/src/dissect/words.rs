@@ -1,7 +1,7 @@
 //! The output of a dissection, as text and as a document.
 
-use mde_metrics::results::{Dissection, EstimatedSelectivity, LayerDissection};
 use mde_metrics::statistics::Estimate;
+use mde_results::{Dissection, EstimatedSelectivity, LayerDissection};
 use serde_json::json;
 
 use crate::memory;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use mde_analysis::PredictedImage;
 use mde_arrays::to_npy;
+use mde_files::path_below;
 
 use crate::stage;
 
@@ -15,8 +16,9 @@ pub(super) struct Dump {
 }
 
 impl Dump {
-    /// Accepts an empty or new folder only, so that maps of two dumps are never mixed.
-    pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
+    /// Accepts an empty or new folder only, so that maps of two dumps are never mixed. All ids must
+    /// name files inside it.
+    pub(super) fn new(folder: &Path, ids: &[String]) -> anyhow::Result<Self> {
         let is_empty = match fs::read_dir(folder) {
             Ok(mut entries) => entries.next().is_none(),
             Err(_) => !folder.exists(),
@@ -26,15 +28,26 @@ impl Dump {
             "{}: --dump takes a new or an empty folder",
             folder.display()
         );
-        Ok(Self {
+        let dump = Self {
             folder: folder.to_owned(),
-        })
+        };
+        // Before anything is computed or written.
+        for id in ids {
+            dump.path("pred", id)?;
+        }
+        Ok(dump)
+    }
+
+    /// The file of a map; ids may come from archives and must not lead out of the folder.
+    fn path(&self, kind: &str, id: &str) -> anyhow::Result<PathBuf> {
+        let path = path_below(&self.folder.join(kind), &format!("{id}.npy"));
+        path.context("cannot dump the maps: the id of an image is not usable as a path")
     }
 
     pub(super) fn write(&self, image: &PredictedImage<'_>) -> anyhow::Result<()> {
         let size = (image.size.height, image.size.width);
         for (kind, map) in [("pred", image.pred), ("gt", image.gt)] {
-            let path = self.folder.join(kind).join(format!("{}.npy", image.id));
+            let path = self.path(kind, image.id)?;
             stage::write(&path, &to_npy(map, size)).context("cannot dump the maps")?;
         }
         Ok(())

@@ -23,7 +23,8 @@ pub(super) fn run(
     };
     let Some(index) = found.filter(|&index| index < ids.len()) else {
         bail!(
-            "there is no image {id:?}; the ids of the {} images begin with {}",
+            "no image {id:?}{}; the ids of the {} images begin with {}",
+            did_you_mean(id, &ids),
             ids.len(),
             ids[..ids.len().min(NAMED)].join(", ")
         );
@@ -39,6 +40,18 @@ pub(super) fn run(
         words(&ids[index], &explanation),
         json!({ "image": ids[index], "explanation": explanation }),
     )
+}
+
+/// A suggestion if an id is similar enough.
+fn did_you_mean(id: &str, ids: &[String]) -> String {
+    let scored = ids
+        .iter()
+        .map(|known| (strsim::normalized_damerau_levenshtein(id, known), known));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(score, _)| *score > 0.6)
+        .map_or(String::new(), |(_, known)| {
+            format!("; did you mean {known:?}?")
+        })
 }
 
 fn words(id: &str, explained: &Explanation) -> String {

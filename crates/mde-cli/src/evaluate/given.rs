@@ -7,13 +7,14 @@ use candle_core::{Device, Tensor};
 use mde_analysis::PredictedImage;
 use mde_arrays::{Map, MapSet, pair};
 use mde_datasets::{DataSpec, DepthEncoding, RgbdList, Split};
-use mde_metrics::results::Provenance;
 use mde_metrics::{EvalProtocol, ImageSize, Quantity};
+use mde_results::Provenance;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::predictions::{Predictions, Visit};
+use super::predictions::{Predictions, Visit, mean_of_list};
 use crate::arguments::positive;
+use crate::hashes::fingerprint;
 use crate::progress::remark;
 use crate::stage::Results;
 
@@ -163,11 +164,26 @@ impl Predictions for FilePredictions {
         })
     }
 
+    fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
+        if let GroundTruth::Data { list, .. } = &self.gt {
+            return mean_of_list(list);
+        }
+        let (mut sum, mut count) = (0.0, 0_u64);
+        for index in 0..self.ids.len() {
+            for depth in self.gt.load(index, &self.args)?.metres {
+                if depth > protocol.min_depth && depth < protocol.max_depth {
+                    (sum, count) = (sum + f64::from(depth), count + 1);
+                }
+            }
+        }
+        Ok((count > 0).then(|| sum / count as f64))
+    }
+
     fn provenance(&self) -> anyhow::Result<Provenance> {
         let (data, split, data_hash) = match &self.gt {
             GroundTruth::Maps { maps, name } => (name.clone(), "given", hash(maps, maps.ids())?),
             GroundTruth::Data { spec, list } => {
-                (spec.name()?, Split::Test.name(), list.fingerprint()?)
+                (spec.name()?, Split::Test.name(), fingerprint(list)?)
             }
         };
         Ok(Provenance {

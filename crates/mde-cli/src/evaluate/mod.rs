@@ -12,8 +12,8 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, Evaluator};
-use mde_metrics::results::{Evaluation, Provenance};
 use mde_metrics::{Alignment, EvalProtocol, Quantity};
+use mde_results::{BaselineSource, Evaluation, Provenance, encode_examples};
 use serde::Serialize;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ use self::predictions::Predictions;
 use self::source::Source;
 use crate::data::DataArgs;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::{Progress, remark};
 use crate::stage::{self, Stage};
 
 const EXAMPLES: usize = 4;
@@ -83,7 +83,8 @@ struct Inputs<'a> {
     preparation: serde_json::Value,
     protocol: &'a EvalProtocol,
     examples: usize,
-    constant: Option<f64>,
+    /// Mean depth of the training split; without it, the baseline depends on the test split only.
+    training_mean: Option<f64>,
 }
 
 /// The stage's result.
@@ -117,18 +118,20 @@ fn evaluate(
         preparation: predictions.preparation()?,
         protocol: &protocol,
         examples: args.examples,
-        constant: predictions.constant(),
+        training_mean: predictions.training_mean(),
     };
     let results = predictions.results();
     let stage = Stage::new(results.folder.as_deref(), "evaluate", inputs)?;
     if stage.is_done() && args.dump.is_none() {
         return described(predictions, &results.read(FILE)?, true, 0);
     }
-    let dump = args.dump.as_deref().map(Dump::new).transpose()?;
-    let images = predictions.ids().len();
+    let ids = predictions.ids();
+    let images = ids.len();
+    let dump = args.dump.as_deref().map(|folder| Dump::new(folder, &ids));
+    let dump = dump.transpose()?;
     let options = EvaluateOptions {
+        constant: constant(predictions, &protocol)?,
         protocol,
-        constant: predictions.constant(),
         images,
         examples: args.examples,
     };
@@ -143,23 +146,36 @@ fn evaluate(
         Ok(())
     })?;
     drop(progress);
-    let falling = evaluator.falling();
+    let negative_fits = evaluator.negative_fits();
     let evaluated = evaluator.finish(provenance)?;
     stage.finish(&[
         (
             "examples.safetensors".to_owned(),
-            evaluated.examples.to_safetensors()?,
+            encode_examples(&evaluated.examples)?,
         ),
         (FILE.to_owned(), stage::json(&evaluated.evaluation)?),
     ])?;
-    described(predictions, &evaluated.evaluation, false, falling)
+    described(predictions, &evaluated.evaluation, false, negative_fits)
+}
+
+/// The depth of the constant prediction to compare with.
+fn constant(
+    predictions: &dyn Predictions,
+    protocol: &EvalProtocol,
+) -> anyhow::Result<Option<(f64, BaselineSource)>> {
+    if let Some(mean) = predictions.training_mean() {
+        return Ok(Some((mean, BaselineSource::TrainingMean)));
+    }
+    let _progress = Progress::busy("computing the mean depth of the ground truth");
+    let mean = predictions.test_mean(protocol)?;
+    Ok(mean.map(|mean| (mean, BaselineSource::TestMean)))
 }
 
 fn described(
     predictions: &dyn Predictions,
     evaluation: &Evaluation,
     up_to_date: bool,
-    falling: usize,
+    negative_fits: usize,
 ) -> anyhow::Result<Output> {
     let mean = &evaluation.summary.mean;
     let results = predictions.results();
@@ -170,17 +186,27 @@ fn described(
     );
     if let Some(constant) = &evaluation.constant_baseline {
         let abs_rel = constant.summary.mean.abs_rel;
-        words += &format!("; always {:.2} m: AbsRel {abs_rel:.4}", constant.depth);
-    }
-    if !evaluation.skipped.is_empty() {
         words += &format!(
-            "; {} images have no valid depth and are left out",
-            evaluation.skipped.len()
+            "; always {:.2} m ({}): AbsRel {abs_rel:.4}",
+            constant.depth,
+            constant.source.describe()
         );
     }
-    if falling > 0 {
+    if let Some(warning) = &evaluation.unit_warning {
+        remark(&format!(
+            "warning: the median ratio of prediction to ground truth is {:.3}; likely {}",
+            warning.median_ratio, warning.likely
+        ));
+    }
+    if !evaluation.images_without_valid_depth.is_empty() {
         words += &format!(
-            "; in {falling} images the fitted scale is negative, so that predictions fall where the ground truth rises: depth \
+            "; {} images have no valid depth and are left out",
+            evaluation.images_without_valid_depth.len()
+        );
+    }
+    if negative_fits > 0 {
+        words += &format!(
+            "; in {negative_fits} images the fitted scale is negative: predictions fall where the ground truth rises; depth \
              in place of disparity, or the other way round (--disparity)?"
         );
     }
@@ -188,7 +214,8 @@ fn described(
         "file": results.kept(FILE), "up_to_date": up_to_date, "load_report": predictions.load_report(),
         "provenance": evaluation.provenance, "protocol": evaluation.protocol,
         "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
-        "images_without_valid_depth": evaluation.skipped, "images_with_negative_scale": falling,
+        "unit_warning": evaluation.unit_warning,
+        "images_without_valid_depth": evaluation.images_without_valid_depth, "images_with_negative_scale": negative_fits,
     });
     Output::new(words, document)
 }

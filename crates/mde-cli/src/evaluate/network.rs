@@ -5,9 +5,9 @@ use candle_core::Device;
 use mde_analysis::predict_each;
 use mde_datasets::{DatasetError, ExampleBatch, sample_rng};
 use mde_metrics::EvalProtocol;
-use mde_metrics::results::Provenance;
+use mde_results::Provenance;
 
-use super::predictions::{Predictions, Visit};
+use super::predictions::{Predictions, Visit, mean_of_list};
 use crate::measured::{MeasureArgs, Measured};
 use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
@@ -74,9 +74,13 @@ impl Predictions for NetworkPredictions {
         serde_json::to_value(self.measured.preprocessing).context("cannot serialise")
     }
 
-    fn constant(&self) -> Option<f64> {
+    fn training_mean(&self) -> Option<f64> {
         let config = self.subject.config.as_ref()?;
         Some(config.data.mean_depth)
+    }
+
+    fn test_mean(&self, _protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
+        mean_of_list(&self.measured.list)
     }
 
     fn results(&self) -> &Results {

@@ -1,8 +1,9 @@
 //! Predictions with their ground truth, image by image, from any source.
 
 use mde_analysis::PredictedImage;
-use mde_metrics::results::Provenance;
+use mde_datasets::{DatasetError, RgbdList, mean_depth};
 use mde_metrics::{EvalProtocol, Quantity};
+use mde_results::Provenance;
 
 use crate::stage::Results;
 
@@ -35,9 +36,13 @@ pub(super) trait Predictions {
     fn preparation(&self) -> anyhow::Result<serde_json::Value>;
 
     /// The mean depth of the training set, in metres, if known.
-    fn constant(&self) -> Option<f64> {
+    fn training_mean(&self) -> Option<f64> {
         None
     }
+
+    /// The mean depth of the ground truth, in metres; `None` without valid depth. Needs a pass over
+    /// the ground truth.
+    fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>>;
 
     /// Where the results go.
     fn results(&self) -> &Results;
@@ -45,5 +50,14 @@ pub(super) trait Predictions {
     /// How the names in a file of weights matched the network's; null where there is no such file.
     fn load_report(&self) -> serde_json::Value {
         serde_json::Value::Null
+    }
+}
+
+/// The mean depth of a list; `None` without valid depth.
+pub(super) fn mean_of_list(list: &RgbdList) -> anyhow::Result<Option<f64>> {
+    match mean_depth(list) {
+        Ok(mean) => Ok(Some(mean)),
+        Err(DatasetError::NoValidDepth { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }

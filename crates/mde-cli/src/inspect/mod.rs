@@ -12,10 +12,13 @@ use mde_datasets::{
     SplitSummary, inspect,
 };
 
+use mde_fetch::WeightSource;
+
 use crate::arguments::SplitChoice;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::stage;
+use crate::weights::file_of;
 
 /// Number of findings of one kind that the text lists; --json lists all.
 const LISTED: usize = 10;
@@ -45,9 +48,10 @@ pub(crate) struct InspectArgs {
         conflicts_with = "hashes"
     )]
     write_hashes: Option<PathBuf>,
-    /// Weights to check in place of a data set, for the whole --model or its encoder.
-    #[arg(long, value_name = "FILE", group = "subject", requires = "model")]
-    weights: Option<PathBuf>,
+    /// Weights to check in place of a data set, for the whole --model or its encoder: a file, a name
+    /// from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    #[arg(long, value_name = "WEIGHTS", group = "subject", requires = "model")]
+    weights: Option<WeightSource>,
     /// Network of --weights; `mde models` lists them.
     #[arg(long, value_name = "NAME", requires = "weights")]
     model: Option<String>,
@@ -58,12 +62,12 @@ pub(crate) struct InspectArgs {
 
 /// Fails after printing the findings if one of them is an error.
 pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
-    if let (Some(file), Some(model)) = (&args.weights, &args.model) {
-        return weights::run(file, model);
+    if let (Some(source), Some(model)) = (&args.weights, &args.model) {
+        return weights::run(&file_of(source)?, model);
     }
     let Some(data) = args.data else {
         // clap's group excludes it.
-        anyhow::bail!("name what to inspect: --data DIR, or --weights FILE --model NAME");
+        anyhow::bail!("name what to inspect: --data DIR, or --weights WEIGHTS --model NAME");
     };
     let options = InspectOptions {
         split: args.split.map(Split::from),
