@@ -1,24 +1,24 @@
-//! What can go wrong between a file of another program and an array, each case with the file it concerns.
+//! The error type. Every variant names the file concerned.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many names an error lists.
-const LISTED: usize = 10;
+/// Maximum number of names in an error.
+const MAX_NAMES: usize = 10;
 
-/// How many characters of a name from a file an error shows.
-const SHOWN: usize = 80;
+/// Maximum number of characters of a name in an error.
+const MAX_NAME_LENGTH: usize = 80;
 
-/// The formats that are read, as errors name them.
-pub(crate) const FORMATS: &str = ".npy, .npz, .safetensors, .exr, .pfm or a grey .png";
+/// The supported formats as errors name them.
+pub(crate) const FORMATS: &str = ".npy, .npz, .safetensors, .exr, .pfm or greyscale .png";
 
-/// A file, or a member of one.
+/// A file, or one array of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// The array in it; empty where the format holds one array without a name.
+    /// Name of the array; empty where the format holds a single unnamed array.
     pub member: String,
 }
 
@@ -39,13 +39,13 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.path.display())?;
         if !self.member.is_empty() {
-            write!(f, ", array `{}`", shown(&self.member))?;
+            write!(f, ", array `{}`", printable(&self.member))?;
         }
         Ok(())
     }
 }
 
-/// Any failure of this crate.
+/// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArrayError {
@@ -54,190 +54,191 @@ pub enum ArrayError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// A file is of another kind than those that are read.
+    /// A file has an unsupported format.
     #[error("{}: {found}; expected {FORMATS}{advice}", .path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
-        /// What it is instead.
+        /// What the file is.
         found: String,
-        /// What to do, beginning with a separator; may be empty.
+        /// How to repair it, beginning with a separator; may be empty.
         advice: &'static str,
     },
-    /// A file contradicts itself or ends too early.
-    #[error("{place}: damaged: {reason}; copy it or write it again")]
+    /// A file is truncated or inconsistent.
+    #[error("{place}: damaged: {reason}; copy the file again or rewrite it")]
     Damaged {
-        /// The file, and the array in it.
+        /// The file and array.
         place: Place,
-        /// What is wrong with it.
+        /// The inconsistency found.
         reason: String,
     },
-    /// A sound file holds something else than plain numbers on a grid.
+    /// An intact file holds something other than numbers on a full grid.
     #[error("{place}: found {found}; {advice}")]
     Unsupported {
-        /// The file, and the array in it.
+        /// The file and array.
         place: Place,
-        /// What it holds.
+        /// What the file holds.
         found: String,
-        /// How to save what is expected.
+        /// How to save it instead.
         advice: String,
     },
-    /// An array has more values than are read.
+    /// A compressed array exceeds the size limit.
     #[error(
-        "{place}: {shape:?} are more values than the {most} that are read from a compressed file; save it uncompressed (.npy or .safetensors) or in parts"
+        "{place}: shape {shape:?} has more than {max} values, the limit for compressed files; save it uncompressed (.npy or .safetensors) or split it"
     )]
     TooLarge {
-        /// The file, and the array in it.
+        /// The file and array.
         place: Place,
-        /// Its shape.
+        /// Shape of the array.
         shape: Vec<usize>,
-        /// The most values that are read.
-        most: usize,
+        /// Maximum number of values.
+        max: usize,
     },
-    /// A file holds several arrays and none was named.
-    #[error("{}: holds {} arrays: {}; name the one that is meant", .path.display(), .members.len(), listed(.members))]
+    /// A file holds several arrays and no name was given.
+    #[error("{}: holds {} arrays: {}; name one of them", .path.display(), .members.len(), join_names(.members))]
     SeveralMembers {
         /// The file.
         path: PathBuf,
-        /// Their names and shapes.
+        /// Names and shapes of the arrays.
         members: Vec<String>,
     },
-    /// A file holds no array of the name asked for.
-    #[error("{}: holds no array `{wanted}`; it holds {}", .path.display(), listed(.members))]
+    /// A file holds no array with the requested name.
+    #[error("{}: holds no array `{wanted}`; it holds {}", .path.display(), join_names(.members))]
     NoSuchMember {
         /// The file.
         path: PathBuf,
-        /// The name asked for.
+        /// The requested name.
         wanted: String,
-        /// The names and shapes that it has.
+        /// Names and shapes of the arrays.
         members: Vec<String>,
     },
     /// An array is not a single map.
     #[error(
-        "{place}: has shape {shape:?}; expected one map of [H, W], [1, H, W], [1, 1, H, W] or [H, W, 1], none of them 0"
+        "{place}: has shape {shape:?}; expected one map of shape [H, W], [1, H, W], [1, 1, H, W] or [H, W, 1] with at least one pixel"
     )]
     NotAMap {
-        /// The file, and the array in it.
+        /// The file and array.
         place: Place,
-        /// Its shape.
+        /// Shape of the array.
         shape: Vec<usize>,
     },
-    /// A file's arrays are not one map each, nor one stack of maps.
-    #[error("{}: holds {}; expected one map [H, W] an array, or a single array [N, H, W] or [N, 1, H, W]: name the array that is meant", .path.display(), listed(.members))]
+    /// The arrays of a file are neither one map each nor one stack of maps.
+    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W] or [N, 1, H, W]; name the array to use", .path.display(), join_names(.members))]
     NotMaps {
         /// The file.
         path: PathBuf,
-        /// Names and shapes of its arrays.
+        /// Names and shapes of the arrays.
         members: Vec<String>,
     },
-    /// An index lies beyond an array's first axis.
-    #[error("{place}: index {index} of shape {shape:?}")]
+    /// An index is beyond the first axis of an array.
+    #[error("{place}: index {index} is out of range for shape {shape:?}")]
     NoSuchIndex {
-        /// The file, and the array in it.
+        /// The file and array.
         place: Place,
-        /// The index asked for.
+        /// The requested index.
         index: usize,
-        /// The array's shape.
+        /// Shape of the array.
         shape: Vec<usize>,
     },
-    /// A folder holds no file that could be a map.
-    #[error("{}: no map in this folder or below ({others} other files); expected {FORMATS}", .path.display())]
+    /// A folder holds no file of a supported format.
+    #[error("{}: found no map in this folder or its subfolders ({others} other files); expected {FORMATS}", .path.display())]
     NoMaps {
         /// The folder.
         path: PathBuf,
-        /// How many files of other kinds there are.
+        /// Number of files of other formats.
         others: usize,
     },
-    /// Two files of a folder differ in nothing but their extension.
-    #[error("{} and {} are both the map `{id}`; remove one", .first.display(), .second.display())]
+    /// Two files of a folder differ only in their extension.
+    #[error("{} and {} have the same id `{id}`; remove one of them", .first.display(), .second.display())]
     SameId {
-        /// Their common id.
+        /// The common id.
         id: String,
-        /// A file.
+        /// The first file.
         first: PathBuf,
-        /// Another.
+        /// The second file.
         second: PathBuf,
     },
     /// No map has this id.
-    #[error("{}: no map `{id}` among its {maps}; they are called {}", .path.display(), listed(.known))]
+    #[error("{}: found no map `{id}` among {maps}; ids look like {}", .path.display(), join_names(.known))]
     UnknownId {
         /// The folder or file.
         path: PathBuf,
-        /// The id asked for.
+        /// The requested id.
         id: String,
-        /// How many maps there are.
+        /// Number of maps.
         maps: usize,
         /// The first ids.
         known: Vec<String>,
     },
-    /// Several ids fit equally well.
-    #[error("`{id}` could be any of {}; give it the same folders on both sides", listed(.candidates))]
+    /// Several ids match equally well.
+    #[error("`{id}` matches {} equally well; use the same folder names for predictions and ground truth", join_names(.candidates))]
     AmbiguousId {
-        /// The id looked for.
+        /// The requested id.
         id: String,
-        /// The ids that fit.
+        /// The ids that match.
         candidates: Vec<String>,
     },
-    /// Ground truths without a prediction.
+    /// Some ground-truth maps have no prediction.
     #[error(
-        "{count} of {ground_truths} ground truths have no prediction: {}; predictions are called {}; a prediction has the id of its ground truth, or at least its last part",
-        listed(.first), listed(.predictions)
+        "{count} of {ground_truths} ground-truth maps have no prediction: {}; predictions are named {}; a prediction needs the id of its ground truth, or at least the last part of it",
+        join_names(.first), join_names(.predictions)
     )]
     MissingPredictions {
-        /// How many there are.
+        /// Number of ground-truth maps without a prediction.
         count: usize,
-        /// How many ground truths there are in all.
+        /// Number of ground-truth maps.
         ground_truths: usize,
-        /// The first ten, in the ground truth's order.
+        /// The first ten without a prediction, in the order of the ground truth.
         first: Vec<String>,
         /// The first predictions.
         predictions: Vec<String>,
     },
-    /// One prediction would be that of two ground truths.
+    /// One prediction matches two ground-truth maps.
     #[error(
-        "prediction `{prediction}` fits both ground truths `{first}` and `{second}`; give it the same folders on both sides"
+        "prediction `{prediction}` matches both ground-truth maps `{first}` and `{second}`; use the same folder names for predictions and ground truth"
     )]
     SharedPrediction {
         /// The prediction.
         prediction: String,
-        /// A ground truth.
+        /// The first ground-truth map.
         first: String,
-        /// Another.
+        /// The second ground-truth map.
         second: String,
     },
 }
 
-/// The start of a name that came from a file, printable.
-pub(crate) fn shown(name: &str) -> String {
+/// The beginning of a name from a file, with control characters escaped.
+pub(crate) fn printable(name: &str) -> String {
     let mut text: String = name
         .chars()
-        .take(SHOWN)
+        .take(MAX_NAME_LENGTH)
         .flat_map(char::escape_debug)
         .collect();
-    if name.chars().nth(SHOWN).is_some() {
+    if name.chars().nth(MAX_NAME_LENGTH).is_some() {
         text += "...";
     }
     text
 }
 
-/// The first ten, or that there are none.
-fn listed(names: &[String]) -> String {
+/// The first names, comma-separated, and the number of the others; "nothing" for none.
+fn join_names(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let mut text = names[..names.len().min(LISTED)].join(", ");
-    if names.len() > LISTED {
-        text += &format!(" and {} more", names.len() - LISTED);
+    let mut text = names[..names.len().min(MAX_NAMES)].join(", ");
+    if names.len() > MAX_NAMES {
+        text += &format!(" and {} more", names.len() - MAX_NAMES);
     }
     text
 }
 
-/// At most ten of these, as errors keep them.
-pub(crate) fn first_of(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    names.into_iter().take(LISTED).collect()
+/// The first names of a list, printable.
+pub(crate) fn first_names(names: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let names = names.into_iter().take(MAX_NAMES);
+    names.map(|name| printable(name.as_ref())).collect()
 }
 
 #[cfg(test)]
@@ -250,6 +251,6 @@ mod tests {
         let text = Place::member(Path::new("f.npz"), &hostile).to_string();
         assert!(text.len() < 200 && !text.contains('\u{1b}'), "{text}");
         let names: Vec<String> = (0..12).map(|n| n.to_string()).collect();
-        assert!(listed(&names).ends_with("9 and 2 more"));
+        assert!(join_names(&names).ends_with("9 and 2 more"));
     }
 }

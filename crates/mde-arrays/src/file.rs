@@ -1,56 +1,22 @@
-//! A file of one or several arrays, whatever its format.
+//! A file of one or several arrays in any supported format.
 
 use std::path::{Path, PathBuf};
 
-use crate::error::shown;
+use crate::error::printable;
 use crate::format::Format;
+use crate::member::{Member, Storage};
 use crate::npy::NotNumbers;
-use crate::numbers::{Layout, Order};
 use crate::source::{Source, read_error};
 use crate::{Array, ArrayError, Place, grey_png, npy, npz, openexr, pfm, tensors};
 
-/// One array of a file, as the file's header describes it.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    /// Empty where the format holds one array without a name.
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) storage: Storage,
-}
-
-/// Where the values of an array are.
-#[derive(Debug, Clone)]
-pub(crate) enum Storage {
-    /// Uncompressed, from this byte on.
-    Plain {
-        layout: Layout,
-        at: u64,
-    },
-    /// In a zip archive, `header` bytes into this entry.
-    Zipped {
-        layout: Layout,
-        entry: usize,
-        header: u64,
-        stored: bool,
-    },
-    Png,
-    /// A channel of a part of a picture.
-    Exr {
-        part: usize,
-        channel: usize,
-    },
-    /// No plain numbers.
-    Refused(NotNumbers),
-}
-
-/// A file of arrays whose headers were read. The values stay on the disk until they are asked for.
+/// A file of arrays. Only its headers are in memory; values are read on request.
 #[derive(Debug, Clone)]
 pub struct ArrayFile {
     path: PathBuf,
     members: Vec<Member>,
 }
 
-/// Reads one array: the one called `member`, else the file's only one.
+/// Reads one array: the one named `member`, or the only one of the file.
 ///
 /// # Errors
 /// Those of [`ArrayFile::open`] and [`ArrayFile::read`].
@@ -58,24 +24,12 @@ pub fn read_array(path: impl AsRef<Path>, member: Option<&str>) -> Result<Array,
     ArrayFile::open(path)?.read(member)
 }
 
-impl Member {
-    /// Whether the values are stored as integers; not known of a picture's channel, which is taken for floats.
-    pub(crate) fn is_of_integers(&self) -> bool {
-        match &self.storage {
-            Storage::Plain { layout, .. } | Storage::Zipped { layout, .. } => {
-                layout.number.is_integer()
-            }
-            Storage::Png => true,
-            Storage::Exr { .. } | Storage::Refused(_) => false,
-        }
-    }
-}
-
 impl ArrayFile {
     /// Reads the headers of a file.
     ///
     /// # Errors
-    /// If the file cannot be read, is of another format, or its headers are damaged or claim more than the file can hold.
+    /// If the file cannot be read, has an unsupported format, or has damaged headers or headers
+    /// that claim more than the file can hold.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ArrayError> {
         let path = path.as_ref();
         let mut source = Source::open(path)?;
@@ -93,56 +47,62 @@ impl ArrayFile {
         })
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Names and shapes of the arrays, in the file's order. The name is empty where the format holds one array without
-    /// a name; the channels of an EXR are arrays here.
+    /// Names and shapes of the arrays, in the file's order.
+    ///
+    /// The name is empty where the format holds a single unnamed array. Each channel of an EXR is
+    /// an array.
     pub fn members<'a>(&'a self) -> impl ExactSizeIterator<Item = (&'a str, &'a [usize])> {
-        let described = |member: &'a Member| (&member.name[..], &member.shape[..]);
-        self.members.iter().map(described)
+        let name_and_shape = |member: &'a Member| (&member.name[..], &member.shape[..]);
+        self.members.iter().map(name_and_shape)
     }
 
-    /// Reads an array: the one called `member`, else the only one, for EXR see [below](#exr).
+    /// Reads one array: the one named `member`, or the only one of the file.
     ///
     /// # EXR
-    /// Without a name, of several channels the one is read that is called `Z` or `depth` (in any case, after the last dot),
-    /// else `Y`, else `R` if there is no `G` or `B`.
+    /// Without a name, an EXR of several channels gives the channel named `Z` or `depth` (in any
+    /// case, after the last dot), else `Y`, else `R` if there is neither `G` nor `B`.
     ///
     /// # Errors
-    /// If there is no such array, or several and none is named; if it does not hold plain numbers, is damaged, cannot be
-    /// read or is larger than what is read.
+    /// If the array does not exist; if `member` is `None` and there are several; if the array is
+    /// not numeric, is damaged, cannot be read or is larger than the limit.
     pub fn read(&self, member: Option<&str>) -> Result<Array, ArrayError> {
-        self.read_member(self.choose(member)?)
+        self.read_member(self.find_member(member)?)
     }
 
-    /// Reads one entry of the first axis of an array: `[C, H, W]` of `[N, C, H, W]`.
+    /// Reads one entry along the first axis: `[C, H, W]` of `[N, C, H, W]`.
     ///
-    /// Reads no more than that from the disk where the array lies uncompressed and in C order; else it reads the whole array.
+    /// Reads only that part from disk where the array is uncompressed and in C order; otherwise it
+    /// reads the whole array.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and for an index beyond the first axis.
+    /// Those of [`read`](Self::read), and an index beyond the first axis.
     pub fn read_slice(&self, member: Option<&str>, index: usize) -> Result<Array, ArrayError> {
-        self.read_slice_of(self.choose(member)?, index)
+        self.read_member_slice(self.find_member(member)?, index)
     }
 
-    pub(crate) fn read_slice_of(&self, member: &Member, index: usize) -> Result<Array, ArrayError> {
-        let place = self.place(member);
+    pub(crate) fn read_member_slice(
+        &self,
+        member: &Member,
+        index: usize,
+    ) -> Result<Array, ArrayError> {
         let Some((_, shape)) = member
             .shape
             .split_first()
             .filter(|(count, _)| index < **count)
         else {
             return Err(ArrayError::NoSuchIndex {
-                place,
+                place: self.place(member),
                 index,
                 shape: member.shape.clone(),
             });
         };
         let count: usize = shape.iter().product();
-        let values = if member.reads_in_parts() {
+        let values = if member.has_random_access() {
             let mut source = Source::open(&self.path)?;
             let part = Member {
                 shape: shape.to_vec(),
@@ -183,36 +143,28 @@ impl ArrayFile {
         })
     }
 
-    pub(crate) fn all(&self) -> &[Member] {
+    pub(crate) fn all_members(&self) -> &[Member] {
         &self.members
     }
 
-    /// The array of this name, or the one that is meant without a name.
-    pub(crate) fn choose(&self, name: Option<&str>) -> Result<&Member, ArrayError> {
-        Ok(self.choose_at(name)?.1)
-    }
-
-    /// The same, and which of all it is.
-    pub(crate) fn choose_at(&self, name: Option<&str>) -> Result<(usize, &Member), ArrayError> {
-        let at = match (name, &self.members[..]) {
-            (Some(name), members) => members.iter().position(|member| member.name == name),
-            (None, [_]) => Some(0),
+    /// The array with this name; without a name, the only array or an EXR's depth channel.
+    pub(crate) fn find_member(&self, name: Option<&str>) -> Result<&Member, ArrayError> {
+        let found = match (name, &self.members[..]) {
+            (Some(name), members) => members.iter().find(|member| member.name == name),
+            (None, [only]) => Some(only),
             (None, members) => openexr::depth_channel(members),
         };
-        let member = at.and_then(|at| Some((at, self.members.get(at)?)));
-        member.ok_or_else(|| self.not_chosen(name))
-    }
-
-    fn not_chosen(&self, name: Option<&str>) -> ArrayError {
-        let (path, members) = (self.path.clone(), self.described());
-        match name {
-            None => ArrayError::SeveralMembers { path, members },
-            Some(name) => ArrayError::NoSuchMember {
-                path,
-                wanted: shown(name),
-                members,
-            },
-        }
+        found.ok_or_else(|| {
+            let (path, members) = (self.path.clone(), self.describe_members());
+            match name {
+                None => ArrayError::SeveralMembers { path, members },
+                Some(name) => ArrayError::NoSuchMember {
+                    path,
+                    wanted: printable(name),
+                    members,
+                },
+            }
+        })
     }
 
     pub(crate) fn place(&self, member: &Member) -> Place {
@@ -220,29 +172,18 @@ impl ArrayFile {
     }
 
     /// Names and shapes as errors list them.
-    pub(crate) fn described(&self) -> Vec<String> {
-        let described = |member: &Member| match &member.storage {
+    pub(crate) fn describe_members(&self) -> Vec<String> {
+        let describe = |member: &Member| match &member.storage {
             Storage::Refused(NotNumbers { found, .. }) => {
-                format!("`{}` ({found})", shown(&member.name))
+                format!("`{}` ({found})", printable(&member.name))
             }
-            _ => format!("`{}` {:?}", shown(&member.name), member.shape),
+            _ => format!("`{}` {:?}", printable(&member.name), member.shape),
         };
-        self.members.iter().map(described).collect()
+        self.members.iter().map(describe).collect()
     }
 }
 
-impl Member {
-    /// Whether a part of it can be read without what comes before.
-    pub(crate) fn reads_in_parts(&self) -> bool {
-        match self.storage {
-            Storage::Plain { layout, .. } => layout.order == Order::RowMajor,
-            Storage::Zipped { layout, stored, .. } => stored && layout.order == Order::RowMajor,
-            _ => false,
-        }
-    }
-}
-
-/// Reads the array `part` that has `index` of its size before it, uncompressed.
+/// Reads the uncompressed array `part`, which is preceded by `index` arrays of its size.
 fn read_part(
     source: &mut Source,
     part: &Member,
@@ -268,7 +209,7 @@ fn open_npy(source: &mut Source) -> Result<Member, ArrayError> {
     let storage = match header.layout {
         Ok(layout) => {
             let bytes = source.length.saturating_sub(header.length);
-            source.holds("", &header.shape, layout, bytes)?;
+            source.check_exact_size("", &header.shape, layout, bytes)?;
             Storage::Plain {
                 layout,
                 at: header.length,

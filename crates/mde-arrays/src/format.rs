@@ -1,11 +1,11 @@
-//! What a file is, by its first bytes.
+//! Detects the format of a file by its first bytes.
 
 use std::path::Path;
 
 use crate::ArrayError;
 use crate::npy;
 
-/// The formats that arrays are read from.
+/// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Npy,
@@ -16,13 +16,13 @@ pub(crate) enum Format {
     Png,
 }
 
-/// Extensions of files that a folder's listing counts as maps, in lower case.
+/// Extensions of files that a folder of maps lists, in lower case.
 pub(crate) const EXTENSIONS: [&str; 6] = ["npy", "npz", "safetensors", "exr", "pfm", "png"];
 
-/// How many bytes [`detect`] wants to see.
-pub(crate) const START: usize = 32;
+/// Number of bytes that [`detect`] needs.
+pub(crate) const DETECTION_LENGTH: usize = 32;
 
-const MARKS: [(&[u8], Format); 7] = [
+const SIGNATURES: [(&[u8], Format); 7] = [
     (npy::MAGIC, Format::Npy),
     (b"PK\x03\x04", Format::Npz),
     (b"PK\x05\x06", Format::Npz),
@@ -32,11 +32,11 @@ const MARKS: [(&[u8], Format); 7] = [
     (b"\x89PNG", Format::Png),
 ];
 
-/// First bytes of other files that are met in place of arrays, what they are, and what to do.
-const OTHERS: [(&[u8], &str, &str); 8] = [
+/// First bytes of files that are often given by mistake, their description, and how to repair it.
+const UNSUPPORTED: [(&[u8], &str, &str); 8] = [
     (
         b"\xff\xd8\xff",
-        "it is a JPEG, which loses depth",
+        "it is a JPEG, which is lossy",
         ": save depth losslessly",
     ),
     (
@@ -52,17 +52,17 @@ const OTHERS: [(&[u8], &str, &str); 8] = [
     (
         b"\x89HDF",
         "it is an HDF5 file",
-        ": save the array in it with np.save(path, np.asarray(file['NAME'], dtype=np.float32))",
+        ": save its array with np.save(path, np.asarray(file['NAME'], dtype=np.float32))",
     ),
     (
         b"MATLAB",
         "it is a MATLAB file",
-        ": save the array in it with np.save",
+        ": save its array with np.save",
     ),
     (
         b"\x80",
         "it is a Python pickle",
-        ": save the array in it with np.save(path, np.asarray(x, dtype=np.float32))",
+        ": save its array with np.save(path, np.asarray(x, dtype=np.float32))",
     ),
     (
         b"version https://git-lfs",
@@ -71,25 +71,28 @@ const OTHERS: [(&[u8], &str, &str); 8] = [
     ),
     (
         b"<",
-        "it is a web page or XML: perhaps a download gave a page in place of the file",
+        "it is a web page or XML, perhaps from a failed download",
         "",
     ),
 ];
 
 /// The format of the file that begins with `start`.
 pub(crate) fn detect(path: &Path, start: &[u8]) -> Result<Format, ArrayError> {
-    if let Some((_, format)) = MARKS.iter().find(|(mark, _)| start.starts_with(mark)) {
+    if let Some((_, format)) = SIGNATURES
+        .iter()
+        .find(|(signature, _)| start.starts_with(signature))
+    {
         return Ok(*format);
     }
-    // A safetensors file begins with the length of its header, which is JSON.
+    // A safetensors file begins with the length of its JSON header in eight bytes.
     if start.get(8) == Some(&b'{') {
         return Ok(Format::Safetensors);
     }
-    let known = OTHERS.iter().find(|(mark, ..)| start.starts_with(mark));
+    let known = (UNSUPPORTED.iter()).find(|(signature, ..)| start.starts_with(signature));
     let (found, advice) = match known {
         Some((_, found, advice)) => (*found, *advice),
-        None if start.is_empty() => ("it is empty", ": write it again"),
-        None => ("its first bytes are those of no format that is read", ""),
+        None if start.is_empty() => ("it is empty", ": write the file again"),
+        None => ("its first bytes match no supported format", ""),
     };
     Err(ArrayError::UnknownFormat {
         path: path.to_owned(),

@@ -1,18 +1,18 @@
-//! Grey PNG: the stored integers, whatever they stand for.
+//! Greyscale PNG: the stored integers, without a unit.
 
 use std::fs::File;
 use std::io::BufReader;
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader};
 
-use crate::file::{Member, Storage};
+use crate::member::{Member, Storage};
 use crate::source::{Source, damaged, read_error};
 use crate::{ArrayError, Place};
 
-/// What the decoder may take beside the picture: for a row, and for chunks of other kinds.
-const MOST_BESIDE: usize = 1 << 24;
+/// Maximum memory of the decoder besides the image: for one row and for other chunks.
+const MAX_DECODER_BYTES: usize = 1 << 24;
 
-/// The picture of a file.
+/// The image of a file.
 pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
     let reader = decoder(source)?;
     let info = reader.info();
@@ -23,12 +23,12 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         (ColorType::Grayscale, BitDepth::Sixteen) => 2,
         (color, depth) => {
             let found = format!("a PNG of {color:?}, {} bit", depth as u8);
-            let advice = "expected depth itself, not a picture of it: grey of 8 or 16 bit, e.g. \
+            let advice = "save depth values, not a colour image of them, as 8- or 16-bit greyscale: \
                 cv2.imwrite(path, (metres * 1000).astype(np.uint16))";
             return Err(source.unsupported(found, advice));
         }
     };
-    source.may_hold("", &shape, size, source.length)?;
+    source.check_compressed_size("", &shape, size, source.length)?;
     Ok(Member {
         name: String::new(),
         shape,
@@ -36,14 +36,14 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
     })
 }
 
-/// Reads the picture.
+/// Reads the image.
 pub(crate) fn read(source: &mut Source, shape: &[usize]) -> Result<Vec<f32>, ArrayError> {
     let place = source.place("");
     let mut reader = decoder(source)?;
     let count: usize = shape.iter().product();
     let size = reader.output_buffer_size().unwrap_or(usize::MAX);
     if size != count && Some(size) != count.checked_mul(2) {
-        return Err(damaged(place, "it changed while it was read"));
+        return Err(damaged(place, "the file changed during reading"));
     }
     let mut bytes = vec![0; size];
     reader
@@ -61,7 +61,9 @@ pub(crate) fn read(source: &mut Source, shape: &[usize]) -> Result<Vec<f32>, Arr
 
 fn decoder(source: &mut Source) -> Result<Reader<&mut BufReader<File>>, ArrayError> {
     let place = source.place("");
-    let limits = Limits { bytes: MOST_BESIDE };
+    let limits = Limits {
+        bytes: MAX_DECODER_BYTES,
+    };
     let decoder = Decoder::new_with_limits(&mut source.reader, limits);
     decoder
         .read_info()

@@ -1,11 +1,11 @@
-//! Which map is meant by an id, and which prediction belongs to which ground truth.
+//! Matches ids, and predictions to ground truth.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::ArrayError;
-use crate::error::{first_of, shown};
+use crate::error::{first_names, printable};
 
-/// Ids that are looked for by what they have in common with another.
+/// Ids that can be found by the parts they share with another id.
 #[derive(Debug)]
 pub(crate) struct IdIndex<'a> {
     ids: &'a [String],
@@ -13,7 +13,7 @@ pub(crate) struct IdIndex<'a> {
 }
 
 impl<'a> IdIndex<'a> {
-    /// Of those ids whose indices `among` gives.
+    /// An index of the ids at the positions `among`.
     pub(crate) fn new(ids: &'a [String], among: impl IntoIterator<Item = usize>) -> Self {
         let mut by_last_part: HashMap<&str, Vec<usize>> = HashMap::new();
         for index in among {
@@ -23,7 +23,7 @@ impl<'a> IdIndex<'a> {
         Self { ids, by_last_part }
     }
 
-    /// The one id that ends in the same part as `id` and has most of the other parts in common with it.
+    /// The id with the same last part as `id` and most other parts in common with it.
     pub(crate) fn find(&self, id: &str) -> Result<Option<usize>, ArrayError> {
         let Some(candidates) = self.by_last_part.get(last_part(id)) else {
             return Ok(None);
@@ -37,10 +37,9 @@ impl<'a> IdIndex<'a> {
         if best.next().is_none() {
             return Ok(first);
         }
-        let names = candidates.iter().map(|index| shown(&self.ids[*index]));
         Err(ArrayError::AmbiguousId {
-            id: shown(id),
-            candidates: first_of(names),
+            id: printable(id),
+            candidates: first_names(candidates.iter().map(|index| &self.ids[*index])),
         })
     }
 }
@@ -49,49 +48,54 @@ fn last_part(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
-/// How many parts of one id are parts of the other, wherever they stand: KITTI's predictions lie in
-/// `DRIVE/image_02/data`, its ground truth in `DRIVE/proj_depth/groundtruth/image_02`.
+/// Number of parts of one id that also occur in the other, at any position.
+///
+/// Positions can differ: KITTI's predictions are in `DRIVE/image_02/data`, its ground truth in
+/// `DRIVE/proj_depth/groundtruth/image_02`.
 fn common_parts(one: &str, other: &str) -> usize {
     let in_other = |part: &&str| other.split('/').any(|other| other == *part);
     one.split('/').filter(in_other).count()
 }
 
-/// Predictions and the ground truths they belong to.
+/// Predictions matched to ground truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairing {
-    /// Indices of a prediction and its ground truth, in the ground truth's order: one pair for each ground truth.
+    /// One (prediction index, ground-truth index) per ground-truth map, in the order of the ground
+    /// truth.
     pub pairs: Vec<(usize, usize)>,
-    /// Indices of the predictions without ground truth.
+    /// Indices of predictions without ground truth.
     pub without_ground_truth: Vec<usize>,
 }
 
-/// Finds the prediction of each ground truth, by ids as [`MapSet::ids`](crate::MapSet::ids) gives them.
+/// Finds the prediction of each ground-truth map by the ids of [`MapSet::ids`](crate::MapSet::ids).
 ///
-/// A prediction belongs to the ground truth of the same id. The other ground truths look among the predictions that are left
-/// for one that ends in the same part, and if several do, for the one with most other parts in common:
-/// `00045`, or `kitchen/00045`, is that of `test/kitchen/00045`.
+/// A prediction with the same id comes first. Otherwise, among the remaining predictions, the one
+/// with the same last part matches; if there are several, the one with most other parts in common:
+/// `00045` or `kitchen/00045` matches `test/kitchen/00045`.
 ///
 /// ```
 /// let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>();
-/// let pairing = mde_arrays::pair(&ids(&["00046", "00045", "00047"]), &ids(&["test/kitchen/00045", "test/bath/00046"]))?;
+/// let predictions = ids(&["00046", "00045", "00047"]);
+/// let ground_truths = ids(&["test/kitchen/00045", "test/bath/00046"]);
+/// let pairing = mde_arrays::pair(&predictions, &ground_truths)?;
 /// assert_eq!(pairing.pairs, [(1, 0), (0, 1)]);
 /// assert_eq!(pairing.without_ground_truth, [2]);
 /// # Ok::<(), mde_arrays::ArrayError>(())
 /// ```
 ///
 /// # Errors
-/// [`ArrayError::MissingPredictions`] unless every ground truth has one, [`ArrayError::AmbiguousId`] and
-/// [`ArrayError::SharedPrediction`] where the ids do not decide.
+/// [`ArrayError::MissingPredictions`] if a ground-truth map has no prediction;
+/// [`ArrayError::AmbiguousId`] and [`ArrayError::SharedPrediction`] if the match is not unique.
 pub fn pair(predictions: &[String], ground_truths: &[String]) -> Result<Pairing, ArrayError> {
     let by_id: HashMap<&String, usize> = predictions.iter().zip(0..).collect();
     let same = |id| by_id.get(id).copied();
-    let mut left: BTreeSet<usize> = (0..predictions.len()).collect();
+    let mut remaining: BTreeSet<usize> = (0..predictions.len()).collect();
     for prediction in ground_truths.iter().filter_map(same) {
-        left.remove(&prediction);
+        remaining.remove(&prediction);
     }
-    let similar = IdIndex::new(predictions, left.iter().copied());
+    let similar = IdIndex::new(predictions, remaining.iter().copied());
 
-    let mut owners = HashMap::new();
+    let mut taken = HashMap::new();
     let (mut pairs, mut missing) = (Vec::new(), Vec::new());
     for (ground_truth, id) in ground_truths.iter().enumerate() {
         let found = match same(id) {
@@ -102,27 +106,27 @@ pub fn pair(predictions: &[String], ground_truths: &[String]) -> Result<Pairing,
             missing.push(id);
             continue;
         };
-        if let Some(other) = owners.insert(prediction, id) {
+        if let Some(other) = taken.insert(prediction, id) {
             return Err(ArrayError::SharedPrediction {
-                prediction: shown(&predictions[prediction]),
-                first: shown(other),
-                second: shown(id),
+                prediction: printable(&predictions[prediction]),
+                first: printable(other),
+                second: printable(id),
             });
         }
         pairs.push((prediction, ground_truth));
-        left.remove(&prediction);
+        remaining.remove(&prediction);
     }
     if !missing.is_empty() {
         return Err(ArrayError::MissingPredictions {
             count: missing.len(),
             ground_truths: ground_truths.len(),
-            first: first_of(missing.into_iter().map(|id| shown(id))),
-            predictions: first_of(predictions.iter().map(|id| shown(id))),
+            first: first_names(missing),
+            predictions: first_names(predictions),
         });
     }
     Ok(Pairing {
         pairs,
-        without_ground_truth: left.into_iter().collect(),
+        without_ground_truth: remaining.into_iter().collect(),
     })
 }
 
@@ -173,7 +177,7 @@ mod tests {
         let error = pair(&ids(&["a/1", "b/1"]), &ids(&["c/1", "b/1", "a/1"])).unwrap_err();
         let message = error.to_string();
         assert!(
-            message.starts_with("1 of 3 ground truths have no prediction: c/1;"),
+            message.starts_with("1 of 3 ground-truth maps have no prediction: c/1;"),
             "{message}"
         );
     }
@@ -184,10 +188,10 @@ mod tests {
         let message = pair(&ids(&["00003", "pred_00004"]), &ground_truths)
             .unwrap_err()
             .to_string();
-        let named = "29 of 30 ground truths have no prediction: test/00000, test/00001";
+        let named = "29 of 30 ground-truth maps have no prediction: test/00000, test/00001";
         assert!(message.starts_with(named), "{message}");
         assert!(
-            message.contains("test/00010; predictions are called 00003, pred_00004"),
+            message.contains("test/00010; predictions are named 00003, pred_00004"),
             "{message}"
         );
     }
@@ -199,13 +203,13 @@ mod tests {
             matches!(error, ArrayError::SharedPrediction { .. }),
             "{error}"
         );
-        // The same ground truth listed twice, too.
+        // The same holds for a ground truth listed twice.
         let error = pair(&ids(&["1"]), &ids(&["1", "1"])).unwrap_err();
         assert!(
             matches!(error, ArrayError::SharedPrediction { .. }),
             "{error}"
         );
-        // The whole id goes before the last part.
+        // An equal id takes precedence over an equal last part.
         let pairing = pair(&ids(&["a/1", "b/1"]), &ids(&["b/1", "a/1"])).unwrap();
         assert_eq!(pairing.pairs, [(1, 0), (0, 1)]);
     }

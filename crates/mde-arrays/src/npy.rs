@@ -1,8 +1,8 @@
 //! NumPy's array files: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 //!
-//! The header is a Python dictionary of three entries in a fixed form, scanned here without recursion. `npyz` was tried
-//! for it: it multiplies a hostile shape until that overflows, takes memory for as long a header as the file claims, does
-//! not know the `2L` of Python 2, and reads no part of an array.
+//! The header is a Python dictionary with three entries. The crate `npyz` overflows on hostile
+//! shapes, allocates any header length that the file claims, does not know Python 2's `2L`, and
+//! cannot read a part of an array.
 
 use std::io::{self, Read};
 
@@ -10,23 +10,23 @@ use crate::numbers::{Layout, Number, Order};
 
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The longest header that is read. That of a plain array has some hundred bytes.
-const LONGEST_HEADER: usize = 1 << 16;
+/// Maximum length of the header in bytes; a numeric array needs about a hundred.
+const MAX_HEADER_LENGTH: usize = 1 << 16;
 
-/// More axes than NumPy allows.
-const MOST_AXES: usize = 64;
+/// Maximum number of axes, as in NumPy.
+const MAX_AXES: usize = 64;
 
-/// What stands before the values.
+/// The header of a `.npy` file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Header {
     pub(crate) shape: Vec<usize>,
-    /// How the values lie, or why they are no plain numbers.
+    /// The layout of the values, or why they are not numbers.
     pub(crate) layout: Result<Layout, NotNumbers>,
-    /// Bytes before the values.
+    /// Length of the header in bytes, the magic number included.
     pub(crate) length: u64,
 }
 
-/// What an array holds instead of numbers, and how to save numbers.
+/// Describes an array that is not numeric, and how to save a numeric one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NotNumbers {
     pub(crate) found: String,
@@ -35,14 +35,14 @@ pub(crate) struct NotNumbers {
 
 const AS_FLOAT32: &str = "save it with np.save(path, np.asarray(x, dtype=np.float32))";
 
-/// Reads the header; the reader then stands at the first value.
+/// Reads the header; the reader is then at the first value.
 ///
-/// Outer errors are the reader's, inner ones say what is wrong with the header.
+/// The outer error comes from the reader; the inner error describes what is wrong with the header.
 pub(crate) fn read_header(reader: &mut impl Read) -> io::Result<Result<Header, String>> {
     let mut start = [0; 8];
     reader.read_exact(&mut start)?;
     if !start.starts_with(MAGIC) {
-        return Ok(Err("it does not begin as a .npy file".to_owned()));
+        return Ok(Err("it does not begin like a .npy file".to_owned()));
     }
     let (before, length) = match start[6] {
         1 => {
@@ -61,16 +61,16 @@ pub(crate) fn read_header(reader: &mut impl Read) -> io::Result<Result<Header, S
             )));
         }
     };
-    if length > LONGEST_HEADER {
+    if length > MAX_HEADER_LENGTH {
         return Ok(Err(format!("its header claims {length} bytes")));
     }
     let mut text = vec![0; length];
     reader.read_exact(&mut text)?;
     let length = (before + length) as u64;
-    Ok(parse(&text, length).ok_or_else(|| "its header is not that of an array".to_owned()))
+    Ok(parse(&text, length).ok_or_else(|| "its header does not describe an array".to_owned()))
 }
 
-/// `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, the entries in any order.
+/// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`, entries in any order.
 fn parse(text: &[u8], length: u64) -> Option<Header> {
     let mut scanner = Scanner { rest: text };
     let (mut number, mut column_major, mut shape) = (None, None, None);
@@ -80,12 +80,12 @@ fn parse(text: &[u8], length: u64) -> Option<Header> {
         scanner.expect(b':')?;
         match key {
             b"descr" if matches!(scanner.peek(), Some(b'[' | b'(')) => {
-                // Fields have names and types of any kind: nothing after this needs to be understood.
+                // A structured array is refused whatever follows.
                 return Some(Header {
                     shape: Vec::new(),
                     layout: Err(NotNumbers {
                         found: "a structured array".to_owned(),
-                        advice: "save one field of it with np.save(path, np.asarray(x['FIELD'], dtype=np.float32))",
+                        advice: "save one field with np.save(path, np.asarray(x['FIELD'], dtype=np.float32))",
                     }),
                     length,
                 });
@@ -117,7 +117,7 @@ fn parse(text: &[u8], length: u64) -> Option<Header> {
     })
 }
 
-/// The type of numbers that NumPy writes as `text`, and whether they are big-endian.
+/// The number type of a NumPy type string, and whether it is big-endian.
 fn number_of(text: &[u8]) -> Result<(Number, bool), NotNumbers> {
     let (big_endian, code) = match text {
         [b'>', code @ ..] => (true, code),
@@ -144,7 +144,7 @@ fn number_of(text: &[u8]) -> Result<(Number, bool), NotNumbers> {
 
 fn not_numbers(text: &[u8], code: &[u8]) -> NotNumbers {
     let (what, advice) = match code.first() {
-        Some(b'O') => ("an object array (Python objects, pickled)", AS_FLOAT32),
+        Some(b'O') => ("an object array (pickled Python objects)", AS_FLOAT32),
         Some(b'c') => (
             "complex numbers",
             "save their real part or magnitude: np.save(path, np.abs(x).astype(np.float32))",
@@ -152,19 +152,19 @@ fn not_numbers(text: &[u8], code: &[u8]) -> NotNumbers {
         Some(b'S' | b'U') => ("text", AS_FLOAT32),
         Some(b'M' | b'm') => ("dates or durations", AS_FLOAT32),
         Some(b'V') => (
-            "numbers of a type that NumPy does not name (perhaps bfloat16)",
+            "numbers of a type without a NumPy name (perhaps bfloat16)",
             AS_FLOAT32,
         ),
-        _ => ("numbers of a type that is not read", AS_FLOAT32),
+        _ => ("numbers of an unsupported type", AS_FLOAT32),
     };
-    let dtype = crate::error::shown(&String::from_utf8_lossy(text));
+    let dtype = crate::error::printable(&String::from_utf8_lossy(text));
     NotNumbers {
         found: format!("{what}, dtype '{dtype}'"),
         advice,
     }
 }
 
-/// What is left of a header; blanks before a token are skipped.
+/// The unread part of a header. Blanks before a token are skipped.
 struct Scanner<'a> {
     rest: &'a [u8],
 }
@@ -175,7 +175,7 @@ impl<'a> Scanner<'a> {
         self.rest.first().copied()
     }
 
-    /// Whether this byte was next; if so it is passed.
+    /// Consumes `byte` if it is next; returns whether it was.
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -188,26 +188,26 @@ impl<'a> Scanner<'a> {
         self.take(byte).then_some(())
     }
 
-    /// The bytes as long as `accept`.
-    fn run(&mut self, accept: impl Fn(&u8) -> bool) -> &'a [u8] {
+    /// Consumes and returns the bytes up to the first that `accept` rejects.
+    fn take_while(&mut self, accept: impl Fn(&u8) -> bool) -> &'a [u8] {
         let end = self.rest.iter().position(|byte| !accept(byte));
         let (run, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
         run
     }
 
-    /// A string in quotes of either kind, without escapes.
+    /// A string in single or double quotes, without escapes.
     fn string(&mut self) -> Option<&'a [u8]> {
         let quote = self.peek().filter(|byte| matches!(byte, b'\'' | b'"'))?;
         self.expect(quote)?;
-        let string = self.run(|byte| *byte != quote);
+        let string = self.take_while(|byte| *byte != quote);
         self.expect(quote)?;
         Some(string)
     }
 
     fn boolean(&mut self) -> Option<bool> {
         self.peek()?;
-        match self.run(u8::is_ascii_alphabetic) {
+        match self.take_while(u8::is_ascii_alphabetic) {
             b"True" => Some(true),
             b"False" => Some(false),
             _ => None,
@@ -220,10 +220,10 @@ impl<'a> Scanner<'a> {
         self.expect(b'(')?;
         while !self.take(b')') {
             self.peek()?;
-            let digits = std::str::from_utf8(self.run(u8::is_ascii_digit)).ok()?;
+            let digits = std::str::from_utf8(self.take_while(u8::is_ascii_digit)).ok()?;
             sizes.push(digits.parse().ok()?);
             self.take(b'L');
-            if sizes.len() > MOST_AXES {
+            if sizes.len() > MAX_AXES {
                 return None;
             }
             if !self.take(b',') {
@@ -235,16 +235,16 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// A map `[height, width]` as `numpy.save` writes it: version 1.0, little-endian float32.
+/// Encodes a map `[height, width]` like `numpy.save`: version 1.0, little-endian float32.
 pub(crate) fn encode(values: &[f32], (height, width): (usize, usize)) -> Vec<u8> {
-    /// Magic, version, and the header's length in two bytes.
-    const BEFORE_HEADER: usize = 10;
+    /// Length of the magic number, the version and the header's length.
+    const PREFIX_LENGTH: usize = 10;
     const ALIGNMENT: usize = 64;
     let header =
         format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({height}, {width}), }}");
-    // The header ends in a line break, padded so that the values are aligned.
-    let values_at = (BEFORE_HEADER + header.len() + 1).next_multiple_of(ALIGNMENT);
-    let header = format!("{header:width$}\n", width = values_at - BEFORE_HEADER - 1);
+    // Blanks before the header's line break align the values.
+    let values_at = (PREFIX_LENGTH + header.len() + 1).next_multiple_of(ALIGNMENT);
+    let header = format!("{header:width$}\n", width = values_at - PREFIX_LENGTH - 1);
     let mut file = Vec::with_capacity(values_at + 4 * values.len());
     file.extend(MAGIC);
     file.extend([1, 0]);

@@ -1,4 +1,4 @@
-//! NumPy's archives of arrays: a zip with a `.npy` for each.
+//! NumPy's array archives: a zip with one `.npy` per array.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use crate::file::{Member, Storage};
-use crate::source::{Source, UNPROVEN, damaged, read_error};
+use crate::member::{Member, Storage};
+use crate::source::{INITIAL_CAPACITY, Source, damaged, read_error};
 use crate::{ArrayError, Place, npy};
 
 const SAVE_AS_NPZ: &str = "save arrays with np.savez or np.savez_compressed";
@@ -55,15 +55,15 @@ fn open_entry(
     let storage = match header.layout {
         Ok(layout) => {
             let (shape, bytes) = (&header.shape, file.size().saturating_sub(header.length));
-            source.holds(name, shape, layout, bytes)?;
+            source.check_exact_size(name, shape, layout, bytes)?;
             let stored = file.compression() == CompressionMethod::Stored;
             if stored && bytes > source.length {
-                return Err(damaged(place, "it is cut short"));
+                return Err(damaged(place, "it is truncated"));
             }
             if !stored {
-                // What the archive says of an entry's size is no proof, but it cannot be larger than the archive.
+                // The archive can declare any size, but an entry cannot exceed the archive.
                 let compressed = file.compressed_size().min(source.length);
-                source.may_hold(name, shape, layout.number.size(), compressed)?;
+                source.check_compressed_size(name, shape, layout.number.size(), compressed)?;
             }
             Storage::Zipped {
                 layout,
@@ -81,7 +81,7 @@ fn open_entry(
     })
 }
 
-/// Reads an array whole; its checksum is compared.
+/// Reads a whole array and verifies its checksum.
 pub(crate) fn read(source: &mut Source, member: &Member) -> Result<Vec<f32>, ArrayError> {
     let Storage::Zipped { layout, entry, .. } = member.storage else {
         return Ok(Vec::new());
@@ -95,18 +95,18 @@ pub(crate) fn read(source: &mut Source, member: &Member) -> Result<Vec<f32>, Arr
         if npy::read_header(&mut file)?.is_err() {
             return Ok(None);
         }
-        let values = layout.read(&mut file, &member.shape, UNPROVEN)?;
-        // The checksum is compared at the end of the entry.
+        let values = layout.read(&mut file, &member.shape, INITIAL_CAPACITY)?;
+        // Reading past the end verifies the checksum.
         Ok((file.read(&mut [0])? == 0).then_some(values))
     };
     match read() {
         Ok(Some(values)) => Ok(values),
-        Ok(None) => Err(damaged(place, "it changed while it was read")),
+        Ok(None) => Err(damaged(place, "the file changed during reading")),
         Err(error) => Err(read_error(&place, error)),
     }
 }
 
-/// Reads the array `part` that has `index` of its size before it, from an entry that is not compressed.
+/// Reads the array `part` from a stored entry, where `index` arrays of its size precede it.
 pub(crate) fn read_stored(
     source: &mut Source,
     part: &Member,
@@ -145,7 +145,7 @@ fn zip_error(place: &Place, error: ZipError) -> ArrayError {
         ZipError::Io(error) => read_error(place, error),
         ZipError::UnsupportedArchive(what) => ArrayError::Unsupported {
             place: place.clone(),
-            found: format!("a zip archive that is not read: {what}"),
+            found: format!("an unsupported zip archive: {what}"),
             advice: SAVE_AS_NPZ.to_owned(),
         },
         error => damaged(place.clone(), error.to_string()),

@@ -1,13 +1,13 @@
-//! Numbers as they lie in files, made `f32` and brought into row-major order.
+//! Converts stored numbers to `f32` in row-major order.
 
 use std::io::{self, Read};
 
 use half::{bf16, f16};
 
-/// Bytes that are read and converted at a time; a multiple of every number's size.
+/// Bytes read and converted at a time; a multiple of the size of every number type.
 const CHUNK: usize = 1 << 16;
 
-/// The types of numbers that are read.
+/// The supported number types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
     Bool,
@@ -36,14 +36,14 @@ impl Number {
         }
     }
 
-    /// Whether it can hold whole numbers alone.
+    /// Whether the type holds only integers.
     pub(crate) fn is_integer(self) -> bool {
         !matches!(self, Self::F16 | Self::Bf16 | Self::F32 | Self::F64)
     }
 
-    /// Appends little-endian numbers, rounded to the nearest `f32`.
+    /// Appends little-endian numbers, each rounded to the nearest `f32`.
     fn decode(self, bytes: &[u8], values: &mut Vec<f32>) {
-        /// Of an integer or a float of the language.
+        /// For the primitive number types.
         macro_rules! cast {
             ($number:ty) => {{
                 let (numbers, _) = bytes.as_chunks::<{ size_of::<$number>() }>();
@@ -86,18 +86,18 @@ impl Number {
     }
 }
 
-/// In what order values lie in a file.
+/// The order of values in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// The last axis runs fastest.
+    /// The last axis varies fastest.
     RowMajor,
-    /// The first axis runs fastest: Fortran's order.
+    /// The first axis varies fastest (Fortran order).
     ColumnMajor,
-    /// Row-major `[height, width]` from the bottom row to the top.
+    /// Row-major `[height, width]`, bottom row first.
     BottomUp,
 }
 
-/// How the values of an array lie in a file, one after the other.
+/// The layout of an array's contiguous values in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) number: Number,
@@ -115,21 +115,21 @@ impl Layout {
         }
     }
 
-    /// Bytes of `count` numbers, if that is a number of bytes at all.
+    /// Size of `count` numbers in bytes, or `None` if it overflows.
     pub(crate) fn bytes(self, count: usize) -> Option<u64> {
         u64::try_from(count.checked_mul(self.number.size())?).ok()
     }
 
-    /// Reads an array of this shape, row-major whatever the order in the file.
+    /// Reads an array of this shape and returns it in row-major order.
     ///
-    /// `at_once` is for how many values memory is taken before any is read.
+    /// `capacity` limits the number of values allocated before the first is read.
     pub(crate) fn read(
         self,
         reader: &mut impl Read,
         shape: &[usize],
-        at_once: usize,
+        capacity: usize,
     ) -> io::Result<Vec<f32>> {
-        let values = self.read_stored(reader, shape.iter().product(), at_once)?;
+        let values = self.read_stored(reader, shape.iter().product(), capacity)?;
         Ok(match self.order {
             Order::RowMajor => values,
             Order::ColumnMajor => from_column_major(&values, shape),
@@ -140,16 +140,16 @@ impl Layout {
         })
     }
 
-    /// Reads numbers in the order of the file.
+    /// Reads numbers in the file's order.
     fn read_stored(
         self,
         reader: &mut impl Read,
         count: usize,
-        at_once: usize,
+        capacity: usize,
     ) -> io::Result<Vec<f32>> {
         let size = self.number.size();
         let mut values = Vec::new();
-        values.try_reserve_exact(count.min(at_once))?;
+        values.try_reserve_exact(count.min(capacity))?;
         let mut buffer = vec![0; CHUNK.min(count.saturating_mul(size))];
         while values.len() < count {
             let bytes = &mut buffer[..CHUNK.min((count - values.len()) * size)];
@@ -163,7 +163,7 @@ impl Layout {
     }
 }
 
-/// The values of an array in row-major order, from Fortran's.
+/// Reorders values from column-major to row-major.
 fn from_column_major(values: &[f32], shape: &[usize]) -> Vec<f32> {
     let strides: Vec<usize> = shape
         .iter()
@@ -178,7 +178,7 @@ fn from_column_major(values: &[f32], shape: &[usize]) -> Vec<f32> {
     let mut ordered = Vec::with_capacity(values.len());
     for _ in 0..values.len() {
         ordered.push(values[at]);
-        // The next index, the last axis fastest.
+        // Advances the index, last axis fastest.
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
             at += strides[axis];

@@ -1,4 +1,4 @@
-//! OpenEXR: each channel of a flat picture is an array.
+//! OpenEXR: each channel of a flat image is an array.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -12,13 +12,13 @@ use exr::meta::attribute::SampleType;
 use exr::meta::header::Header;
 use half::f16;
 
-use crate::file::{Member, Storage};
+use crate::member::{Member, Storage};
 use crate::source::{Source, damaged, read_error};
 use crate::{ArrayError, Place};
 
 const SAVE_WITH_ZIP: &str = "save it with ZIP compression";
 
-/// The channels of a file's pictures.
+/// The channels of all parts of a file.
 pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
     let reader = reader(source)?;
     let headers = reader.headers().to_vec();
@@ -41,27 +41,27 @@ pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
     Ok(members)
 }
 
-/// Checks that the pixels of a part are a plain grid, and no more than the file can hold.
+/// Checks that a part is a flat, full-size image that the file can hold.
 fn check_part(source: &Source, header: &Header) -> Result<(), ArrayError> {
     let size = header.layer_size;
     if header.deep {
-        let advice = "flatten it to one value a pixel";
-        return Err(source.unsupported("deep data, several values a pixel", advice));
+        let advice = "flatten it to one value per pixel";
+        return Err(source.unsupported("deep data (several values per pixel)", advice));
     }
-    // Their decoder takes memory for whatever sizes a block claims, which ends the process.
+    // The decoder of DWA allocates whatever a block claims, which can abort the process.
     if let Compression::DWAA(_) | Compression::DWAB(_) = header.compression {
         return Err(source.unsupported("the lossy compression DWA", SAVE_WITH_ZIP));
     }
     let window = header.shared_attributes.display_window;
     if window.size != size || window.position != header.own_attributes.layer_position {
         let found = format!(
-            "pixels of {}x{} in a picture of {}x{} (height x width)",
+            "pixels of {}x{} in an image of {}x{} (height x width)",
             size.height(),
             size.width(),
             window.size.height(),
             window.size.width(),
         );
-        return Err(source.unsupported(found, "save the whole picture, not a part of it"));
+        return Err(source.unsupported(found, "save the whole image, not a crop"));
     }
     if header
         .channels
@@ -69,33 +69,31 @@ fn check_part(source: &Source, header: &Header) -> Result<(), ArrayError> {
         .iter()
         .any(|channel| channel.sampling != Vec2(1, 1))
     {
-        return Err(source.unsupported("channels of fewer pixels", "save all at full size"));
+        return Err(source.unsupported("subsampled channels", "save all channels at full size"));
     }
-    // All channels are decoded together.
+    // The decoder decodes all channels together.
     let shape = [header.channels.list.len(), size.height(), size.width()];
-    source.may_hold("", &shape, 2, source.length)?;
+    source.check_compressed_size("", &shape, 2, source.length)?;
     Ok(())
 }
 
-/// Which array is the channel that is depth by its name, if exactly one is.
-pub(crate) fn depth_channel(members: &[Member]) -> Option<usize> {
-    let called = |names: &[&str]| -> Vec<usize> {
-        let is_called = |member: &Member| {
+/// The channel whose name says that it is depth, if there is exactly one.
+pub(crate) fn depth_channel(members: &[Member]) -> Option<&Member> {
+    let named = |names: &[&str]| -> Vec<&Member> {
+        let is_named = |member: &&Member| {
             let last = member.name.rsplit('.').next().unwrap_or_default();
             matches!(member.storage, Storage::Exr { .. })
                 && names.iter().any(|name| last.eq_ignore_ascii_case(name))
         };
-        let members = members.iter().enumerate();
-        let called = members.filter(|(_, member)| is_called(member));
-        called.map(|(at, _)| at).collect()
+        members.iter().filter(is_named).collect()
     };
-    let mut found = called(&["z", "depth"]);
+    let mut found = named(&["z", "depth"]);
     if found.is_empty() {
-        found = called(&["y"]);
+        found = named(&["y"]);
     }
-    // The red of a colour picture is not depth.
-    if found.is_empty() && called(&["g", "b"]).is_empty() {
-        found = called(&["r"]);
+    // The red channel of a colour image is not depth.
+    if found.is_empty() && named(&["g", "b"]).is_empty() {
+        found = named(&["r"]);
     }
     match found[..] {
         [only] => Some(only),
@@ -103,7 +101,7 @@ pub(crate) fn depth_channel(members: &[Member]) -> Option<usize> {
     }
 }
 
-/// Reads a channel.
+/// Reads one channel.
 pub(crate) fn read(
     source: &mut Source,
     member: &Member,
@@ -112,19 +110,19 @@ pub(crate) fn read(
 ) -> Result<Vec<f32>, ArrayError> {
     let place = source.place(&member.name);
     let reader = reader(source)?;
-    contained(&place, || {
+    catch_panics(&place, || {
         decode(&place, reader, &member.shape, (part, channel))
     })?
 }
 
-/// Decodes all blocks of pixels and keeps one channel of one part.
+/// Decodes all blocks and keeps one channel of one part.
 fn decode(
     place: &Place,
     reader: Reader<&mut BufReader<File>>,
     shape: &[usize],
     (part, channel): (usize, usize),
 ) -> Result<Vec<f32>, ArrayError> {
-    let changed = || damaged(place.clone(), "it changed while it was read");
+    let changed = || damaged(place.clone(), "the file changed during reading");
     let header = reader.headers().get(part).ok_or_else(changed)?.clone();
     let kind = header
         .channels
@@ -148,7 +146,7 @@ fn decode(
             continue;
         }
         if !seen.insert(index.pixel_position) {
-            return Err(damaged(place.clone(), "a block of pixels is there twice"));
+            return Err(damaged(place.clone(), "a block of pixels occurs twice"));
         }
         let lines = block.lines(&header.channels);
         for line in lines.filter(|line| line.location.channel == channel) {
@@ -159,13 +157,13 @@ fn decode(
         }
     }
     if pixels != values.len() {
-        let reason = format!("{pixels} of its {} pixels are there", values.len());
+        let reason = format!("it has {pixels} of its {} pixels", values.len());
         return Err(damaged(place.clone(), reason));
     }
     Ok(values)
 }
 
-/// The samples of a line as decoders leave them, in the machine's byte order.
+/// The samples of a decoded line, in native byte order.
 fn samples(bytes: &[u8], kind: SampleType) -> Box<dyn Iterator<Item = f32> + '_> {
     let (words, _) = bytes.as_chunks();
     let (pairs, _) = bytes.as_chunks();
@@ -180,20 +178,21 @@ fn samples(bytes: &[u8], kind: SampleType) -> Box<dyn Iterator<Item = f32> + '_>
     }
 }
 
-/// A reader that has read the headers.
+/// A reader after the headers.
 fn reader(source: &mut Source) -> Result<Reader<&mut BufReader<File>>, ArrayError> {
     let place = source.place("");
     let file = &mut source.reader;
-    let reader = contained(&place, || exr::block::read(file, false))?;
+    let reader = catch_panics(&place, || exr::block::read(file, false))?;
     reader.map_err(|error| exr_error(&place, error))
 }
 
-/// Runs a part of the decoder, which has assertions, and sums that a damaged file makes overflow (those of B44, in builds
-/// that check for it): such a panic becomes an error.
-fn contained<T>(place: &Place, decode: impl FnOnce() -> T) -> Result<T, ArrayError> {
-    // What a panic may leave half done is dropped with the decoder.
+/// Runs a part of the decoder and turns its panics into errors.
+///
+/// A damaged file can trip its assertions, or its overflow checks (B44) where they are compiled in.
+fn catch_panics<T>(place: &Place, decode: impl FnOnce() -> T) -> Result<T, ArrayError> {
+    // The decoder and whatever a panic left unfinished are dropped together.
     let result = panic::catch_unwind(AssertUnwindSafe(decode));
-    result.map_err(|_| damaged(place.clone(), "the decoder found it inconsistent"))
+    result.map_err(|_| damaged(place.clone(), "the decoder found an inconsistency"))
 }
 
 fn exr_error(place: &Place, error: exr::error::Error) -> ArrayError {
@@ -201,7 +200,7 @@ fn exr_error(place: &Place, error: exr::error::Error) -> ArrayError {
         exr::error::Error::Io(error) => read_error(place, error),
         exr::error::Error::NotSupported(what) => ArrayError::Unsupported {
             place: place.clone(),
-            found: format!("an EXR that is not read: {what}"),
+            found: format!("an unsupported EXR: {what}"),
             advice: SAVE_WITH_ZIP.to_owned(),
         },
         error => damaged(place.clone(), error.to_string()),

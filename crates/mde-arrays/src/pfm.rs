@@ -1,30 +1,32 @@
-//! Portable float maps: `Pf`, width, height, scale, then float32 from the bottom row to the top:
+//! Portable float maps: `Pf`, width, height, scale, then float32 rows from bottom to top:
 //! <https://www.pauldebevec.com/Research/HDR/PFM/>.
 
 use std::io::Read;
 
 use crate::ArrayError;
-use crate::file::{Member, Storage};
+use crate::member::{Member, Storage};
 use crate::numbers::{Layout, Number, Order};
 use crate::source::Source;
 
-/// More than any header has.
-const LONGEST_HEADER: u64 = 256;
+/// Upper bound of the header's length in bytes.
+const MAX_HEADER_LENGTH: u64 = 256;
 
-/// The map of a file. The magnitude of its scale is left alone, as every reader does; its sign tells the byte order.
+/// The map of a file.
+///
+/// The sign of the scale gives the byte order. Its magnitude is ignored, as other readers do.
 pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
     let mut start = Vec::new();
-    let mut reader = (&mut source.reader).take(LONGEST_HEADER);
+    let mut reader = (&mut source.reader).take(MAX_HEADER_LENGTH);
     reader
         .read_to_end(&mut start)
         .map_err(|error| source.error(error))?;
     if start.starts_with(b"PF") {
-        let advice = "depth is one number a pixel: save it as grey (`Pf`)";
-        return Err(source.unsupported("a PFM in colour (`PF`)", advice));
+        let advice = "save depth as greyscale (`Pf`), one number per pixel";
+        return Err(source.unsupported("a colour PFM (`PF`)", advice));
     }
     let Some((width, height, scale, at)) = header(&start) else {
-        let expected = "`Pf`, width, height and a scale that is not 0";
-        return Err(source.damaged(format!("its header is not {expected}")));
+        let reason = "its header is not `Pf`, width, height and a non-zero scale";
+        return Err(source.damaged(reason));
     };
     let layout = Layout {
         number: Number::F32,
@@ -32,7 +34,7 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         order: Order::BottomUp,
     };
     let shape = vec![height, width];
-    source.holds("", &shape, layout, source.length.saturating_sub(at))?;
+    source.check_exact_size("", &shape, layout, source.length.saturating_sub(at))?;
     Ok(Member {
         name: String::new(),
         shape,
@@ -40,7 +42,7 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
     })
 }
 
-/// Width, height, scale, and where the values begin: after the one blank that ends the scale.
+/// Width, height, scale and offset of the values, which follow the one blank after the scale.
 fn header(start: &[u8]) -> Option<(usize, usize, f32, u64)> {
     let mut rest = start.strip_prefix(b"Pf")?;
     let mut next = || {

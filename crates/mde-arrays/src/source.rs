@@ -1,4 +1,4 @@
-//! A file that is being read, and what its size allows.
+//! An open file, and checks of declared sizes against its length.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -8,20 +8,20 @@ use crate::format::{self, Format};
 use crate::numbers::Layout;
 use crate::{ArrayError, Place};
 
-/// The most values of an array that is read from a compressed file: .npz, .exr or .png.
-pub const MOST_COMPRESSED_VALUES: usize = 1 << 28;
+/// Maximum number of values in an array from a compressed file: `.npz`, `.exr` or `.png`.
+pub const MAX_COMPRESSED_VALUES: usize = 1 << 28;
 
-/// No compression of these formats makes data smaller than this part: deflate reaches 1032, PXR24 a third more.
-const DENSEST: u64 = 2048;
+/// Upper bound of the compression ratio: deflate reaches 1032, PXR24 a third more.
+const MAX_COMPRESSION_RATIO: u64 = 2048;
 
-/// Memory taken before the first of an array's values is read where the file does not prove how many there are.
-pub(crate) const UNPROVEN: usize = 1 << 16;
+/// Number of values to allocate for before reading an array whose size the file does not prove.
+pub(crate) const INITIAL_CAPACITY: usize = 1 << 16;
 
-/// A file that is being read.
+/// An open file.
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) reader: BufReader<File>,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub(crate) length: u64,
 }
 
@@ -45,10 +45,10 @@ impl Source {
         })
     }
 
-    /// Its format; the reader is at its start before and after.
+    /// The format of the file. The reader is at the start before and after.
     pub(crate) fn format(&mut self) -> Result<Format, ArrayError> {
-        let mut start = Vec::with_capacity(format::START);
-        let mut first = (&mut self.reader).take(format::START as u64);
+        let mut start = Vec::with_capacity(format::DETECTION_LENGTH);
+        let mut first = (&mut self.reader).take(format::DETECTION_LENGTH as u64);
         first
             .read_to_end(&mut start)
             .map_err(|error| self.error(error))?;
@@ -67,7 +67,7 @@ impl Source {
         Place::member(&self.path, member)
     }
 
-    /// What a failed read of the file means.
+    /// The error for a failed read of the file.
     pub(crate) fn error(&self, error: io::Error) -> ArrayError {
         read_error(&self.place(""), error)
     }
@@ -84,8 +84,8 @@ impl Source {
         }
     }
 
-    /// Checks that an uncompressed array takes exactly these bytes.
-    pub(crate) fn holds(
+    /// Checks that an uncompressed array takes exactly `bytes` bytes.
+    pub(crate) fn check_exact_size(
         &self,
         member: &str,
         shape: &[usize],
@@ -96,45 +96,45 @@ impl Source {
         if needed == Some(bytes) {
             return Ok(());
         }
-        let needed = needed.map_or("more than there can be".to_owned(), |needed| {
+        let needed = needed.map_or("an impossible number of".to_owned(), |needed| {
             needed.to_string()
         });
         let kind = layout.number;
         let reason = format!(
-            "an array of shape {shape:?} of {kind:?} has {needed} bytes, but {bytes} follow its header"
+            "an array of shape {shape:?} of {kind:?} takes {needed} bytes, but {bytes} follow its header"
         );
         Err(damaged(self.place(member), reason))
     }
 
-    /// Checks that an array of this shape, of so many bytes a value, can come out of this many compressed bytes.
-    pub(crate) fn may_hold(
+    /// Checks that `compressed` bytes can decompress to an array of this shape, `size` bytes per
+    /// value.
+    pub(crate) fn check_compressed_size(
         &self,
         member: &str,
         shape: &[usize],
         size: usize,
         compressed: u64,
     ) -> Result<(), ArrayError> {
-        let count = count_of(shape).filter(|count| *count <= MOST_COMPRESSED_VALUES);
+        let count = count_of(shape).filter(|count| *count <= MAX_COMPRESSED_VALUES);
         let Some(count) = count else {
             return Err(ArrayError::TooLarge {
                 place: self.place(member),
                 shape: shape.to_vec(),
-                most: MOST_COMPRESSED_VALUES,
+                max: MAX_COMPRESSED_VALUES,
             });
         };
-        if (count * size) as u64 > compressed.saturating_mul(DENSEST) {
-            let reason = format!(
-                "an array of shape {shape:?} cannot be in {compressed} bytes, however compressed"
-            );
+        if (count * size) as u64 > compressed.saturating_mul(MAX_COMPRESSION_RATIO) {
+            let reason =
+                format!("an array of shape {shape:?} cannot be compressed to {compressed} bytes");
             return Err(damaged(self.place(member), reason));
         }
         Ok(())
     }
 }
 
-/// The number of values, if it can be counted.
+/// The number of values, or `None` if it overflows.
 fn count_of(shape: &[usize]) -> Option<usize> {
-    // A 0 among sizes that overflow is no array either: the sizes are multiplied as they come.
+    // Multiplied in order: sizes that overflow are refused even where a later size is 0.
     shape
         .iter()
         .try_fold(1usize, |count, size| count.checked_mul(*size))
@@ -147,11 +147,11 @@ pub(crate) fn damaged(place: Place, reason: impl Into<String>) -> ArrayError {
     }
 }
 
-/// What a failed read means: the end of the file or its contents, or the disk.
+/// The error for a failed read: [`ArrayError::Damaged`] for contents, else [`ArrayError::Read`].
 pub(crate) fn read_error(place: &Place, error: io::Error) -> ArrayError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => damaged(place.clone(), "it is cut short"),
-        // What decompressors and checksums report.
+        io::ErrorKind::UnexpectedEof => damaged(place.clone(), "it is truncated"),
+        // These kinds come from decompressors and checksums.
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
             damaged(place.clone(), error.to_string())
         }

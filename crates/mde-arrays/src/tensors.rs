@@ -1,4 +1,5 @@
-//! Safetensors: named tensors, little-endian and row-major: <https://huggingface.co/docs/safetensors>.
+//! Safetensors: named tensors, little-endian and row-major:
+//! <https://huggingface.co/docs/safetensors>.
 
 use std::io::Read;
 
@@ -6,24 +7,24 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::ArrayError;
-use crate::file::{Member, Storage};
+use crate::member::{Member, Storage};
 use crate::npy::NotNumbers;
 use crate::numbers::{Layout, Number};
 use crate::source::Source;
 
-/// Bytes of the header's length, before the header.
-const BEFORE_HEADER: u64 = 8;
+/// Bytes before the header; they hold its length.
+const PREFIX_LENGTH: u64 = 8;
 
-/// The tensors of a file, in its order.
+/// The tensors of a file, in the file's order.
 pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
-    let mut length = [0; BEFORE_HEADER as usize];
+    let mut length = [0; PREFIX_LENGTH as usize];
     source
         .reader
         .read_exact(&mut length)
         .map_err(|error| source.error(error))?;
     let length = u64::from_le_bytes(length);
-    if length > source.length.saturating_sub(BEFORE_HEADER) {
-        let reason = format!("its header claims {length} bytes, more than the file has");
+    if length > source.length.saturating_sub(PREFIX_LENGTH) {
+        let reason = format!("its header claims {length} bytes, more than the file");
         return Err(source.damaged(reason));
     }
     let mut header = Vec::new();
@@ -31,16 +32,14 @@ pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
     reader
         .read_to_end(&mut header)
         .map_err(|error| source.error(error))?;
-    // Refuses tensors that overlap, leave gaps, or whose shape and length disagree.
+    // Rejects tensors that overlap, leave gaps, or whose shape and length disagree.
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| {
-        source.damaged(format!(
-            "its header is not that of a safetensors file: {error}"
-        ))
+        source.damaged(format!("its header is not a safetensors header: {error}"))
     })?;
-    let (values_at, held) = (BEFORE_HEADER + length, metadata.data_len() as u64);
+    let (values_at, held) = (PREFIX_LENGTH + length, metadata.data_len() as u64);
     let follow = source.length - values_at;
     if held != follow {
-        let reason = format!("its tensors have {held} bytes, but {follow} follow the header");
+        let reason = format!("its tensors take {held} bytes, but {follow} follow the header");
         return Err(source.damaged(reason));
     }
     let names = metadata.offset_keys();

@@ -1,5 +1,6 @@
-//! Thousands of damaged files of every format: an array or an error that names the file, never a panic, and memory in
-//! proportion to the file. A binary of its own, since it counts what is allocated.
+//! Reads thousands of damaged files of every format. Each gives an array or an error that names the
+//! file, never a panic, and memory stays in proportion to the file. A separate binary, because it
+//! counts allocations.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
@@ -10,7 +11,7 @@ use mde_arrays::{ArrayError, ArrayFile, MapSet};
 #[global_allocator]
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
-/// Fixtures and how much memory a damaged copy of one may take: so much for each of its bytes, beside some for buffers.
+/// Maximum memory per byte of a damaged file, besides buffers.
 const UNCOMPRESSED: usize = 16;
 const COMPRESSED: usize = 20 * 1000;
 const BUFFERS: usize = 2 << 20;
@@ -22,7 +23,7 @@ const FILES: [(&str, usize); 21] = [
     ("stack.npy", UNCOMPRESSED),
     ("little.pfm", UNCOMPRESSED),
     ("big.pfm", UNCOMPRESSED),
-    // Its header is JSON, which takes more in memory.
+    // The JSON header takes more memory than its length.
     ("features.safetensors", 100),
     ("types.safetensors", 100),
     ("two.npz", COMPRESSED),
@@ -42,13 +43,13 @@ const FILES: [(&str, usize); 21] = [
 
 const ROUNDS: usize = 1500;
 
-/// Writes a new file: to overwrite one takes many a file system a hundred times as long.
+/// Writes a new file, because overwriting is a hundred times slower on some file systems.
 fn write(path: &Path, bytes: &[u8]) {
     let _ = fs::remove_file(path);
     fs::write(path, bytes).unwrap();
 }
 
-/// Reads all there is, in every way there is; whatever fails must name the file.
+/// Reads all arrays in every way; each error must name the file.
 fn read_all(path: &Path) -> Result<(), ArrayError> {
     let file = ArrayFile::open(path)?;
     let mut result = Ok(());
@@ -72,7 +73,7 @@ fn read_all(path: &Path) -> Result<(), ArrayError> {
     result
 }
 
-/// What was read; an error must name the file, in a message that one can read.
+/// Returns the result; an error must name the file in a short message.
 fn named<T>(result: Result<T, ArrayError>) -> Option<T> {
     if let Err(error) = &result {
         let message = error.to_string();
@@ -106,10 +107,10 @@ fn damaged_files_are_errors_that_name_them() {
                 bytes.len()
             );
         }
-        // Where there is no checksum a value may change unseen, and of most files most bytes are values.
+        // Changed values are not detected without a checksum, and most bytes are values.
         assert!(
             errors > ROUNDS / 3,
-            "{name}: only {errors} of {ROUNDS} were seen"
+            "{name}: only {errors} of {ROUNDS} were detected"
         );
     }
 }

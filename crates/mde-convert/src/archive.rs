@@ -1,4 +1,4 @@
-//! Training sets that are published as zip archives of images: BTS's and MFF's.
+//! Training sets published as zip archives of images: those of BTS and MFF.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -11,40 +11,40 @@ use crate::error::{ConvertError, Result, damaged, io};
 use crate::folder::Folder;
 use crate::lists;
 use crate::manifest::{Manifest, Part};
-use crate::names::{is_number, tail};
+use crate::names::{is_number, split_path};
 use crate::summary::{Converted, Observer, Progress};
 
 const ZIP: &str = "zip archive";
-/// An image of 640x480 has below 1 MB.
+/// Maximum size of an image file; one of 640x480 has less than 1 MB.
 const MAX_MEMBER: u64 = 64 << 20;
-/// deflate gives at most this many bytes for one.
+/// Maximum compression ratio of deflate.
 const MAX_EXPANSION: u64 = 1032;
-/// How many of the missing files an error names.
-const NAMED: usize = 10;
+/// Maximum number of missing files in an error.
+const MAX_NAMES: usize = 10;
 
-/// What to extract, and to where.
+/// Options of [`extract_bts`] and [`extract_mff`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveOptions {
     /// The zip archive.
     pub archive: PathBuf,
-    /// The paper's list of training pairs: only what it names is extracted, and all of it must be there. Without
-    /// one, all training pairs of the archive are extracted and listed.
+    /// The paper's list of training pairs. Only its files are extracted, and all must be in the
+    /// archive. Without a list, all training pairs of the archive are extracted and listed.
     pub list: Option<PathBuf>,
-    /// The data folder.
+    /// Output folder.
     pub out: PathBuf,
 }
 
-/// How one of the two archives is laid out.
+/// The layout of an archive.
 struct Layout {
-    /// The list that is written.
+    /// Name of the list to write.
     list: &'static str,
-    /// How depth files write metres.
+    /// Encoding of the depth files.
     encoding: &'static str,
-    /// What else a line of a list says.
+    /// End of each line of the list.
     focal: &'static str,
-    /// What members are called.
+    /// Expected member names.
     expected: &'static str,
-    /// A member's file and the pair it belongs to, `None` for what is no training image.
+    /// The output file of a member and its pair; `None` for a member that is not a training image.
     place: fn(&str) -> Option<(String, Pair)>,
 }
 
@@ -55,18 +55,18 @@ struct Pair {
     depth: String,
 }
 
-/// Extracts BTS's training set, `sync.zip`.
+/// Extracts the training set of BTS, `sync.zip`.
 ///
 /// `sync/SCENE/rgb_NNNNN.jpg` and `sync/SCENE/sync_depth_NNNNN.png` (16-bit millimetres) become
-/// `bts_train/SCENE/rgb_NNNNN.jpg` and `bts_train/SCENE/sync_depth_NNNNN.png`, as the paper's `bts_nyuv2_train.csv`
-/// names them. That list is written into the folder, and `dataset.toml` points to it.
+/// `bts_train/SCENE/rgb_NNNNN.jpg` and `bts_train/SCENE/sync_depth_NNNNN.png`, the names in the
+/// paper's `bts_nyuv2_train.csv`. That list is written to the folder and entered in `dataset.toml`.
 ///
-/// Files are written aside and renamed; a second call keeps those that are there with the size the archive says.
+/// Files appear only when complete. A second call keeps existing files of the size in the archive.
 ///
 /// # Errors
-/// An archive that is missing, damaged or without training pairs; a list that is damaged or names files that the
-/// archive lacks (then nothing is extracted); a folder that cannot be written to or that another conversion is
-/// writing to; a full disk.
+/// If the archive is missing, damaged or without training pairs; if the list is malformed or names
+/// files that the archive lacks (nothing is extracted then); if the folder is not writable or in
+/// use by another process; if the disk is full.
 pub fn extract_bts(options: &ArchiveOptions, observer: Observer) -> Result<Converted> {
     let layout = Layout {
         list: "bts_nyuv2_train.csv",
@@ -78,16 +78,17 @@ pub fn extract_bts(options: &ArchiveOptions, observer: Observer) -> Result<Conve
     extract(&layout, options, observer)
 }
 
-/// Extracts MFF's training set.
+/// Extracts the training set of MFF.
 ///
-/// `data/nyu2_train/SCENE_out/N.jpg` and `N.png` (8-bit, value / 25.5 = metres) become `train/SCENE_out/N.jpg` and
-/// `N.png`, as the paper's `nyuv2_train.csv` names them. That list is written into the folder, and `dataset.toml`
-/// points to it. The archive's test images are left out: the official ones come with the labelled frames.
+/// `data/nyu2_train/SCENE_out/N.jpg` and `N.png` (8-bit, value / 25.5 = metres) become
+/// `train/SCENE_out/N.jpg` and `N.png`, the names in the paper's `nyuv2_train.csv`. That list is
+/// written to the folder and entered in `dataset.toml`. Test images of the archive are skipped,
+/// because the official test split is part of the labelled frames.
 ///
-/// Files are written aside and renamed; a second call keeps those that are there with the size the archive says.
+/// Files appear only when complete. A second call keeps existing files of the size in the archive.
 ///
 /// # Errors
-/// As [`extract_bts`].
+/// Those of [`extract_bts`].
 pub fn extract_mff(options: &ArchiveOptions, observer: Observer) -> Result<Converted> {
     let layout = Layout {
         list: "nyuv2_train.csv",
@@ -100,7 +101,7 @@ pub fn extract_mff(options: &ArchiveOptions, observer: Observer) -> Result<Conve
 }
 
 fn place_bts(member: &str) -> Option<(String, Pair)> {
-    let (_, scene, file) = tail(member)?;
+    let (_, scene, file) = split_path(member)?;
     let (stem, extension) = file.rsplit_once('.')?;
     let (kind, number) = stem.rsplit_once('_')?;
     let is_image = matches!((kind, extension), ("rgb", "jpg") | ("sync_depth", "png"));
@@ -112,7 +113,7 @@ fn place_bts(member: &str) -> Option<(String, Pair)> {
 }
 
 fn place_mff(member: &str) -> Option<(String, Pair)> {
-    let (above, scene, file) = tail(member)?;
+    let (above, scene, file) = split_path(member)?;
     let (number, extension) = file.rsplit_once('.')?;
     let is_image = above == Some("nyu2_train") && matches!(extension, "jpg" | "png");
     let pair = Pair {
@@ -132,7 +133,7 @@ fn extract(layout: &Layout, options: &ArchiveOptions, observer: Observer) -> Res
         None => paired(layout, path, &members, pairs)?,
     };
 
-    let folder = Folder::open(&options.out)?;
+    let folder = Folder::open(&options.out, observer)?;
     let mut manifest = Manifest::open(&folder)?;
     let progress = Progress::new(observer, Some(wanted.len()));
     for (index, name) in &wanted {
@@ -149,7 +150,7 @@ fn extract(layout: &Layout, options: &ArchiveOptions, observer: Observer) -> Res
     Ok(progress.finish(ignored, vec![folder.path(layout.list)]))
 }
 
-/// Which member holds which of our files; the pairs they belong to.
+/// The member index of each output file, and the pairs of these files.
 fn members(
     layout: &Layout,
     path: &Path,
@@ -169,10 +170,10 @@ fn members(
     Ok((members, pairs))
 }
 
-/// Members in the archive's order with their files, and the list's text.
+/// Member indices with their output files, and the text of the list.
 type Wanted = (BTreeMap<usize, String>, String);
 
-/// What a list names.
+/// The files of a list.
 fn listed(path: &Path, list: &Path, members: &BTreeMap<String, usize>) -> Result<Wanted> {
     let text = fs::read_to_string(list).map_err(io("read", list))?;
     let pairs = lists::parse(list, &text)?;
@@ -193,7 +194,7 @@ fn listed(path: &Path, list: &Path, members: &BTreeMap<String, usize>) -> Result
             listed: files.len(),
             first: missing
                 .iter()
-                .take(NAMED)
+                .take(MAX_NAMES)
                 .map(ToString::to_string)
                 .collect(),
         });
@@ -204,7 +205,7 @@ fn listed(path: &Path, list: &Path, members: &BTreeMap<String, usize>) -> Result
     Ok((wanted.collect(), text))
 }
 
-/// All pairs of which both files are there.
+/// All complete pairs of the archive.
 fn paired(
     layout: &Layout,
     path: &Path,
@@ -240,22 +241,25 @@ fn extract_member(
     let source = path.join(title.as_ref());
     let bad = |reason: String| damaged(&source, "member of the archive")(reason);
     let size = member.size();
-    let most = MAX_MEMBER.min(member.compressed_size().saturating_mul(MAX_EXPANSION));
-    if size > most {
-        return Err(bad(format!("{size} bytes, expected at most {most}")));
+    let max = MAX_MEMBER.min(member.compressed_size().saturating_mul(MAX_EXPANSION));
+    if size > max {
+        return Err(bad(format!("it has {size} bytes, expected at most {max}")));
     }
-    if folder.has_bytes(name, size) {
-        progress.kept();
+    if folder.has_size(name, size) {
+        progress.add_kept();
         return Ok(());
     }
-    // To the end of the member, where its checksum is compared.
+    // Reading to the end verifies the checksum.
     let mut bytes = Vec::new();
     let read = member.take(size + 1).read_to_end(&mut bytes);
     read.map_err(|error| bad(error.to_string()))?;
     if bytes.len() as u64 != size {
-        return Err(bad(format!("{} bytes, expected {size}", bytes.len())));
+        return Err(bad(format!(
+            "it has {} bytes, expected {size}",
+            bytes.len()
+        )));
     }
-    folder.write(name, &bytes)?;
-    progress.written(0);
+    folder.write_image(name, &bytes)?;
+    progress.add_written(0);
     Ok(())
 }

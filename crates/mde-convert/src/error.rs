@@ -1,113 +1,115 @@
-//! What can go wrong between a download and a folder of images, each case with the file it concerns.
+//! The error type. Every variant names the file concerned.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where the official split of the labelled frames is published.
+use mde_files::{LockError, OutsideFolder};
+
+/// URL of the official split of the labelled frames.
 const SPLITS_URL: &str = "http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat";
 
-/// Any failure of this crate.
+/// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConvertError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}{}", .path.display(), remedy(.source))]
     Io {
-        /// "create", "lock", "read" or "write".
+        /// "clean", "create", "lock", "read" or "write".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// Another conversion is writing to the folder.
-    #[error("{}: another conversion is writing to this folder; wait for it to end", .path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The quality asked for would change pixels visibly.
-    #[error("JPEG quality {0}: expected 95 to 100; lower qualities change what a network sees")]
+    /// Another process is writing to the folder.
+    #[error(transparent)]
+    Busy(LockError),
+    /// A file would be outside the output folder, or behind a symbolic link.
+    #[error(transparent)]
+    OutsideFolder(OutsideFolder),
+    /// The JPEG quality is too low.
+    #[error("JPEG quality {0}: expected 95 to 100, because artefacts change the network's input")]
     JpegQuality(u8),
     /// An image could not be encoded.
     #[error("cannot encode {}: {source}", .path.display())]
     Encode {
-        /// The file meant.
+        /// The file to be written.
         path: PathBuf,
-        /// What the encoder said.
+        /// The encoder's error.
         source: image::ImageError,
     },
-    /// A source file is cut short, damaged or of another kind.
-    #[error("{}: not a whole {kind}: {reason}; download it again", .path.display())]
+    /// A source file is truncated, damaged or of another format.
+    #[error("{}: not an intact {kind}: {reason}; download it again", .path.display())]
     Damaged {
-        /// The file, followed by the member where it is an archive.
+        /// The file, followed by the member of an archive.
         path: PathBuf,
-        /// What it should be.
+        /// The expected format.
         kind: &'static str,
-        /// What is wrong with it.
+        /// The inconsistency found.
         reason: String,
     },
-    /// An HDF5 file is sound, but does not hold what this distribution holds.
+    /// An intact HDF5 file does not hold what this distribution holds.
     #[error("{}: `{dataset}` {found}; expected {expected}", .path.display())]
     Contents {
-        /// The file, followed by the member where it is an archive.
+        /// The file, followed by the member of an archive.
         path: PathBuf,
-        /// The data set inside.
+        /// The data set in the file.
         dataset: &'static str,
-        /// What it is.
+        /// What was found.
         found: String,
-        /// What it should be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// A scene's name cannot be the name of a folder.
-    #[error("{}: frame {frame} is of the scene `{}`; expected a name of letters, digits, `_` and `-`", .path.display(), .scene.escape_debug())]
+    /// A scene name is not a valid folder name.
+    #[error("{}: frame {frame} belongs to the scene `{}`; expected a name of letters, digits, `_` and `-`", .path.display(), .scene.escape_debug())]
     SceneName {
         /// The file of frames.
         path: PathBuf,
-        /// The frame, counted from 0.
+        /// Index of the frame, from 0.
         frame: usize,
-        /// Its scene.
+        /// Scene of the frame.
         scene: String,
     },
-    /// The file that says which frames train and which test is not there.
+    /// The split file does not exist.
     #[error(
-        "{}: no such file; it says which frames train and which test, and is published at {SPLITS_URL}; \
-         download it, or put all frames into one split",
+        "{}: no such file; it defines the training and test split and is published at {SPLITS_URL}; \
+         download it, or use one split for all frames",
         .path.display()
     )]
     MissingSplits {
         /// The file.
         path: PathBuf,
     },
-    /// The file of the split does not fit the frames.
-    #[error("{}: {reason}; expected trainNdxs and testNdxs with each of the {frames} frames once; the official file is at {SPLITS_URL}", .path.display())]
+    /// The split file does not match the frames.
+    #[error("{}: {reason}; expected each of the {frames} frames once in trainNdxs or testNdxs; the official file is at {SPLITS_URL}", .path.display())]
     Splits {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
-        /// How many frames there are.
+        /// Number of frames.
         frames: usize,
     },
-    /// The source has nothing of what it should hold.
-    #[error("{}: holds none of the expected files, {expected}", .path.display())]
+    /// The source contains none of the expected files.
+    #[error("{}: contains none of the expected files: {expected}", .path.display())]
     Empty {
         /// The archive or folder.
         path: PathBuf,
-        /// What its files should be called.
+        /// Expected file names.
         expected: &'static str,
     },
-    /// Nothing says whether a frame is for training or validation.
-    #[error("{}: `{}` is not below `train` or `val`, and the name of neither the shard nor the folder begins with one of them; say which split it is", .path.display(), .member.escape_debug())]
+    /// Neither path nor source name gives the split of a frame.
+    #[error("{}: cannot tell the split of `{}`: it is not in a folder `train` or `val`, and the name of the shard or folder begins with neither; name the split", .path.display(), .member.escape_debug())]
     UnknownSplit {
         /// The shard or folder.
         path: PathBuf,
         /// The frame.
         member: String,
     },
-    /// An archive lacks files that the list names.
+    /// An archive lacks files of the list.
     #[error(
-        "{}: lacks {missing} of the {listed} files that {} names: {}{}; use the archive that belongs to the list, or no list",
+        "{}: lacks {missing} of the {listed} files listed in {}: {}{}; use the matching archive, or no list",
         .path.display(), .list.display(), .first.join(", "), if *.missing > .first.len() { ", ..." } else { "" }
     )]
     MissingMembers {
@@ -115,36 +117,46 @@ pub enum ConvertError {
         path: PathBuf,
         /// The list.
         list: PathBuf,
-        /// How many are missing.
+        /// Number of missing files.
         missing: usize,
-        /// How many the list names.
+        /// Number of files in the list.
         listed: usize,
-        /// The first ten of those missing, as the list writes them.
+        /// The first ten missing files, as listed.
         first: Vec<String>,
     },
-    /// A line of a list does not have the list's form.
+    /// A line of a list is malformed.
     #[error("{}, line {line}: {reason}; expected `rgb,depth` or `rgb,depth,focal` with relative paths", .list.display())]
     ListLine {
         /// The list.
         list: PathBuf,
-        /// The line, counted from 1.
+        /// Line number, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// The folder's `dataset.toml` cannot be understood.
-    #[error("{}: {reason}; correct it, or delete it and convert again", .path.display())]
+    /// The `dataset.toml` of the folder is malformed.
+    #[error("{}: {reason}; correct or delete the file and convert again", .path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
 }
 
+impl ConvertError {
+    /// The error for a folder that cannot be locked.
+    pub(crate) fn from_lock(error: LockError) -> Self {
+        match error {
+            LockError::Io { path, source } => io("lock", &path)(source),
+            held => Self::Busy(held),
+        }
+    }
+}
+
 pub(crate) type Result<T> = std::result::Result<T, ConvertError>;
 
-/// For `map_err`: the system's answer with the action and the path that it concerns.
+/// For `map_err`: adds the action and path to a system error.
 pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ConvertError {
     let path = path.to_owned();
     move |source| ConvertError::Io {
@@ -154,7 +166,7 @@ pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) ->
     }
 }
 
-/// For `map_err`: what a reader says of a damaged file.
+/// For `map_err`: turns a reader's error into [`ConvertError::Damaged`].
 pub(crate) fn damaged<E: ToString>(
     path: &Path,
     kind: &'static str,
@@ -170,10 +182,10 @@ pub(crate) fn damaged<E: ToString>(
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free some space and run again: what is there is kept"
+            "; free disk space and run again: existing files are kept"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; choose a folder that can be written to, or change its permissions"
+            "; choose a writable folder, or change its permissions"
         }
         io::ErrorKind::NotFound => "; check the path",
         _ => "",

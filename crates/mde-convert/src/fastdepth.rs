@@ -1,4 +1,4 @@
-//! FastDepth's distribution of NYU Depth V2: one small HDF5 file a frame, as tar shards or as a folder.
+//! FastDepth's distribution of NYU Depth V2: one HDF5 file per frame, in tar shards or a folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -11,59 +11,60 @@ use tar::Archive;
 
 use crate::error::{ConvertError, Result, damaged, io};
 use crate::folder::Folder;
-use crate::frame::{DepthImage, RgbFormat};
+use crate::frame::{DepthImage, RgbFormat, rgb_image};
 use crate::hdf5::{H5File, Values};
 use crate::lists;
 use crate::manifest::{Manifest, Part};
-use crate::names::{is_number, tail};
+use crate::names::{is_number, split_path};
 use crate::split::Split;
 use crate::summary::{Converted, Observer, Progress};
 
 const TAR: &str = "tar archive";
-/// A frame's file has about 2 MB.
+/// Maximum size of a frame's file; about 2 MB is normal.
 const MAX_MEMBER: u64 = 64 << 20;
-/// Bytes of frames' files that are in memory at once, beside one file.
-const IN_MEMORY: usize = 64 << 20;
-/// How deep below the folder given frames may lie: `train/SCENE/00001.h5`, with a folder around.
+/// Maximum size of the files in memory, besides one file.
+const MAX_MEMORY: usize = 64 << 20;
+/// Maximum depth of frames in a folder: `ANY/train/SCENE/00001.h5`.
 const MAX_DEPTH: usize = 4;
-/// The longest side of an image.
+/// Maximum side of an image in pixels.
 const MAX_SIDE: usize = 4096;
 const EXPECTED: &str = "train/SCENE/00001.h5 or val/official/00001.h5";
 
-/// What to convert, and to where.
+/// Options of [`convert_fastdepth`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FastDepthOptions {
-    /// A tar shard, such as `train-000000.tar` of the Hugging Face data set sayakpaul/nyu_depth_v2, or a folder with
-    /// `train/SCENE/00001.h5` and `val/official/00001.h5`.
+    /// A tar shard, such as `train-000000.tar` of the Hugging Face data set sayakpaul/nyu_depth_v2,
+    /// or a folder with `train/SCENE/00001.h5` and `val/official/00001.h5`.
     pub source: PathBuf,
-    /// What the frames are for where neither their paths nor the name of the shard or folder says it; validation
-    /// frames are [`Split::Test`].
+    /// Split of frames whose path and source name do not give one. Validation frames are
+    /// [`Split::Test`].
     pub split: Option<Split>,
-    /// How colours are written.
+    /// File format of the colour images.
     pub rgb: RgbFormat,
-    /// The data folder.
+    /// Output folder.
     pub out: PathBuf,
 }
 
-/// Converts a shard, or a folder, of FastDepth's distribution, in parallel on rayon's current pool.
+/// Converts a shard or folder of FastDepth's distribution, in parallel on rayon's current pool.
 ///
-/// Each .h5 has `rgb` `[3,H,W]` (u8) and `depth` `[H,W]` (f32, metres). Writes `fastdepth/train/SCENE/rgb_00001.png` (or
-/// `.jpg`) and `fastdepth/train/SCENE/sync_depth_00001.png` (16-bit millimetres, 0 = no measurement), those for
-/// validation under `fastdepth/val/`; adds them to the lists `fastdepth_train.csv` and `fastdepth_val.csv`, which end
-/// up the same in whatever order the shards come; and points `dataset.toml` to the training list, and to the
-/// validation list where it names no test split yet.
+/// Each `.h5` file has `rgb` `[3,H,W]` (u8) and `depth` `[H,W]` (f32, metres). Writes
+/// `fastdepth/train/SCENE/rgb_00001.png` (or `.jpg`) and
+/// `fastdepth/train/SCENE/sync_depth_00001.png` (16-bit millimetres, 0 = invalid); validation
+/// frames go to `fastdepth/val/`. Adds them to the lists `fastdepth_train.csv` and
+/// `fastdepth_val.csv`, which do not depend on the order of shards. Sets the training list of
+/// `dataset.toml`, and its test list if there is none.
 ///
-/// A shard is read once, member by member. Files are written aside and renamed; a second call keeps the frames that
-/// are there.
+/// A shard is read once, member by member. Files appear only when complete. A second call keeps
+/// existing frames.
 ///
 /// # Errors
-/// A source that is missing, damaged, cut short or without frames; a frame of other contents; a folder that cannot be
-/// written to or that another conversion is writing to; a full disk.
+/// If the source is missing, damaged, truncated or without frames; if a frame has other contents;
+/// if the folder is not writable or in use by another process; if the disk is full.
 pub fn convert_fastdepth(options: &FastDepthOptions, observer: Observer) -> Result<Converted> {
     options.rgb.check()?;
     let source = &options.source;
     let is_folder = fs::metadata(source).map_err(io("read", source))?.is_dir();
-    let folder = Folder::open(&options.out)?;
+    let folder = Folder::open(&options.out, observer)?;
     let mut conversion = Conversion {
         options,
         manifest: Manifest::open(&folder)?,
@@ -88,16 +89,16 @@ struct Conversion<'a> {
     folder: Folder,
     manifest: Manifest,
     progress: Progress<'a>,
-    /// Frames read, to be encoded together.
+    /// Frames read but not yet converted.
     batch: Vec<(Frame, Vec<u8>)>,
     batch_bytes: usize,
-    /// The lists' lines.
+    /// Lines of the lists.
     train: BTreeSet<String>,
     val: BTreeSet<String>,
     ignored: usize,
 }
 
-/// A frame's source, as errors call it, and its files.
+/// A frame's source, as errors name it, and its output files.
 struct Frame {
     source: PathBuf,
     rgb: String,
@@ -105,6 +106,7 @@ struct Frame {
 }
 
 impl Conversion<'_> {
+    /// Converts the frames of a shard.
     fn shard(&mut self) -> Result<()> {
         let path = &self.options.source;
         let mut file = File::open(path).map_err(io("read", path))?;
@@ -120,12 +122,12 @@ impl Conversion<'_> {
                 continue;
             };
             let size = entry.size();
-            self.take(frame, size, &mut entry)?;
+            self.add(frame, size, &mut entry)?;
         }
         Ok(())
     }
 
-    /// The frames of a folder, in the order of their names.
+    /// Converts the frames of a folder, in the order of their names.
     fn folder(&mut self, path: &Path, depth: usize) -> Result<()> {
         let entries = fs::read_dir(path).map_err(io("read", path))?;
         let paths = entries.map(|entry| Ok(entry?.path()));
@@ -147,14 +149,14 @@ impl Conversion<'_> {
             };
             let mut file = File::open(&path).map_err(io("read", &path))?;
             let size = file.metadata().map_err(io("read", &path))?.len();
-            self.take(frame, size, &mut file)?;
+            self.add(frame, size, &mut file)?;
         }
         Ok(())
     }
 
-    /// Enters a member into its list and names its files; `None` if it is no frame.
+    /// Adds a member to its list and names its output files; `None` if it is not a frame.
     fn frame(&mut self, source: PathBuf, member: &str) -> Result<Option<Frame>> {
-        let parts = tail(member).and_then(|(above, scene, file)| {
+        let parts = split_path(member).and_then(|(above, scene, file)| {
             let number = file
                 .strip_suffix(".h5")
                 .filter(|number| is_number(number))?;
@@ -164,8 +166,8 @@ impl Conversion<'_> {
             self.ignored += 1;
             return Ok(None);
         };
-        let split = above.and_then(split_called).or(self.options.split);
-        let split = split.or_else(|| split_named(&self.options.source));
+        let split = above.and_then(split_of_folder).or(self.options.split);
+        let split = split.or_else(|| split_of_source(&self.options.source));
         let (split, list) = match split {
             Some(Split::Train) => ("train", &mut self.train),
             Some(Split::Test) => ("val", &mut self.val),
@@ -183,25 +185,25 @@ impl Conversion<'_> {
         Ok(Some(Frame { source, rgb, depth }))
     }
 
-    /// Reads a frame that is not there yet; converts those read when they are many.
-    fn take(&mut self, frame: Frame, size: u64, from: &mut impl Read) -> Result<()> {
+    /// Reads a frame unless it exists; converts the batch when it is full.
+    fn add(&mut self, frame: Frame, size: u64, from: &mut impl Read) -> Result<()> {
         if self.folder.has_image(&frame.rgb) && self.folder.has_image(&frame.depth) {
-            self.progress.kept();
+            self.progress.add_kept();
             return Ok(());
         }
-        let bad = |reason: String| damaged(&frame.source, "frame of FastDepth's")(reason);
+        let bad = |reason: String| damaged(&frame.source, "frame of FastDepth")(reason);
         if size > MAX_MEMBER {
-            return Err(bad(format!("{size} bytes, expected about 2 MB")));
+            return Err(bad(format!("it has {size} bytes, expected about 2 MB")));
         }
         let mut bytes = Vec::new();
         let read = from.take(MAX_MEMBER).read_to_end(&mut bytes);
         read.map_err(|error| bad(error.to_string()))?;
         if bytes.len() as u64 != size {
-            return Err(bad(format!("{} of {size} bytes", bytes.len())));
+            return Err(bad(format!("it has {} of {size} bytes", bytes.len())));
         }
         self.batch_bytes += bytes.len();
         self.batch.push((frame, bytes));
-        if self.batch_bytes >= IN_MEMORY {
+        if self.batch_bytes >= MAX_MEMORY {
             self.convert_batch()?;
         }
         Ok(())
@@ -214,9 +216,9 @@ impl Conversion<'_> {
             let (rgb, depth) = decode(&frame.source, bytes)?;
             let (folder, format) = (&self.folder, self.options.rgb);
             let encoded = format.encode(&folder.path(&frame.rgb), &rgb)?;
-            folder.write(&frame.rgb, &encoded)?;
-            folder.write(&frame.depth, &depth.encode(&folder.path(&frame.depth))?)?;
-            self.progress.written(depth.unstorable);
+            folder.write_image(&frame.rgb, &encoded)?;
+            folder.write_image(&frame.depth, &depth.encode(&folder.path(&frame.depth))?)?;
+            self.progress.add_written(depth.unstorable);
             Ok(())
         })
     }
@@ -246,8 +248,8 @@ impl Conversion<'_> {
     }
 }
 
-/// The split that a folder above a scene names.
-fn split_called(folder: &str) -> Option<Split> {
+/// The split of a folder above the scenes.
+fn split_of_folder(folder: &str) -> Option<Split> {
     match folder {
         "train" => Some(Split::Train),
         "val" => Some(Split::Test),
@@ -255,16 +257,17 @@ fn split_called(folder: &str) -> Option<Split> {
     }
 }
 
-/// The split that the name of a shard or folder begins with: `train-000000.tar`.
-fn split_named(source: &Path) -> Option<Split> {
+/// The split at the beginning of a shard's or folder's name: `train-000000.tar`.
+fn split_of_source(source: &Path) -> Option<Split> {
     let name = source.file_name()?.to_str()?;
     let letters = name.split(|c: char| !c.is_ascii_alphabetic()).next()?;
-    split_called(letters)
+    split_of_folder(letters)
 }
 
-/// A tar archive ends in two empty blocks; one that was cut at a member's border would otherwise pass for whole.
+/// Checks for the two empty blocks at the end of a tar archive, to detect truncation between
+/// members.
 fn check_end(path: &Path, file: &mut File) -> Result<()> {
-    let cut = || damaged(path, TAR)("it does not end as a tar archive does");
+    let cut = || damaged(path, TAR)("it does not end like a tar archive");
     let mut end = [0; 1024];
     let length = file.metadata().map_err(io("read", path))?.len();
     if length < end.len() as u64 {
@@ -280,22 +283,13 @@ fn check_end(path: &Path, file: &mut File) -> Result<()> {
     Ok(())
 }
 
-/// The image and depth of one .h5.
+/// Decodes the image and depth of one `.h5` file.
 fn decode(path: &Path, bytes: Vec<u8>) -> Result<(RgbImage, DepthImage)> {
     let file = H5File::from_bytes(path, bytes)?;
     let (rgb_form, depth_form) = ("[3,480,640] of u8", "[480,640] of f32, as large as `rgb`");
-    let contents = |dataset, found: String, expected| ConvertError::Contents {
-        path: path.to_owned(),
-        dataset,
-        found,
-        expected,
-    };
-    let missing = |dataset, expected| contents(dataset, "is missing".into(), expected);
     let rgb = file.array("rgb", 3, Values::Colours, rgb_form)?;
-    let rgb = rgb.ok_or_else(|| missing("rgb", rgb_form))?;
     let depth = file.array("depth", 2, Values::Metres, depth_form)?;
-    let depth = depth.ok_or_else(|| missing("depth", depth_form))?;
-    let wrong_rgb = || contents("rgb", format!("is {:?}", rgb.shape), rgb_form);
+    let wrong_rgb = || file.unexpected("rgb", format!("is {:?}", rgb.shape), rgb_form);
     let &[3, height, width] = rgb.shape.as_slice() else {
         return Err(wrong_rgb());
     };
@@ -303,20 +297,12 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Result<(RgbImage, DepthImage)> {
         return Err(wrong_rgb());
     }
     if depth.shape != [height, width] {
-        return Err(contents(
-            "depth",
-            format!("is {:?}", depth.shape),
-            depth_form,
-        ));
+        return Err(file.unexpected("depth", format!("is {:?}", depth.shape), depth_form));
     }
     let planes = rgb.colours(0, 3)?;
     let metres = depth.metres(0, height)?;
-    let plane = width * height;
-    let (columns, rows) = (width as u32, height as u32);
-    let image = RgbImage::from_fn(columns, rows, |x, y| {
-        let at = y as usize * width + x as usize;
-        image::Rgb([planes[at], planes[plane + at], planes[2 * plane + at]])
-    });
-    let depth = DepthImage::from_metres(columns, rows, |x, y| metres[y * width + x]);
+    let position = |x, y| y * width + x;
+    let image = rgb_image(width, height, &planes, position);
+    let depth = DepthImage::from_metres(width, height, |x, y| metres[position(x, y)]);
     Ok((image, depth))
 }

@@ -1,45 +1,43 @@
-//! The folder that a conversion fills: one writer at a time, and no half-written file under a final name.
+//! The output folder of a conversion: one writer at a time, and only complete files under final
+//! names.
 
-use std::fs::{self, File, TryLockError};
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use mde_files::{FolderLock, path_below, remove_leftovers, write_atomic, write_atomic_unsynced};
 
 use crate::error::{ConvertError, Result, io};
+use crate::summary::{ConvertEvent, Observer};
 
-/// Held while a conversion runs. It stays in the folder: to delete it would let two others each hold one.
-const LOCK: &str = ".mde-convert.lock";
-
-/// How PNG files end: a chunk of length 0 with its checksum.
+/// The last bytes of a PNG file: an empty chunk with its checksum.
 const PNG_END: [u8; 12] = [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
-/// How JPEG files end.
+/// The last bytes of a JPEG file.
 const JPEG_END: [u8; 2] = [0xff, 0xd9];
 
-/// A data folder, locked against other conversions until dropped. Paths are relative to it, with `/`.
+/// An output folder, locked until dropped. File names are relative to it, with `/`.
 pub(crate) struct Folder {
     root: PathBuf,
-    _lock: File,
+    _lock: FolderLock,
+    /// Subfolders without leftovers of killed conversions.
+    clean: Mutex<HashSet<PathBuf>>,
 }
 
 impl Folder {
-    /// Makes the folder if need be and locks it.
-    pub(crate) fn open(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).map_err(io("create", root))?;
-        let path = root.join(LOCK);
-        let lock = File::create(&path).map_err(io("create", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(ConvertError::Busy {
-                    path: root.to_owned(),
-                });
-            }
-            // Some network drives have no locks; one user at a time does without.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(io("lock", &path)(error)),
+    /// Creates the folder if necessary and locks it.
+    pub(crate) fn open(root: &Path, observer: Observer) -> Result<Self> {
+        let lock = FolderLock::try_acquire(root).map_err(ConvertError::from_lock)?;
+        if let Some(warning) = lock.warning() {
+            observer(ConvertEvent::Warning {
+                message: warning.to_owned(),
+            });
         }
         Ok(Self {
             root: root.to_owned(),
             _lock: lock,
+            clean: Mutex::default(),
         })
     }
 
@@ -47,10 +45,9 @@ impl Folder {
         self.root.join(name)
     }
 
-    /// Whether an image is there from its first byte to its last.
+    /// Whether a complete image exists.
     ///
-    /// Files get their names only when they are whole, so a look at the end is enough: it finds what a
-    /// crash of the whole machine may leave, an empty file or one that ends in zeros.
+    /// Checks only the end of the file, which a crash of the machine can leave empty or zero.
     pub(crate) fn has_image(&self, name: &str) -> bool {
         let end: &[u8] = if name.ends_with(".png") {
             &PNG_END
@@ -60,29 +57,41 @@ impl Folder {
         ends_with(&self.path(name), end).unwrap_or(false)
     }
 
-    /// Whether a file of this many bytes is there.
-    pub(crate) fn has_bytes(&self, name: &str, bytes: u64) -> bool {
+    /// Whether a file of this size exists.
+    pub(crate) fn has_size(&self, name: &str, bytes: u64) -> bool {
         fs::metadata(self.path(name)).is_ok_and(|found| found.is_file() && found.len() == bytes)
     }
 
-    /// Writes a file aside and gives it its name when that went well.
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.path(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(io("create", parent))?;
-        }
-        let mut aside = path.clone().into_os_string();
-        aside.push(".incomplete");
-        let aside = PathBuf::from(aside);
-        let written = fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, &path));
-        if written.is_err() {
-            // Frees what a full disk still took; the first error is the one to tell.
-            let _ = fs::remove_file(&aside);
-        }
-        written.map_err(io("write", &path))
+    /// Writes an image, one of thousands: without waiting for the disk.
+    pub(crate) fn write_image(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_with(write_atomic_unsynced, name, bytes)
     }
 
-    /// The text of a file of this folder, if it is there.
+    /// Writes a list or description and waits for the disk.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_with(write_atomic, name, bytes)
+    }
+
+    fn write_with(
+        &self,
+        write: fn(&Path, &[u8]) -> io::Result<()>,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let path = path_below(&self.root, name).map_err(ConvertError::OutsideFolder)?;
+        if let Some(parent) = path.parent() {
+            // The guard keeps other threads from writing to the folder during the cleaning.
+            let mut clean = self.clean.lock().unwrap_or_else(PoisonError::into_inner);
+            if !clean.contains(parent) {
+                fs::create_dir_all(parent).map_err(io("create", parent))?;
+                remove_leftovers(parent).map_err(io("clean", parent))?;
+                clean.insert(parent.to_owned());
+            }
+        }
+        write(&path, bytes).map_err(io("write", &path))
+    }
+
+    /// The text of a file, or `None` if it does not exist.
     pub(crate) fn read_text(&self, name: &str) -> Result<Option<String>> {
         let path = self.path(name);
         match fs::read_to_string(&path) {

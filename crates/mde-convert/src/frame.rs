@@ -1,4 +1,4 @@
-//! A frame's pixels as image files.
+//! Encodes the pixels of a frame as image files.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use image::{ImageBuffer, Luma, RgbImage};
 
 use crate::error::{ConvertError, Result};
 
-/// How colours are written.
+/// File format of the colour images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RgbFormat {
-    /// PNG: the exact pixels.
+    /// PNG, lossless.
     #[default]
     Png,
-    /// JPEG, which the paper's lists name: about a third of the size, pixels off by a few steps.
+    /// JPEG, as the paper's lists name it: about a third of the size, lossy.
     Jpeg {
-        /// 95 to 100.
+        /// Quality, 95 to 100.
         quality: u8,
     },
 }
@@ -31,7 +31,7 @@ impl RgbFormat {
         }
     }
 
-    /// The ending of file names.
+    /// The file extension.
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -39,7 +39,7 @@ impl RgbFormat {
         }
     }
 
-    /// The bytes of the file that will lie at `path`.
+    /// Encodes an image; an error names `path`.
     pub(crate) fn encode(self, path: &Path, rgb: &RgbImage) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         match self {
@@ -53,22 +53,37 @@ impl RgbFormat {
     }
 }
 
-/// Depth in millimetres, 0 = no measurement.
+/// An image from three planes of values; `position` gives the index of column `x`, row `y` in a
+/// plane.
+pub(crate) fn rgb_image(
+    width: usize,
+    height: usize,
+    planes: &[u8],
+    position: impl Fn(usize, usize) -> usize,
+) -> RgbImage {
+    let plane = width * height;
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let at = position(x as usize, y as usize);
+        image::Rgb([planes[at], planes[plane + at], planes[2 * plane + at]])
+    })
+}
+
+/// A depth map in millimetres; 0 is invalid.
 pub(crate) struct DepthImage {
     millimetres: ImageBuffer<Luma<u16>, Vec<u16>>,
-    /// How many values had no millimetres and became 0.
+    /// Number of values that 16-bit millimetres cannot represent, stored as 0.
     pub(crate) unstorable: u64,
 }
 
 impl DepthImage {
-    /// Of metres that are asked for pixel by pixel, column `x` and row `y`.
+    /// Converts metres, given by column `x` and row `y`.
     pub(crate) fn from_metres(
-        width: u32,
-        height: u32,
+        width: usize,
+        height: usize,
         metres: impl Fn(usize, usize) -> f32,
     ) -> Self {
         let mut unstorable = 0;
-        let millimetres = ImageBuffer::from_fn(width, height, |x, y| {
+        let millimetres = ImageBuffer::from_fn(width as u32, height as u32, |x, y| {
             let stored = millimetres(metres(x as usize, y as usize));
             unstorable += u64::from(stored.is_none());
             Luma([stored.unwrap_or(0)])
@@ -79,7 +94,7 @@ impl DepthImage {
         }
     }
 
-    /// The bytes of the 16-bit PNG that will lie at `path`.
+    /// Encodes the map as 16-bit PNG; an error names `path`.
     pub(crate) fn encode(&self, path: &Path) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.millimetres
@@ -89,7 +104,9 @@ impl DepthImage {
     }
 }
 
-/// Metres as whole millimetres, a half rounded up; `None` for what 16 bits do not hold: NaN, negative, above 65.535 m.
+/// Metres as integer millimetres, halves rounded up.
+///
+/// `None` for values outside 16 bits: NaN, negative or above 65.535 m.
 fn millimetres(metres: f32) -> Option<u16> {
     let rounded = (f64::from(metres) * 1000.0).round();
     (0.0..=f64::from(u16::MAX))
@@ -111,7 +128,7 @@ mod tests {
     use super::millimetres;
 
     #[test]
-    fn millimetres_are_rounded_and_what_16_bits_do_not_hold_is_none() {
+    fn millimetres_are_rounded_and_none_outside_16_bits() {
         for (metres, expected) in [
             (0.0, Some(0)),
             (-0.0, Some(0)),

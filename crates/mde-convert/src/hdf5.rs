@@ -1,24 +1,24 @@
-//! HDF5 files from outside: what they declare is checked before anything is read.
+//! Reads HDF5 files; declared sizes are checked before anything is read.
 //!
-//! This is the only file that knows the HDF5 library, and each public function calls it in a container.
+//! Only this module uses the HDF5 library. Each public function calls it through `run_contained`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use hdf5_pure::{DType, Dataset, File, FormatError, Layout, Object};
 
-use crate::contained::contained;
+use crate::contained::run_contained;
 use crate::error::{ConvertError, Result, damaged, io};
 
 const KIND: &str = "HDF5 file";
-/// deflate gives at most this many bytes for one; a file that declares more than that cannot hold it.
+/// Maximum compression ratio of deflate; a file that declares more is damaged.
 const MAX_EXPANSION: u64 = 1032;
-/// What may be decompressed at once. The published files have chunks far below.
+/// Maximum size of a decompressed chunk; the published files stay far below.
 const MAX_CHUNK_BYTES: u64 = 512 << 20;
-/// How much of a type's description an error shows.
-const MAX_TYPE: usize = 80;
-/// The longest name of a scene.
-const MAX_TEXT: u64 = 256;
+/// Maximum length of a type description in an error.
+const MAX_TYPE_LENGTH: usize = 80;
+/// Maximum length of a scene name.
+const MAX_TEXT_LENGTH: u64 = 256;
 
 /// An open HDF5 file.
 pub(crate) struct H5File {
@@ -27,7 +27,7 @@ pub(crate) struct H5File {
     file: File,
 }
 
-/// What a data set's values are.
+/// Expected values of a data set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Values {
     /// 8-bit colours.
@@ -36,21 +36,21 @@ pub(crate) enum Values {
     Metres,
 }
 
-/// A data set whose declared size the file can hold and whose values are all there.
+/// A data set whose size fits the file and whose values are complete.
 pub(crate) struct Array {
     path: PathBuf,
     dataset: Dataset,
-    /// Its sides, slowest first.
+    /// Sizes of the axes, slowest first.
     pub(crate) shape: Vec<usize>,
-    /// How many rows of the first axis are compressed together.
+    /// Number of rows of the first axis per chunk.
     pub(crate) rows_per_chunk: usize,
 }
 
 impl H5File {
-    /// Opens a file on disk, of which only what is asked for will be read.
+    /// Opens a file on disk; data is read on request.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(io("read", path))?.len();
-        let file = contained(path, KIND, || {
+        let file = run_contained(path, KIND, || {
             File::open_streaming(path).map_err(damaged(path, KIND))
         })?;
         Ok(Self {
@@ -60,10 +60,10 @@ impl H5File {
         })
     }
 
-    /// Opens a file in memory; errors call it `path`.
+    /// Opens a file in memory; errors name `path`.
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let length = bytes.len() as u64;
-        let file = contained(path, KIND, || {
+        let file = run_contained(path, KIND, || {
             File::from_bytes(bytes).map_err(damaged(path, KIND))
         })?;
         Ok(Self {
@@ -73,15 +73,27 @@ impl H5File {
         })
     }
 
-    /// The data set of that name, `None` if there is none.
+    /// The data set `name`, checked.
     pub(crate) fn array(
         &self,
         name: &'static str,
         rank: usize,
         values: Values,
         expected: &'static str,
+    ) -> Result<Array> {
+        let found = self.optional_array(name, rank, values, expected)?;
+        found.ok_or_else(|| self.unexpected(name, "is missing".into(), expected))
+    }
+
+    /// The data set `name`, checked, or `None` if it does not exist.
+    pub(crate) fn optional_array(
+        &self,
+        name: &'static str,
+        rank: usize,
+        values: Values,
+        expected: &'static str,
     ) -> Result<Option<Array>> {
-        contained(&self.path, KIND, || match self.dataset(name)? {
+        run_contained(&self.path, KIND, || match self.dataset(name)? {
             Some(dataset) => self
                 .checked(name, dataset, rank, values, expected)
                 .map(Some),
@@ -97,19 +109,14 @@ impl H5File {
         values: Values,
         expected: &'static str,
     ) -> Result<Array> {
-        let wrong = |found| ConvertError::Contents {
-            path: self.path.clone(),
-            dataset: name,
-            found,
-            expected,
-        };
-        let (dtype, shape) = self.form(&dataset)?;
+        let (dtype, shape) = self.type_and_shape(&dataset)?;
         let is_expected = match values {
             Values::Colours => dtype == DType::U8,
             Values::Metres => matches!(dtype, DType::F32 | DType::F64),
         };
         if shape.len() != rank || !is_expected {
-            return Err(wrong(format!("is {shape:?} of {}", described(&dtype))));
+            let found = format!("is {shape:?} of {}", described(&dtype));
+            return Err(self.unexpected(name, found, expected));
         }
         let element = if dtype == DType::F64 {
             8
@@ -125,20 +132,16 @@ impl H5File {
         })
     }
 
-    /// The strings of a MATLAB cell array of `count` strings, `None` if there is no such data set.
+    /// The `count` strings of a MATLAB cell array, or `None` if the data set does not exist.
     pub(crate) fn texts(&self, name: &'static str, count: usize) -> Result<Option<Vec<String>>> {
-        contained(&self.path, KIND, || {
+        run_contained(&self.path, KIND, || {
             let Some(dataset) = self.dataset(name)? else {
                 return Ok(None);
             };
             let shape = dataset.shape().map_err(self.unreadable())?;
             if elements(&shape) != Some(count as u64) {
-                return Err(ConvertError::Contents {
-                    path: self.path.clone(),
-                    dataset: name,
-                    found: format!("is {shape:?}"),
-                    expected: "one string for each frame",
-                });
+                let found = format!("is {shape:?}");
+                return Err(self.unexpected(name, found, "one string per frame"));
             }
             self.check_fits(name, &shape, 8, 1)?;
             let objects = dataset.dereference().map_err(self.unreadable())?;
@@ -147,27 +150,23 @@ impl H5File {
         })
     }
 
-    /// One string: MATLAB stores UTF-16.
+    /// One string, stored as UTF-16.
     fn text(&self, name: &'static str, object: Object) -> Result<String> {
-        let wrong = |found: String| ConvertError::Contents {
-            path: self.path.clone(),
-            dataset: name,
-            found,
-            expected: "references to strings of 1 to 256 characters",
-        };
+        let expected = "references to strings of 1 to 256 characters";
+        let wrong = |found: String| self.unexpected(name, found, expected);
         let Object::Dataset(dataset) = object else {
             return Err(wrong("refers to a group".into()));
         };
-        let (dtype, shape) = self.form(&dataset)?;
+        let (dtype, shape) = self.type_and_shape(&dataset)?;
         let length = elements(&shape).unwrap_or(u64::MAX);
-        if dtype != DType::U16 || !(1..=MAX_TEXT).contains(&length) {
+        if dtype != DType::U16 || !(1..=MAX_TEXT_LENGTH).contains(&length) {
             return Err(wrong(format!(
                 "refers to {shape:?} of {}",
                 described(&dtype)
             )));
         }
         let units = dataset.read_u16().map_err(self.unreadable())?;
-        String::from_utf16(&units).map_err(|_| wrong("refers to broken UTF-16".into()))
+        String::from_utf16(&units).map_err(|_| wrong("refers to invalid UTF-16".into()))
     }
 
     fn dataset(&self, name: &str) -> Result<Option<Dataset>> {
@@ -178,24 +177,25 @@ impl H5File {
         }
     }
 
-    fn form(&self, dataset: &Dataset) -> Result<(DType, Vec<u64>)> {
+    fn type_and_shape(&self, dataset: &Dataset) -> Result<(DType, Vec<u64>)> {
         let dtype = dataset.dtype().map_err(self.unreadable())?;
         Ok((dtype, dataset.shape().map_err(self.unreadable())?))
     }
 
-    /// Refuses sizes that the file cannot hold where each of its bytes gives at most `expansion`.
+    /// Rejects sizes that the file cannot hold at a compression ratio of `expansion`.
     fn check_fits(&self, name: &str, shape: &[u64], element: u64, expansion: u64) -> Result<()> {
         let most = self.bytes.saturating_mul(expansion);
         match elements(shape).and_then(|elements| elements.checked_mul(element)) {
             Some(declared) if declared <= most => Ok(()),
             _ => Err(self.bad(format!(
-                "`{name}` is declared as {shape:?}, more than a file of {} bytes holds",
+                "`{name}` is declared as {shape:?}, more than a file of {} bytes can hold",
                 self.bytes
             ))),
         }
     }
 
-    /// Refuses a data set of which parts were never written, which would read as 0; answers the shape of its chunks.
+    /// Rejects a data set with missing chunks, which would read as 0; returns the shape of its
+    /// chunks.
     fn check_stored(
         &self,
         name: &str,
@@ -225,7 +225,7 @@ impl H5File {
         let sides = || shape.iter().zip(&chunk);
         let expected: u64 = sides().map(|(side, of)| side.div_ceil(*of)).product();
         let mut chunks = dataset.chunks().map_err(self.unreadable())?;
-        // One at each place of the grid, and no two at the same.
+        // Each position of the grid counts once.
         chunks.retain(|found| {
             let places = found.offset.iter().zip(sides());
             found.offset.len() == shape.len()
@@ -242,6 +242,21 @@ impl H5File {
             )));
         }
         Ok(chunk)
+    }
+
+    /// The error for a data set other than expected.
+    pub(crate) fn unexpected(
+        &self,
+        dataset: &'static str,
+        found: String,
+        expected: &'static str,
+    ) -> ConvertError {
+        ConvertError::Contents {
+            path: self.path.clone(),
+            dataset,
+            found,
+            expected,
+        }
     }
 
     fn unreadable(&self) -> impl FnOnce(hdf5_pure::Error) -> ConvertError {
@@ -263,12 +278,12 @@ impl Values {
 }
 
 impl Array {
-    /// The values of `count` rows of the first axis. Decompresses the chunks that these rows touch, and no others.
+    /// The values of `count` rows of the first axis. Decompresses only their chunks.
     pub(crate) fn colours(&self, start: usize, count: usize) -> Result<Vec<u8>> {
         self.rows(start, count, Dataset::read_u8_rows)
     }
 
-    /// As [`Array::colours`], of depths.
+    /// Depths of `count` rows; see [`Array::colours`].
     pub(crate) fn metres(&self, start: usize, count: usize) -> Result<Vec<f32>> {
         self.rows(start, count, Dataset::read_f32_rows)
     }
@@ -279,7 +294,7 @@ impl Array {
         count: usize,
         read: fn(&Dataset, u64, u64) -> std::result::Result<Vec<T>, hdf5_pure::Error>,
     ) -> Result<Vec<T>> {
-        let values = contained(&self.path, KIND, || {
+        let values = run_contained(&self.path, KIND, || {
             read(&self.dataset, start as u64, count as u64).map_err(damaged(&self.path, KIND))
         })?;
         let expected = count * self.shape.iter().skip(1).product::<usize>();
@@ -291,11 +306,12 @@ impl Array {
     }
 }
 
-/// The beginning of a type's description, which is as long as the type is deep.
+/// The beginning of a type's description, whose length depends on the nesting.
 fn described(dtype: &DType) -> String {
-    dtype.to_string().chars().take(MAX_TYPE).collect()
+    dtype.to_string().chars().take(MAX_TYPE_LENGTH).collect()
 }
 
+/// The number of elements, or `None` if it overflows.
 fn elements(shape: &[u64]) -> Option<u64> {
     shape
         .iter()

@@ -1,4 +1,4 @@
-//! The 1449 labelled frames: `nyu_depth_v2_labeled.mat` and `splits.mat`.
+//! The 1449 labelled frames of `nyu_depth_v2_labeled.mat`, split by `splits.mat`.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::{ConvertError, Result};
 use crate::folder::Folder;
-use crate::frame::{DepthImage, RgbFormat};
+use crate::frame::{DepthImage, RgbFormat, rgb_image};
 use crate::hdf5::{Array, H5File, Values};
 use crate::lists;
 use crate::manifest::{Manifest, Part};
@@ -16,66 +16,69 @@ use crate::names::is_scene;
 use crate::split::{FrameSplit, Split};
 use crate::summary::{Converted, Observer, Progress};
 
-/// Bytes of frames that are read together, and that are in memory at once: 75 frames of 640x480 with raw depth. Chunks
-/// of more frames than that are decompressed anew for each such part.
-const IN_MEMORY: usize = 256 << 20;
-/// Names of files number frames with five digits.
+/// Maximum size of the frames in memory: 75 frames of 640x480 with raw depth.
+///
+/// Larger chunks are decompressed repeatedly.
+const MAX_MEMORY: usize = 256 << 20;
+/// Maximum number of frames: file names have five digits.
 const MAX_FRAMES: usize = 100_000;
-/// The longest side of an image.
+/// Maximum side of an image in pixels.
 const MAX_SIDE: usize = 4096;
 
-/// What to convert, and to where.
+/// Options of [`convert_labelled`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledOptions {
-    /// `nyu_depth_v2_labeled.mat`.
+    /// Path of `nyu_depth_v2_labeled.mat`.
     pub mat: PathBuf,
-    /// Which frames train and which test.
+    /// Assignment of frames to splits.
     pub split: FrameSplit,
-    /// How colours are written.
+    /// File format of the colour images.
     pub rgb: RgbFormat,
-    /// The data folder.
+    /// Output folder.
     pub out: PathBuf,
 }
 
 /// Converts the labelled frames of NYU Depth V2, in parallel on rayon's current pool.
 ///
-/// Reads `images` `[N,3,W,H]` (u8), `depths` `[N,W,H]` and, where the file has them, `rawDepths` `[N,W,H]` (f32, metres),
-/// and the scene's type of each frame from `sceneTypes` or, where there is none, from `scenes` without its number.
-/// (These are the axes as HDF5 has them; MATLAB counts them the other way round.) Writes, for the frame NNNNN counted
-/// from 0, `test/SCENE/rgb_NNNNN.png` (or `.jpg`), `test/SCENE/sync_depth_NNNNN.png` and `raw_depth_NNNNN.png` (16-bit
-/// millimetres, 0 = no measurement), those of the training split under `train/`; then the lists `nyuv2_test.csv` and
-/// `nyuv2_labeled_train.csv`, with `_raw` before their ending those of raw depth, in the order of frames, and
-/// `dataset.toml`. A split without frames gets no list.
+/// Reads `images` `[N,3,W,H]` (u8), `depths` `[N,W,H]` and, if present, `rawDepths` `[N,W,H]` (f32,
+/// metres). These are HDF5's axes; MATLAB reverses them. The scene type comes from `sceneTypes` or,
+/// if missing, from `scenes` without its number.
 ///
-/// Memory is bounded by the frames in flight, not by the file. Files are written aside and renamed; a second call
-/// keeps the frames that are there, so that after a kill it goes on.
+/// Writes for frame NNNNN, counted from 0, `SPLIT/SCENE/rgb_NNNNN.png` (or `.jpg`),
+/// `sync_depth_NNNNN.png` and `raw_depth_NNNNN.png` (16-bit millimetres, 0 = invalid), where SPLIT
+/// is `train` or `test`. Then writes the lists `nyuv2_test.csv` and `nyuv2_labeled_train.csv` in
+/// frame order, the same with `_raw` for raw depth, and `dataset.toml`. A split without frames gets
+/// no list.
+///
+/// Memory depends on the frames in progress, not on the file size. Files appear only when complete.
+/// A second call keeps existing frames, so it continues after a kill.
 ///
 /// # Errors
-/// A file that is missing, damaged or of other contents; a split that does not fit; a folder that cannot be written to
-/// or that another conversion is writing to; a full disk.
+/// If the file is missing, damaged or has other contents; if the split does not match; if the
+/// folder is not writable or in use by another process; if the disk is full.
 pub fn convert_labelled(options: &LabelledOptions, observer: Observer) -> Result<Converted> {
     options.rgb.check()?;
     let source = Source::open(&options.mat)?;
     let splits = options.split.assign(&options.mat, source.frames)?;
     let names = source.names(&splits, options.rgb)?;
-    let folder = Folder::open(&options.out)?;
+    let folder = Folder::open(&options.out, observer)?;
     let mut manifest = Manifest::open(&folder)?;
 
     let progress = Progress::new(observer, Some(source.frames));
-    let is_missing = |frame: &usize| !names[*frame].are_in(&folder);
+    let is_missing = |frame: &usize| !names[*frame].exist_in(&folder);
     let slabs: Vec<Range<usize>> = source.slabs();
-    let slabs_at_once = (IN_MEMORY / (source.slab * source.frame_bytes())).max(1);
+    let slabs_at_once = (MAX_MEMORY / (source.slab * source.frame_bytes())).max(1);
     for slabs in slabs.chunks(slabs_at_once) {
         slabs.par_iter().try_for_each(|slab| {
             let missing: Vec<usize> = slab.clone().filter(is_missing).collect();
-            (missing.len()..slab.len()).for_each(|_| progress.kept());
+            (missing.len()..slab.len()).for_each(|_| progress.add_kept());
             let (Some(first), Some(last)) = (missing.first(), missing.last()) else {
                 return Ok(());
             };
             let frames = source.read(*first..last + 1)?;
             missing.par_iter().try_for_each(|&frame| {
                 let unstorable = frames.write(frame, &names[frame], options.rgb, &folder)?;
-                progress.written(unstorable);
+                progress.add_written(unstorable);
                 Ok(())
             })
         })?;
@@ -120,7 +123,7 @@ fn write_lists(
     Ok(written)
 }
 
-/// The file of frames, checked.
+/// The checked file of frames.
 struct Source {
     path: PathBuf,
     images: Array,
@@ -130,59 +133,40 @@ struct Source {
     frames: usize,
     width: usize,
     height: usize,
-    /// How many frames are read together.
+    /// Number of frames read together.
     slab: usize,
 }
 
 impl Source {
     fn open(path: &Path) -> Result<Self> {
         let file = H5File::open(path)?;
-        let contents = |dataset, found: String, expected| ConvertError::Contents {
-            path: path.to_owned(),
-            dataset,
-            found,
-            expected,
-        };
         let image_form = "[N,3,640,480] of u8, as in nyu_depth_v2_labeled.mat";
         let depth_form = "[N,640,480] of f32, as many and as large as `images`";
-        let missing = |dataset, expected| contents(dataset, "is missing".into(), expected);
-
-        let images = file
-            .array("images", 4, Values::Colours, image_form)?
-            .ok_or_else(|| missing("images", image_form))?;
+        let images = file.array("images", 4, Values::Colours, image_form)?;
+        let wrong_images =
+            || file.unexpected("images", format!("is {:?}", images.shape), image_form);
         let &[frames, 3, width, height] = images.shape.as_slice() else {
-            return Err(contents(
-                "images",
-                format!("is {:?}", images.shape),
-                image_form,
-            ));
+            return Err(wrong_images());
         };
-        // A portrait would be a file whose axes are not in MATLAB's order.
+        // A portrait image means that the axes are not in MATLAB's order.
         let sides = 1..=MAX_SIDE;
         let fits = sides.contains(&width) && sides.contains(&height) && width >= height;
         if !fits || !(1..=MAX_FRAMES).contains(&frames) {
-            return Err(contents(
-                "images",
-                format!("is {:?}", images.shape),
-                image_form,
-            ));
+            return Err(wrong_images());
         }
-        let maps = |name| -> Result<Option<Array>> {
-            match file.array(name, 3, Values::Metres, depth_form)? {
-                Some(found) if found.shape != [frames, width, height] => {
-                    Err(contents(name, format!("is {:?}", found.shape), depth_form))
-                }
-                found => Ok(found),
+        let depths = file.array("depths", 3, Values::Metres, depth_form)?;
+        let raw = file.optional_array("rawDepths", 3, Values::Metres, depth_form)?;
+        for (name, maps) in [("depths", Some(&depths)), ("rawDepths", raw.as_ref())] {
+            if let Some(maps) = maps.filter(|maps| maps.shape != [frames, width, height]) {
+                return Err(file.unexpected(name, format!("is {:?}", maps.shape), depth_form));
             }
-        };
-        let depths = maps("depths")?.ok_or_else(|| missing("depths", depth_form))?;
-        let raw = maps("rawDepths")?;
+        }
         let chunks = [Some(&images), Some(&depths), raw.as_ref()].into_iter();
         let rows = chunks.flatten().map(|array| array.rows_per_chunk).max();
         let mut source = Self {
             path: path.to_owned(),
             slab: 1,
-            scenes: scenes(&file, path, frames)?,
+            scenes: scenes(&file, frames)?,
             images,
             depths,
             raw,
@@ -190,18 +174,18 @@ impl Source {
             width,
             height,
         };
-        let most = (IN_MEMORY / source.frame_bytes()).max(1);
-        source.slab = rows.unwrap_or(1).clamp(1, most);
+        let max = (MAX_MEMORY / source.frame_bytes()).max(1);
+        source.slab = rows.unwrap_or(1).clamp(1, max);
         Ok(source)
     }
 
-    /// Bytes of a frame as read.
+    /// Size of a frame in memory, in bytes.
     fn frame_bytes(&self) -> usize {
         let maps = 1 + usize::from(self.raw.is_some());
         self.width * self.height * (3 + 4 * maps)
     }
 
-    /// Ranges of frames, each read at once.
+    /// Ranges of frames that are read together.
     fn slabs(&self) -> Vec<Range<usize>> {
         let starts = (0..self.frames).step_by(self.slab);
         starts
@@ -222,7 +206,7 @@ impl Source {
         })
     }
 
-    /// The files of each frame.
+    /// The output files of each frame.
     fn names(&self, splits: &[Split], rgb: RgbFormat) -> Result<Vec<Names>> {
         let frames = self.scenes.iter().zip(splits).enumerate();
         frames
@@ -250,17 +234,15 @@ impl Source {
     }
 }
 
-/// The type of each frame's scene.
-fn scenes(file: &H5File, path: &Path, frames: usize) -> Result<Vec<String>> {
+/// The scene type of each frame.
+fn scenes(file: &H5File, frames: usize) -> Result<Vec<String>> {
     if let Some(types) = file.texts("sceneTypes", frames)? {
         return Ok(types);
     }
     let scenes = file.texts("scenes", frames)?;
-    let scenes = scenes.ok_or_else(|| ConvertError::Contents {
-        path: path.to_owned(),
-        dataset: "sceneTypes",
-        found: "is missing, and so is `scenes`".into(),
-        expected: "the type of each frame's scene",
+    let scenes = scenes.ok_or_else(|| {
+        let found = "is missing, and so is `scenes`".into();
+        file.unexpected("sceneTypes", found, "the scene type of each frame")
     })?;
     Ok(scenes
         .iter()
@@ -268,7 +250,7 @@ fn scenes(file: &H5File, path: &Path, frames: usize) -> Result<Vec<String>> {
         .collect())
 }
 
-/// A scene's name without its number: `living_room_0012b` is a `living_room`.
+/// A scene name without its number: `living_room` for `living_room_0012b`.
 fn scene_type(scene: &str) -> &str {
     match scene.rsplit_once('_') {
         Some((kind, number)) if number.starts_with(|c: char| c.is_ascii_digit()) => kind,
@@ -276,7 +258,7 @@ fn scene_type(scene: &str) -> &str {
     }
 }
 
-/// The files of a frame.
+/// The output files of a frame.
 struct Names {
     rgb: String,
     depth: String,
@@ -284,7 +266,7 @@ struct Names {
 }
 
 impl Names {
-    fn are_in(&self, folder: &Folder) -> bool {
+    fn exist_in(&self, folder: &Folder) -> bool {
         let files = [Some(&self.rgb), Some(&self.depth), self.raw.as_ref()];
         files
             .into_iter()
@@ -293,7 +275,7 @@ impl Names {
     }
 }
 
-/// Frames as the file has them: column after column.
+/// Consecutive frames as stored, column-major.
 struct Frames {
     start: usize,
     width: usize,
@@ -304,12 +286,12 @@ struct Frames {
 }
 
 impl Frames {
-    /// Writes what is missing of a frame; answers how many depths could not be stored.
+    /// Writes the missing files of a frame; returns the number of unstorable depths.
     fn write(&self, frame: usize, names: &Names, rgb: RgbFormat, folder: &Folder) -> Result<u64> {
         let nth = frame - self.start;
         if !folder.has_image(&names.rgb) {
             let bytes = rgb.encode(&folder.path(&names.rgb), &self.image(nth))?;
-            folder.write(&names.rgb, &bytes)?;
+            folder.write_image(&names.rgb, &bytes)?;
         }
         let raw = names.raw.as_ref().zip(self.raw.as_ref());
         let maps = [Some((&names.depth, &self.depths)), raw];
@@ -317,30 +299,25 @@ impl Frames {
         for (name, metres) in maps.into_iter().flatten() {
             if !folder.has_image(name) {
                 let depth = self.depth(metres, nth);
-                folder.write(name, &depth.encode(&folder.path(name))?)?;
+                folder.write_image(name, &depth.encode(&folder.path(name))?)?;
                 unstorable += depth.unstorable;
             }
         }
         Ok(unstorable)
     }
 
-    /// The colours `[3,W,H]` of the `nth` frame as an image of H rows.
+    /// The colours `[3,W,H]` of the `nth` frame.
     fn image(&self, nth: usize) -> RgbImage {
         let plane = self.width * self.height;
         let planes = &self.images[nth * 3 * plane..(nth + 1) * 3 * plane];
-        RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
-            let at = x as usize * self.height + y as usize;
-            image::Rgb([planes[at], planes[plane + at], planes[2 * plane + at]])
-        })
+        rgb_image(self.width, self.height, planes, |x, y| x * self.height + y)
     }
 
-    /// The depths `[W,H]` of the `nth` frame as an image of H rows.
+    /// The depths `[W,H]` of the `nth` frame.
     fn depth(&self, metres: &[f32], nth: usize) -> DepthImage {
         let plane = self.width * self.height;
         let metres = &metres[nth * plane..(nth + 1) * plane];
-        DepthImage::from_metres(self.width as u32, self.height as u32, |x, y| {
-            metres[x * self.height + y]
-        })
+        DepthImage::from_metres(self.width, self.height, |x, y| metres[x * self.height + y])
     }
 }
 
@@ -349,7 +326,7 @@ mod tests {
     use super::scene_type;
 
     #[test]
-    fn a_scene_s_number_is_no_part_of_its_type() {
+    fn a_scene_type_has_no_number() {
         for (scene, kind) in [
             ("kitchen_0004", "kitchen"),
             ("living_room_0012b", "living_room"),

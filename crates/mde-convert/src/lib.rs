@@ -1,19 +1,20 @@
-//! Turns the published distributions of NYU Depth V2 into folders of images with lists.
+//! Converts published distributions of NYU Depth V2 to folders of images with lists.
 //!
-//! [`convert_labelled`] reads the 1449 labelled frames (`nyu_depth_v2_labeled.mat`, MATLAB's HDF5) and the official
-//! split (`splits.mat`), [`convert_fastdepth`] the frames of FastDepth's distribution (tar shards of HDF5 files),
-//! [`extract_bts`] and [`extract_mff`] the zip archives that BTS and MFF were trained on. All write into one folder,
-//! side by side, and say in its `dataset.toml` what is there.
+//! [`convert_labelled`] reads the 1449 labelled frames (`nyu_depth_v2_labeled.mat`, MATLAB's HDF5)
+//! and the official split (`splits.mat`). [`convert_fastdepth`] reads FastDepth's distribution (tar
+//! shards of HDF5 files). [`extract_bts`] and [`extract_mff`] read the zip archives that BTS and
+//! MFF were trained on. All can write to one folder and describe it in its `dataset.toml`.
 //!
-//! Three decisions run through the crate:
+//! Three rules hold throughout the crate:
 //!
-//! - **Depth is 16-bit millimetres, 0 = no measurement.** Metres are rounded to the nearest millimetre; what 16 bits do
-//!   not hold (NaN, negative, above 65.535 m) becomes 0 and is counted in [`Converted::unstorable`].
-//! - **A file under its final name is whole.** Files are written aside and renamed, lists last; after a kill the same
-//!   call goes on with what is missing. One conversion at a time writes to a folder.
-//! - **A source is not trusted.** Sizes that it declares are held against its own length before memory is set aside,
-//!   names of members never become paths unless they are plain scenes and numbers, and what is cut short is an error
-//!   that names the file, not a black image.
+//! - **Depth is 16-bit millimetres, 0 = invalid.** Metres are rounded to the nearest millimetre.
+//!   Values outside 16 bits (NaN, negative, above 65.535 m) become 0 and are counted in
+//!   [`Converted::unstorable`].
+//! - **Files appear only when complete**, lists last. After a kill, the same call converts what is
+//!   missing. One process at a time writes to a folder.
+//! - **Sources are not trusted.** Declared sizes are checked against the file size before memory is
+//!   allocated. Archive members become paths only if they consist of a scene name and a frame
+//!   number. A truncated source is an error that names the file.
 
 mod archive;
 mod contained;

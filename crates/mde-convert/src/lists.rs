@@ -1,4 +1,5 @@
-//! Lists of pairs: `rgb,depth` or `rgb,depth,focal` a line, paths relative to the data folder.
+//! Lists of pairs: one `rgb,depth` or `rgb,depth,focal` per line, paths relative to the data
+//! folder.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -6,15 +7,16 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{ConvertError, Result};
 use crate::folder::Folder;
 
-/// Writes a list anew.
+/// Writes a list and returns its path.
 pub(crate) fn write(folder: &Folder, name: &str, lines: &[String]) -> Result<PathBuf> {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     folder.write(name, text.as_bytes())?;
     Ok(folder.path(name))
 }
 
-/// Adds lines to a list that may be there already. The result is sorted and has each line once, so that the order in
-/// which the parts of a data set came does not show.
+/// Adds lines to a list that may exist.
+///
+/// The result is sorted without duplicates, so that it does not depend on the order of conversions.
 pub(crate) fn merge(folder: &Folder, name: &str, lines: BTreeSet<String>) -> Result<PathBuf> {
     let mut all = lines;
     if let Some(text) = folder.read_text(name)? {
@@ -45,12 +47,12 @@ pub(crate) fn parse<'a>(list: &Path, text: &'a str) -> Result<Vec<[&'a str; 2]>>
 fn pair(line: &str) -> std::result::Result<[&str; 2], String> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     let (&[rgb, depth] | &[rgb, depth, _]) = fields.as_slice() else {
-        return Err(format!("{} fields", fields.len()));
+        return Err(format!("found {} fields", fields.len()));
     };
     for path in [rgb, depth] {
         let mut parts = Path::new(path).components();
         if path.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
-            return Err(format!("`{}` is no relative path", path.escape_debug()));
+            return Err(format!("`{}` is not a relative path", path.escape_debug()));
         }
     }
     Ok([rgb, depth])

@@ -1,4 +1,4 @@
-//! `dataset.toml`: what a data folder holds, for `mde-datasets`.
+//! `dataset.toml`: describes a data folder for `mde-datasets`.
 
 use std::path::PathBuf;
 
@@ -9,21 +9,21 @@ use crate::folder::Folder;
 
 const NAME: &str = "dataset.toml";
 
-/// What a new file begins with.
-const START: &str = "\
+/// Content of a new file.
+const TEMPLATE: &str = "\
 # What `mde --data DIR` reads; written by mde convert.
 name = \"nyu\"
 scene = \"indoor\"            # indoor: to 10 m
 ";
 
-/// A list and how its depth files write metres.
+/// A list and the encoding of its depth files.
 pub(crate) struct Part {
     pub(crate) list: &'static str,
     pub(crate) encoding: &'static str,
 }
 
 impl Part {
-    /// 16-bit millimetres, which is what is converted here.
+    /// A list of depth files in 16-bit millimetres.
     pub(crate) fn millimetres(list: &'static str) -> Self {
         Self {
             list,
@@ -32,7 +32,7 @@ impl Part {
     }
 }
 
-/// An open `dataset.toml`. What it holds beside lists and encodings, comments too, stays as it is.
+/// An open `dataset.toml`. Everything but lists and encodings is preserved, comments included.
 pub(crate) struct Manifest {
     path: PathBuf,
     document: DocumentMut,
@@ -41,7 +41,9 @@ pub(crate) struct Manifest {
 impl Manifest {
     pub(crate) fn open(folder: &Folder) -> Result<Self> {
         let path = folder.path(NAME);
-        let text = folder.read_text(NAME)?.unwrap_or_else(|| START.to_owned());
+        let text = folder
+            .read_text(NAME)?
+            .unwrap_or_else(|| TEMPLATE.to_owned());
         match text.parse() {
             Ok(document) => Ok(Self { path, document }),
             Err(error) => Err(ConvertError::Manifest {
@@ -51,16 +53,16 @@ impl Manifest {
         }
     }
 
-    /// Whether it says where the split `name` is.
+    /// Whether the split `name` has an entry.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.document.contains_key(name)
     }
 
-    /// Points the split `name` to a list.
+    /// Sets the list of the split `name`.
     pub(crate) fn set(&mut self, name: &'static str, part: &Part) -> Result<()> {
         let mut new = Table::new();
         if name == "train" {
-            // Before all other tables, whichever split came first.
+            // Before all other tables, whichever split was converted first.
             new.set_position(Some(0));
         }
         let table = self

@@ -1,27 +1,29 @@
-//! Numeric matrices of MATLAB 5 files (`save -v6` and `-v7`), as far as lists of indices need it.
+//! Reads numeric matrices of MATLAB 5 files (`save -v6` and `-v7`), as needed for lists of indices.
 //!
-//! The format: "MAT-File Format", The MathWorks, chapter 1: a header of 128 bytes, then elements, each a tag of type
-//! and length with its data. The crates that read it inflate without bound.
+//! Source: "MAT-File Format", The MathWorks, chapter 1. A header of 128 bytes precedes elements,
+//! each a tag (type and length) with its data. Existing crates decompress without limit.
 
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-/// Length of the header.
+/// Length of the header in bytes.
 const HEADER: usize = 128;
 /// Element types.
 const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
-/// Where an inflated variable ends at the latest; the lists wanted have a few thousand bytes.
-const MAX_INFLATED: u64 = 1 << 20;
+/// Maximum size of a decompressed variable; the lists have a few thousand bytes.
+const MAX_DECOMPRESSED: u64 = 1 << 20;
 
-/// The values of the real numeric matrix called `name`, column by column; `None` if the file has none.
+/// The values of the real matrix `name` in column-major order, or `None` if it does not exist.
 pub(crate) fn numbers(file: &[u8], name: &str) -> Result<Option<Vec<f64>>, String> {
-    let header = file.get(..HEADER).ok_or("shorter than its header")?;
+    let header = file
+        .get(..HEADER)
+        .ok_or("the file is shorter than its header")?;
     let order = match &header[126..] {
         b"IM" => Order::Little,
         b"MI" => Order::Big,
-        _ => return Err("its header is not that of a MATLAB 5 file".into()),
+        _ => return Err("its header is not a MATLAB 5 header".into()),
     };
     let mut rest = Elements {
         bytes: &file[HEADER..],
@@ -30,7 +32,7 @@ pub(crate) fn numbers(file: &[u8], name: &str) -> Result<Option<Vec<f64>>, Strin
     while let Some(element) = rest.next()? {
         let found = match element.kind {
             MATRIX => matrix(element, order, name)?,
-            COMPRESSED => inflated(element.data, order, name)?,
+            COMPRESSED => decompressed_matrix(element.data, order, name)?,
             _ => None,
         };
         if found.is_some() {
@@ -40,10 +42,10 @@ pub(crate) fn numbers(file: &[u8], name: &str) -> Result<Option<Vec<f64>>, Strin
     Ok(None)
 }
 
-fn inflated(data: &[u8], order: Order, name: &str) -> Result<Option<Vec<f64>>, String> {
+fn decompressed_matrix(data: &[u8], order: Order, name: &str) -> Result<Option<Vec<f64>>, String> {
     let mut bytes = Vec::new();
     ZlibDecoder::new(data)
-        .take(MAX_INFLATED)
+        .take(MAX_DECOMPRESSED)
         .read_to_end(&mut bytes)
         .map_err(|error| format!("a compressed variable: {error}"))?;
     let mut elements = Elements {
@@ -56,7 +58,9 @@ fn inflated(data: &[u8], order: Order, name: &str) -> Result<Option<Vec<f64>>, S
     }
 }
 
-/// The values of a matrix element, if it has the name: flags, dimensions, name, real part.
+/// The values of a matrix element, or `None` if it has another name.
+///
+/// Its parts are flags, dimensions, name and real values.
 fn matrix(element: Element, order: Order, name: &str) -> Result<Option<Vec<f64>>, String> {
     let mut parts = Elements {
         bytes: element.data,
@@ -65,7 +69,7 @@ fn matrix(element: Element, order: Order, name: &str) -> Result<Option<Vec<f64>>
     let mut part = || {
         parts
             .next()?
-            .ok_or_else(|| "a variable is cut short".to_owned())
+            .ok_or_else(|| "a variable is truncated".to_owned())
     };
     let (_flags, dimensions, title) = (part()?, part()?, part()?);
     if title.data != name.as_bytes() {
@@ -75,7 +79,7 @@ fn matrix(element: Element, order: Order, name: &str) -> Result<Option<Vec<f64>>
     let sides = dimensions.numbers(order)?;
     if sides.iter().product::<f64>() != values.len() as f64 {
         return Err(format!(
-            "`{name}` has {} values for {sides:?}",
+            "`{name}` has {} values for dimensions {sides:?}",
             values.len()
         ));
     }
@@ -89,7 +93,7 @@ enum Order {
 }
 
 impl Order {
-    /// A number of up to 8 bytes as the low bits of a u64.
+    /// An integer of up to 8 bytes in the low bits of a u64.
     fn bits(self, bytes: &[u8]) -> u64 {
         let push = |number: u64, &byte: &u8| number << 8 | u64::from(byte);
         match self {
@@ -99,7 +103,7 @@ impl Order {
     }
 }
 
-/// Elements one after the other.
+/// An iterator over consecutive elements.
 struct Elements<'a> {
     bytes: &'a [u8],
     order: Order,
@@ -115,10 +119,11 @@ impl<'a> Elements<'a> {
         if self.bytes.is_empty() {
             return Ok(None);
         }
-        let cut = || "an element is cut short".to_owned();
+        let cut = || "an element is truncated".to_owned();
         let tag = self.bytes.get(..8).ok_or_else(cut)?;
         let first = self.order.bits(&tag[..4]) as u32;
-        // A short element keeps its length in the upper half of the type and its data in the tag's second word.
+        // A short element has its length in the upper half of the type, its data in the second
+        // word.
         let (kind, start, length) = if first >> 16 != 0 {
             (first & 0xffff, 4, (first >> 16) as usize)
         } else {
@@ -150,10 +155,10 @@ impl Element<'_> {
             6 => (4, |bits| f64::from(bits as u32)),
             7 => (4, |bits| f64::from(f32::from_bits(bits as u32))),
             9 => (8, f64::from_bits),
-            kind => return Err(format!("numbers of the unknown type {kind}")),
+            kind => return Err(format!("unknown number type {kind}")),
         };
         if !self.data.len().is_multiple_of(size) {
-            return Err("numbers that are cut short".into());
+            return Err("truncated numbers".into());
         }
         let numbers = self.data.chunks_exact(size);
         Ok(numbers.map(|bytes| decode(order.bits(bytes))).collect())

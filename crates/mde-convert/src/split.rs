@@ -1,4 +1,4 @@
-//! Which frames train and which test.
+//! The training and test split of the labelled frames.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 use crate::error::{ConvertError, Result, io};
 use crate::mat5;
 
-/// The official file has 4 kB.
+/// Maximum size of the split file; the official one has 4 kB.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Split {
-    /// For training.
+    /// Training split.
     Train,
-    /// For testing.
+    /// Test split.
     Test,
 }
 
-/// How the labelled frames are divided.
+/// Assignment of the labelled frames to splits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameSplit {
-    /// By the `splits.mat` that lies beside the frames.
+    /// The `splits.mat` in the folder of the frames.
     Beside,
-    /// By this file: MATLAB 5, with the 1-based `trainNdxs` and `testNdxs`.
+    /// A MATLAB 5 file with the 1-based `trainNdxs` and `testNdxs`.
     File(PathBuf),
-    /// All frames are of one split.
+    /// One split for all frames.
     All(Split),
 }
 
@@ -56,7 +56,7 @@ fn read(path: &Path, frames: usize) -> Result<Vec<Split>> {
         frames,
     };
     if length > MAX_BYTES {
-        return Err(wrong(format!("a file of {length} bytes is no such list")));
+        return Err(wrong(format!("a file of {length} bytes is too large")));
     }
     let file = fs::read(path).map_err(io("read", path))?;
     assign(&file, frames).map_err(wrong)
@@ -65,19 +65,19 @@ fn read(path: &Path, frames: usize) -> Result<Vec<Split>> {
 fn assign(file: &[u8], frames: usize) -> std::result::Result<Vec<Split>, String> {
     let mut splits = vec![None; frames];
     for (name, split) in [("trainNdxs", Split::Train), ("testNdxs", Split::Test)] {
-        let numbers = mat5::numbers(file, name)?.ok_or_else(|| format!("has no {name}"))?;
+        let numbers = mat5::numbers(file, name)?.ok_or_else(|| format!("it has no {name}"))?;
         for number in numbers {
-            // Not a whole number, or 0, or negative: no frame has it.
+            // Fractions, 0 and negative numbers match no frame.
             let index = (number.fract() == 0.0).then(|| (number as usize).wrapping_sub(1));
             let place = index.and_then(|index| splits.get_mut(index));
-            let place = place.ok_or_else(|| format!("{name} names frame {number}"))?;
+            let place = place.ok_or_else(|| format!("{name} contains frame {number}"))?;
             if place.replace(split).is_some() {
-                return Err(format!("frame {number} is named twice"));
+                return Err(format!("frame {number} occurs twice"));
             }
         }
     }
     let named = |(index, split): (usize, Option<Split>)| {
-        split.ok_or_else(|| format!("frame {} is named in neither list", index + 1))
+        split.ok_or_else(|| format!("frame {} is in neither list", index + 1))
     };
     splits.into_iter().enumerate().map(named).collect()
 }

@@ -1,43 +1,49 @@
-//! What a conversion tells while it runs and when it is done.
+//! Progress events and the result of a conversion.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// News of a conversion, sent from any of its threads.
+/// An event of a conversion, sent from any of its threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConvertEvent {
-    /// A frame (of an archive of images: a file) is on disk.
+    /// A frame is on disk (for an archive of images: a file).
     Frame {
-        /// How many are on disk by now, counting this one.
+        /// Number of frames on disk, this one included.
         done: usize,
-        /// How many there will be; `None` where a source is read as it comes.
+        /// Total number of frames; `None` for a source that is read as a stream.
         total: Option<usize>,
-        /// Whether it was there already.
+        /// Whether the frame existed before.
         kept: bool,
+    },
+    /// The output folder is on a file system without locks.
+    Warning {
+        /// What the user should know.
+        message: String,
     },
 }
 
-/// Who is told of a conversion's progress; called from several threads.
+/// Receives the events of a conversion; called from several threads.
 pub type Observer<'a> = &'a (dyn Fn(ConvertEvent) + Sync);
 
-/// What a conversion did.
+/// Result of a conversion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Converted {
-    /// Frames (of an archive of images: files) written now.
+    /// Number of frames written (for an archive of images: files).
     pub written: usize,
-    /// Those that were there already.
+    /// Number of frames that existed before.
     pub kept: usize,
-    /// Members of an archive, or files of a folder, that are not part of the training or test set.
+    /// Number of archive members, or files of a folder, outside the training and test sets.
     pub ignored: usize,
-    /// Depths written now as 0 because 16-bit millimetres do not hold them: NaN, negative, above 65.535 m.
+    /// Number of depths stored as 0 because 16-bit millimetres cannot represent them: NaN, negative
+    /// or above 65.535 m. Counts only frames written now.
     pub unstorable: u64,
     /// The lists written.
     pub lists: Vec<PathBuf>,
 }
 
-/// Counts frames on all threads.
+/// Counts frames across threads.
 pub(crate) struct Progress<'a> {
     observer: Observer<'a>,
     total: Option<usize>,
@@ -57,18 +63,18 @@ impl<'a> Progress<'a> {
         }
     }
 
-    pub(crate) fn written(&self, unstorable: u64) {
+    pub(crate) fn add_written(&self, unstorable: u64) {
         self.written.fetch_add(1, Ordering::Relaxed);
         self.unstorable.fetch_add(unstorable, Ordering::Relaxed);
-        self.tell(false);
+        self.report(false);
     }
 
-    pub(crate) fn kept(&self) {
+    pub(crate) fn add_kept(&self) {
         self.kept.fetch_add(1, Ordering::Relaxed);
-        self.tell(true);
+        self.report(true);
     }
 
-    fn tell(&self, kept: bool) {
+    fn report(&self, kept: bool) {
         let done = self.written.load(Ordering::Relaxed) + self.kept.load(Ordering::Relaxed);
         (self.observer)(ConvertEvent::Frame {
             done,

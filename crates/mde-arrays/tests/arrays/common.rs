@@ -1,4 +1,4 @@
-//! The fixtures and what is in them.
+//! The fixtures and their values.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The map of 3x5 in most fixtures: `10 row + column + 0.5`, in the last row what must pass through untouched.
+/// The 3x5 map of most fixtures: `10 row + column + 0.5`, special values in the last row.
 pub(crate) fn depth() -> Vec<f32> {
     let finite =
         (0..2u8).flat_map(|row| (0..5u8).map(move |column| f32::from(10 * row + column) + 0.5));
@@ -16,13 +16,13 @@ pub(crate) fn depth() -> Vec<f32> {
     finite.chain(specials).collect()
 }
 
-/// `10 row + column` of 3x5, made what it is in a fixture.
+/// `10 row + column` of 3x5, transformed by `made`.
 pub(crate) fn whole(made: impl Fn(f64) -> f64) -> Vec<f32> {
     let values = (0..3u8).flat_map(|row| (0..5u8).map(move |column| f64::from(10 * row + column)));
     values.map(|value| made(value) as f32).collect()
 }
 
-/// The same values to the bit, so that NaN equals NaN and -0 does not equal 0.
+/// Asserts that values agree to the bit: NaN equals NaN and -0 differs from 0.
 #[track_caller]
 pub(crate) fn assert_same(found: &[f32], expected: &[f32], what: &str) {
     let bits = |values: &[f32]| {

@@ -1,11 +1,12 @@
-//! Tests of the public interface against files that NumPy, OpenEXR, safetensors and Pillow wrote (`fixtures/make.py`).
+//! Tests of the public interface with files written by NumPy, OpenEXR, safetensors and Pillow
+//! (`fixtures/make.py`).
 //!
-//! | module | about |
+//! | module | content |
 //! |---|---|
-//! | `values` | every format and type of number gives the values that were written |
-//! | `refused` | what is no array of numbers, and files that lie about their size |
+//! | `values` | every format and number type gives the values written |
+//! | `refused` | files that are not numeric arrays, and files with false sizes |
 //! | `maps` | folders, stacks and archives of maps, ids |
-//! | `real_data` | real depth maps; skipped where there are none |
+//! | `real_data` | real depth maps; skipped where they are missing |
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

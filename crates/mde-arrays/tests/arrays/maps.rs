@@ -24,7 +24,7 @@ fn open(path: &Path) -> MapSet {
 }
 
 #[test]
-fn a_folder_of_mixed_files_meets_its_ground_truth() {
+fn a_folder_of_mixed_formats_matches_its_ground_truth() {
     let predictions = folder(&[
         ("version1.npy", "00045.npy"),
         ("zip.exr", "00046.EXR"),
@@ -58,22 +58,28 @@ fn a_folder_of_mixed_files_meets_its_ground_truth() {
     let error = predictions.find("00049").unwrap_err();
     assert_says(
         &error,
-        &["no map `00049` among its 3", "00045, 00046, more/00047"],
+        &["no map `00049` among 3", "00045, 00046, more/00047"],
     );
-    assert!(predictions.load("00047").is_err(), "load takes whole ids");
+    assert!(
+        predictions.load("00047").is_err(),
+        "load takes complete ids"
+    );
 }
 
 #[test]
-fn folders_that_are_no_set_of_maps() {
+fn folders_that_are_not_sets_of_maps() {
     let same = folder(&[("version1.npy", "a/x.npy"), ("grey8.png", "a/x.png")]);
     let error = MapSet::open(same.path(), None).unwrap_err();
-    assert_says(&error, &["a/x.npy", "a/x.png", "both the map `a/x`"]);
+    assert_says(&error, &["a/x.npy", "a/x.png", "the same id `a/x`"]);
     let none = folder(&[("make.py", "make.py"), ("make.py", "below/make.py")]);
     let error = MapSet::open(none.path(), None).unwrap_err();
-    assert_says(&error, &["no map in this folder or below (2 other files)"]);
+    assert_says(
+        &error,
+        &["no map in this folder or its subfolders (2 other files)"],
+    );
     let error = MapSet::open(none.path().join("gone"), None).unwrap_err();
     assert!(matches!(error, ArrayError::Read { .. }), "{error}");
-    // What a file holds is seen when it is loaded.
+    // The files of a folder are opened when a map is loaded.
     let mixed = folder(&[("mixed.npz", "00045.npz"), ("stack.npy", "00046.npy")]);
     let maps = open(mixed.path());
     assert_says(
@@ -124,7 +130,7 @@ fn stacks_are_numbered() {
 }
 
 #[test]
-fn files_of_maps_have_their_names() {
+fn maps_are_named_after_arrays_or_files() {
     for name in ["two.npz", "compressed.npz"] {
         let maps = open(&fixture(name));
         assert_eq!(maps.ids(), ["kitchen/00045", "bath"]);
@@ -153,7 +159,7 @@ fn files_of_maps_have_their_names() {
         ("empty.npy", "[0, 5]"),
     ] {
         let error = MapSet::open(fixture(name), None).unwrap_err();
-        assert_says(&error, &[name, said, "expected one map [H, W] an array"]);
+        assert_says(&error, &[name, said, "expected one map [H, W] per array"]);
     }
     let error = MapSet::open(fixture("object.npy"), None).unwrap_err();
     assert_says(&error, &["object.npy", "Python objects"]);

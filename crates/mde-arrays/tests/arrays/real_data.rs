@@ -1,4 +1,4 @@
-//! Real depth maps, where they are at hand (`MDE_DATA`, else `../shared`), against what Pillow and NumPy read.
+//! Real depth maps, where available (`MDE_DATA`, else `../shared`), compared with Pillow and NumPy.
 
 use mde_arrays::{MapSet, read_array};
 use mde_test_kit::real_data;
@@ -44,7 +44,7 @@ fn a_folder_of_ground_truth_has_ids_by_room() {
     let Some(folder) = real_data("nyu-labeled/test") else {
         return;
     };
-    // Colours are JPEG there, which is no map: they are left alone.
+    // The colour images are JPEG files, which are not listed.
     let maps = MapSet::open(&folder, None).unwrap();
     assert_eq!(maps.len(), 654);
     assert_eq!(

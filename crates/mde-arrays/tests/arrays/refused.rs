@@ -1,14 +1,14 @@
-//! What is no array of numbers, and files that lie about their size.
+//! Files that are not numeric arrays, and files with false sizes.
 
 use std::fs;
 use std::path::PathBuf;
 
-use mde_arrays::{ArrayError, ArrayFile, MOST_COMPRESSED_VALUES, read_array};
+use mde_arrays::{ArrayError, ArrayFile, MAX_COMPRESSED_VALUES, read_array};
 use tempfile::TempDir;
 
 use crate::common::{assert_says, fixture};
 
-/// A file of these bytes in a folder of its own.
+/// Writes these bytes to a file in a new folder.
 fn saved(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -21,7 +21,7 @@ fn refusal(name: &str, bytes: &[u8]) -> ArrayError {
     read_array(&path, None).expect_err(name)
 }
 
-/// A `.npy` of version 1 with this header and this much after it.
+/// A `.npy` of version 1 with this header, followed by `after` bytes.
 fn npy(header: &str, after: usize) -> Vec<u8> {
     let mut file = b"\x93NUMPY\x01\x00".to_vec();
     file.extend((header.len() as u16).to_le_bytes());
@@ -31,7 +31,7 @@ fn npy(header: &str, after: usize) -> Vec<u8> {
 }
 
 #[test]
-fn arrays_of_other_things_say_how_to_save_numbers() {
+fn errors_for_other_contents_say_how_to_save_numbers() {
     let file = ArrayFile::open(fixture("refused.npz")).unwrap();
     for (member, found, advice) in [
         (
@@ -53,7 +53,7 @@ fn arrays_of_other_things_say_how_to_save_numbers() {
 }
 
 #[test]
-fn the_array_that_is_meant_must_be_named_and_there() {
+fn an_array_must_exist_and_be_named() {
     let error = read_array(fixture("mixed.npz"), None).unwrap_err();
     assert_says(
         &error,
@@ -68,13 +68,13 @@ fn the_array_that_is_meant_must_be_named_and_there() {
 }
 
 #[test]
-fn pictures_that_are_no_depth() {
+fn images_that_are_not_depth() {
     for (name, found) in [
         ("colour.png", "Rgb, 8 bit"),
         ("palette.png", "Indexed"),
-        ("colour.pfm", "PFM in colour"),
+        ("colour.pfm", "colour PFM"),
         ("dwa.exr", "lossy compression DWA; save it with ZIP"),
-        ("cropped.exr", "pixels of 3x5 in a picture of 10x10"),
+        ("cropped.exr", "pixels of 3x5 in an image of 10x10"),
     ] {
         let error = read_array(fixture(name), None).unwrap_err();
         assert!(matches!(error, ArrayError::Unsupported { .. }), "{error}");
@@ -83,7 +83,7 @@ fn pictures_that_are_no_depth() {
 }
 
 #[test]
-fn other_files_are_named() {
+fn other_file_formats_are_named() {
     for (bytes, found) in [
         (&b""[..], "it is empty"),
         (b"\xff\xd8\xff\xe0", "a JPEG"),
@@ -94,7 +94,7 @@ fn other_files_are_named() {
             "git lfs pull",
         ),
         (b"<!DOCTYPE html>", "web page"),
-        (b"depth depth depth", "no format that is read"),
+        (b"depth depth depth", "no supported format"),
     ] {
         let error = refusal("pred.npy", bytes);
         assert_says(&error, &["pred.npy", found, "expected .npy, .npz"]);
@@ -107,13 +107,13 @@ fn other_files_are_named() {
 }
 
 #[test]
-fn an_extension_that_lies_does_not_matter() {
+fn a_wrong_extension_does_not_matter() {
     let (_folder, path) = saved("depth.exr", &fs::read(fixture("version1.npy")).unwrap());
     assert_eq!(read_array(path, None).unwrap().shape, [3, 5]);
 }
 
 #[test]
-fn a_header_is_held_against_the_size_of_the_file() {
+fn headers_are_checked_against_the_file_size() {
     let header =
         |shape: &str| format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
     for (shape, after, said) in [
@@ -122,9 +122,9 @@ fn a_header_is_held_against_the_size_of_the_file() {
             60,
             "4000000000000 bytes, but 60 follow",
         ),
-        ("(4294967296, 4294967296)", 60, "more than there can be"),
+        ("(4294967296, 4294967296)", 60, "an impossible number"),
         ("(3, 5)", 59, "60 bytes, but 59 follow"),
-        // Two arrays that were saved one after the other, perhaps.
+        // Perhaps two arrays saved to one file.
         ("(3, 5)", 61, "60 bytes, but 61 follow"),
     ] {
         let error = refusal("lies.npy", &npy(&header(shape), after));
@@ -141,7 +141,7 @@ fn a_header_is_held_against_the_size_of_the_file() {
     let deep = npy(&"(".repeat(60_000), 0);
     assert_says(
         &refusal("deep.npy", &deep),
-        &["deep.npy", "not that of an array"],
+        &["deep.npy", "does not describe an array"],
     );
 
     let pfm = refusal("lies.pfm", b"Pf\n1000000 1000000\n-1\n\0\0\0\0");
@@ -150,7 +150,10 @@ fn a_header_is_held_against_the_size_of_the_file() {
         &refusal("bad.pfm", b"Pf\n-5 3\n-1\n"),
         &["bad.pfm", "width"],
     );
-    assert_says(&refusal("zero.pfm", b"Pf\n1 1\n0\n\0\0\0\0"), &["not 0"]);
+    assert_says(
+        &refusal("zero.pfm", b"Pf\n1 1\n0\n\0\0\0\0"),
+        &["non-zero scale"],
+    );
 
     let json = br#"{"x":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4000000]}}"#;
     let tensors = [&(json.len() as u64).to_le_bytes()[..], json, &[0; 40]].concat();
@@ -167,12 +170,12 @@ fn a_header_is_held_against_the_size_of_the_file() {
 }
 
 #[test]
-fn compressed_claims_are_held_against_what_compression_can_do() {
-    // The sizes in the headers of a PNG and of an EXR, checksums left as they were or put right.
+fn compressed_sizes_are_checked_against_the_compression_ratio() {
+    // Replaces the sizes in the headers of a PNG and an EXR, and repairs the PNG's checksum.
     let png = fs::read(fixture("grey8.png")).unwrap();
     for (size, said) in [
-        (30_000u32, "more values than"),
-        (10_000, "however compressed"),
+        (30_000u32, "the limit for compressed files"),
+        (10_000, "cannot be compressed to"),
     ] {
         let mut bytes = png.clone();
         bytes[16..20].copy_from_slice(&size.to_be_bytes());
@@ -181,12 +184,12 @@ fn compressed_claims_are_held_against_what_compression_can_do() {
         bytes[29..33].copy_from_slice(&checksum.to_be_bytes());
         assert_says(&refusal("lies.png", &bytes), &["lies.png", said]);
     }
-    assert!(30_000usize.pow(2) > MOST_COMPRESSED_VALUES);
+    assert!(30_000usize.pow(2) > MAX_COMPRESSED_VALUES);
 
     let exr = fs::read(fixture("zip.exr")).unwrap();
     for (size, said) in [
-        (30_000i32, "more values than"),
-        (10_000, "however compressed"),
+        (30_000i32, "the limit for compressed files"),
+        (10_000, "cannot be compressed to"),
     ] {
         let mut bytes = exr.clone();
         for name in ["dataWindow\0box2i\0", "displayWindow\0box2i\0"] {
@@ -202,7 +205,7 @@ fn compressed_claims_are_held_against_what_compression_can_do() {
     }
 }
 
-/// PNG's checksum, bit by bit.
+/// The checksum of PNG, computed bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     let mut crc = u32::MAX;
     for byte in bytes {
@@ -215,14 +218,14 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[test]
-fn archives_of_other_things() {
+fn archives_of_other_contents() {
     let mut empty = b"PK\x05\x06".to_vec();
     empty.resize(22, 0);
     assert_says(
         &refusal("empty.npz", &empty),
         &["empty.npz", "without .npy files", "np.savez"],
     );
-    // A whole archive with its checksums broken.
+    // An archive with a changed value, so that a checksum fails.
     let mut bytes = fs::read(fixture("one.npz")).unwrap();
     let at = bytes
         .windows(4)

@@ -1,4 +1,4 @@
-//! Every format and type of number gives the values that were written.
+//! Every format and number type gives the values written.
 
 use half::f16;
 use mde_arrays::{ArrayFile, Map, read_array};
@@ -22,7 +22,7 @@ fn every_type_of_number_in_both_byte_orders() {
         expected.push((format!("f4_{order}"), depth()));
         expected.push((format!("f8_{order}"), depth()));
         for size in [2, 4, 8] {
-            // 2^56 and a little is a float32 only when rounded.
+            // Offsets up to 2^56 need rounding to float32.
             let offset = 256f64.powi(size - 1);
             expected.push((format!("u{size}_{order}"), whole(|value| value + offset)));
             expected.push((format!("i{size}_{order}"), whole(|value| -value - offset)));
@@ -104,7 +104,7 @@ fn slices_are_parts_of_the_whole() {
 }
 
 #[test]
-fn pictures() {
+fn images() {
     for name in [
         "none.exr",
         "rle.exr",
@@ -127,7 +127,7 @@ fn pictures() {
         &half,
         "half",
     );
-    // PXR24 keeps 24 bits of a float: those of a half.
+    // PXR24 keeps 24 bits of a float, enough for the values of a half.
     let finite = [f16::from_f32(1.0).to_f32(), 2.0, 3.0, -0.0, 0.0];
     let kept = [&depth()[..10], &finite].concat();
     assert_same(
@@ -147,7 +147,7 @@ fn pictures() {
 }
 
 #[test]
-fn a_tiled_picture_is_put_together() {
+fn a_tiled_image_is_assembled() {
     let array = read_array(fixture("tiled.exr"), None).unwrap();
     assert_eq!(array.shape, [21, 35]);
     let (tile, mut expected) = (depth(), Vec::new());
@@ -158,13 +158,13 @@ fn a_tiled_picture_is_put_together() {
 }
 
 #[test]
-fn depth_among_the_channels_of_a_render_is_found() {
+fn the_depth_channel_of_a_render_is_found() {
     let render = ArrayFile::open(fixture("render.exr")).unwrap();
     assert_eq!(render.members().len(), 4);
     for member in [None, Some("ViewLayer.Depth.Z"), Some("R")] {
         assert_same(&render.read(member).unwrap().values, &depth(), "render");
     }
-    // The red of a colour picture is not depth unless one says so.
+    // The red channel of a colour image is not depth unless it is named.
     let error = read_array(fixture("colour.exr"), None)
         .unwrap_err()
         .to_string();
@@ -175,7 +175,7 @@ fn depth_among_the_channels_of_a_render_is_found() {
 }
 
 #[test]
-fn a_written_map_is_numpys_to_the_byte() {
+fn a_written_map_equals_numpy_s_to_the_byte() {
     let map = Map {
         height: 3,
         width: 5,

@@ -1,4 +1,4 @@
-//! BTS's and MFF's zip archives.
+//! Zip archives of BTS and MFF.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ fn options(dir: &Path, bytes: Vec<u8>, list: Option<&str>) -> ArchiveOptions {
 }
 
 #[test]
-fn all_whole_pairs_are_extracted_and_listed() {
+fn all_complete_pairs_are_extracted_and_listed() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path(), bts(), None);
     let heard = Heard::default();
@@ -64,7 +64,7 @@ fn all_whole_pairs_are_extracted_and_listed() {
          bts_train/cafe_0001a/rgb_00000.jpg,bts_train/cafe_0001a/sync_depth_00000.png,518.8579\n"
     );
 
-    // Again: what has its size is kept, what has not is written.
+    // A second call keeps files of the right size and writes the others.
     fs::write(
         options.out.join("bts_train/attic_0002/rgb_00010.jpg"),
         b"cut",
@@ -76,7 +76,7 @@ fn all_whole_pairs_are_extracted_and_listed() {
 }
 
 #[test]
-fn a_list_says_what_is_extracted_and_in_which_order() {
+fn a_list_selects_and_orders_the_files() {
     let dir = tempfile::tempdir().unwrap();
     let list =
         "bts_train/cafe_0001a/rgb_00000.jpg,bts_train/cafe_0001a/sync_depth_00000.png,518.8579";
@@ -88,7 +88,7 @@ fn a_list_says_what_is_extracted_and_in_which_order() {
 }
 
 #[test]
-fn what_the_archive_lacks_is_counted_and_nothing_is_extracted() {
+fn missing_members_are_counted_and_nothing_is_extracted() {
     let dir = tempfile::tempdir().unwrap();
     let list = "bts_train/cafe_0001a/rgb_00000.jpg,bts_train/cafe_0001a/sync_depth_00000.png,518.8579\n\
                 bts_train/attic_0002/rgb_00011.jpg,bts_train/attic_0002/sync_depth_00011.png,518.8579\n";
@@ -111,8 +111,8 @@ fn what_the_archive_lacks_is_counted_and_nothing_is_extracted() {
     );
     assert!(!options.out.exists());
     for (list, words) in [
-        ("only one field\n", "line 1: 1 fields"),
-        ("\na,../b\n", "line 2: `../b` is no relative path"),
+        ("only one field\n", "line 1: found 1 fields"),
+        ("\na,../b\n", "line 2: `../b` is not a relative path"),
         ("", "lines `rgb,depth`"),
     ] {
         fs::write(dir.path().join("list.csv"), list).unwrap();
@@ -148,7 +148,7 @@ fn mff_s_training_images_get_the_paper_s_names() {
 
     let text = extract_bts(&options, &silent).unwrap_err().to_string();
     assert!(
-        text.contains("holds none of the expected files, sync/SCENE"),
+        text.contains("contains none of the expected files: sync/SCENE"),
         "{text}"
     );
 }

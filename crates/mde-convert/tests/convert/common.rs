@@ -1,4 +1,4 @@
-//! Small sources with known pixels, and what the tests look at.
+//! Small sources with known pixels, and helpers of the tests.
 #![allow(dead_code)] // each test binary uses its part
 
 use std::fs;
@@ -42,7 +42,7 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
 /// A file in the layout of `nyu_depth_v2_labeled.mat`.
 pub(crate) struct Labelled {
     pub(crate) frames: usize,
-    /// Frames that are compressed together; `None` is contiguous.
+    /// Frames per chunk; `None` is contiguous.
     pub(crate) chunk: Option<u64>,
     pub(crate) raw: bool,
     /// The cell array of names, and the names.
@@ -233,7 +233,7 @@ pub(crate) fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with(".mde-convert.lock") {
+            } else if !path.ends_with(".lock") {
                 let name = path.strip_prefix(folder).unwrap().to_str().unwrap();
                 found.push((name.to_owned(), fs::read(&path).unwrap()));
             }

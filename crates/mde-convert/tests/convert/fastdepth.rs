@@ -18,7 +18,8 @@ fn convert(source: &Path, out: &Path, split: Option<Split>) -> Result<Converted,
 }
 
 const SHARDS: [(&str, &[(&str, usize)]); 3] = [
-    // With and without the split's folder, with what tar writes of folders and a file that is no frame.
+    // With and without the split's folder, with what tar writes of folders and a file that is no
+    // frame.
     (
         "train-000000.tar",
         &[
@@ -148,18 +149,18 @@ fn bad_shards_are_refused_and_named() {
     let mut halved = frame_h5(0);
     halved.truncate(halved.len() / 2);
     for (bytes, words) in [
-        (vec![], "does not end as a tar archive does"),
+        (vec![], "does not end like a tar archive"),
         (
             good[..good.len() / 2].to_vec(),
-            "does not end as a tar archive does",
+            "does not end like a tar archive",
         ),
         (
             tar_of(&[("train/cafe_0001/notes.txt", vec![1])]),
-            "holds none of the expected files",
+            "contains none of the expected files",
         ),
         (
             tar_of(&[("train/cafe_0001/00001.h5", halved)]),
-            "train/cafe_0001/00001.h5: not a whole HDF5 file",
+            "train/cafe_0001/00001.h5: not an intact HDF5 file",
         ),
         (
             tar_of(&[("train/cafe_0001/00001.h5", Labelled::default().bytes())]),

@@ -1,4 +1,4 @@
-//! `dataset.toml`, two conversions at once, folders that cannot be written to.
+//! `dataset.toml`, locks, links, folders that are not writable.
 
 use std::fs;
 use std::sync::Mutex;
@@ -33,7 +33,7 @@ encoding = \"u16-mm\"
 ";
     assert_eq!(manifest(), official);
 
-    // What the user wrote stays.
+    // The user's entries stay.
     fs::write(
         out.join("dataset.toml"),
         official.replace("[test]", "[test] # mine\nkey = 1"),
@@ -102,10 +102,11 @@ fn a_second_conversion_into_the_folder_is_refused_while_the_first_runs() {
     })
     .unwrap();
     let refused = refused.into_inner().unwrap();
-    assert!(
-        matches!(refused, Some(ConvertError::Busy { .. })),
-        "{refused:?}"
-    );
+    let Some(ConvertError::Busy(held)) = refused else {
+        panic!("{refused:?}");
+    };
+    let holder = format!("process {}", std::process::id());
+    assert!(held.to_string().contains(&holder), "{held}");
     convert_labelled(&options, &silent).unwrap();
 }
 
@@ -120,13 +121,42 @@ fn a_folder_that_cannot_be_written_to_is_named() {
         &labelled_options(mat.clone(), split.clone(), &file),
         &silent,
     );
-    assert!(error.unwrap_err().to_string().contains("cannot create"));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("cannot lock") && error.contains("file/.lock"),
+        "{error}"
+    );
 
-    // A file where a scene's folder should be.
+    // A file in place of a scene's folder.
     let out = dir.path().join("data");
     fs::create_dir_all(out.join("test")).unwrap();
     fs::write(out.join("test/kitchen"), b"").unwrap();
     let error = convert_labelled(&labelled_options(mat, split, &out), &silent).unwrap_err();
     assert!(error.to_string().contains("test/kitchen"), "{error}");
     assert!(!out.join("nyuv2_test.csv").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn planted_links_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let mat = Labelled::default().write(dir.path());
+    let (out, elsewhere) = (dir.path().join("data"), dir.path().join("elsewhere"));
+    fs::create_dir_all(&out).unwrap();
+    fs::create_dir_all(&elsewhere).unwrap();
+    let options = labelled_options(mat, FrameSplit::All(Split::Test), &out);
+    let victim = elsewhere.join("victim");
+    fs::write(&victim, b"mine").unwrap();
+
+    symlink(&victim, out.join(".lock")).unwrap();
+    assert!(convert_labelled(&options, &silent).is_err());
+    fs::remove_file(out.join(".lock")).unwrap();
+
+    symlink(&elsewhere, out.join("test")).unwrap();
+    let error = convert_labelled(&options, &silent).unwrap_err();
+    assert!(matches!(error, ConvertError::OutsideFolder(_)), "{error}");
+    assert!(error.to_string().contains("symbolic link"), "{error}");
+    assert_eq!(names(&elsewhere), ["victim"]);
+    assert_eq!(fs::read(&victim).unwrap(), b"mine");
 }

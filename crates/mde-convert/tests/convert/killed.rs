@@ -1,4 +1,4 @@
-//! Conversions whose process dies, in a process of their own.
+//! Conversions whose process is killed, run in a child process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,11 +8,11 @@ use mde_convert::{ConvertEvent, FrameSplit, Split, convert_labelled};
 
 use crate::common::*;
 
-/// Set for the process that is to die: the folder it works in, and after how many new frames it dies.
+/// Environment of the child process: its folder, and the number of new frames before it aborts.
 const DIR: &str = "MDE_CONVERT_DIES_IN";
 const AFTER: &str = "MDE_CONVERT_DIES_AFTER";
 
-/// Does nothing unless the other test runs it.
+/// Does nothing unless run as the child process.
 #[test]
 fn dies() {
     let Some(dir) = std::env::var_os(DIR).map(PathBuf::from) else {
@@ -27,7 +27,7 @@ fn dies() {
     );
     let written = AtomicUsize::new(0);
     let _ = convert_labelled(&options, &|event| {
-        // As abrupt as a kill: no destructor runs, other threads stop where they are.
+        // As abrupt as a kill: no destructor runs.
         let is_new = matches!(event, ConvertEvent::Frame { kept: false, .. });
         if is_new && written.fetch_add(1, Ordering::SeqCst) + 1 == after {
             std::process::abort();
@@ -66,7 +66,7 @@ fn a_conversion_that_dies_again_and_again_ends_in_the_same_bytes() {
     for after in [1, 2, 9, 13, 20] {
         assert!(die(dir.path(), after), "dies after {after}");
         for (name, bytes) in contents(&out) {
-            // Whatever has its name is whole, and what lists name came last.
+            // Files with final names are complete, and lists come last.
             if !name.ends_with(".incomplete") {
                 let expected = whole.iter().find(|(known, _)| *known == name).unwrap();
                 assert!(
@@ -78,10 +78,6 @@ fn a_conversion_that_dies_again_and_again_ends_in_the_same_bytes() {
     }
     let converted = convert_labelled(&labelled_options(mat, split, &out), &silent).unwrap();
     assert!(converted.kept >= 45, "{converted:?}");
-    let found = contents(&out);
-    let found: Vec<_> = found
-        .into_iter()
-        .filter(|(name, _)| !name.ends_with(".incomplete"))
-        .collect();
-    assert_same(&found, &whole);
+    // Leftovers of the killed processes are gone.
+    assert_same(&contents(&out), &whole);
 }

@@ -167,7 +167,7 @@ fn depths_that_16_bits_do_not_hold_are_holes_and_counted() {
 }
 
 #[test]
-fn what_a_kill_left_is_completed_and_what_is_whole_is_kept() {
+fn a_second_call_completes_what_a_kill_left_and_keeps_complete_frames() {
     let dir = tempfile::tempdir().unwrap();
     let source = Labelled {
         frames: 7,
@@ -188,12 +188,9 @@ fn what_a_kill_left_is_completed_and_what_is_whole_is_kept() {
     ] {
         fs::remove_file(out.join(name)).unwrap();
     }
-    // Written aside when the process died; emptied, and cut short, when the machine did.
-    fs::write(
-        out.join("test/kitchen/sync_depth_00002.png.incomplete"),
-        b"half",
-    )
-    .unwrap();
+    // A leftover of a killed process; an empty and a truncated file after a crash of the machine.
+    let leftover = "test/kitchen/.sync_depth_00002.png.x7Qb2A.incomplete";
+    fs::write(out.join(leftover), b"half").unwrap();
     fs::write(out.join("test/home_office/rgb_00001.png"), b"").unwrap();
     let cut = out.join("test/home_office/raw_depth_00005.png");
     fs::write(&cut, &fs::read(&cut).unwrap()[..60]).unwrap();
@@ -235,21 +232,21 @@ fn splits_that_do_not_fit_are_refused() {
     );
     assert!(matches!(error, ConvertError::MissingSplits { .. }));
     for (train, test, words) in [
-        (&[1, 2][..], &[2, 3][..], "frame 2 is named twice"),
-        (&[1, 1], &[2, 3], "frame 1 is named twice"),
-        (&[1], &[3], "frame 2 is named in neither list"),
-        (&[1, 2, 3], &[4], "testNdxs names frame 4"),
-        (&[0, 1, 2], &[3], "trainNdxs names frame 0"),
+        (&[1, 2][..], &[2, 3][..], "frame 2 occurs twice"),
+        (&[1, 1], &[2, 3], "frame 1 occurs twice"),
+        (&[1], &[3], "frame 2 is in neither list"),
+        (&[1, 2, 3], &[4], "testNdxs contains frame 4"),
+        (&[0, 1, 2], &[3], "trainNdxs contains frame 0"),
     ] {
         fs::write(&beside, splits(train, test)).unwrap();
         refused(&mat, FrameSplit::Beside, &beside, words);
     }
     for (file, words) in [
         (vec![], "shorter than its header"),
-        (vec![0; 4096], "not that of a MATLAB 5 file"),
+        (vec![0; 4096], "not a MATLAB 5 header"),
         (splits(&[], &[])[..128].to_vec(), "has no trainNdxs"),
-        (vec![b'x'; 2 << 20], "is no such list"),
-        (Labelled::default().bytes(), "not that of a MATLAB 5 file"),
+        (vec![b'x'; 2 << 20], "bytes is too large"),
+        (Labelled::default().bytes(), "not a MATLAB 5 header"),
     ] {
         fs::write(&beside, file).unwrap();
         refused(&mat, FrameSplit::Beside, &beside, words);
@@ -263,8 +260,8 @@ fn files_of_other_contents_are_refused() {
     let error = refused(&mat, TEST, &mat, "cannot read");
     assert!(error.to_string().contains("check the path"));
     for (bytes, words) in [
-        (vec![], "not a whole HDF5 file"),
-        (b"<html>Moved</html>".to_vec(), "not a whole HDF5 file"),
+        (vec![], "not an intact HDF5 file"),
+        (b"<html>Moved</html>".to_vec(), "not an intact HDF5 file"),
         (frame_h5(0), "`images` is missing"),
     ] {
         fs::write(&mat, bytes).unwrap();
@@ -279,7 +276,7 @@ fn files_of_other_contents_are_refused() {
         let words = if scene.is_empty() {
             "`sceneTypes` refers to"
         } else {
-            "frame 0 is of the scene"
+            "frame 0 belongs to the scene"
         };
         refused(&source.write(dir.path()), TEST, &mat, words);
     }

@@ -1,13 +1,13 @@
 //! Tests of the public interface.
 //!
-//! | module | about |
+//! | module | content |
 //! |---|---|
-//! | `real_sample` | six real frames, against numbers that h5py gave; skipped where there are none |
-//! | `labelled` | splits, chunks, names, lists, resume, every bad input |
+//! | `real_sample` | six real frames, compared with h5py; skipped where they are missing |
+//! | `labelled` | splits, chunks, names, lists, resuming, bad input |
 //! | `fastdepth` | shards and folders |
-//! | `archives` | BTS's and MFF's zip archives |
-//! | `folders` | `dataset.toml`, two at once, folders that cannot be written to |
-//! | `killed` | processes that die while they convert |
+//! | `archives` | zip archives of BTS and MFF |
+//! | `folders` | `dataset.toml`, locks, links, folders that are not writable |
+//! | `killed` | processes killed during a conversion |
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod archives;

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{labelled_options, real_data, silent, splits};
 
-/// What h5py and numpy make of the sample: SHA-256 of the upright 8-bit RGB image (480 rows of 640) and of the
-/// millimetres floor(1000 depths + 0.5) as little-endian 16-bit numbers; the colours at row 10, column 20 and the
-/// millimetres at row 240, column 320.
+/// What h5py and numpy make of the sample: SHA-256 of the upright 8-bit RGB image (480 rows of 640)
+/// and of the millimetres floor(1000 depths + 0.5) as little-endian 16-bit numbers; the colours at
+/// row 10, column 20 and the millimetres at row 240, column 320.
 const EXPECTED: [(&str, &str, &str, [u8; 3], u16); 6] = [
     (
         "kitchen",
@@ -94,7 +94,8 @@ fn real_frames_come_back_pixel_for_pixel_and_to_the_millimetre() {
     }
 }
 
-/// The same frames in another copy of the data set, which took another way: JPEG, depth to about 5 mm.
+/// The same frames in another copy of the data set, which took another way: JPEG, depth to about 5
+/// mm.
 #[test]
 fn real_frames_lie_as_in_the_copy_with_the_paper_s_names() {
     let (Some(sample), Some(copy)) = (real_data("nyu-mat-sample"), real_data("nyu-labeled")) else {

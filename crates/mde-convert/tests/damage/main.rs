@@ -1,5 +1,5 @@
-//! Thousands of damaged sources: each is converted, or refused with an error that names it; nothing panics, and no more
-//! memory is used than the file's size warrants.
+//! Thousands of damaged sources: each is converted, or refused with an error that names it; nothing
+//! panics, and no more memory is used than the file's size warrants.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../convert/common.rs"]
@@ -22,10 +22,11 @@ use common::*;
 #[global_allocator]
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
-/// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the HDF5 library sets aside
-/// for a compound type of as many members as 16 bits count.
+/// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the
+/// HDF5 library sets aside for a compound type of as many members as 16 bits count.
 const BASE: usize = 6 << 20;
-/// Beyond that, deflate's 1032 bytes for each byte of the source: what it can hold if it is compressed at its best.
+/// Beyond that, deflate's 1032 bytes for each byte of the source: what it can hold if it is
+/// compressed at its best.
 const PER_BYTE: usize = 1032;
 
 /// One at a time: memory is counted over all threads.
@@ -45,7 +46,8 @@ fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-/// Converts `count` damaged variants of a source, which lies under `name`; answers how many were refused.
+/// Converts `count` damaged variants of a source, which lies under `name`; answers how many were
+/// refused.
 fn damage(name: &str, whole: &[u8], count: u64, convert: &Convert) -> u64 {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // Panics that the crate turns into errors are counted, too: none is known.
@@ -145,7 +147,8 @@ fn frames_of_fastdepth_s() {
     }
 }
 
-/// Types within types are read by recursion: as many as a header can hold must not exhaust the stack.
+/// Types within types are read by recursion: as many as a header can hold must not exhaust the
+/// stack.
 #[test]
 fn a_type_as_deep_as_a_header_can_hold() {
     let build = || {
@@ -209,7 +212,8 @@ fn zip_archives() {
     assert!(refused > 250, "{refused} refused");
 }
 
-/// The real sample, damaged where its structure lies; its frames are there already, so that only the structure is read.
+/// The real sample, damaged where its structure lies; its frames are there already, so that only
+/// the structure is read.
 #[test]
 fn a_real_file_s_structure() {
     let Some(sample) = real_data("nyu-mat-sample") else {
