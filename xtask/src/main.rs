@@ -1,16 +1,15 @@
-//! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it builds fast and starts at
-//! once.
+//! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it builds
+//! fast and starts at once.
 
 mod bench;
-mod doctor;
 mod fetch;
-mod fetch_data;
 mod mde;
 mod reproduce;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mde_fetch::{DataSet, WeightOptions};
 
 /// Downloads and pipelines of the workspace.
 #[derive(Parser)]
@@ -25,24 +24,24 @@ enum Task {
     /// Train a network plain and with depth ranges assigned, evaluate, dissect, ablate, correct and report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
-    /// Time the jobs that matter, beside PyTorch if asked for.
+    /// Time the jobs that matter, on request beside PyTorch.
     Bench(bench::Args),
-    /// Download trained weights, with resume and check, into data/weights/NAME.
-    FetchWeights(fetch::Args),
-    /// Download a data set, with resume and check, and bring it into the folder that mde reads.
+    /// Download trained weights, with resume and checks, into weights/NAME of the folder of data.
+    FetchWeights(WeightOptions),
+    /// Download a data set, with resume and checks, into the folder that mde reads.
     #[command(subcommand)]
-    FetchData(fetch_data::DataSet),
-    /// Look at this machine, the data sets and the weights, and say what to do about what is wrong.
-    Doctor(doctor::Args),
+    FetchData(DataSet),
+    /// Examine this machine, the data sets and the weights, and say what to do about problems.
+    Doctor(fetch::DoctorArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Reproduce(experiment) => reproduce::run(experiment),
         Task::Bench(args) => bench::run(&args),
-        Task::FetchWeights(args) => fetch::run(args),
-        Task::FetchData(data) => fetch_data::run(data),
-        Task::Doctor(args) => match doctor::run(&args) {
+        Task::FetchWeights(options) => fetch::weights(&options),
+        Task::FetchData(data) => fetch::data(data),
+        Task::Doctor(args) => match fetch::doctor(&args) {
             // What is broken is on stdout already.
             Ok(false) => return ExitCode::FAILURE,
             done => done.map(|_| ()),
@@ -51,8 +50,19 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask: {error:#}");
+            eprintln!("xtask: {}", message(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes, except those whose words it quotes already.
+fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message = format!("{message}: {cause}");
+        }
+    }
+    message
 }

@@ -12,24 +12,9 @@ pub(crate) fn workspace() -> &'static Path {
     xtask.parent().unwrap_or(xtask)
 }
 
-/// The folder of data sets, downloads, weights and runs: `data` of the workspace, or what `MDE_XTASK_DATA` names.
-pub(crate) fn data_folder() -> PathBuf {
-    let named = std::env::var_os("MDE_XTASK_DATA").filter(|folder| !folder.is_empty());
-    named.map_or_else(|| workspace().join("data"), PathBuf::from)
-}
-
-/// The manifest: that of the data folder if it has one, else the workspace's.
-pub(crate) fn manifest_file() -> PathBuf {
-    let own = data_folder().join("manifest.toml");
-    if own.is_file() {
-        own
-    } else {
-        workspace().join("data/manifest.toml")
-    }
-}
-
-/// Runs cargo with arguments that build one program, and says where that is.
+/// Runs cargo with arguments that build one program, and returns its path.
 pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
+    // On stderr cargo says if it waits for another cargo.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace())
@@ -53,14 +38,14 @@ pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
         .context("cargo did not say where it put the program")
 }
 
-/// Where `mde` computes, and so what it is built for.
+/// Where `mde` computes, which decides what it is built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum DeviceChoice {
-    /// An NVIDIA GPU if this machine has one and CUDA's compiler, else the CPU.
+    /// An NVIDIA GPU if this machine has one and CUDA's compiler; otherwise the CPU.
     Auto,
     /// The CPU.
     Cpu,
-    /// The first NVIDIA GPU: `mde` is built with CUDA, which needs its compiler, `nvcc`.
+    /// The first NVIDIA GPU; building `mde` with CUDA needs its compiler, `nvcc`.
     Cuda,
 }
 
@@ -78,7 +63,7 @@ impl DeviceChoice {
         }
     }
 
-    /// As `mde` takes it.
+    /// The option of `mde`.
     fn option(self) -> &'static str {
         match self {
             Self::Auto => "--device=auto",
@@ -95,7 +80,8 @@ pub(crate) struct Mde {
 }
 
 impl Mde {
-    /// Builds it in release, which takes minutes the first time; `MDE_PROGRAM` names one to take in its place.
+    /// Builds it in release, which takes minutes the first time. `MDE_PROGRAM` names a program to use
+    /// instead.
     pub(crate) fn build(device: DeviceChoice) -> anyhow::Result<Self> {
         if let Some(program) = std::env::var_os("MDE_PROGRAM") {
             let program = PathBuf::from(program);
@@ -108,14 +94,14 @@ impl Mde {
         }
         let program = built(&arguments);
         let program = if cuda {
-            program.context("cannot build `mde` with CUDA; --device cpu does without")?
+            program.context("cannot build `mde` with CUDA; use --device cpu to do without")?
         } else {
             program?
         };
         Ok(Self { program, device })
     }
 
-    /// Runs one command, its output and progress bars going to the terminal.
+    /// Runs one command; its output and progress go to the terminal.
     pub(crate) fn run<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -128,14 +114,14 @@ impl Mde {
         if !status.success() {
             let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
             bail!(
-                "`mde {}` failed ({status}); run the same again to go on from here",
+                "`mde {}` failed ({status}); run the same command again to go on from here",
                 arguments.join(" ")
             );
         }
         Ok(())
     }
 
-    /// Runs one command with `--json` and gives the document that it prints.
+    /// Runs one command with `--json` and returns the document that it prints.
     pub(crate) fn json<S: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = S>,
@@ -146,15 +132,16 @@ impl Mde {
             .output()
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "`mde {}` failed ({}): {}",
-            arguments.join(" "),
-            output.status,
-            said.trim()
-        );
-        serde_json::from_slice(&output.stdout)
-            .with_context(|| format!("`mde {}` did not print JSON", arguments.join(" ")))
+        let arguments = arguments.join(" ");
+        // A command that finds something broken fails, but prints what it found.
+        match serde_json::from_slice(&output.stdout) {
+            Ok(document) => Ok(document),
+            Err(_) if output.status.success() => bail!("`mde {arguments}` did not print JSON"),
+            Err(_) => bail!(
+                "`mde {arguments}` failed ({}): {}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr).trim()
+            ),
+        }
     }
 }

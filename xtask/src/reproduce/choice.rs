@@ -19,7 +19,7 @@ enum Reason {
 }
 
 impl Choice {
-    pub(super) fn of(kind: &str, named: Option<&str>, gpu: bool) -> Self {
+    pub(super) fn new(kind: &str, named: Option<&str>, gpu: bool) -> Self {
         let reason = match (named, kind) {
             (Some(_), _) => Reason::Named,
             (None, "rooms" | "streets") => Reason::Rendered,
@@ -101,10 +101,10 @@ mod tests {
             ("rooms", true, "mff-tiny"),
             ("streets", true, "bts-tiny-kitti"),
         ] {
-            let choice = Choice::of(kind, None, gpu);
+            let choice = Choice::new(kind, None, gpu);
             assert_eq!(choice.model, expected);
             assert_eq!(choice.is_named(), expected.contains("resnet50"));
-            assert_eq!(Choice::of(kind, Some("meter-xxs"), gpu).model, "meter-xxs");
+            assert_eq!(Choice::new(kind, Some("meter-xxs"), gpu).model, "meter-xxs");
         }
     }
 }

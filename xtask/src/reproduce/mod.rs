@@ -1,19 +1,20 @@
 //! `cargo xtask reproduce`: the paper's experiment, end to end.
 //!
-//! Each stage is a command of `mde`, which skips what is done and resumes what was interrupted: running the same
-//! again after a kill ends in the same numbers.
+//! Each stage is a command of `mde`, which skips what is done and resumes what was interrupted: the
+//! same command after a kill ends in the same numbers.
 
 mod choice;
 mod data;
 mod plan;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use mde_fetch::{Home, WeightSource};
 
 use self::choice::Choice;
 use self::plan::{Plan, Start};
-use crate::fetch;
-use crate::fetch_data::is_unfinished;
-use crate::mde::{DeviceChoice, Mde, data_folder};
+use crate::fetch::terminal;
+use crate::mde::{DeviceChoice, Mde};
 
 /// The experiments there are.
 #[derive(clap::Subcommand)]
@@ -57,8 +58,8 @@ pub(crate) struct Options {
     #[arg(long)]
     model: Option<String>,
     /// The weights to begin with, for networks that do [default: fetched as `cargo xtask fetch-weights` does].
-    #[arg(long, value_name = "FILE")]
-    init: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|NAME|hf:…")]
+    init: Option<WeightSource>,
     /// A small budget: shows that everything works, not the effect in full.
     #[arg(long)]
     quick: bool,
@@ -77,7 +78,7 @@ pub(crate) struct Options {
     yes: bool,
 }
 
-/// Runs an experiment and says where the report lies.
+/// Runs an experiment and says where the report is.
 pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
     let (kind, options, data) = match experiment {
         Experiment::Rooms { options } => ("rooms", options, None),
@@ -85,32 +86,38 @@ pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
         Experiment::Nyu { data, options } => ("nyu", options, Some(data)),
         Experiment::Kitti { data, options } => ("kitti", options, Some(data)),
     };
-    let choice = Choice::of(kind, options.model.as_deref(), options.device.wants_cuda());
-    let plan = Plan::of(kind, Some(&choice.model), options.quick);
+    let home = Home::find()?;
+    let front = terminal();
+    let choice = Choice::new(kind, options.model.as_deref(), options.device.wants_cuda());
+    let plan = Plan::new(kind, Some(&choice.model), options.quick);
     let out = options
         .out
         .clone()
-        .unwrap_or_else(|| default_out(kind, &choice, &options));
+        .unwrap_or_else(|| default_out(kind, &choice, &options, &home));
     choice.announce(kind, options.quick);
     let missing = match data.as_ref().map(Option::as_deref) {
         None => None,
-        Some(folder) => data::missing(kind, folder)?,
+        Some(folder) => data::missing(kind, folder, &home, &front)?,
     };
+    let needed = plan.start.weights().filter(|_| options.init.is_none());
+    let mut agreed = options.yes;
     if let Some(missing) = &missing {
-        missing.ask(&plan, options.init.is_some(), options.yes)?;
+        missing.ask(needed, options.yes)?;
+        agreed = true;
     }
-    let weights = initial_weights(&plan, options.init)?;
+    let weights = initial_weights(&plan, options.init, &home, agreed)?;
     let mde = Mde::build(options.device)?;
     if let Some(missing) = missing {
         stage(&format!("fetching {kind}"));
         missing.fetch(&mde)?;
     }
+    let folder = match &data {
+        Some(folder) => folder.clone().unwrap_or_else(|| home.data(kind)),
+        None => out.join("data"),
+    };
     let pipeline = Pipeline {
         mde,
-        data: match &data {
-            Some(folder) => spec(kind, folder.as_deref().unwrap_or(&default_data(kind))),
-            None => spec(kind, &out.join("data")),
-        },
+        data: format!("{kind}:{}", folder.display()),
         seed: options.seed.to_string(),
         weights,
         plan,
@@ -202,52 +209,32 @@ impl Pipeline {
     }
 }
 
-/// The weights that a plan begins with: those given, or fetched unless they are here.
-fn initial_weights(plan: &Plan, given: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>> {
-    match (&plan.start, given) {
-        (Start::Random, None) => Ok(None),
-        (Start::Random, Some(_)) => anyhow::bail!(
+/// The weights that a plan begins with: those given, else those of the plan; fetched unless they are
+/// here.
+fn initial_weights(
+    plan: &Plan,
+    given: Option<WeightSource>,
+    home: &Home,
+    agreed: bool,
+) -> anyhow::Result<Option<PathBuf>> {
+    let source = match (plan.start.weights(), given) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => anyhow::bail!(
             "{} begins at random here, so --init has no use; to fine-tune it: mde train --init FILE",
             plan.model
         ),
-        (_, Some(file)) => Ok(Some(file)),
-        (Start::Network { weights } | Start::Encoder { weights }, None) => {
-            fetch::bring(weights).map(Some)
-        }
-    }
-}
-
-fn spec(kind: &str, folder: &Path) -> String {
-    format!("{kind}:{}", folder.display())
-}
-
-pub(crate) fn default_data(kind: &str) -> PathBuf {
-    data_folder().join(kind)
-}
-
-/// Whether a data set is here, by its lists, and whole.
-pub(crate) fn is_here(kind: &str, folder: &Path) -> bool {
-    let lists: [&[&str]; 2] = if kind == "nyu" {
-        [
-            &["nyuv2_train.csv", "nyuv2_labeled_train.csv"],
-            &["nyuv2_test.csv"],
-        ]
-    } else {
-        [
-            &["eigen_train_files_with_gt.txt"],
-            &[
-                "eigen_test_files_with_gt_652.txt",
-                "eigen_test_files_with_gt.txt",
-            ],
-        ]
+        (_, Some(source)) => source,
+        (Some(name), None) => name.parse()?,
     };
-    let has_lists = lists
-        .iter()
-        .all(|names| names.iter().any(|name| folder.join(name).is_file()));
-    has_lists && !is_unfinished(folder)
+    let front = if agreed {
+        terminal().with_consent()
+    } else {
+        terminal()
+    };
+    Ok(Some(mde_fetch::resolve(&source, home, &front)?))
 }
 
-fn default_out(kind: &str, choice: &Choice, options: &Options) -> PathBuf {
+fn default_out(kind: &str, choice: &Choice, options: &Options, home: &Home) -> PathBuf {
     let mut folder = kind.to_owned();
     if choice.is_named() {
         folder += &format!("-{}", choice.model);
@@ -258,7 +245,7 @@ fn default_out(kind: &str, choice: &Choice, options: &Options) -> PathBuf {
     if options.seed != 0 {
         folder += &format!("-seed{}", options.seed);
     }
-    data_folder().join("runs").join(folder)
+    home.runs().join(folder)
 }
 
 /// Says on stderr what begins.

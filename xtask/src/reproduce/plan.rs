@@ -36,6 +36,14 @@ pub(super) struct Scenes {
 }
 
 impl Start {
+    /// The manifest's name of the weights, if it takes some.
+    pub(super) fn weights(&self) -> Option<&str> {
+        match self {
+            Self::Random => None,
+            Self::Network { weights } | Self::Encoder { weights } => Some(weights),
+        }
+    }
+
     /// The option of `mde train` that takes the file.
     pub(super) fn option(&self) -> Option<&'static str> {
         match self {
@@ -51,7 +59,7 @@ const PAPER_ALPHA: &str = "0.1";
 
 impl Plan {
     /// The plan of an experiment: its kind of data, the network if it is named, and whether it is to be quick.
-    pub(super) fn of(kind: &str, model: Option<&str>, quick: bool) -> Self {
+    pub(super) fn new(kind: &str, model: Option<&str>, quick: bool) -> Self {
         let indoors = matches!(kind, "rooms" | "nyu");
         let model = model.unwrap_or(if indoors {
             "mff-tiny"
@@ -183,15 +191,12 @@ fn backbone(encoder: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
     fn networks_begin_where_their_weights_are() {
-        let manifest = include_str!("../../../data/manifest.toml");
-        let weights = |model: &str| match Plan::of("nyu", Some(model), false).start {
-            Start::Random => None,
-            Start::Network { weights } | Start::Encoder { weights } => Some(weights),
-        };
+        let manifest = mde_fetch::Manifest::built_in().unwrap();
         for (model, expected) in [
             ("mff-tiny", None),
             ("mff-resnet18", None),
@@ -201,9 +206,10 @@ mod tests {
             ("mff-senet154", Some("senet154-imagenet")),
             ("bts-densenet161-kitti", Some("densenet161-imagenet")),
         ] {
-            assert_eq!(weights(model).as_deref(), expected, "{model}");
+            let start = Plan::new("nyu", Some(model), false).start;
+            assert_eq!(start.weights(), expected, "{model}");
             if let Some(name) = expected {
-                assert!(manifest.contains(&format!("[weights.{name}]")), "{name}");
+                assert!(manifest.weights.contains_key(name), "{name}");
             }
         }
     }
@@ -212,13 +218,13 @@ mod tests {
     fn only_procedural_data_is_rendered_and_quick_is_less() {
         for kind in ["rooms", "streets"] {
             let images = |quick| {
-                let plan = Plan::of(kind, None, quick);
+                let plan = Plan::new(kind, None, quick);
                 plan.scenes.map_or(0, |scenes| scenes.train)
             };
             assert!(0 < images(true) && images(true) < images(false));
         }
-        assert!(Plan::of("nyu", None, false).scenes.is_none());
-        assert!(Plan::of("kitti", None, false).scenes.is_none());
-        assert_eq!(Plan::of("kitti", None, false).model, "bts-tiny-kitti");
+        assert!(Plan::new("nyu", None, false).scenes.is_none());
+        assert!(Plan::new("kitti", None, false).scenes.is_none());
+        assert_eq!(Plan::new("kitti", None, false).model, "bts-tiny-kitti");
     }
 }

@@ -65,7 +65,7 @@ fn a_sound_machine_is_told_to_be_sound() {
     for words in [
         "rustc 1.",
         "nyu: train 795 pairs, test 654 pairs",
-        "`cargo xtask fetch-data kitti` brings it",
+        "`cargo xtask fetch-data kitti` fetches it",
         "net: its SHA-256 is right",
         "not here, and fetched when needed: other",
         "0 broken",

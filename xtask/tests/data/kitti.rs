@@ -25,7 +25,7 @@ fn only_what_the_lists_name_comes_and_nothing_comes_twice() {
     // Two requests an archive for directories, one for each run of neighbours.
     assert!(kitti.server.requests().len() <= 2 + 3 * 2 + 7);
     let again = fetch(&kitti).assert_ok();
-    again.assert_says(&["15 files are here, 0 are missing; 0 B to download"]);
+    again.assert_says(&["15 files here, 0 missing; 0 B to download"]);
     assert_eq!(kitti.server.sent(), sent);
 }
 
@@ -44,7 +44,7 @@ fn what_will_come_is_said_exactly_before_it_is_asked_for() {
     let kept: u64 = kept.map(|(_, bytes)| bytes.len() as u64).sum();
     let decimal = |bytes: u64| format!("{:.2} kB", bytes as f64 / 1000.0);
     done.assert_says(&[
-        "0 files are here, 15 are missing",
+        "0 files here, 15 missing",
         &format!("{} to download", decimal(members)),
         &format!("{} to keep", decimal(kept)),
         "licence: MIT",
@@ -71,7 +71,7 @@ fn a_server_without_ranges_sends_whole_archives_which_do_not_stay() {
     let kitti = Kitti::on(Files::start().without_ranges());
     fetch(&kitti)
         .assert_ok()
-        .assert_says(&["of 3 archives the server sends all or nothing"]);
+        .assert_says(&["3 archives can only be downloaded whole"]);
     assert!(tree(&kitti.out()) == kitti.expected);
     let sent = kitti.server.sent();
     assert!(sent > kitti.archives());

@@ -52,7 +52,7 @@ fn files_that_an_archive_lacks_are_named_before_and_after() {
     let mut files: BTreeMap<_, _> = kitti.expected.clone();
     files.retain(|name, _| name.starts_with("2011_09_26/") && name != IMAGE);
     kitti.server.put(DRIVE_ARCHIVE, archive(&files));
-    let lacks = format!("1 listed files are not in it, {IMAGE} first");
+    let lacks = format!("lacks 1 listed file; the first is {IMAGE}");
     let asked = kitti.place.run(&["fetch-data", "kitti"]);
     asked.assert_fails(&[&lacks, "--yes"]);
     kitti
@@ -88,7 +88,7 @@ fn an_archive_that_changes_under_way_is_noticed() {
     let kitti = Kitti::new();
     kitti.place.run(&["fetch-data", "kitti"]).assert_fails(&[]);
     kitti.server.new_version();
-    let words = ["another version now", "run the same again"];
+    let words = ["another version now", "run the same command again"];
     // The first of the three archives is noticed and forgotten, then the next.
     for _ in 0..3 {
         kitti.place.run(&FETCH).assert_fails(&words);
@@ -123,10 +123,11 @@ fn a_list_with_another_hash_or_another_form_is_refused() {
     let old = sha256(&kitti.expected[TEST_LIST]);
     let new = sha256(b"rgb depth 721\n");
     fs::write(&manifest, text.replace(&old, &new)).unwrap();
-    kitti
-        .place
-        .run(&FETCH)
-        .assert_fails(&[TEST_LIST, "line 1", "\"rgb\" is no image of a drive"]);
+    kitti.place.run(&FETCH).assert_fails(&[
+        TEST_LIST,
+        "line 1",
+        "\"rgb\" is not an image of a drive",
+    ]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::place::{Place, Random};
 /// The shipped manifest with bytes flipped, removed, doubled or cut off: it is read, or refused with its name; no panic.
 #[test]
 fn damaged_manifests_are_refused_by_name_or_read() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/manifest.toml");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/mde-fetch/manifest.toml");
     let shipped = fs::read(shipped).unwrap();
     let place = Place::new(&[]);
     let path = place.data().join("manifest.toml");
@@ -46,8 +46,8 @@ fn parts_of_data_sets_that_are_not_listed_are_named() {
     )]);
     place
         .run(&["fetch-data", "nyu"])
-        .assert_fails(&["no data \"nyu-labelled\" in the manifest; there are other"]);
+        .assert_fails(&["unknown data \"nyu-labelled\"; the manifest lists: other"]);
     place
         .run(&["fetch-data", "kitti"])
-        .assert_fails(&["no data \"kitti-eigen-train\""]);
+        .assert_fails(&["unknown data \"kitti-eigen-train\""]);
 }

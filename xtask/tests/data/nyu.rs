@@ -90,7 +90,7 @@ fn the_labelled_pairs_are_fetched_and_converted_and_then_left_alone() {
     assert!(nyu.server.requests().is_empty());
     nyu.run(&["--yes"]).assert_ok().assert_says(&[
         "nyu-splits: an unknown number of bytes",
-        "remove it if you want",
+        "remove it to free its space",
     ]);
     let [mat, splits] = [
         "downloads/nyu-labelled/nyu_depth_v2_labeled.mat",
@@ -119,7 +119,8 @@ fn a_conversion_that_was_killed_is_not_taken_for_whole() {
     let mde = nyu.place.path("mde");
     let script = fs::read_to_string(&mde).unwrap();
     fs::write(&mde, format!("{script}kill -9 $$\n")).unwrap();
-    nyu.run(&["--yes"]).assert_fails(&["run the same again"]);
+    nyu.run(&["--yes"])
+        .assert_fails(&["run the same command again"]);
     let out = nyu.place.data().join("nyu");
     assert!(out.join("nyuv2_test.csv").exists());
     let job = ["reproduce", "nyu", "--device", "cpu"];
@@ -267,7 +268,7 @@ fn a_hub_without_the_list_is_an_error_with_the_ways_out() {
     ]);
     nyu.server.put(FOLDER, b"<html>".to_vec());
     nyu.run(&["--train", "fastdepth", "--yes"])
-        .assert_fails(&["files.json", "no list of files of the hub"]);
+        .assert_fails(&["files.json", "not a list of files of the hub"]);
     let evil = r#"[{"type": "file", "path": "data/...tar", "size": 1}, {"type": "file", "path": "..\\x/../..tar"}]"#;
     nyu.server.put(FOLDER, evil.as_bytes().to_vec());
     let done = nyu.run(&["--train", "fastdepth"]);

@@ -119,7 +119,7 @@ impl Place {
             .env_remove("HF_TOKEN")
             .env_remove("HF_ENDPOINT")
             .env("HF_HOME", self.path("huggingface"))
-            .env("MDE_XTASK_DATA", self.data())
+            .env("MDE_HOME", self.data())
             .env("MDE_PROGRAM", self.path("mde"))
             .env("MDE_LOG", self.path("log"))
             .env("MDE_INSPECT", self.path("inspect.json"))
@@ -144,7 +144,9 @@ impl Place {
 /// All files below a folder by their path in it, but locks.
 pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
+    // A folder that was never made holds no files.
     let mut folders = vec![folder.to_owned()];
+    folders.retain(|folder| folder.exists());
     while let Some(at) = folders.pop() {
         for entry in fs::read_dir(at).unwrap() {
             let path = entry.unwrap().path();

@@ -75,7 +75,7 @@ fn kitti_is_fetched_file_by_file() {
     let job = ["reproduce", "kitti", "--device", "cpu"];
     kitti.place.run(&job).assert_fails(&[
         "network: bts-tiny-kitti (small enough for a CPU, since there is no NVIDIA GPU",
-        "0 files are here, 15 are missing",
+        "0 files here, 15 missing",
         "give --yes",
     ]);
     let yes = [&job[..], &["--yes"]].concat();

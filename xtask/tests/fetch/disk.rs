@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 
 use crate::done::on_full_disk;
 use crate::place::{Entry, Place, body, done};
@@ -11,17 +11,15 @@ use crate::server::Server;
 const SIZE: usize = 300_000;
 
 #[test]
-#[cfg(target_os = "linux")]
 fn a_full_disk_says_what_is_missing() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
-    // Every write to this device finds the disk full.
-    fs::create_dir_all(place.out().join("net")).unwrap();
-    symlink("/dev/full", place.incomplete()).unwrap();
-    place
-        .fetch()
-        .assert_fails(&["no room", "300000 more bytes are needed", "weights/net"]);
+    let mut limited = on_full_disk(&place.command(&["net"]), 1);
+    let done = done(limited.output().unwrap());
+    let kept = fs::metadata(place.incomplete()).unwrap().len() as usize;
+    let missing = format!("{} more bytes are needed", SIZE - kept);
+    done.assert_fails(&["no room", &missing, "weights/net"]);
     assert_eq!(server.received().len(), 1);
     assert!(!place.target().exists());
 }
@@ -52,9 +50,7 @@ fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     fs::write(place.out(), b"a file where the folder should be").unwrap();
-    place
-        .fetch()
-        .assert_fails(&["cannot make the folder", "weights/net"]);
+    place.fetch().assert_fails(&["cannot lock", "weights/net"]);
     assert!(server.received().is_empty());
 }
 
@@ -70,9 +66,7 @@ fn a_read_only_folder_is_an_error_that_names_it() {
         println!("skipped: this user may write anywhere");
         return;
     }
-    place
-        .fetch()
-        .assert_fails(&["cannot make the folder", "weights/net"]);
+    place.fetch().assert_fails(&["cannot lock", "weights/net"]);
     assert!(server.received().is_empty());
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -4,8 +4,6 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use fs4::FileExt;
-
 use crate::place::{Entry, Place, body, done, sha256};
 use crate::server::{Reply, Server};
 
@@ -367,7 +365,7 @@ fn who_waits_takes_what_the_other_has_brought() {
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     fs::create_dir_all(place.out().join("net")).unwrap();
     let lock = fs::File::create(place.out().join("net/.lock")).unwrap();
-    FileExt::lock(&lock).unwrap();
+    lock.lock().unwrap();
     let mut command = place.command(&["net"]);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -379,7 +377,7 @@ fn who_waits_takes_what_the_other_has_brought() {
         "net: waiting for another process that fetches it"
     );
     fs::write(place.target(), &body).unwrap();
-    FileExt::unlock(&lock).unwrap();
+    lock.unlock().unwrap();
     assert!(child.wait().unwrap().success());
     assert!(server.received().is_empty());
 }

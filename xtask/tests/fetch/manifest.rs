@@ -10,7 +10,7 @@ fn workspace() -> PathBuf {
 }
 
 fn shipped(place: &Place, arguments: &[&str]) -> crate::place::Done {
-    let manifest = workspace().join("data/manifest.toml");
+    let manifest = workspace().join("crates/mde-fetch/manifest.toml");
     fs::copy(manifest, place.dir.path().join("manifest.toml")).unwrap();
     place.run(arguments)
 }
@@ -130,5 +130,5 @@ fn bad_manifests_are_refused_with_file_and_place() {
     let place = Place::new(&Entry::url("no address"));
     place
         .fetch()
-        .assert_fails(&["\"no address\" is no address on the web"]);
+        .assert_fails(&["\"no address\" is not an address on the web"]);
 }

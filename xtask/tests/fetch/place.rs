@@ -152,6 +152,7 @@ impl Place {
             .env_remove("HF_TOKEN")
             .env_remove("HF_ENDPOINT")
             .env("HF_HOME", self.dir.path().join("huggingface"))
+            .env("MDE_HOME", self.dir.path().join("home"))
             .arg("fetch-weights")
             .arg("--manifest")
             .arg(self.dir.path().join("manifest.toml"))

@@ -1,0 +1,145 @@
+//! What all data sets share: options, folders, the conversion that a program does.
+
+use std::path::{Path, PathBuf};
+
+use crate::bill::{Bill, SPARE_MEGABYTES};
+use crate::connection::Connection;
+use crate::entry_file::EntryFile;
+use crate::error::Result;
+use crate::front::Front;
+use crate::home::Home;
+use crate::manifest::Manifest;
+
+/// Options of all data sets.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct DataOptions {
+    /// Folder of the data set [default: nyu or kitti in the folder of data, see MDE_HOME].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub out: Option<PathBuf>,
+    /// Folder of downloads on their way [default: downloads in the folder of data].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub downloads: Option<PathBuf>,
+    /// Do not ask before a download.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub yes: bool,
+    /// Megabytes that must stay free on the disk.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MB", default_value_t = SPARE_MEGABYTES))]
+    pub spare: u64,
+    /// Another list of what there is [default: the built-in one].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
+    pub manifest: Option<PathBuf>,
+    /// How servers are asked.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub connection: Connection,
+}
+
+impl Default for DataOptions {
+    fn default() -> Self {
+        Self {
+            out: None,
+            downloads: None,
+            yes: false,
+            spare: SPARE_MEGABYTES,
+            manifest: None,
+            connection: Connection::default(),
+        }
+    }
+}
+
+/// Where a data set goes, and how its files are fetched.
+pub(crate) struct Job<'a> {
+    /// `nyu` or `kitti`.
+    pub(crate) kind: &'static str,
+    /// The data set's folder.
+    pub(crate) out: PathBuf,
+    /// The folder of downloads.
+    pub(crate) downloads: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) connection: Connection,
+    pub(crate) front: &'a dyn Front,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(
+        kind: &'static str,
+        options: &DataOptions,
+        home: &Home,
+        front: &'a dyn Front,
+    ) -> Result<Self> {
+        let or = |given: &Option<PathBuf>, default| given.clone().unwrap_or(default);
+        Ok(Self {
+            kind,
+            out: or(&options.out, home.data(kind)),
+            downloads: or(&options.downloads, home.downloads()),
+            manifest: home.manifest(options.manifest.as_deref())?,
+            connection: options.connection.clone(),
+            front,
+        })
+    }
+
+    /// A part of the data set in the folder of downloads.
+    pub(crate) fn file<'b>(&'b self, name: &'b str) -> Result<EntryFile<'b>> {
+        let entry = self.manifest.data(name)?;
+        Ok(EntryFile {
+            name,
+            entry,
+            target: self.downloads.join(name).join(&entry.file),
+            by_hand: self.by_hand(if self.kind == "kitti" { "DIR" } else { "FILE" }),
+        })
+    }
+
+    /// The command that takes files downloaded by hand.
+    pub(crate) fn by_hand(&self, what: &str) -> String {
+        format!("{} {} --from {what}", self.front.commands().data, self.kind)
+    }
+
+    /// A bill without any cost.
+    pub(crate) fn bill(&self) -> Bill {
+        Bill::new("give --yes to go on")
+    }
+}
+
+/// Something downloaded that has to be converted: a program does so by the crate `mde-convert`, or
+/// by the command `mde convert`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conversion<'a> {
+    /// NYU Depth V2's labelled pairs.
+    Labelled {
+        /// `nyu_depth_v2_labeled.mat`.
+        mat: &'a Path,
+        /// `splits.mat`.
+        splits: &'a Path,
+        /// The data set's folder.
+        out: &'a Path,
+    },
+    /// A shard of FastDepth's distribution.
+    FastDepth {
+        /// The tar archive.
+        shard: &'a Path,
+        /// The data set's folder.
+        out: &'a Path,
+    },
+    /// BTS's archive.
+    Bts {
+        /// The zip archive.
+        archive: &'a Path,
+        /// The list of what is wanted of it.
+        list: &'a Path,
+        /// The data set's folder.
+        out: &'a Path,
+    },
+    /// MFF's archive.
+    Mff {
+        /// The zip archive.
+        archive: &'a Path,
+        /// The list of what is wanted of it.
+        list: &'a Path,
+        /// The data set's folder.
+        out: &'a Path,
+    },
+}
+
+/// What a program does for a conversion.
+pub type Convert<'a> =
+    dyn Fn(Conversion<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;

@@ -1,0 +1,179 @@
+//! Data sets and weights.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::finding::{Area, Examination, Severity};
+use super::{Inspect, InspectError, Inspected};
+use crate::data::is_complete;
+use crate::entry_file::{EntryFile, State};
+use crate::front::Commands;
+use crate::home::Home;
+use crate::manifest::{ManifestEntry, Source};
+use crate::partial;
+use crate::weights::all_weights;
+
+/// Looks at data sets and weights.
+pub(super) struct Examiner<'a> {
+    pub(super) examination: &'a mut Examination,
+    pub(super) home: &'a Home,
+    pub(super) commands: Commands,
+    /// None once the program has turned out to be missing.
+    pub(super) inspect: Option<&'a Inspect<'a>>,
+}
+
+impl Examiner<'_> {
+    pub(super) fn examine(mut self, options: &super::DoctorOptions) {
+        self.examine_data(&options.data, options.decode);
+        self.examine_weights();
+    }
+
+    /// Looks at the data sets at their default places and at those given.
+    fn examine_data(&mut self, given: &[String], decode: bool) {
+        let mut specs = Vec::new();
+        for kind in ["nyu", "kitti"] {
+            let folder = self.home.data(kind);
+            if is_complete(kind, &folder) {
+                specs.push(format!("{kind}:{}", folder.display()));
+            } else {
+                let what = format!(
+                    "{kind} is not in {}; `{} {kind}` fetches it",
+                    folder.display(),
+                    self.commands.data
+                );
+                self.examination.fact(Area::Data, what);
+            }
+        }
+        specs.extend_from_slice(given);
+        for spec in &specs {
+            let inspected = Inspected::Data { spec, decode };
+            if let Some(document) = self.inspect(Area::Data, spec, inspected) {
+                let what = format!("{spec}: {}", splits(&document));
+                self.examination.fact(Area::Data, what);
+                self.examination.data.push(document);
+            }
+        }
+    }
+
+    /// Compares the weights that are here with the manifest and with the network that they are for.
+    fn examine_weights(&mut self) {
+        let manifest = match self.home.manifest(None) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                let place = self.home.folder().join("manifest.toml");
+                let place = place.display().to_string();
+                let advice = "repair it, or remove it to use the built-in manifest";
+                return self.examination.find(
+                    Area::Weights,
+                    Severity::Error,
+                    ["manifest", &place, &error.to_string(), advice],
+                );
+            }
+        };
+        let mut absent = Vec::new();
+        for named in &all_weights(&manifest, self.home) {
+            let file = named.file(self.commands.weights);
+            match file.state() {
+                State::Absent => absent.push(file.name.to_owned()),
+                State::Partial(bytes) => {
+                    let what = format!(
+                        "{}: an interrupted download, {bytes} bytes so far",
+                        file.name
+                    );
+                    let command = self.commands.weights;
+                    let advice = format!("run `{command} {}` to go on with it", file.name);
+                    self.examination.find(
+                        Area::Weights,
+                        Severity::Note,
+                        ["partial", &path_of(&file.target), &what, &advice],
+                    );
+                }
+                State::Present => self.examine_file(&file),
+            }
+        }
+        if !absent.is_empty() {
+            let what = format!("not here, and fetched when needed: {}", absent.join(", "));
+            self.examination.fact(Area::Weights, what);
+        }
+    }
+
+    fn examine_file(&mut self, weights: &EntryFile<'_>) {
+        let EntryFile {
+            name,
+            entry,
+            target,
+            ..
+        } = weights;
+        let file = path_of(target);
+        if let Err(error) = partial::check(target, &weights.expected()) {
+            let what = format!("{name}: {error}");
+            let advice = format!("remove it and run `{} {name}`", self.commands.weights);
+            return self.examination.find(
+                Area::Weights,
+                Severity::Error,
+                ["weights-file", &file, &what, &advice],
+            );
+        }
+        let against = match (entry.size, &entry.sha256) {
+            (_, Some(_)) => "its SHA-256 is right",
+            (Some(_), None) => "its size is right, its SHA-256 is not known",
+            (None, None) => "neither its size nor its SHA-256 is known",
+        };
+        let what = format!("{name}: {against}");
+        self.examination.fact(Area::Weights, what);
+        if let Some(model) = entry.models.first().filter(|_| !is_archive(entry)) {
+            let file = target;
+            self.inspect(
+                Area::Weights,
+                &path_of(file),
+                Inspected::Weights { file, model },
+            );
+        }
+    }
+
+    /// The document of an inspection, whose findings are added; none if it failed, which is a
+    /// finding.
+    fn inspect(&mut self, area: Area, place: &str, inspected: Inspected<'_>) -> Option<Value> {
+        let what = match self.inspect?(inspected) {
+            Ok(document) if self.examination.adopt(area, &document) => return Some(document),
+            Ok(_) => "`mde inspect` responds in a form that is not known here".to_owned(),
+            Err(InspectError::Failed(error)) => error,
+            Err(InspectError::NoProgram(error)) => {
+                self.inspect = None;
+                let what = format!("{error}; data sets and weights are not inspected");
+                let advice = "run `cargo build --release -p mde-cli` and see what it says";
+                let finding = ["mde-build", "mde", &what, advice];
+                self.examination
+                    .find(Area::Program, Severity::Error, finding);
+                return None;
+            }
+        };
+        let advice = "see what the message says, and that all programs are of one version";
+        let finding = ["inspect", place, &what, advice];
+        self.examination.find(area, Severity::Error, finding);
+        None
+    }
+}
+
+/// The splits of a data set and their sizes.
+fn splits(document: &Value) -> String {
+    let splits = document.get("splits").and_then(Value::as_array);
+    let said = splits.into_iter().flatten().map(|split| {
+        let name = split.get("split").and_then(Value::as_str);
+        let pairs = split.get("pairs").and_then(Value::as_u64);
+        format!("{} {} pairs", name.unwrap_or("?"), pairs.unwrap_or(0))
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// An archive has to be unpacked by hand before a network can be filled from it.
+fn is_archive(entry: &ManifestEntry) -> bool {
+    let manual = matches!(entry.source, Source::Manual(_));
+    let ending = Path::new(&entry.file).extension();
+    ending.is_some_and(|ending| ending == "zip") && !manual
+}
+
+fn path_of(target: &Path) -> String {
+    target.display().to_string()
+}

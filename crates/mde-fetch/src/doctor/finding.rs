@@ -1,0 +1,202 @@
+//! The result of an examination: facts, and findings with what to do about each.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::text::counted;
+
+/// The subject of a fact or finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Area {
+    /// The Rust compiler and its tools, in a checkout.
+    Toolchain,
+    /// The CPU.
+    Processor,
+    /// The GPU.
+    Gpu,
+    /// The main memory.
+    Memory,
+    /// The disk of the folder of data.
+    Disk,
+    /// A browser, which the tests of a checkout need.
+    Browser,
+    /// The program `mde`, where it has to be built first.
+    Program,
+    /// Data sets.
+    Data,
+    /// Weights.
+    Weights,
+}
+
+impl Area {
+    fn title(self) -> &'static str {
+        match self {
+            Self::Toolchain => "toolchain",
+            Self::Processor => "processor",
+            Self::Gpu => "GPU",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Browser => "browser",
+            Self::Program => "program mde",
+            Self::Data => "data sets",
+            Self::Weights => "weights",
+        }
+    }
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Broken.
+    Error,
+    /// Works, but not as well as it could.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+/// Something that is in order.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fact {
+    /// The subject.
+    pub area: Area,
+    /// What was found.
+    pub what: String,
+}
+
+/// Something that needs attention.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The subject.
+    pub area: Area,
+    /// What was found, and what to do.
+    #[serde(flatten)]
+    pub detail: Detail,
+}
+
+/// A finding in the form of `mde inspect`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Detail {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The check's name.
+    pub check: String,
+    /// The file and line.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// What was found.
+    pub what: String,
+    /// What to do; may be empty.
+    pub advice: String,
+}
+
+/// The result of an examination. Displayed as a list, area by area.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Examination {
+    /// What is in order.
+    pub facts: Vec<Fact>,
+    /// What needs attention.
+    pub findings: Vec<Finding>,
+    /// The document of `mde inspect` for each data set.
+    pub data: Vec<Value>,
+}
+
+impl Examination {
+    pub(super) fn fact(&mut self, area: Area, what: impl Into<String>) {
+        let what = what.into();
+        self.facts.push(Fact { area, what });
+    }
+
+    pub(super) fn find(
+        &mut self,
+        area: Area,
+        severity: Severity,
+        [check, place, what, advice]: [&str; 4],
+    ) {
+        let detail = Detail {
+            severity,
+            check: check.to_owned(),
+            place: place.to_owned(),
+            what: what.to_owned(),
+            advice: advice.to_owned(),
+        };
+        self.findings.push(Finding { area, detail });
+    }
+
+    /// Adds the findings of a document of `mde inspect`; false if it does not have the expected
+    /// form.
+    pub(super) fn adopt(&mut self, area: Area, document: &Value) -> bool {
+        let details = document.get("findings").cloned().unwrap_or_default();
+        match serde_json::from_value::<Vec<Detail>>(details) {
+            Ok(details) => {
+                let findings = details.into_iter().map(|detail| Finding { area, detail });
+                self.findings.extend(findings);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether nothing is broken.
+    pub fn is_ok(&self) -> bool {
+        self.count(Severity::Error) == 0
+    }
+
+    /// Number of findings of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        let findings = self.findings.iter();
+        findings
+            .filter(|finding| finding.detail.severity == severity)
+            .count()
+    }
+
+    /// The examination as a JSON document, with `ok`: whether nothing is broken.
+    pub fn document(&self) -> Value {
+        let mut document = serde_json::json!({ "ok": self.is_ok() });
+        document["facts"] = serde_json::json!(self.facts);
+        document["findings"] = serde_json::json!(self.findings);
+        document["data"] = serde_json::json!(self.data);
+        document
+    }
+}
+
+impl fmt::Display for Examination {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut areas: Vec<_> = self.facts.iter().map(|fact| fact.area).collect();
+        areas.extend(self.findings.iter().map(|finding| finding.area));
+        areas.sort_unstable();
+        areas.dedup();
+        for area in areas {
+            writeln!(formatter, "{}", area.title())?;
+            for fact in self.facts.iter().filter(|fact| fact.area == area) {
+                writeln!(formatter, "  ok       {}", fact.what)?;
+            }
+            let findings = self.findings.iter();
+            for finding in findings.filter(|finding| finding.area == area) {
+                let detail = &finding.detail;
+                let severity = match detail.severity {
+                    Severity::Error => "broken ",
+                    Severity::Warning => "warning",
+                    Severity::Note => "note   ",
+                };
+                let (place, what) = (&detail.place, &detail.what);
+                writeln!(formatter, "  {severity}  {place}: {what}")?;
+                if !detail.advice.is_empty() {
+                    writeln!(formatter, "           -> {}", detail.advice)?;
+                }
+            }
+        }
+        write!(
+            formatter,
+            "{} broken, {}, {}",
+            self.count(Severity::Error),
+            counted(self.count(Severity::Warning), "warning"),
+            counted(self.count(Severity::Note), "note")
+        )
+    }
+}

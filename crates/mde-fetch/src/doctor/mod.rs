@@ -1,0 +1,76 @@
+//! Looks at the machine, the data sets and the weights: what is here, what is broken, what to do.
+
+mod data;
+mod environment;
+mod finding;
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::front::Front;
+use crate::home::Home;
+
+pub use self::finding::{Area, Detail, Examination, Fact, Finding, Severity};
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct DoctorOptions {
+    /// Another data set to look at: KIND:DIR, or DIR with a dataset.toml. May be given several times.
+    #[cfg_attr(feature = "cli", arg(long, value_name = "[KIND:]DIR"))]
+    pub data: Vec<String>,
+    /// Decode every image and depth map, which takes minutes for a large data set.
+    #[cfg_attr(feature = "cli", arg(long))]
+    pub decode: bool,
+}
+
+/// What a program inspects for an examination, as its command `mde inspect` does.
+#[derive(Debug, Clone, Copy)]
+pub enum Inspected<'a> {
+    /// A data set.
+    Data {
+        /// KIND:DIR, or DIR with a dataset.toml.
+        spec: &'a str,
+        /// Whether to decode every image.
+        decode: bool,
+    },
+    /// A file of weights.
+    Weights {
+        /// The file.
+        file: &'a Path,
+        /// The network that it should fit.
+        model: &'a str,
+    },
+}
+
+/// Why a program could not inspect.
+#[derive(Debug, Clone)]
+pub enum InspectError {
+    /// The program that inspects cannot be built; nothing else is inspected.
+    NoProgram(String),
+    /// This inspection failed.
+    Failed(String),
+}
+
+/// What a program does for an inspection: it returns the document of `mde inspect --json`.
+pub type Inspect<'a> = dyn Fn(Inspected<'_>) -> Result<Value, InspectError> + 'a;
+
+/// Looks at everything. Nothing is changed, and what is wrong is a finding, not an error.
+pub fn examine(
+    options: &DoctorOptions,
+    home: &Home,
+    front: &dyn Front,
+    inspect: &Inspect<'_>,
+) -> Examination {
+    let mut examination = Examination::default();
+    environment::examine(&mut examination, home);
+    data::Examiner {
+        examination: &mut examination,
+        home,
+        commands: front.commands(),
+        inspect: Some(inspect),
+    }
+    .examine(options);
+    examination
+}

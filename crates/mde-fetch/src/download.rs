@@ -1,0 +1,234 @@
+//! Downloads one file: resumes, retries, checks.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::connection::Connection;
+use crate::error::{FetchError, Result};
+use crate::front::{Event, Front};
+use crate::partial::{Expected, Partial};
+use crate::retry::{PROGRESS, Retry};
+use crate::transfer::{self, Answer, Ask, Bytes, Failure, Part};
+
+/// What to download, and to where.
+pub(crate) struct Request<'a> {
+    /// The file's name in messages.
+    pub(crate) name: &'a str,
+    pub(crate) url: String,
+    /// For the server of the address.
+    pub(crate) token: Option<String>,
+    /// The file; its folder exists.
+    pub(crate) target: PathBuf,
+    pub(crate) expected: Expected,
+}
+
+/// Downloads a file and returns its SHA-256.
+pub(crate) fn download(
+    request: &Request<'_>,
+    connection: &Connection,
+    front: &dyn Front,
+) -> Result<String> {
+    let mut download = Download {
+        request,
+        partial: Partial::new(&request.target),
+        expected: request.expected.clone(),
+        agent: transfer::agent(connection.idle()),
+        resumed: false,
+        may_restart: true,
+        front,
+    };
+    let done = download.run(connection);
+    front.show(&Event::Stop);
+    done
+}
+
+struct Download<'a> {
+    request: &'a Request<'a>,
+    partial: Partial,
+    expected: Expected,
+    agent: ureq::Agent,
+    /// Whether any byte is from an earlier response than the last.
+    resumed: bool,
+    /// Whether a file whose parts do not belong together is fetched again: once.
+    may_restart: bool,
+    front: &'a dyn Front,
+}
+
+enum Attempt {
+    Whole,
+    Broken(String),
+}
+
+enum Stop {
+    Failure(Failure),
+    Error(FetchError),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Failure(failure)
+    }
+}
+
+impl From<FetchError> for Stop {
+    fn from(error: FetchError) -> Self {
+        Stop::Error(error)
+    }
+}
+
+impl Download<'_> {
+    fn run(&mut self, connection: &Connection) -> Result<String> {
+        let mut retry = Retry::new(self.request.name, connection, self.front);
+        loop {
+            let before = self.partial.len()?;
+            let failure = match self.attempt() {
+                Ok(Attempt::Whole) => match self.finish()? {
+                    Some(sha256) => return Ok(sha256),
+                    None => continue,
+                },
+                Ok(Attempt::Broken(reason)) => Failure::passing(reason),
+                Err(Stop::Failure(failure)) => failure,
+                Err(Stop::Error(error)) => return Err(error),
+            };
+            let have = self.partial.len()?;
+            if have >= before + PROGRESS {
+                retry.forget();
+            }
+            retry.wait(failure, Some((have, self.partial.path())))?;
+        }
+    }
+
+    /// One request, from where the last one ended.
+    fn attempt(&mut self) -> Result<Attempt, Stop> {
+        let have = self.partial.len()?;
+        let version = self.partial.version();
+        if have > 0 && self.expected.size == Some(have) {
+            self.resumed = true;
+            return Ok(Attempt::Whole);
+        }
+        // Parts of two versions must not be joined: the hash would tell, or the server by the
+        // version's name.
+        let safe = self.expected.sha256.is_some() || version.is_some();
+        let fits = self.expected.size.is_none_or(|size| have < size);
+        let from = if safe && fits { have } else { 0 };
+        let ask = Ask {
+            url: &self.request.url,
+            token: self.request.token.as_deref(),
+            part: Part::From(from),
+            version: version.as_deref(),
+        };
+        match transfer::get(&self.agent, &ask)? {
+            Answer::Bytes(bytes) => self.receive(bytes, from, have),
+            // All bytes were there, but nobody knew how many there are.
+            Answer::Beyond(Some(size)) if size == from => {
+                self.resumed = true;
+                Ok(Attempt::Whole)
+            }
+            Answer::Beyond(_) => {
+                let reason = "the server has less than what has come";
+                self.restart(reason);
+                self.partial.discard()?;
+                Ok(Attempt::Broken(reason.to_owned()))
+            }
+        }
+    }
+
+    fn receive(&mut self, bytes: Bytes, from: u64, have: u64) -> Result<Attempt, Stop> {
+        if let (Some(found), Some(expected)) = (bytes.size, self.expected.size)
+            && found != expected
+        {
+            return Err(FetchError::Size { found, expected }.into());
+        }
+        if self.expected.sha256.is_none() {
+            self.expected.sha256 = bytes.sha256;
+        }
+        if bytes.start != 0 && bytes.start != from {
+            self.partial.discard()?;
+            return Ok(Attempt::Broken(
+                "the server sends another part than asked for".to_owned(),
+            ));
+        }
+        let changed = bytes.start > 0 && bytes.version != self.partial.version();
+        if changed && self.partial.version().is_some() {
+            self.partial.discard()?;
+            return Ok(Attempt::Broken(
+                "the server has another version now".to_owned(),
+            ));
+        }
+        if bytes.start < have {
+            self.restart(if from == 0 {
+                "it is not known which version has come"
+            } else {
+                "the server sends the file from its beginning"
+            });
+        }
+        self.resumed = bytes.start > 0;
+        let mut file = self.partial.open(bytes.start, bytes.version.as_deref())?;
+        self.front.show(&Event::Start {
+            name: self.request.name,
+            have: bytes.start,
+            size: bytes.size,
+        });
+        let mut at = bytes.start;
+        let mut body = bytes.body;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let count = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Ok(Attempt::Broken(format!("the connection broke: {error}"))),
+            };
+            if let Err(error) = file.write_all(&buffer[..count]) {
+                return Err(self.failed_write(error, bytes.size).into());
+            }
+            at += count as u64;
+            self.front.show(&Event::Bytes(count as u64));
+        }
+        if let Some(size) = bytes.size
+            && at < size
+        {
+            return Ok(Attempt::Broken(
+                "the server ended before the file did".to_owned(),
+            ));
+        }
+        file.sync_all()
+            .map_err(|error| self.failed_write(error, bytes.size))?;
+        Ok(Attempt::Whole)
+    }
+
+    fn restart(&self, reason: &str) {
+        let name = self.request.name;
+        self.front.show(&Event::Restart { name, reason });
+    }
+
+    /// The error for a failed write, with how much room is missing.
+    fn failed_write(&self, error: std::io::Error, size: Option<u64>) -> FetchError {
+        let have = self.partial.len().unwrap_or(0);
+        let folder = self.request.target.parent();
+        match (self.partial.failed(error), size, folder) {
+            (FetchError::DiskFull { .. }, Some(size), Some(folder)) => FetchError::MissingRoom {
+                missing: size.saturating_sub(have),
+                folder: Path::to_owned(folder),
+            },
+            (error, _, _) => error,
+        }
+    }
+
+    /// Checks and names the file; none if it must be fetched again, because its parts did not
+    /// belong together.
+    fn finish(&mut self) -> Result<Option<String>> {
+        let name = self.request.name;
+        self.front.show(&Event::Check { name });
+        match self.partial.finish(&self.expected) {
+            Ok(sha256) => Ok(Some(sha256)),
+            Err(FetchError::Hash { .. } | FetchError::Size { .. })
+                if self.resumed && self.may_restart =>
+            {
+                self.restart("its parts do not belong together");
+                self.may_restart = false;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

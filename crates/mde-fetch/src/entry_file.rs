@@ -1,0 +1,304 @@
+//! One entry of the manifest and the place of its file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use mde_files::FolderLock;
+
+use crate::bill::Bill;
+use crate::connection::Connection;
+use crate::download::{Request, download};
+use crate::error::{FetchError, Result};
+use crate::front::{Front, remark};
+use crate::hub::Hub;
+use crate::manifest::{ManifestEntry, Source};
+use crate::partial::{self, Expected, Partial};
+use crate::text::bytes;
+
+/// The state of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    Present,
+    /// This many bytes of it.
+    Partial(u64),
+    Absent,
+}
+
+/// A file of the manifest and where it goes.
+pub(crate) struct EntryFile<'a> {
+    /// Its name in messages.
+    pub(crate) name: &'a str,
+    pub(crate) entry: &'a ManifestEntry,
+    pub(crate) target: PathBuf,
+    /// The command that takes it from a file downloaded by hand.
+    pub(crate) by_hand: String,
+}
+
+impl EntryFile<'_> {
+    /// By the file's name only: what has its final name is whole.
+    pub(crate) fn state(&self) -> State {
+        if self.target.is_file() {
+            return State::Present;
+        }
+        match Partial::new(&self.target).len() {
+            Ok(bytes) if bytes > 0 => State::Partial(bytes),
+            _ => State::Absent,
+        }
+    }
+
+    /// The state for a list.
+    pub(crate) fn described_state(&self) -> String {
+        match self.state() {
+            State::Present => match fs::metadata(&self.target) {
+                Ok(metadata) if self.entry.size.is_some_and(|size| size != metadata.len()) => {
+                    "present, of another size".to_owned()
+                }
+                _ => "present".to_owned(),
+            },
+            State::Partial(have) => format!("partial, {}", bytes(have)),
+            State::Absent if matches!(self.entry.source, Source::Manual(_)) => {
+                "absent, by hand".to_owned()
+            }
+            State::Absent => "absent".to_owned(),
+        }
+    }
+
+    /// Brings the file, unless it is here; `from` is one downloaded by hand.
+    pub(crate) fn fetch(
+        &self,
+        from: Option<&Path>,
+        connection: &Connection,
+        front: &dyn Front,
+    ) -> Result<()> {
+        if self.is_present(from, front)? {
+            return Ok(());
+        }
+        if connection.offline && from.is_none() {
+            return if self.take_cached(front)? {
+                Ok(())
+            } else {
+                Err(self.absent()?)
+            };
+        }
+        if let (None, Source::Manual(_)) = (from, &self.entry.source) {
+            return Err(self.absent()?);
+        }
+        let _lock = self.lock(front)?;
+        // Another process may have brought it meanwhile.
+        if self.is_present(from, front)? {
+            return Ok(());
+        }
+        let sha256 = match (from, &self.entry.source) {
+            (Some(from), _) => partial::copy(from, &self.target, &self.expected())
+                .map_err(|error| error.of(format!("cannot take {}", from.display())))?,
+            (None, Source::Manual(_)) => return Err(self.absent()?),
+            (None, Source::Url(url)) => self.download(connection, front, url, None)?,
+            (None, Source::Hub(file)) => {
+                let hub = Hub::from_env()?;
+                if self.take(hub.cached(file).as_deref(), front)? {
+                    return Ok(());
+                }
+                self.download(connection, front, &hub.url(file), hub.token())?
+            }
+        };
+        self.report(&sha256, front);
+        Ok(())
+    }
+
+    /// Bytes that have yet to come, as far as is known.
+    pub(crate) fn missing(&self) -> u64 {
+        match self.state() {
+            State::Present => 0,
+            State::Partial(have) => self.entry.bytes().saturating_sub(have),
+            State::Absent => self.entry.bytes(),
+        }
+    }
+
+    /// Adds the download to a bill, unless the file is here.
+    pub(crate) fn add_to(&self, bill: &mut Bill, title: &str) {
+        if self.state() == State::Present {
+            return;
+        }
+        let missing = self.missing();
+        bill.download += missing;
+        bill.disk += missing;
+        bill.unknown += usize::from(missing == 0);
+        let size = match (missing, self.entry.size) {
+            (0, _) => "an unknown number of bytes".to_owned(),
+            (_, Some(_)) => bytes(missing),
+            (_, None) => format!("about {}", bytes(missing)),
+        };
+        let ManifestEntry {
+            summary,
+            page,
+            licence,
+            ..
+        } = self.entry;
+        bill.lines.push(format!(
+            "{title}: {size} to download; {summary} ({page}; licence: {licence})"
+        ));
+    }
+
+    pub(crate) fn expected(&self) -> Expected {
+        Expected {
+            size: self.entry.size,
+            sha256: self.entry.sha256.clone(),
+        }
+    }
+
+    fn lock(&self, front: &dyn Front) -> Result<FolderLock> {
+        let folder = self.target.parent().unwrap_or(Path::new(""));
+        let waits = |_| {
+            remark(
+                front,
+                format!("{}: waiting for another process that fetches it", self.name),
+            );
+        };
+        Ok(FolderLock::acquire_waiting(folder, waits)?)
+    }
+
+    /// True if the file is here and is what it should be.
+    fn is_present(&self, from: Option<&Path>, front: &dyn Front) -> Result<bool> {
+        if self.state() != State::Present {
+            return Ok(false);
+        }
+        partial::check(&self.target, &self.expected()).map_err(|error| {
+            error.of(format!(
+                "{} is here, but not as it should be: move it away and run the same command again",
+                self.target.display()
+            ))
+        })?;
+        if let Some(from) = from {
+            remark(
+                front,
+                format!(
+                    "{}: is already here; {} is not read",
+                    self.name,
+                    from.display()
+                ),
+            );
+        }
+        Ok(true)
+    }
+
+    /// Takes the file from the local cache of the hub, if it is there.
+    fn take_cached(&self, front: &dyn Front) -> Result<bool> {
+        let Source::Hub(file) = &self.entry.source else {
+            return Ok(false);
+        };
+        let Some(cached) = Hub::from_env()?.cached(file) else {
+            return Ok(false);
+        };
+        let _lock = self.lock(front)?;
+        self.take(Some(&cached), front)
+    }
+
+    fn take(&self, cached: Option<&Path>, front: &dyn Front) -> Result<bool> {
+        let Some(cached) = cached else {
+            return Ok(false);
+        };
+        let (name, path) = (self.name, cached.display());
+        match partial::copy(cached, &self.target, &self.expected()) {
+            Ok(sha256) => {
+                remark(front, format!("{name}: taken from {path}"));
+                self.report(&sha256, front);
+                Ok(true)
+            }
+            Err(FetchError::Hash { .. } | FetchError::Size { .. }) => {
+                remark(front, format!("{name}: {path} is another version"));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn download(
+        &self,
+        connection: &Connection,
+        front: &dyn Front,
+        url: &str,
+        token: Option<&str>,
+    ) -> Result<String> {
+        remark(front, format!("{}: {url}", self.name));
+        let request = Request {
+            name: self.name,
+            url: url.to_owned(),
+            token: token.map(str::to_owned),
+            target: self.target.clone(),
+            expected: self.expected(),
+        };
+        download(&request, connection, front).map_err(|error| self.advise(error, token.is_some()))
+    }
+
+    /// Adds to the error of a download what to do next.
+    fn advise(&self, error: FetchError, has_token: bool) -> FetchError {
+        let hub = matches!(self.entry.source, Source::Hub(_));
+        let page = &self.entry.page;
+        let by_hand =
+            format!("if the file can be had elsewhere (see {page}), give it with --from FILE");
+        let advice = match &error {
+            FetchError::Status {
+                status: 401 | 403, ..
+            } if hub && has_token => format!(
+                "the token was sent but is not enough: accept its terms at {page} with the \
+                 token's account, or set HF_TOKEN to another"
+            ),
+            FetchError::Status {
+                status: 401 | 403, ..
+            } if hub => format!(
+                "it may be gated or private: accept its terms at {page}, make a token there and \
+                 set HF_TOKEN"
+            ),
+            FetchError::Status {
+                status: 404 | 410, ..
+            } => format!("the address may be out of date: {by_hand}"),
+            FetchError::Status { .. } | FetchError::Size { .. } | FetchError::Hash { .. } => {
+                by_hand
+            }
+            FetchError::GaveUp { .. } | FetchError::Request(_) => format!(
+                "behind a proxy set HTTPS_PROXY; for a mirror of the hub set HF_ENDPOINT; {by_hand}"
+            ),
+            _ => return error,
+        };
+        error.advise(advice)
+    }
+
+    /// The error for a file that is not here and is not to be downloaded.
+    fn absent(&self) -> Result<FetchError> {
+        let have = match self.state() {
+            State::Partial(bytes) => format!("only {bytes} bytes of it are here"),
+            _ => "it is not here".to_owned(),
+        };
+        let download = |url: &str| format!("download {url} on a machine with a connection");
+        let how = match &self.entry.source {
+            Source::Manual(how) => format!("{how} ({})", self.entry.page),
+            Source::Url(url) => download(url),
+            Source::Hub(file) => download(&Hub::from_env()?.url(file)),
+        };
+        Ok(FetchError::Absent(format!(
+            "{have}; {how}, then run `{}`",
+            self.by_hand
+        )))
+    }
+
+    /// Says what has come.
+    fn report(&self, sha256: &str, front: &dyn Front) {
+        remark(front, format!("{}: {}", self.name, self.entry.summary));
+        for (what, text) in [
+            ("input", self.entry.input.as_deref()),
+            ("paper", self.entry.paper.as_deref()),
+            ("licence", Some(self.entry.licence.as_str())),
+            ("note", self.entry.note.as_deref()),
+        ] {
+            if let Some(text) = text {
+                remark(front, format!("  {what}: {text}"));
+            }
+        }
+        if self.entry.sha256.is_none() {
+            remark(
+                front,
+                format!("  SHA-256: {sha256} (the manifest has none to compare it with)"),
+            );
+        }
+    }
+}

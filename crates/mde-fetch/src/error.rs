@@ -1,0 +1,265 @@
+//! What can go wrong, in one type.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::text::{bytes, counted};
+
+/// Any failure of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The server refuses the request for good.
+    #[error("the server responds with status {status} to {url}")]
+    Status {
+        /// The HTTP status.
+        status: u16,
+        /// The address, after redirects.
+        url: String,
+    },
+    /// The request cannot be made at all.
+    #[error("{0}")]
+    Request(String),
+    /// Too many tries in a row have failed.
+    #[error("{reason} (tried {}){}", counted(*tries as usize, "time"), kept(*have, path))]
+    GaveUp {
+        /// Why the last try failed.
+        reason: String,
+        /// How many tries failed.
+        tries: u32,
+        /// Bytes that have come and are kept.
+        have: u64,
+        /// Where they are kept.
+        path: PathBuf,
+    },
+    /// The server asks to wait longer than is sensible.
+    #[error("{reason} and asks to wait {seconds} s: run the same command again then{}", kept(*have, path))]
+    Later {
+        /// What the server responded.
+        reason: String,
+        /// How long it asks to wait.
+        seconds: u64,
+        /// Bytes that have come and are kept.
+        have: u64,
+        /// Where they are kept.
+        path: PathBuf,
+    },
+    /// The file has another size than it should have.
+    #[error(
+        "the file has {found} bytes and should have {expected}: it is another file or another version"
+    )]
+    Size {
+        /// Bytes.
+        found: u64,
+        /// Bytes.
+        expected: u64,
+    },
+    /// The file has another SHA-256 than it should have.
+    #[error(
+        "the file's SHA-256 is {found} and should be {expected}: it is damaged or another version; nothing of it is kept"
+    )]
+    Hash {
+        /// Hexadecimal.
+        found: String,
+        /// Hexadecimal.
+        expected: String,
+    },
+    /// The disk is full.
+    #[error("there is no room for the rest of {} ({reason})", path.display())]
+    DiskFull {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The disk is full, and it is known how much is missing.
+    #[error(
+        "no room: {missing} more bytes are needed in {}; what has come is kept: make room and run the same command again",
+        folder.display()
+    )]
+    MissingRoom {
+        /// Bytes.
+        missing: u64,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The disk has too little room for a job; nothing was begun.
+    #[error(
+        "no room: this needs {} and should leave {} free, but the disk of {} has {} free; make \
+         room, or choose another folder with --out and --downloads",
+        bytes(*needed), bytes(*spare), folder.display(), bytes(*free)
+    )]
+    LittleRoom {
+        /// Bytes that the job takes.
+        needed: u64,
+        /// Bytes that should stay free.
+        spare: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file on its server has changed since its directory was read.
+    #[error(
+        "{url} has another version now than when its directory was read: run the same command again"
+    )]
+    Changed {
+        /// The address.
+        url: String,
+    },
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// Such as "read" or "write".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file to be written is a symbolic link, which may lead anywhere.
+    #[error("{} is a symbolic link, which is not followed: remove it", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
+    /// A folder cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] mde_files::LockError),
+    /// The manifest is damaged.
+    #[error("the manifest {file} is not valid: {reason}")]
+    Manifest {
+        /// The file, or that it is the built-in manifest.
+        file: String,
+        /// Where it is wrong, and how.
+        reason: String,
+    },
+    /// The manifest has nothing of this name.
+    #[error("unknown {kind} {name:?}{}; the manifest lists: {}", suggested(suggestion), known.join(", "))]
+    UnknownName {
+        /// "weights" or "data".
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// A name that may have been meant.
+        suggestion: Option<String>,
+        /// All names.
+        known: Vec<String>,
+    },
+    /// An address of the Hugging Face hub is not of the expected form.
+    #[error(
+        "{text:?} does not name a file of the Hugging Face hub: {reason}; expected hf:ORG/REPO[@REVISION]/FILE"
+    )]
+    HubAddress {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The file is not here, and a program cannot or must not download it.
+    #[error("{0}")]
+    Absent(String),
+    /// Options contradict each other, or name something that does not exist.
+    #[error("{0}")]
+    Usage(String),
+    /// A file does not hold what it should.
+    #[error("{}: {reason}", path.display())]
+    Contents {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// A zip archive cannot be read.
+    #[error("{archive} cannot be read as a zip archive: {reason}")]
+    Archive {
+        /// The file or address.
+        archive: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Some files of a data set could not be had; the others are here.
+    #[error("{name} is not complete, everything else is here:\n{}", wrong.join("\n"))]
+    Incomplete {
+        /// The data set.
+        name: &'static str,
+        /// What is wrong, an archive each.
+        wrong: Vec<String>,
+    },
+    /// The user declined.
+    #[error("nothing was done")]
+    Declined,
+    /// There is nobody to ask.
+    #[error("there is no terminal to ask on: {0}")]
+    NobodyToAsk(String),
+    /// Neither `MDE_HOME` nor a cache folder is known.
+    #[error(
+        "this system names no cache folder: set MDE_HOME to a folder for weights and data sets"
+    )]
+    NoHome,
+    /// The Hugging Face hub cannot be set up.
+    #[error("cannot set up the Hugging Face hub: {0}")]
+    Hub(String),
+    /// A data set could not be converted.
+    #[error(transparent)]
+    Convert(Box<dyn std::error::Error + Send + Sync>),
+    /// What the failure belongs to.
+    #[error("{what}: {source}")]
+    Context {
+        /// The file or job.
+        what: String,
+        /// The failure.
+        source: Box<FetchError>,
+    },
+    /// A failure with what to do about it.
+    #[error("{source}; {advice}")]
+    Advice {
+        /// The failure.
+        source: Box<FetchError>,
+        /// What to do.
+        advice: String,
+    },
+}
+
+pub(crate) type Result<T, E = FetchError> = std::result::Result<T, E>;
+
+impl FetchError {
+    /// Says what to do about it.
+    pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
+        Self::Advice {
+            source: Box::new(self),
+            advice: advice.into(),
+        }
+    }
+
+    /// Says what it belongs to.
+    pub(crate) fn of(self, what: impl Into<String>) -> Self {
+        Self::Context {
+            what: what.into(),
+            source: Box::new(self),
+        }
+    }
+}
+
+/// For `map_err`: the system's error with the action and the path.
+pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FetchError {
+    let path = path.to_owned();
+    move |source| FetchError::File {
+        action,
+        path,
+        source,
+    }
+}
+
+fn kept(have: u64, path: &Path) -> String {
+    if have == 0 {
+        return String::new();
+    }
+    let path = path.display();
+    format!("; {have} bytes are kept in {path}, from where the same command goes on")
+}
+
+fn suggested(suggestion: &Option<String>) -> String {
+    let name = suggestion.as_ref();
+    name.map_or(String::new(), |name| format!("; did you mean {name:?}?"))
+}

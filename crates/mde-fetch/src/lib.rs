@@ -1,0 +1,62 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Code map
+//!
+//! | module | holds |
+//! |---|---|
+//! | `home` | [`Home`]: the folder of weights, downloads, data sets and runs |
+//! | `manifest` | [`Manifest`]: what can be downloaded, from where |
+//! | `weights` | [`WeightSource`], [`resolve`], [`fetch_weights`] |
+//! | `data` | [`fetch_data`], [`DataPlan`]: NYU Depth V2 and KITTI |
+//! | `doctor` | [`examine`]: the machine, the data sets and the weights |
+//! | `front` | [`Front`]: what a program shows and asks; `terminal` has one for command lines |
+//! | `entry_file` | one entry of the manifest and the place of its file |
+//! | `download` | one file: `transfer` makes a request, `retry` decides about the next, `partial` is the file on its way |
+//! | `ranges` | parts of a file that stays on its server |
+//! | `hub` | the Hugging Face hub |
+//!
+//! **Invariants.** The crate prints nothing but in `terminal`, and downloads nothing that the caller
+//! or the user has not agreed to. A file under its final name is whole and checked.
+
+mod bill;
+mod connection;
+mod data;
+mod doctor;
+mod download;
+mod entry_file;
+mod error;
+mod front;
+mod home;
+mod hub;
+mod manifest;
+mod partial;
+mod ranges;
+mod retry;
+#[cfg(feature = "cli")]
+mod terminal;
+mod text;
+mod transfer;
+mod weight_list;
+mod weights;
+
+pub use bill::{Bill, SPARE_MEGABYTES};
+pub use connection::Connection;
+pub use data::{
+    Conversion, Convert, DataOptions, DataPlan, DataSet, KittiOptions, NyuOptions, TrainingSet,
+    fetch_data, is_complete,
+};
+pub use doctor::{
+    Area, Detail, DoctorOptions, Examination, Fact, Finding, Inspect, InspectError, Inspected,
+    Severity, examine,
+};
+pub use error::FetchError;
+pub use front::{Answer, Commands, Event, Front, Silent};
+pub use home::{Home, home};
+pub use manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source};
+#[cfg(feature = "cli")]
+pub use terminal::Terminal;
+pub use weight_list::{WeightList, WeightRow};
+pub use weights::{
+    FetchedWeights, WeightOptions, WeightSource, add_weights_to_bill, fetch_weights, list_weights,
+    resolve,
+};

@@ -1,0 +1,316 @@
+//! Weights by name: fetched by command, or on first use.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use mde_files::path_below;
+
+use crate::bill::{Bill, SPARE_MEGABYTES};
+use crate::connection::Connection;
+use crate::entry_file::{EntryFile, State};
+use crate::error::{FetchError, Result};
+use crate::front::{Front, remark};
+use crate::home::Home;
+use crate::manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source, main_branch};
+use crate::weight_list::{WeightList, WeightRow};
+
+/// What to fetch.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+pub struct WeightOptions {
+    /// Which weights: names that --list shows, or hf:ORG/REPO[@REVISION]/FILE [default: show the list].
+    pub names: Vec<String>,
+    /// Show what there is, what is here, and the licences.
+    #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["from", "offline"]))]
+    pub list: bool,
+    /// A file downloaded by hand, to be taken instead of a download; needs one NAME.
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "FILE",
+            requires = "names",
+            conflicts_with = "offline"
+        )
+    )]
+    pub from: Option<PathBuf>,
+    /// Another list of weights [default: the built-in one].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
+    pub manifest: Option<PathBuf>,
+    /// Folder of the weights [default: weights in the folder of data, see MDE_HOME].
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
+    pub out: Option<PathBuf>,
+    /// How servers are asked.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub connection: Connection,
+}
+
+/// What came of fetching weights.
+#[derive(Debug, Clone, Default)]
+pub struct FetchedWeights {
+    /// The files that are here now.
+    pub files: Vec<PathBuf>,
+    /// The names that could not be fetched; the reasons were shown.
+    pub missing: Vec<String>,
+}
+
+impl WeightOptions {
+    /// Whether the list is asked for.
+    pub fn wants_list(&self) -> bool {
+        self.list || (self.names.is_empty() && !self.connection.offline)
+    }
+
+    fn folder(&self, home: &Home) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| home.weights())
+    }
+}
+
+/// The weights there are, with their state in the folder of weights.
+///
+/// # Errors
+/// Those of the manifest.
+pub fn list_weights(options: &WeightOptions, home: &Home) -> Result<WeightList> {
+    let manifest = home.manifest(options.manifest.as_deref())?;
+    let folder = options.folder(home);
+    let rows = manifest.weights.iter().map(|(name, entry)| {
+        let file = Named::new(name, entry, &folder);
+        WeightRow::new(&file.file(""))
+    });
+    Ok(WeightList {
+        weights: rows.collect(),
+    })
+}
+
+/// Fetches weights by name; without names, all of the manifest. A failure does not keep the other
+/// files from coming: it is shown, and the name returned as missing.
+///
+/// # Errors
+/// Those of the manifest and of the options.
+pub fn fetch_weights(
+    options: &WeightOptions,
+    home: &Home,
+    front: &dyn Front,
+) -> Result<FetchedWeights> {
+    let manifest = home.manifest(options.manifest.as_deref())?;
+    let folder = options.folder(home);
+    if options.from.is_some() && options.names.len() != 1 {
+        return Err(FetchError::Usage(format!(
+            "--from takes one file for one name, and {} names are given",
+            options.names.len()
+        )));
+    }
+    let all: Vec<&String> = manifest.weights.keys().collect();
+    let names = match options.names.as_slice() {
+        [] => all,
+        names => names.iter().collect(),
+    };
+    let wanted: Result<Vec<Named>> = names
+        .into_iter()
+        .map(|name| match hub_file(name)? {
+            Some(hub) => Named::on_hub(name, &hub, &folder),
+            None => Ok(Named::new(name, manifest.weights(name)?, &folder)),
+        })
+        .collect();
+    let mut fetched = FetchedWeights::default();
+    for named in wanted? {
+        let file = named.file(front.commands().weights);
+        match file.fetch(options.from.as_deref(), &options.connection, front) {
+            Ok(()) => fetched.files.push(named.target),
+            Err(error) => {
+                remark(front, format!("{}: {error}", named.name));
+                fetched.missing.push(named.name);
+            }
+        }
+    }
+    Ok(fetched)
+}
+
+/// Where weights come from: a file, a name of the manifest, or `hf:ORG/REPO[@REVISION]/FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WeightSource {
+    /// A file, or a name of the manifest: an existing file always wins.
+    FileOrName(String),
+    /// A file of the Hugging Face hub.
+    Hub {
+        /// As it was given.
+        text: String,
+        /// The file.
+        file: HubFile,
+    },
+}
+
+impl FromStr for WeightSource {
+    type Err = FetchError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let text = text.to_owned();
+        Ok(match hub_file(&text)? {
+            Some(file) if !Path::new(&text).exists() => Self::Hub { text, file },
+            _ => Self::FileOrName(text),
+        })
+    }
+}
+
+impl std::fmt::Display for WeightSource {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::FileOrName(text) | Self::Hub { text, .. } => formatter.write_str(text),
+        }
+    }
+}
+
+/// The file of the weights, fetched on first use after the user's consent.
+///
+/// A path that does not exist is returned as it is, so that the caller's own error names it; a bare
+/// word that is neither a file nor a name of the manifest is an error.
+///
+/// # Errors
+/// [`FetchError::UnknownName`], and those of the download.
+pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<PathBuf> {
+    let folder = home.weights();
+    let named = match source {
+        WeightSource::Hub { text, file } => Named::on_hub(text, file, &folder)?,
+        WeightSource::FileOrName(text) => {
+            let path = PathBuf::from(text);
+            let is_path = path.components().count() != 1 || path.extension().is_some();
+            if path.exists() {
+                return Ok(path);
+            }
+            let manifest = home.manifest(None)?;
+            match manifest.weights(text) {
+                Ok(entry) => Named::new(text, entry, &folder),
+                Err(_) if is_path => return Ok(path),
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    let file = named.file(front.commands().weights);
+    if file.state() != State::Present && !matches!(named.entry.source, Source::Manual(_)) {
+        let mut bill = Bill::new(format!(
+            "run `{} {}` first",
+            front.commands().weights,
+            named.name
+        ));
+        file.add_to(&mut bill, &format!("weights {}", named.name));
+        bill.settle(&folder, SPARE_MEGABYTES, false, front)?;
+    }
+    file.fetch(None, &Connection::default(), front)
+        .map_err(|error| error.of(format!("the weights {} are needed", named.name)))?;
+    Ok(named.target)
+}
+
+/// Adds the download of weights of the manifest to a bill, unless they are here.
+///
+/// # Errors
+/// Those of the manifest.
+pub fn add_weights_to_bill(name: &str, home: &Home, bill: &mut Bill) -> Result<()> {
+    let manifest = home.manifest(None)?;
+    let named = Named::new(name, manifest.weights(name)?, &home.weights());
+    named.file("").add_to(bill, &format!("weights {name}"));
+    Ok(())
+}
+
+/// Weights with their place.
+pub(crate) struct Named {
+    name: String,
+    pub(crate) entry: ManifestEntry,
+    pub(crate) target: PathBuf,
+}
+
+impl Named {
+    pub(crate) fn new(name: &str, entry: &ManifestEntry, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            target: folder.join(name).join(&entry.file),
+            entry: entry.clone(),
+        }
+    }
+
+    /// `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
+    fn on_hub(name: &str, file: &HubFile, folder: &Path) -> Result<Self> {
+        let HubFile {
+            repository,
+            revision,
+            path,
+            ..
+        } = file;
+        let below = format!("hf/{repository}/{revision}/{path}");
+        let target =
+            path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
+        let entry = ManifestEntry {
+            summary: format!("{path} of {repository} at {revision}"),
+            models: Vec::new(),
+            file: path.clone(),
+            source: Source::Hub(file.clone()),
+            page: format!("https://huggingface.co/{repository}"),
+            size: None,
+            about: None,
+            converted: None,
+            sha256: None,
+            verified: false,
+            licence: "as its page says".to_owned(),
+            paper: None,
+            input: None,
+            note: None,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            entry,
+            target,
+        })
+    }
+
+    pub(crate) fn file(&self, command: &str) -> EntryFile<'_> {
+        EntryFile {
+            name: &self.name,
+            entry: &self.entry,
+            target: self.target.clone(),
+            by_hand: format!("{command} {} --from FILE", self.name),
+        }
+    }
+}
+
+/// The file of the hub that `hf:ORG/REPO[@REVISION]/FILE` names; none for any other text.
+fn hub_file(text: &str) -> Result<Option<HubFile>> {
+    let Some(address) = text.strip_prefix("hf:") else {
+        return Ok(None);
+    };
+    let invalid = |reason| FetchError::HubAddress {
+        text: text.to_owned(),
+        reason,
+    };
+    let mut parts = address.splitn(3, '/');
+    let (Some(owner), Some(repository), Some(path)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return Err(invalid("it needs an owner, a repository and a file"));
+    };
+    let (repository, revision) = match repository.split_once('@') {
+        Some((repository, revision)) => (repository, revision.to_owned()),
+        None => (repository, main_branch()),
+    };
+    let allowed = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain)
+    };
+    let names = [owner, repository, &revision];
+    if !names.into_iter().chain(path.split('/')).all(allowed) {
+        return Err(invalid(
+            "names may hold letters, digits, `.`, `_` and `-`, and may not begin with a dot",
+        ));
+    }
+    Ok(Some(HubFile {
+        repository: format!("{owner}/{repository}"),
+        path: path.to_owned(),
+        kind: HubKind::Model,
+        revision,
+    }))
+}
+
+/// The manifest's weights with their places, for an examination.
+pub(crate) fn all_weights(manifest: &Manifest, home: &Home) -> Vec<Named> {
+    let folder = home.weights();
+    let entries = manifest.weights.iter();
+    entries
+        .map(|(name, entry)| Named::new(name, entry, &folder))
+        .collect()
+}
