@@ -61,6 +61,19 @@ pub fn evaluate(
     evaluator.finish(provenance)
 }
 
+/// The protocol for the constant prediction: it is a depth whatever the predictions are, and no line
+/// can be fitted to it.
+fn constant_protocol(protocol: &EvalProtocol) -> EvalProtocol {
+    EvalProtocol {
+        prediction: Quantity::Depth,
+        alignment: match protocol.alignment {
+            Alignment::LeastSquares => Alignment::None,
+            alignment => alignment,
+        },
+        ..protocol.clone()
+    }
+}
+
 /// Median over valid pixels of prediction / ground truth, before clamping; `None` without a pixel.
 fn median_ratio(image: &PredictedImage<'_>, protocol: &EvalProtocol) -> Option<f64> {
     let valid = image.pred.iter().zip(image.gt).filter(|(pred, gt)| {
@@ -164,7 +177,7 @@ impl<'a> Evaluator<'a> {
                 pred,
                 ..image.pair()
             };
-            depth_errors(pair, protocol)
+            depth_errors(pair, &constant_protocol(protocol))
         });
         // Scored images have a pixel.
         if let Some(errors) = scored.sums().errors() {
