@@ -5,7 +5,9 @@ use mde_analysis::{AblateLayer, AblateOptions, ablate};
 use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
 use mde_metrics::statistics::Bootstrap;
-use mde_results::{Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder};
+use mde_results::{
+    Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder, Stage, names, to_json,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,7 +15,6 @@ use crate::dissection::Dissected;
 use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
 use crate::progress::Progress;
-use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
 /// Which layers to ablate.
@@ -44,7 +45,7 @@ struct Inputs<'a> {
 }
 
 /// The stage's result.
-const FILE: &str = "ablate.json";
+const FILE: &str = names::ABLATION;
 
 /// Ablates, unless the results are up to date.
 pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
@@ -83,8 +84,8 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         random_orders: args.random_orders,
         bootstrap,
     };
-    let stage = Stage::new(subject.results.folder.as_deref(), "ablate", inputs)?;
-    if stage.is_done() {
+    let stage = Stage::new(subject.results.folder(), "ablate", inputs)?;
+    if stage.is_up_to_date() {
         return described(&subject, &subject.results.read(FILE)?, true);
     }
     let options = AblateOptions {
@@ -108,7 +109,7 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     drop(progress);
     ablated
         .files
-        .push((FILE.to_owned(), stage::json(&ablated.ablation)?));
+        .push((FILE.to_owned(), to_json(&ablated.ablation)?));
     stage.finish(&ablated.files)?;
     described(&subject, &ablated.ablation, false)
 }

@@ -1,18 +1,14 @@
 //! `mde compare`: two runs side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::ensure;
-use mde_analysis::{AnalysisError, LayerTallies, RunResults};
 use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_results::{
-    Dissection, Evaluation, LayerDissection, Provenance, RunComparison, SelectivityComparison,
+    Provenance, RunComparison, RunFolder, RunResults, SelectivityComparison, compare, names,
 };
-use mde_train::RunFolder;
 use serde_json::json;
 
 use crate::output::{Output, shown};
-use crate::stage;
 
 /// Which runs to compare.
 #[derive(Debug, clap::Args)]
@@ -26,16 +22,16 @@ pub(crate) struct CompareArgs {
     out: Option<PathBuf>,
 }
 
-/// The result.
-const FILE: &str = "compare.json";
-
 /// Compares.
 pub(crate) fn run(args: CompareArgs) -> anyhow::Result<Output> {
-    let (first, second) = (Results::read(&args.first)?, Results::read(&args.second)?);
-    let comparison = first.compared_with(&second)?;
-    let file = args.out.as_ref().map(|out| out.join(FILE));
-    if let Some(file) = &file {
-        stage::write(file, &stage::json(&comparison)?)?;
+    let (first, second) = (
+        RunResults::read(args.first)?,
+        RunResults::read(args.second)?,
+    );
+    let comparison = compare(&first, &second, Bootstrap::default())?;
+    let file = args.out.as_ref().map(|out| out.join(names::COMPARISON));
+    if let Some(out) = args.out {
+        RunFolder::new(out).write_document(names::COMPARISON, &comparison)?;
     }
     let mut words = in_words(&first, &second, &comparison);
     if let Some(file) = &file {
@@ -48,73 +44,6 @@ pub(crate) fn run(args: CompareArgs) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
-/// The comparison of two folders of results.
-pub(crate) fn compare(first: &Path, second: &Path) -> anyhow::Result<RunComparison> {
-    Results::read(first)?.compared_with(&Results::read(second)?)
-}
-
-/// The results of `mde evaluate` and `mde dissect` in a folder.
-struct Results {
-    folder: PathBuf,
-    evaluation: Evaluation,
-    dissection: Dissection,
-}
-
-impl Results {
-    fn read(folder: &Path) -> anyhow::Result<Self> {
-        ensure!(
-            folder.is_dir(),
-            "{}: no such folder; expected a run folder, or the --out of `mde evaluate` and `mde dissect`",
-            folder.display()
-        );
-        let subject = if RunFolder::new(folder).is_begun() {
-            format!("--run {}", folder.display())
-        } else {
-            format!("--model NAME --weights FILE --out {}", folder.display())
-        };
-        let command = |stage: &str| format!("mde {stage} {subject}");
-        Ok(Self {
-            folder: folder.to_owned(),
-            evaluation: stage::read_result(&folder.join("evaluate.json"), &command("evaluate"))?.0,
-            dissection: stage::read_result(&folder.join("dissect.json"), &command("dissect"))?.0,
-        })
-    }
-
-    fn compared_with(&self, second: &Self) -> anyhow::Result<RunComparison> {
-        let [first_tallies, second_tallies] =
-            [self, second].map(|run| |layer: &LayerDissection| run.tallies(layer));
-        let comparison = mde_analysis::compare(
-            &self.results(&first_tallies),
-            &second.results(&second_tallies),
-            Bootstrap::default(),
-        )?;
-        Ok(comparison)
-    }
-
-    fn results<'a>(
-        &'a self,
-        tallies: &'a dyn Fn(&LayerDissection) -> Result<LayerTallies, AnalysisError>,
-    ) -> RunResults<'a> {
-        RunResults {
-            folder: &self.folder,
-            evaluation: &self.evaluation,
-            dissection: &self.dissection,
-            tallies,
-        }
-    }
-
-    fn tallies(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
-        let path = self.folder.join(&layer.tally);
-        match std::fs::read(&path) {
-            Ok(bytes) => LayerTallies::from_safetensors(&bytes, &path),
-            Err(error) => Err(AnalysisError::Tallies {
-                reason: format!("cannot be read: {error}"),
-                path,
-            }),
-        }
-    }
-}
-
 /// Printed metrics: key, name.
 const PRINTED: [(&str, &str); 3] = [
     ("abs_rel", "AbsRel"),
@@ -122,17 +51,21 @@ const PRINTED: [(&str, &str); 3] = [
     ("delta_1", "δ < 1.25"),
 ];
 
-fn in_words(first: &Results, second: &Results, comparison: &RunComparison) -> String {
+fn in_words(first: &RunResults, second: &RunResults, comparison: &RunComparison) -> String {
     let RunComparison {
         bootstrap,
         accuracy,
         ..
     } = comparison;
-    let origin = |results: &Results, provenance: &Provenance| {
+    let origin = |results: &RunResults, provenance: &Provenance| {
         let seed = provenance
             .seed
             .map_or(String::new(), |seed| format!(", seed {seed}"));
-        format!("{} ({}{seed})", results.folder.display(), provenance.model)
+        format!(
+            "{} ({}{seed})",
+            results.folder.path().display(),
+            provenance.model
+        )
     };
     let mut words = format!(
         "first   {}\nsecond  {}\non      {} {}, {} images, protocol {}\n",

@@ -5,7 +5,7 @@ use mde_analysis::{CorrectOptions, correct};
 use mde_datasets::Preprocessing;
 use mde_metrics::EvalProtocol;
 use mde_metrics::statistics::Bootstrap;
-use mde_results::{Correction, LayerCorrection, Provenance};
+use mde_results::{Correction, LayerCorrection, Provenance, Stage, names, to_json};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,7 +13,6 @@ use crate::dissection::Dissected;
 use crate::measured::{MeasureArgs, Measured};
 use crate::output::{Output, estimate};
 use crate::progress::Progress;
-use crate::stage::{self, Stage};
 use crate::subject::{Subject, SubjectArgs};
 
 /// Which layers to correct.
@@ -43,7 +42,7 @@ struct Inputs<'a> {
 }
 
 /// The stage's result.
-const FILE: &str = "correct.json";
+const FILE: &str = names::CORRECTION;
 
 /// Corrects, unless the results are up to date.
 pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
@@ -73,8 +72,8 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
         examples: args.examples,
         bootstrap,
     };
-    let stage = Stage::new(subject.results.folder.as_deref(), "correct", inputs)?;
-    if stage.is_done() {
+    let stage = Stage::new(subject.results.folder(), "correct", inputs)?;
+    if stage.is_up_to_date() {
         return described(&subject, &subject.results.read(FILE)?, true);
     }
     let options = CorrectOptions {
@@ -99,7 +98,7 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
     drop(progress);
     corrected
         .files
-        .push((FILE.to_owned(), stage::json(&corrected.correction)?));
+        .push((FILE.to_owned(), to_json(&corrected.correction)?));
     stage.finish(&corrected.files)?;
     described(&subject, &corrected.correction, false)
 }

@@ -1,13 +1,8 @@
 //! The dissection that an analysis starts from, as written by `mde dissect`.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
-use mde_analysis::LayerTallies;
-use mde_results::{Dissection, LayerDissection};
+use mde_results::{Dissection, LayerDissection, LayerTallies, RunFolder, names};
 
 use crate::data::DataArgs;
-use crate::stage;
 use crate::subject::{Subject, SubjectArgs};
 
 /// A dissection of the network.
@@ -15,9 +10,9 @@ pub(crate) struct Dissected {
     pub(crate) layers: Vec<LayerDissection>,
     /// blake3 of `dissect.json`.
     pub(crate) hash: String,
-    folder: PathBuf,
-    /// The command that repairs a missing or damaged file.
-    advice: String,
+    folder: RunFolder,
+    /// The command that writes the dissection.
+    command: String,
 }
 
 impl Dissected {
@@ -29,17 +24,16 @@ impl Dissected {
         layers: Option<&[String]>,
     ) -> anyhow::Result<Self> {
         let mut command = format!("mde dissect {} --data {}", args.options(), data.data);
-        let Some(folder) = subject.results.folder.clone() else {
+        let Some(folder) = subject.results.folder().cloned() else {
             anyhow::bail!(
                 "this analysis starts from a dissection: run `{command} --out DIR`, then give the same --out DIR here"
             );
         };
-        let path = folder.join("dissect.json");
-        let advice = format!("run `{command}` first");
-        let (dissection, hash): (Dissection, _) = stage::read_result(&path, &command)?;
+        let path = folder.file(names::DISSECTION);
+        let (dissection, hash): (Dissection, _) = folder.document(names::DISSECTION, &command)?;
         anyhow::ensure!(
             subject.is_about(&dissection.provenance),
-            "{} is about other weights, those of blake3 {}; {advice}",
+            "{} is about other weights, those of blake3 {}; run `{command}` first",
             path.display(),
             dissection.provenance.checkpoint
         );
@@ -68,7 +62,7 @@ impl Dissected {
             layers: chosen,
             hash,
             folder,
-            advice,
+            command,
         })
     }
 
@@ -77,10 +71,6 @@ impl Dissected {
         &self,
         layer: &LayerDissection,
     ) -> anyhow::Result<(LayerTallies, String)> {
-        let path = self.folder.join(Path::new(&layer.tally));
-        let bytes = std::fs::read(&path)
-            .with_context(|| format!("cannot read {}; {}", path.display(), self.advice))?;
-        let tallies = LayerTallies::from_safetensors(&bytes, &path)?;
-        Ok((tallies, blake3::hash(&bytes).to_string()))
+        Ok(self.folder.tallies(layer, &self.command)?)
     }
 }

@@ -12,7 +12,9 @@ mod data;
 mod device;
 mod dissect;
 mod dissection;
+mod doctor;
 mod evaluate;
+mod fetch;
 mod hashes;
 mod inspect;
 mod logging;
@@ -67,6 +69,9 @@ enum Command {
     /// Render procedural scenes with exact depth as a data set.
     #[command(subcommand)]
     Render(render::SceneArgs),
+    /// Download trained weights or a data set.
+    #[command(subcommand)]
+    Fetch(fetch::FetchArgs),
     /// Convert a published distribution of NYU Depth V2 into a folder of images with lists.
     #[command(subcommand)]
     Convert(convert::Source),
@@ -94,6 +99,8 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md about one run, or about a plain and an assigned run.
     Report(report::ReportArgs),
+    /// Examine this machine, the data sets and the weights, and say what to do about problems.
+    Doctor(mde_fetch::DoctorOptions),
     /// Print the completion script of a shell.
     Completions(manual::CompletionsArgs),
     /// Write manual pages, one per command.
@@ -138,6 +145,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let device = || cli.device.open();
     let output = match cli.command {
         Command::Render(scene) => render::run(scene)?,
+        Command::Fetch(args) => fetch::run(args)?,
         Command::Convert(source) => convert::run(source)?,
         Command::Train(args) => train::run(args, &device()?)?,
         Command::Inspect(args) => inspect::run(args)?,
@@ -151,6 +159,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sweep(args) => sweep::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
         Command::Report(args) => report::run(args)?,
+        Command::Doctor(options) => doctor::run(&options)?,
         Command::Completions(args) => manual::completions(&args, Cli::command())?,
         Command::Man(args) => manual::man(&args, Cli::command())?,
     };

@@ -43,6 +43,11 @@ impl Output {
         }
     }
 
+    /// The document alone.
+    pub(crate) fn into_document(self) -> serde_json::Value {
+        self.document
+    }
+
     /// Prints the text, or the document for `--json`.
     ///
     /// # Errors

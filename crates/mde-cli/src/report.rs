@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use mde_metrics::statistics::Bootstrap;
 use mde_report::{ReportInput, write_report};
+use mde_results::{RunResults, compare};
 use serde_json::json;
 
-use crate::compare::compare;
 use crate::output::{Output, shown};
 
 /// Which runs to report on.
@@ -25,15 +26,16 @@ pub(crate) struct ReportArgs {
 
 /// Writes the report.
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
-    let comparison = match &args.assigned {
-        Some(assigned) => Some(compare(&args.plain, assigned)?),
+    let first = RunResults::read(&args.plain)?;
+    let second = args.assigned.map(RunResults::read).transpose()?;
+    let comparison = match &second {
+        Some(second) => Some(compare(&first, second, Bootstrap::default())?),
         None => None,
     };
     let input = ReportInput {
-        plain: &args.plain,
-        assigned: args.assigned.as_deref(),
         title: args.title,
-        comparison,
+        first: &first,
+        second: second.as_ref().zip(comparison.as_ref()),
     };
     let out = args.out.as_deref().unwrap_or(&args.plain);
     let report = write_report(&input, out)?;
@@ -43,10 +45,10 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<Output> {
         report.html.display(),
         report.markdown.display()
     );
-    let tables = report.tables.iter().map(|path| shown(path));
+    let tables: Vec<_> = report.tables.iter().map(|path| shown(path)).collect();
     let document = json!({
-        "html": shown(&report.html), "markdown": shown(&report.markdown), "tables": tables.collect::<Vec<_>>(),
-        "comparison": input.comparison, "answers": report.answers,
+        "html": shown(&report.html), "markdown": shown(&report.markdown), "tables": tables,
+        "comparison": comparison, "answers": report.answers,
     });
     Output::new(words, document)
 }

@@ -1,181 +1,83 @@
-//! Stages of a run folder; a stage whose inputs have not changed is not run again.
+//! Where the results of a command go: a locked folder, or nowhere.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use mde_results::FORMAT;
-use mde_train::hash_file;
+use anyhow::Context;
+use mde_files::{FolderLock, write_atomic};
+use mde_results::RunFolder;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::output::shown;
+use crate::progress::remark;
 
-/// A stage's record, `stages/NAME.json`: what it was computed from, and what came out.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Record {
-    format: u32,
-    /// blake3 of `inputs`.
-    hash: String,
-    inputs: serde_json::Value,
-    /// blake3 of every output, by path relative to the folder.
-    outputs: BTreeMap<String, String>,
-}
-
-/// Where the results about something go: a folder, or nowhere.
-#[derive(Debug, Clone)]
+/// Where the results about a network go.
+#[derive(Debug)]
 pub(crate) struct Results {
-    pub(crate) folder: Option<PathBuf>,
-    /// What the results are about, as a person reads it.
-    pub(crate) of: String,
+    /// The folder and its lock, held until the command ends; `None` for results that are only
+    /// printed.
+    folder: Option<(RunFolder, FolderLock)>,
+    /// What the results are about, for the user.
+    pub(crate) subject: String,
 }
 
 impl Results {
-    /// Results that are printed only.
-    pub(crate) fn unkept(of: &str) -> Self {
+    /// Results that are only printed.
+    pub(crate) fn printed(subject: &str) -> Self {
         Self {
             folder: None,
-            of: of.to_owned(),
+            subject: subject.to_owned(),
         }
     }
 
-    /// A file of the folder, as a person reads it; what the results are about where nothing is kept.
+    /// Results that go into a folder, if one is given. The folder's results are locked.
+    ///
+    /// # Errors
+    /// If another process writes results there.
+    pub(crate) fn into_folder(subject: &str, folder: Option<PathBuf>) -> anyhow::Result<Self> {
+        let mut results = Self::printed(subject);
+        if let Some(path) = folder {
+            let folder = RunFolder::new(path);
+            let lock = folder.lock_results()?;
+            warn_without_lock(&lock);
+            results.folder = Some((folder, lock));
+        }
+        Ok(results)
+    }
+
+    /// The folder; `None` if nothing is kept.
+    pub(crate) fn folder(&self) -> Option<&RunFolder> {
+        self.folder.as_ref().map(|(folder, _)| folder)
+    }
+
+    /// A file of the folder, for the user; the subject if nothing is kept.
     pub(crate) fn place(&self, file: &str) -> String {
-        match &self.folder {
-            Some(folder) => folder.join(file).display().to_string(),
-            None => self.of.clone(),
+        match self.folder() {
+            Some(folder) => shown(&folder.file(file)),
+            None => self.subject.clone(),
         }
     }
 
-    /// The same for a document: the file, if it is kept.
+    /// A file of the folder, for a document; `None` if nothing is kept.
     pub(crate) fn kept(&self, file: &str) -> Option<String> {
-        let folder = self.folder.as_ref()?;
-        Some(shown(&folder.join(file)))
+        Some(shown(&self.folder()?.file(file)))
     }
 
-    /// Reads a result that an earlier call has left.
+    /// Reads a result of an earlier call, which is up to date.
     pub(crate) fn read<T: DeserializeOwned>(&self, file: &str) -> anyhow::Result<T> {
-        let folder = self.folder.as_deref().unwrap_or(Path::new("."));
-        read(&folder.join(file))
+        let folder = self.folder().context("these results are not kept")?;
+        let (document, _) = folder.document(file, "the same command")?;
+        Ok(document)
     }
 }
 
-/// One stage of a run folder, or one whose results are not kept.
-pub(crate) struct Stage {
-    folder: Option<PathBuf>,
-    name: &'static str,
-    inputs: serde_json::Value,
-}
-
-impl Stage {
-    /// A stage computed from `inputs`, which must determine its outputs. Without a folder it is never done and keeps
-    /// nothing.
-    pub(crate) fn new(
-        folder: Option<&Path>,
-        name: &'static str,
-        inputs: impl Serialize,
-    ) -> anyhow::Result<Self> {
-        Ok(Self {
-            folder: folder.map(Path::to_owned),
-            name,
-            // Results of another format are not results.
-            inputs: serde_json::json!({ "results_format": FORMAT, "of": inputs }),
-        })
-    }
-
-    /// True if the outputs are there, unchanged, and from these inputs.
-    pub(crate) fn is_done(&self) -> bool {
-        let Some(folder) = &self.folder else {
-            return false;
-        };
-        let Ok(bytes) = fs::read(self.record(folder)) else {
-            return false;
-        };
-        let Ok(record) = serde_json::from_slice::<Record>(&bytes) else {
-            return false;
-        };
-        record.hash == self.hash()
-            && record
-                .outputs
-                .iter()
-                .all(|(file, hash)| hash_file(&folder.join(file)).is_ok_and(|found| found == *hash))
-    }
-
-    /// Writes the outputs, each whole or not at all, then the record.
-    pub(crate) fn finish(&self, outputs: &[(String, Vec<u8>)]) -> anyhow::Result<()> {
-        let Some(folder) = &self.folder else {
-            return Ok(());
-        };
-        let mut hashes = BTreeMap::new();
-        for (file, content) in outputs {
-            write(&folder.join(file), content)?;
-            hashes.insert(file.clone(), blake3::hash(content).to_string());
-        }
-        let record = Record {
-            format: 1,
-            hash: self.hash(),
-            inputs: self.inputs.clone(),
-            outputs: hashes,
-        };
-        write(&self.record(folder), &json(&record)?)
-    }
-
-    fn hash(&self) -> String {
-        blake3::hash(self.inputs.to_string().as_bytes()).to_string()
-    }
-
-    fn record(&self, folder: &Path) -> PathBuf {
-        folder.join("stages").join(format!("{}.json", self.name))
+/// Tells that nothing keeps a second process out of a folder.
+pub(crate) fn warn_without_lock(lock: &FolderLock) {
+    if let Some(warning) = lock.warning() {
+        remark(warning);
     }
 }
 
-/// Indented JSON with a final line break.
-pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<Vec<u8>> {
-    let mut json = serde_json::to_vec_pretty(value)?;
-    json.push(b'\n');
-    Ok(json)
-}
-
-/// Reads a result that an earlier call has left.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&bytes)
-        .with_context(|| format!("{} is not what this program wrote", path.display()))
-}
-
-/// Reads a result that another command has left, and gives blake3 of its file too; `command` is the one that makes it.
-pub(crate) fn read_result<T: DeserializeOwned>(
-    path: &Path,
-    command: &str,
-) -> anyhow::Result<(T, String)> {
-    let shown = path.display();
-    let bytes = match fs::read(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bail!("{shown} is missing; run `{command}` first")
-        }
-        read => read.with_context(|| format!("cannot read {shown}"))?,
-    };
-    let damaged = || format!("{shown} is damaged or half-written; run `{command}` again");
-    let json: serde_json::Value = serde_json::from_slice(&bytes).with_context(damaged)?;
-    // The number is looked at before the rest, since another format may lack the fields that this one has.
-    if json["format"] != FORMAT {
-        bail!(
-            "{shown}: format {}, but this version reads format {FORMAT}; run `{command}` again with this version",
-            json["format"]
-        );
-    }
-    let result = serde_json::from_value(json).with_context(damaged)?;
-    Ok((result, blake3::hash(&bytes).to_string()))
-}
-
-/// Writes a file whole or not at all, into a folder that is made if need be.
+/// Writes a file whole or not at all, into a folder that is created if needed.
 pub(crate) fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    mde_train::write_aside(path, content)
-        .with_context(|| format!("cannot write {}", path.display()))
+    write_atomic(path, content).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -7,8 +7,8 @@ use candle_core::Device;
 use mde_datasets::{Preprocessing, RgbdList, Split};
 use mde_fetch::WeightSource;
 use mde_models::{DepthNet, LoadReport, Parameters, Preset};
-use mde_results::Provenance;
-use mde_train::{Recipe, RunConfig, RunFolder};
+use mde_results::{Provenance, RunFolder};
+use mde_train::{Recipe, RunConfig, load_checkpoint};
 use serde_json::json;
 
 use crate::data::DataArgs;
@@ -76,7 +76,7 @@ impl SubjectArgs {
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         if let Some(out) = &self.out {
             ensure!(
-                !RunFolder::new(out).is_begun(),
+                !RunFolder::new(out).has_config(),
                 "{}: this is the folder of a run; choose another --out, or measure the run with --run",
                 out.display()
             );
@@ -87,7 +87,8 @@ impl SubjectArgs {
             );
         }
         let mut subject = self.network.load(device)?;
-        subject.results.folder = self.network.run.clone().or_else(|| self.out.clone());
+        let folder = self.network.run.clone().or_else(|| self.out.clone());
+        subject.results = Results::into_folder(subject.preset.name, folder)?;
         Ok(subject)
     }
 
@@ -129,14 +130,14 @@ impl NetworkArgs {
 
     fn load_run(run: &Path, device: &Device) -> anyhow::Result<Subject> {
         let folder = RunFolder::new(run);
-        let config = folder.config()?;
-        let newest = folder.checkpoint()?;
+        let config = RunConfig::read(&folder)?;
+        let newest = folder.newest_checkpoint()?;
         let preset = Preset::named(&config.model)?;
         let parameters = Parameters::new(config.seed, device);
         let network = preset.build(&parameters)?;
-        let results = Results::unkept(preset.name);
+        let results = Results::printed(preset.name);
         Ok(Subject {
-            load_report: newest.load(&parameters)?,
+            load_report: load_checkpoint(&newest, &parameters)?,
             weights: hash_file(&newest.weights())?,
             network,
             recipe: Recipe::for_preset(&preset),
@@ -155,7 +156,7 @@ impl NetworkArgs {
         let load_report = parameters.load(file)?;
         remark(&format!("{}: {load_report}", file.display()));
         let recipe = Recipe::for_preset(&preset);
-        let results = Results::unkept(preset.name);
+        let results = Results::printed(preset.name);
         Ok(Subject {
             load_report,
             weights: hash_file(file)?,

@@ -12,7 +12,8 @@ use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_models::Preset;
 use mde_report::write_sweep;
 use mde_results::{
-    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, SweepLayer, SweepPoint,
+    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, RunFolder, SweepLayer,
+    SweepPoint,
 };
 use serde_json::json;
 
@@ -20,7 +21,6 @@ use crate::dissect::{self, DissectArgs};
 use crate::evaluate::{self, EvaluateArgs};
 use crate::output::{Output, estimate, message, shown};
 use crate::progress::remark;
-use crate::stage;
 use crate::train::{self, TrainArgs, TrainSettings};
 
 /// The grid of assignments, and how to train each point.
@@ -106,7 +106,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
         points,
         failed,
     };
-    stage::write(&sweep.out.join(FILE), &stage::json(&found)?)?;
+    RunFolder::new(&sweep.out).write_document(FILE, &found)?;
     let pages = write_sweep(&found, &sweep.out)?;
     ensure!(
         found.failed.is_empty(),
@@ -209,6 +209,7 @@ impl Sweep {
             out: folder.clone(),
             alpha: point.alpha,
             layers: Some(point.layers.clone()),
+            accept_changed_data: false,
         };
         train::run(train, device)?;
         let data = self.settings.data.clone();
@@ -218,10 +219,10 @@ impl Sweep {
             DissectArgs::from_run(folder.clone(), data, layers, bins),
             device,
         )?;
-        Ok((
-            stage::read(&folder.join(evaluate::FILE))?,
-            stage::read(&folder.join(dissect::FILE))?,
-        ))
+        let run = RunFolder::new(folder);
+        let (evaluation, _) = run.document(evaluate::FILE, "mde sweep")?;
+        let (dissection, _) = run.document(dissect::FILE, "mde sweep")?;
+        Ok((evaluation, dissection))
     }
 
     fn point(

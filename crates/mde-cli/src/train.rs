@@ -1,15 +1,18 @@
 //! `mde train`: trains a network, or resumes its training.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
 use mde_fetch::WeightSource;
+use mde_files::FolderLock;
 use mde_models::{Parameters, Preset};
+use mde_results::{AssignmentConfig, InitialPart, InitialWeights, RunFolder, TrainingData};
 use mde_train::{
-    AssignmentConfig, DataConfig, DepthLoss, InitialPart, InitialWeights, Recipe, RunConfig,
-    RunFolder, Schedule, TrainEvent, TrainOptions, train,
+    DepthLoss, Recipe, RunConfig, Schedule, TrainEvent, TrainOptions, check_assignment,
+    layer_assignments, train,
 };
 use serde_json::json;
 
@@ -40,6 +43,10 @@ pub(crate) struct TrainArgs {
     /// [default: the recipe's].
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     pub(crate) layers: Option<Vec<String>>,
+    /// Continue from the checkpoint although files of the training data have changed, such as after
+    /// a damaged image was replaced.
+    #[arg(long)]
+    pub(crate) accept_changed_data: bool,
 }
 
 /// Options shared by all runs of a sweep. The defaults are the network's recipe (docs/method.md).
@@ -155,10 +162,10 @@ impl TrainSettings {
             discretisation: recipe.discretisation,
             max_bins: self.bins,
         };
-        assignment.check()?;
+        check_assignment(&assignment)?;
         if layers.is_some() {
             let network = preset.build(&Parameters::new(self.seed, &Device::Cpu))?;
-            assignment.assignments(network.as_ref())?;
+            layer_assignments(&assignment, network.as_ref())?;
         }
         Ok(assignment)
     }
@@ -169,7 +176,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let settings = &args.settings;
     let preset = Preset::named(&settings.model)?;
     let recipe = Recipe::for_preset(&preset);
-    let batch = settings.batch_size.unwrap_or(recipe.batch);
+    let batch_size = settings.batch_size.unwrap_or(recipe.batch);
     let layers = args.layers.as_deref();
     // Checked for a plain run too, so that a mistake shows before the assigned run.
     let assignment = settings.assignment(args.alpha, layers)?;
@@ -179,7 +186,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
     let transform = preprocessing.training();
     let data = training_data(settings, &list, transform.as_ref(), &folder)?;
-    let loader = loader(settings, list.clone(), transform, batch)?;
+    let loader = loader(settings, list.clone(), transform, batch_size)?;
     let config = RunConfig {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,7 +195,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         data,
         preprocessing,
         init,
-        batch,
+        batch_size,
         steps: settings.steps.unwrap_or_else(|| {
             settings.epochs.unwrap_or(recipe.epochs) * loader.batches_per_epoch() as u64
         }),
@@ -202,8 +209,11 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    let taken = folder.checkpoint().map_or(0, |checkpoint| checkpoint.step);
-    let progress = Progress::of_steps("training", config.steps, batch);
+    let lock = lock_run(&folder)?;
+    let taken = folder
+        .newest_checkpoint()
+        .map_or(0, |checkpoint| checkpoint.step);
+    let progress = Progress::of_steps("training", config.steps, batch_size);
     progress.begin_at(taken);
     let mut last = None;
     let mut observer = |event: TrainEvent<'_>| match event {
@@ -217,15 +227,24 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             progress.note(format!("loss {:.3}", record.loss));
             last = Some(record.clone());
         }
-        _ => {}
     };
     let options = TrainOptions {
         checkpoint_every: settings.checkpoint_every,
+        accept_changed_data: args.accept_changed_data,
     };
-    train(&config, &loader, &folder, device, options, &mut observer)?;
+    let trained = train(
+        &config,
+        &loader,
+        &folder,
+        &lock.lock,
+        device,
+        options,
+        &mut observer,
+    );
     drop(progress);
+    trained?;
 
-    let checkpoint = folder.checkpoint()?;
+    let checkpoint = folder.newest_checkpoint()?;
     let words = match &last {
         Some(record) => format!(
             "{}: trained to step {}, loss {:.4}{}",
@@ -247,6 +266,35 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
+/// The lock of a run folder. A folder that it has made is removed if nothing comes to lie in it.
+struct RunLock {
+    lock: FolderLock,
+    made: Option<PathBuf>,
+}
+
+fn lock_run(folder: &RunFolder) -> anyhow::Result<RunLock> {
+    let path = folder.path();
+    let made = (!path.exists()).then(|| path.to_owned());
+    let lock = folder.lock_training()?;
+    if let Some(warning) = lock.warning() {
+        tracing::warn!("{warning}");
+    }
+    Ok(RunLock { lock, made })
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        let Some(folder) = &self.made else {
+            return;
+        };
+        let entries = fs::read_dir(folder).map_or(0, Iterator::count);
+        // What cannot be removed is only the lock's file in an empty folder.
+        if entries <= 1 {
+            let _ = fs::remove_file(folder.join(".lock")).and_then(|()| fs::remove_dir(folder));
+        }
+    }
+}
+
 /// The training data. A run that was begun with the same data has checked the images and computed
 /// their mean depth, so that nothing is decoded again.
 fn training_data(
@@ -254,9 +302,9 @@ fn training_data(
     list: &RgbdList,
     transform: &dyn Transform,
     folder: &RunFolder,
-) -> anyhow::Result<DataConfig> {
+) -> anyhow::Result<TrainingData> {
     let fingerprint = fingerprint(list)?;
-    let begun = folder.config().ok().map(|config| config.data);
+    let begun = RunConfig::read(folder).ok().map(|config| config.data);
     let begun = begun.filter(|data| data.fingerprint == fingerprint);
     let mean_depth = match begun {
         Some(data) => data.mean_depth,
@@ -267,11 +315,12 @@ fn training_data(
             mean_depth(list)?
         }
     };
-    Ok(DataConfig {
+    Ok(TrainingData {
         name: settings.data.data.name()?,
         fingerprint,
         images: list.len(),
         mean_depth,
+        earlier: Vec::new(),
     })
 }
 
@@ -286,24 +335,26 @@ fn initial_weights(
         (None, None) => return Ok(None),
     };
     let file = &file_of(source)?;
-    if !file.exists() && run.checkpoint().is_ok() {
-        let begun = run.config()?.init;
+    if !file.exists() && run.newest_checkpoint().is_ok() {
+        let begun = RunConfig::read(run)?.init;
         let same = |begun: &InitialWeights| begun.file == *file && begun.part == part;
         if begun.as_ref().is_some_and(same) {
             return Ok(begun);
         }
     }
-    Ok(Some(InitialWeights::new(file, part)?))
+    let init = InitialWeights::new(file, part);
+    let init = init.with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(Some(init))
 }
 
 fn loader(
     settings: &TrainSettings,
     list: Arc<RgbdList>,
     transform: Arc<dyn Transform>,
-    batch: usize,
+    batch_size: usize,
 ) -> anyhow::Result<Loader> {
     let config = LoaderConfig {
-        batch_size: batch,
+        batch_size,
         seed: settings.seed,
         workers: settings.data.workers,
         prefetch: 4,

@@ -116,7 +116,7 @@ pub(super) fn open(
         top_images: 0,
         grids: discretisation.sweep()?,
         assignments: Vec::new(),
-        results: Results { folder: out, of },
+        results: Results::into_folder(&of, out)?,
         load_report: serde_json::Value::Null,
     })
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use candle_core::Device;
 use mde_analysis::{DissectOptions, Dissected, assemble, dissect};
 use mde_metrics::statistics::Bootstrap;
-use mde_results::{Dissection, Provenance};
+use mde_results::{Dissection, Provenance, Stage, to_json};
 use serde::Serialize;
 
 use self::request::{DissectedNetwork, Options};
@@ -20,7 +20,6 @@ use self::words::described;
 use crate::data::DataArgs;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::stage::{self, Stage};
 
 /// What to dissect.
 #[derive(Debug, clap::Args)]
@@ -73,8 +72,8 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         load_report,
         ..
     } = &subject;
-    let stage = Stage::new(results.folder.as_deref(), "dissect", inputs)?;
-    if stage.is_done() {
+    let stage = Stage::new(results.folder(), "dissect", inputs)?;
+    if stage.is_up_to_date() {
         return described(results, load_report, &results.read(FILE)?, true);
     }
     let dissection = measure(&subject, &options, bootstrap, &stage, device)?;
@@ -125,7 +124,7 @@ fn measure(
         bootstrap,
         subject.provenance.clone(),
     )?;
-    files.push((FILE.to_owned(), stage::json(&dissection)?));
+    files.push((FILE.to_owned(), to_json(&dissection)?));
     stage.finish(&files)?;
     Ok(dissection)
 }

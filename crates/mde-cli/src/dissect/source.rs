@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use mde_analysis::{DissectData, DissectLayer};
 use mde_datasets::Split;
-use mde_train::Assignment;
+use mde_train::{Assignment, layer_assignments};
 
 use super::features::{self, FeatureArgs};
 use super::request::{DissectedNetwork, Options};
@@ -95,7 +95,7 @@ fn open_network(
 fn assignments(subject: &subject::Subject) -> anyhow::Result<Vec<Assignment>> {
     let trained = subject.config.as_ref();
     match trained.and_then(|config| config.assignment.as_ref()) {
-        Some(config) => Ok(config.assignments(subject.network.as_ref())?),
+        Some(config) => Ok(layer_assignments(config, subject.network.as_ref())?),
         None => Ok(Vec::new()),
     }
 }

@@ -1,7 +1,7 @@
 //! The output of a dissection, as text and as a document.
 
 use mde_metrics::statistics::Estimate;
-use mde_results::{Dissection, EstimatedSelectivity, LayerDissection};
+use mde_results::{Dissection, EstimatedSelectivity, LayerDissection, names};
 use serde_json::json;
 
 use crate::memory;
@@ -9,7 +9,7 @@ use crate::output::{Output, estimate, peak_memory_text};
 use crate::stage::Results;
 
 /// The stage's result.
-pub(crate) const FILE: &str = "dissect.json";
+pub(crate) const FILE: &str = names::DISSECTION;
 
 pub(super) fn described(
     results: &Results,

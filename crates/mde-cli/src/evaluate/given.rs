@@ -101,10 +101,7 @@ impl FilePredictions {
             gt: truth,
             ids,
             protocol,
-            results: Results {
-                folder: out.map(Path::to_owned),
-                of,
-            },
+            results: Results::into_folder(&of, out.map(Path::to_owned))?,
         })
     }
 
@@ -188,7 +185,7 @@ impl Predictions for FilePredictions {
         };
         Ok(Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            model: self.results.of.clone(),
+            model: self.results.subject.clone(),
             checkpoint: Provenance::STORED.to_owned() + &hash(&self.pred, &self.predictions)?,
             data,
             split: split.to_owned(),

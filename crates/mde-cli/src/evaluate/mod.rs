@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, Evaluator};
 use mde_metrics::{Alignment, EvalProtocol, Quantity};
-use mde_results::{BaselineSource, Evaluation, Provenance, encode_examples};
+use mde_results::{BaselineSource, Evaluation, Provenance, Stage, encode_examples, names, to_json};
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,7 +23,6 @@ use self::source::Source;
 use crate::data::DataArgs;
 use crate::output::Output;
 use crate::progress::{Progress, remark};
-use crate::stage::{self, Stage};
 
 const EXAMPLES: usize = 4;
 
@@ -88,7 +87,7 @@ struct Inputs<'a> {
 }
 
 /// The stage's result.
-pub(crate) const FILE: &str = "evaluate.json";
+pub(crate) const FILE: &str = names::EVALUATION;
 
 /// Evaluates, unless the results are up to date.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
@@ -121,8 +120,8 @@ fn evaluate(
         training_mean: predictions.training_mean(),
     };
     let results = predictions.results();
-    let stage = Stage::new(results.folder.as_deref(), "evaluate", inputs)?;
-    if stage.is_done() && args.dump.is_none() {
+    let stage = Stage::new(results.folder(), "evaluate", inputs)?;
+    if stage.is_up_to_date() && args.dump.is_none() {
         return described(predictions, &results.read(FILE)?, true, 0);
     }
     let ids = predictions.ids();
@@ -150,10 +149,10 @@ fn evaluate(
     let evaluated = evaluator.finish(provenance)?;
     stage.finish(&[
         (
-            "examples.safetensors".to_owned(),
+            names::EXAMPLES.to_owned(),
             encode_examples(&evaluated.examples)?,
         ),
-        (FILE.to_owned(), stage::json(&evaluated.evaluation)?),
+        (FILE.to_owned(), to_json(&evaluated.evaluation)?),
     ])?;
     described(predictions, &evaluated.evaluation, false, negative_fits)
 }

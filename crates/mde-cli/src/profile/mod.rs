@@ -10,7 +10,8 @@ use std::str::FromStr;
 use anyhow::{Context, ensure};
 use candle_core::{Device, Tensor};
 use mde_models::{DepthInput, Mode, NoProbe, Parameters, Preset};
-use mde_train::{AssignmentConfig, Recipe, StepAt, Trainer};
+use mde_results::AssignmentConfig;
+use mde_train::{Recipe, StepAt, Trainer, check_assignment};
 
 use self::document::{Cost, KindRow, OperationRow, PhaseRow, ProfileOutput};
 use self::measure::{Layer, Pass, noise, product_rate, time_layers};
@@ -192,7 +193,7 @@ impl Timed {
             discretisation: recipe.discretisation,
             max_bins: 64,
         };
-        assignment.check()?;
+        check_assignment(&assignment)?;
         let assignment = (args.alpha != 0.0).then_some(&assignment);
         let (adam, loss) = (recipe.adam, recipe.loss);
         let parameters = Parameters::new(0, device);
@@ -204,7 +205,7 @@ impl Timed {
         };
         Ok(Self {
             pass: Pass::fastest(device, runs, || {
-                let loss = trainer.step(input, depths, &[], at)?.0.loss;
+                let loss = trainer.step(input, depths, &[], at)?.loss;
                 ensure!(loss.is_finite(), "the loss is {loss}, so no step was taken");
                 Ok(())
             })?,
