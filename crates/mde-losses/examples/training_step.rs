@@ -1,20 +1,21 @@
 //! Trains a one-layer network for a few steps with depth-range assignment.
 #![allow(clippy::print_stdout)]
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use mde_losses::{DepthPooling, assigned_selectivity_with, mff_loss};
 use mde_metrics::{DepthBins, ImageSize, UnitAssignment};
 use mde_ops::{ConvConfig, conv2d, relu, resize_bilinear};
 
 const UNITS: usize = 16;
-const ALPHA: f64 = 0.1;
+/// Weight of the assignment; the paper uses 0.1.
+const ALPHA: f64 = 1.0;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::Cpu;
     // Network inputs are normalised; depth is in metres, 0 where it is invalid.
-    let images = Tensor::randn(0f32, 1.0, (4, 3, 64, 80), &device)?;
-    let depth = (images.mean_keepdim(1)?.abs()? * 6.0)?;
-    let depth = (&depth * depth.gt(0.5)?.to_dtype(DType::F32)?)?;
+    let coarse = Tensor::randn(0f32, 1.0, (4, 3, 8, 10), &device)?;
+    let images = resize_bilinear(&coarse, 64, 80)?;
+    let depth = relu(&((images.mean_keepdim(1)? * 5.0)? + 3.0)?)?;
 
     let bins = DepthBins::nyu(8)?;
     let assignment = UnitAssignment::new(UNITS, bins.len())?; // two units per bin
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         padding: 1,
         ..ConvConfig::default()
     };
-    for step in 0..=30 {
+    for step in 0..=100 {
         let features = relu(&conv2d(&images, &hidden, strided)?)?; // [4, 16, 32, 40]
         let pred = conv2d(&features, &head, ConvConfig::default())?;
         let pred = resize_bilinear(&pred, 64, 80)?;
@@ -38,14 +39,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let pooling = DepthPooling::new(&depth, &bins, size)?;
         let selectivity = assigned_selectivity_with(&pooling, &features, &assignment)?;
         let loss = (mff_loss(&pred, &depth)? - (&selectivity * ALPHA)?)?;
-        if step % 10 == 0 {
+        if step % 20 == 0 {
             let (loss, selectivity) = (loss.to_scalar::<f32>()?, selectivity.to_scalar::<f32>()?);
             println!("step {step}: loss {loss:.4}, assigned selectivity {selectivity:.4}");
         }
         let gradients = loss.backward()?;
         for parameter in [&hidden, &head] {
             if let Some(gradient) = gradients.get(parameter) {
-                parameter.set(&(parameter.as_tensor() - (gradient * 0.05)?)?)?;
+                parameter.set(&(parameter.as_tensor() - (gradient * 0.1)?)?)?;
             }
         }
     }

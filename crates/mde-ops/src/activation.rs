@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, vectorised};
+use crate::cpu::{self, Kernel, rectify, vectorised};
 use crate::exp::exp_m1;
 use crate::plain;
 use crate::shapes::on_cpu_kernels;
@@ -63,8 +63,7 @@ impl CustomOp1 for Activation {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = cpu::values(storage, layout)?;
         let out = match self {
-            // Not `max`: a NaN must stay visible.
-            Activation::Relu => map([x], |[x]| if x < 0.0 { 0.0 } else { x }),
+            Activation::Relu => map([x], |[x]| rectify(x)),
             Activation::Elu => map([x], |[x]| if x > 0.0 { x } else { exp_m1(x) }),
         };
         Ok((CpuStorage::F32(out), layout.shape().clone()))

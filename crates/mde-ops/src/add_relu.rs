@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::affine::mask;
-use crate::cpu;
+use crate::cpu::{self, rectify};
 use crate::plain;
 use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
@@ -54,9 +54,7 @@ impl CustomOp2 for AddRelu {
             .zip(y.par_chunks(RUN));
         runs.for_each(|((out, x), y)| {
             for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
-                let sum = x + y;
-                // Not `max`: a NaN must stay visible.
-                *out = if sum < 0.0 { 0.0 } else { sum };
+                *out = rectify(x + y);
             }
         });
         Ok((CpuStorage::F32(out), x_layout.shape().clone()))

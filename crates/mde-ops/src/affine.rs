@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, rectify};
 use crate::plain;
 use crate::shapes::{check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -103,8 +103,7 @@ pub(crate) fn affine_planes(
             let (scale, shift) = coefficients(plane);
             for (out, x) in out.iter_mut().zip(x) {
                 let value = scale * x + shift;
-                // Not `max`: a NaN must stay visible.
-                *out = if relu && value < 0.0 { 0.0 } else { value };
+                *out = if relu { rectify(value) } else { value };
             }
         });
     out

@@ -4,7 +4,6 @@
 //! intermediate map for the backward pass. This dominates the step time of mobile networks, whose
 //! maps are large and whose convolutions are cheap. Here one gradient is passed on in place. Each
 //! stage keeps only the output of its convolution; the output of its norm is computed again.
-//!
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -17,7 +16,7 @@ use tracing::span::EnteredSpan;
 use crate::add_relu::add_relu;
 use crate::affine::{affine_planes, mask};
 use crate::conv;
-use crate::cpu::{self, Finish};
+use crate::cpu::{self, Finish, rectify};
 use crate::device;
 use crate::norm::{Channel, Moments, moments, norm_backward};
 use crate::shapes::{
@@ -392,8 +391,7 @@ fn add(out: &mut [f32], values: &[f32], relu: bool) {
     runs.for_each(|(out, values)| {
         for (out, value) in out.iter_mut().zip(values) {
             let sum = *out + value;
-            // Not `max`: a NaN must stay visible.
-            *out = if relu && sum < 0.0 { 0.0 } else { sum };
+            *out = if relu { rectify(sum) } else { sum };
         }
     });
 }

@@ -5,7 +5,6 @@
 //! with one thread per map, which visits all pixels of all taps in turn. `plain` also resizes
 //! before it convolves, which [`conv_after_resize`] avoids. GPUs run `plain` for all other
 //! operations. The tests compare this module with `plain` on the CPU.
-//!
 
 use candle_core::{Result, Tensor};
 
@@ -18,9 +17,9 @@ use crate::shapes::{
 
 /// See [`crate::conv2d`].
 ///
-/// Uses candle's convolution where it is correct and fast: without groups, because candle runs one
-/// convolution per group, and without gradients if the stride is not 1. It keeps no columns for the
-/// gradient. Other cases are one product of the weight with the windows.
+/// Uses candle's convolution where it is correct and fast; it keeps no columns for the gradient.
+/// With groups, candle runs one convolution per group; with a stride other than 1, its gradient is
+/// wrong. These cases are one product of the weight with the windows.
 ///
 /// # Errors
 /// If the shapes do not agree.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::add_relu::add_relu;
 use crate::affine::mask;
 use crate::batch_norm::batch_norm_train;
-use crate::cpu;
+use crate::cpu::{self, rectify};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::shapes::{BatchStats, Norm, check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -74,15 +74,9 @@ impl CustomOp3 for NormAddRelu {
             .for_each(|(plane, ((out, x), other))| {
                 let (scale, shift) = self.channels[plane % c].affine();
                 for ((out, x), other) in out.iter_mut().zip(x).zip(other) {
-                    // Not `max`: a NaN must stay visible.
                     let normed = scale * x + shift;
-                    let normed = if self.relu && normed < 0.0 {
-                        0.0
-                    } else {
-                        normed
-                    };
-                    let sum = normed + other;
-                    *out = if sum < 0.0 { 0.0 } else { sum };
+                    let normed = if self.relu { rectify(normed) } else { normed };
+                    *out = rectify(normed + other);
                 }
             });
         Ok((CpuStorage::F32(out), layout.shape().clone()))

@@ -3,7 +3,6 @@
 //! The tests compare the CPU kernels and [`device`](crate::device) with this module. It also runs
 //! on other devices and for other types, unless `device` has a faster version. It favours clarity
 //! over speed: a convolution gathers its columns by index, an interpolation is a matrix.
-//!
 
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
@@ -174,7 +173,7 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     relu(&(x + y)?)
 }
 
-/// See [`crate::relu`]. In candle 0.11.1, the gradient of `relu` at 0 is 1; in PyTorch it is 0.
+/// See [`crate::relu`]. Candle 0.11.1 has gradient 1 at 0, PyTorch 0.
 ///
 /// # Errors
 /// If the device fails.

@@ -12,5 +12,5 @@ mod values;
 pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
 pub(crate) use panel::{Finish, PANEL, Rows, multiply};
 pub(crate) use scratch::with_scratch;
-pub(crate) use simd::{Kernel, vectorised};
+pub(crate) use simd::{Kernel, rectify, vectorised};
 pub(crate) use values::{sum, tensor, transpose, values, with_values};

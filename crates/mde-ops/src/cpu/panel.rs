@@ -10,7 +10,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::gemm::MatrixMut;
-use super::simd::{Kernel, vectorised};
+use super::simd::{Kernel, rectify, vectorised};
 
 /// Columns of a panel: three of the longest vectors.
 pub(crate) const PANEL: usize = 48;
@@ -72,8 +72,7 @@ impl<'a> Finish<'a> {
     #[inline(always)]
     pub(crate) fn value(&self, value: f32, (scale, shift): (f32, f32)) -> f32 {
         let value = scale.mul_add(value, shift);
-        // Not `max`: a NaN must stay visible.
-        if self.relu && value < 0.0 { 0.0 } else { value }
+        if self.relu { rectify(value) } else { value }
     }
 
     /// Applies the final step to a row in memory.

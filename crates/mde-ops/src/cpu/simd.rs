@@ -1,5 +1,11 @@
 //! Loops compiled for the vector instructions of the processor.
 
+/// `max(value, 0)`, except that a NaN stays NaN.
+#[inline(always)]
+pub(crate) fn rectify(value: f32) -> f32 {
+    if value < 0.0 { 0.0 } else { value }
+}
+
 /// A loop over slices, with its arguments, for [`vectorised`].
 pub(crate) trait Kernel {
     /// Runs the loop. Must be `#[inline(always)]`, as must everything it calls: functions that are
