@@ -12,11 +12,11 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, Residual, avg_pool2x2, max_pool2d};
+use mde_ops::{PoolConfig, Residual, avg_pool2x2, max_pool2d};
 
 use crate::layers::{
-    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv_only, conv2d, norm_relu,
-    same,
+    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_only, conv2d, conv2d_strided,
+    norm_relu,
 };
 use crate::network::Mode;
 
@@ -69,10 +69,6 @@ pub(crate) struct DenseNet {
 
 impl DenseNet {
     pub(crate) fn new(config: DenseNetConfig, vb: VarBuilder) -> Result<Self> {
-        let stem = ConvConfig {
-            stride: 2,
-            ..same(7)
-        };
         let mut channels = config.stem;
         let mut blocks = Vec::with_capacity(config.layers.len());
         for (index, (layers, out)) in config.layers.into_iter().zip(config.channels()).enumerate() {
@@ -80,11 +76,8 @@ impl DenseNet {
             channels = out;
         }
         Ok(Self {
-            conv0: conv_norm(
-                conv2d(3, config.stem, 7, stem, vb.pp("conv0"))?,
-                batch_norm2d(config.stem, vb.pp("norm0"))?,
-                true,
-            ),
+            conv0: conv2d_strided(3, config.stem, 7, 2, vb.pp("conv0"))?
+                .norm_relu(vb.pp("norm0"))?,
             blocks,
         })
     }
@@ -144,7 +137,7 @@ fn block(
         (vb.pp("norm5"), None)
     } else {
         let vb = vb.pp(format!("transition{number}"));
-        let conv = conv2d(full, out, 1, same(1), vb.pp("conv"))?;
+        let conv = conv2d(full, out, 1, vb.pp("conv"))?;
         (vb.pp("norm"), Some(conv))
     };
     let vb = vb.pp(format!("denseblock{number}"));
@@ -185,12 +178,8 @@ fn layer(input: usize, growth: usize, vb: VarBuilder) -> Result<Layer> {
     Ok(Layer {
         stages: [
             norm_relu(batch_norm2d(input, vb.pp("norm1"))?),
-            conv_norm(
-                conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
-                batch_norm2d(narrow, vb.pp("norm2"))?,
-                true,
-            ),
-            conv_only(conv2d(narrow, growth, 3, same(3), vb.pp("conv2"))?),
+            conv2d(input, narrow, 1, vb.pp("conv1"))?.norm_relu(vb.pp("norm2"))?,
+            conv_only(conv2d(narrow, growth, 3, vb.pp("conv2"))?),
         ],
     })
 }

@@ -16,8 +16,28 @@ pub(crate) struct Conv2d {
     config: ConvConfig,
 }
 
-/// A convolution without bias, `weight` [out, in / groups, kernel, kernel].
-pub(crate) fn conv2d(
+/// A convolution without bias, stride 1, padded to keep the size. `weight` is [out, in, kernel, kernel].
+pub(crate) fn conv2d(input: usize, out: usize, kernel: usize, vb: VarBuilder) -> Result<Conv2d> {
+    conv2d_with(input, out, kernel, same(kernel), vb)
+}
+
+/// [`conv2d`] with a stride.
+pub(crate) fn conv2d_strided(
+    input: usize,
+    out: usize,
+    kernel: usize,
+    stride: usize,
+    vb: VarBuilder,
+) -> Result<Conv2d> {
+    let config = ConvConfig {
+        stride,
+        ..same(kernel)
+    };
+    conv2d_with(input, out, kernel, config, vb)
+}
+
+/// [`conv2d`] with stride, padding, dilation or groups. `weight` is [out, in / groups, kernel, kernel].
+pub(crate) fn conv2d_with(
     input: usize,
     out: usize,
     kernel: usize,
@@ -32,18 +52,17 @@ pub(crate) fn conv2d(
     })
 }
 
-/// A convolution with bias, initially 0.
+/// [`conv2d`] with a bias, initially 0.
 pub(crate) fn conv2d_bias(
     input: usize,
     out: usize,
     kernel: usize,
-    config: ConvConfig,
     vb: VarBuilder,
 ) -> Result<Conv2d> {
     let bias = vb.get_with_hints(out, "bias", Init::Const(0.0))?;
     Ok(Conv2d {
         bias: Some(bias),
-        ..conv2d(input, out, kernel, config, vb)?
+        ..conv2d(input, out, kernel, vb)?
     })
 }
 
@@ -67,6 +86,18 @@ impl Conv2d {
 
     pub(crate) fn weight(&self, mode: Mode) -> Tensor {
         mode.parameter(&self.weight)
+    }
+
+    /// This convolution, then batch norm.
+    pub(crate) fn norm(self, vb: VarBuilder) -> Result<ConvNorm> {
+        let bn = batch_norm2d(self.weight.dim(0)?, vb)?;
+        Ok(conv_norm(self, bn, false))
+    }
+
+    /// This convolution, then batch norm and ReLU.
+    pub(crate) fn norm_relu(self, vb: VarBuilder) -> Result<ConvNorm> {
+        let bn = batch_norm2d(self.weight.dim(0)?, vb)?;
+        Ok(conv_norm(self, bn, true))
     }
 }
 

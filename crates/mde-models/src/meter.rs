@@ -13,7 +13,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
 use mde_ops::{conv_transpose2x, relu};
 
-use crate::layers::{Conv2d, conv2d, same};
+use crate::layers::{Conv2d, conv2d};
 use crate::mobilevit::{MobileVit, MobileVitConfig};
 use crate::network::{DepthInput, DepthNet, Mode};
 use crate::probe::{LayerInfo, Probe, ProbedPass};
@@ -122,9 +122,9 @@ impl Meter {
             });
         Ok(Self {
             encoder: MobileVit::new(config.encoder, vb.pp("encoder"))?,
-            conv_in: conv2d(out, first, 1, same(1), decoder.pp("conv2d_in"))?,
+            conv_in: conv2d(out, first, 1, decoder.pp("conv2d_in"))?,
             ups: ups.collect::<Result<_>>()?,
-            conv_out: conv2d(up3, 1, 3, same(3), decoder.pp("conv2d_out"))?,
+            conv_out: conv2d(up3, 1, 3, decoder.pp("conv2d_out"))?,
             unit: config.unit,
             layers: layers
                 .map(|(name, units, stride)| LayerInfo::new(name, units, stride))
@@ -179,8 +179,8 @@ fn up_block(input: usize, out: usize, skip: usize, vb: VarBuilder) -> Result<UpB
     let conv = vb.pp("end_up_layer.0");
     Ok(UpBlock {
         transposed: transposed.get_with_hints(shape, "weight", DEFAULT_KAIMING_UNIFORM)?,
-        conv3: conv2d(out + skip, out, 3, same(3), conv.pp("depthwise"))?,
-        conv1: conv2d(out, out, 1, same(1), conv.pp("pointwise"))?,
+        conv3: conv2d(out + skip, out, 3, conv.pp("depthwise"))?,
+        conv1: conv2d(out, out, 1, conv.pp("pointwise"))?,
     })
 }
 

@@ -14,8 +14,7 @@ use mde_ops::{Residual, conv_after_resize};
 
 use crate::encoder::{Encoder, EncoderConfig};
 use crate::layers::{
-    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, norm_relu,
-    same,
+    BatchNorm2d, Conv2d, ConvNorm, batch_norm2d, chain, conv2d, conv2d_bias, norm_relu,
 };
 use crate::network::{DepthInput, DepthNet, Mode};
 use crate::probe::{LayerInfo, Probe, ProbedPass};
@@ -149,16 +148,12 @@ struct UpProjection {
 
 fn up_projection(input: usize, out: usize, vb: VarBuilder) -> Result<UpProjection> {
     Ok(UpProjection {
-        conv1: conv2d(input, out, 5, same(5), vb.pp("conv1"))?,
+        conv1: conv2d(input, out, 5, vb.pp("conv1"))?,
         rest1: [
             norm_relu(batch_norm2d(out, vb.pp("bn1"))?),
-            conv_norm(
-                conv2d(out, out, 3, same(3), vb.pp("conv1_2"))?,
-                batch_norm2d(out, vb.pp("bn1_2"))?,
-                false,
-            ),
+            conv2d(out, out, 3, vb.pp("conv1_2"))?.norm(vb.pp("bn1_2"))?,
         ],
-        conv2: conv2d(input, out, 5, same(5), vb.pp("conv2"))?,
+        conv2: conv2d(input, out, 5, vb.pp("conv2"))?,
         bn2: batch_norm2d(out, vb.pp("bn2"))?,
     })
 }
@@ -182,21 +177,11 @@ struct Decoder {
 }
 
 fn decoder(config: &MffConfig, vb: VarBuilder) -> Result<Decoder> {
-    let widths = config.decoder;
+    let (last, widths) = (config.encoder.channels()[3], config.decoder);
     let ups =
         (0..4).map(|up| up_projection(widths[up], widths[up + 1], vb.pp(format!("up{}", up + 1))));
     Ok(Decoder {
-        conv: conv_norm(
-            conv2d(
-                config.encoder.channels()[3],
-                widths[0],
-                1,
-                same(1),
-                vb.pp("conv"),
-            )?,
-            batch_norm2d(widths[0], vb.pp("bn"))?,
-            true,
-        ),
+        conv: conv2d(last, widths[0], 1, vb.pp("conv"))?.norm_relu(vb.pp("bn"))?,
         ups: ups.collect::<Result<_>>()?,
     })
 }
@@ -225,11 +210,7 @@ fn fusion(config: &MffConfig, vb: VarBuilder) -> Result<Fusion> {
         (0..4).map(|up| up_projection(channels[up], config.branch, vb.pp(format!("up{}", up + 1))));
     Ok(Fusion {
         ups: ups.collect::<Result<_>>()?,
-        conv: conv_norm(
-            conv2d(config.fused(), config.fused(), 5, same(5), vb.pp("conv"))?,
-            batch_norm2d(config.fused(), vb.pp("bn"))?,
-            true,
-        ),
+        conv: conv2d(config.fused(), config.fused(), 5, vb.pp("conv"))?.norm_relu(vb.pp("bn"))?,
     })
 }
 
@@ -256,17 +237,9 @@ struct Refinement {
 fn refinement(config: &MffConfig, vb: VarBuilder) -> Result<Refinement> {
     let channels = config.refined;
     Ok(Refinement {
-        conv0: conv_norm(
-            conv2d(config.joined(), channels, 5, same(5), vb.pp("conv0"))?,
-            batch_norm2d(channels, vb.pp("bn0"))?,
-            true,
-        ),
-        conv1: conv_norm(
-            conv2d(channels, channels, 5, same(5), vb.pp("conv1"))?,
-            batch_norm2d(channels, vb.pp("bn1"))?,
-            true,
-        ),
-        conv2: conv2d_bias(channels, 1, 5, same(5), vb.pp("conv2"))?,
+        conv0: conv2d(config.joined(), channels, 5, vb.pp("conv0"))?.norm_relu(vb.pp("bn0"))?,
+        conv1: conv2d(channels, channels, 5, vb.pp("conv1"))?.norm_relu(vb.pp("bn1"))?,
+        conv2: conv2d_bias(channels, 1, 5, vb.pp("conv2"))?,
     })
 }
 

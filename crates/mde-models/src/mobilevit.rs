@@ -16,7 +16,7 @@ use candle_nn::VarBuilder;
 use mde_ops::{ConvConfig, Residual, attention, relu};
 
 use crate::layers::{
-    ConvNorm, LayerNorm, Linear, batch_norm2d, chain, conv_norm, conv_only, conv2d, layer_norm,
+    ConvNorm, LayerNorm, Linear, chain, conv_only, conv2d, conv2d_strided, conv2d_with, layer_norm,
     linear, linear_bias, same,
 };
 use crate::network::Mode;
@@ -147,17 +147,14 @@ impl MobileVit {
 /// 3x3 convolution, 1x1 convolution, batch norm, ReLU. METER calls it separable, but its 3x3
 /// convolution has one group.
 fn double_conv(input: usize, out: usize, stride: usize, vb: VarBuilder) -> Result<[ConvNorm; 2]> {
-    let strided = ConvConfig { stride, ..same(3) };
-    let conv3 = conv2d(input, out, 3, strided, vb.pp("0.depthwise"))?;
-    let conv1 = conv2d(out, out, 1, same(1), vb.pp("0.pointwise"))?;
-    let bn = batch_norm2d(out, vb.pp("1"))?;
-    Ok([conv_only(conv3), conv_norm(conv1, bn, true)])
+    let conv3 = conv2d_strided(input, out, 3, stride, vb.pp("0.depthwise"))?;
+    let conv1 = conv2d(out, out, 1, vb.pp("0.pointwise"))?;
+    Ok([conv_only(conv3), conv1.norm_relu(vb.pp("1"))?])
 }
 
 /// A 1x1 convolution, batch norm, ReLU.
 fn conv_relu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvNorm> {
-    let conv = conv2d(input, out, 1, same(1), vb.pp("0"))?;
-    Ok(conv_norm(conv, batch_norm2d(out, vb.pp("1"))?, true))
+    conv2d(input, out, 1, vb.pp("0"))?.norm_relu(vb.pp("1"))
 }
 
 /// 1x1 to more channels, depthwise 3x3, 1x1 to fewer (Sandler et al. 2018, "MobileNetV2").
@@ -180,14 +177,11 @@ fn inverted_residual(
         groups: wide,
         ..same(3)
     };
-    let widen = conv2d(input, wide, 1, same(1), vb.pp("0"))?;
-    let depthwise = conv2d(wide, wide, 3, depthwise, vb.pp("3"))?;
-    let narrow = conv2d(wide, out, 1, same(1), vb.pp("6"))?;
     Ok(InvertedResidual {
         stages: [
-            conv_norm(widen, batch_norm2d(wide, vb.pp("1"))?, true),
-            conv_norm(depthwise, batch_norm2d(wide, vb.pp("4"))?, true),
-            conv_norm(narrow, batch_norm2d(out, vb.pp("7"))?, false),
+            conv2d(input, wide, 1, vb.pp("0"))?.norm_relu(vb.pp("1"))?,
+            conv2d_with(wide, wide, 3, depthwise, vb.pp("3"))?.norm_relu(vb.pp("4"))?,
+            conv2d(wide, out, 1, vb.pp("6"))?.norm(vb.pp("7"))?,
         ],
         residual: match stride == 1 && input == out {
             true => Residual::Add,

@@ -3,9 +3,9 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, PoolConfig, Residual, max_pool2d};
+use mde_ops::{PoolConfig, Residual, max_pool2d};
 
-use crate::layers::{ConvNorm, batch_norm2d, conv_norm, conv2d, recomputing_chain, same};
+use crate::layers::{ConvNorm, conv2d_strided, recomputing_chain};
 use crate::network::Mode;
 
 /// Shape of a ResNet.
@@ -85,11 +85,6 @@ pub(crate) struct ResNet {
 
 impl ResNet {
     pub(crate) fn new(config: ResNetConfig, vb: VarBuilder) -> Result<Self> {
-        let stem = ConvConfig {
-            stride: 2,
-            padding: 3,
-            ..ConvConfig::default()
-        };
         let mut channels = config.width;
         let mut stages = Vec::with_capacity(config.stages.len());
         for (index, &blocks) in config.stages.iter().enumerate() {
@@ -104,11 +99,8 @@ impl ResNet {
             stages.push(stage);
         }
         Ok(Self {
-            conv1: conv_norm(
-                conv2d(3, config.width, 7, stem, vb.pp("conv1"))?,
-                batch_norm2d(config.width, vb.pp("bn1"))?,
-                true,
-            ),
+            conv1: conv2d_strided(3, config.width, 7, 2, vb.pp("conv1"))?
+                .norm_relu(vb.pp("bn1"))?,
             stages,
         })
     }
@@ -152,38 +144,31 @@ fn block(
     vb: VarBuilder,
 ) -> Result<Block> {
     let out = width * kind.expansion();
-    let strided = |kernel| ConvConfig {
-        stride,
-        ..same(kernel)
-    };
-    // (input, output, kernel, configuration). The 3x3 convolution has the stride, as in
-    // torchvision.
+    // (input, output, kernel, stride). The 3x3 convolution has the stride, as in torchvision.
     let plan = match kind {
-        BlockKind::Basic => vec![(input, width, 3, strided(3)), (width, out, 3, same(3))],
-        BlockKind::Bottleneck => {
-            vec![
-                (input, width, 1, same(1)),
-                (width, width, 3, strided(3)),
-                (width, out, 1, same(1)),
-            ]
-        }
+        BlockKind::Basic => vec![(input, width, 3, stride), (width, out, 3, 1)],
+        BlockKind::Bottleneck => vec![
+            (input, width, 1, 1),
+            (width, width, 3, stride),
+            (width, out, 1, 1),
+        ],
     };
     let mut convs = Vec::with_capacity(plan.len());
     let last = plan.len() - 1;
-    for (index, (input, out, kernel, config)) in plan.into_iter().enumerate() {
+    for (index, (input, out, kernel, stride)) in plan.into_iter().enumerate() {
         let number = index + 1;
-        let conv = conv2d(input, out, kernel, config, vb.pp(format!("conv{number}")))?;
-        let bn = batch_norm2d(out, vb.pp(format!("bn{number}")))?;
+        let conv = conv2d_strided(input, out, kernel, stride, vb.pp(format!("conv{number}")))?;
+        let bn = vb.pp(format!("bn{number}"));
         // The last ReLU follows the addition.
-        convs.push(conv_norm(conv, bn, index != last));
+        convs.push(if index == last {
+            conv.norm(bn)?
+        } else {
+            conv.norm_relu(bn)?
+        });
     }
     let downsample = if stride != 1 || input != out {
         let vb = vb.pp("downsample");
-        Some(conv_norm(
-            conv2d(input, out, 1, strided(1), vb.pp("0"))?,
-            batch_norm2d(out, vb.pp("1"))?,
-            false,
-        ))
+        Some(conv2d_strided(input, out, 1, stride, vb.pp("0"))?.norm(vb.pp("1"))?)
     } else {
         None
     };

@@ -14,7 +14,9 @@ use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
 use mde_ops::{ConvConfig, PoolConfig, Residual, add_relu, max_pool2d, relu};
 
-use crate::layers::{Conv2d, ConvNorm, batch_norm2d, chain, conv_norm, conv2d, conv2d_bias, same};
+use crate::layers::{
+    Conv2d, ConvNorm, chain, conv2d, conv2d_bias, conv2d_strided, conv2d_with, same,
+};
 use crate::network::Mode;
 
 /// Shape of a SENet.
@@ -65,13 +67,9 @@ impl SeNet {
         let stem = (1..4).map(|number| {
             let vb = vb.pp("0");
             let stride = if number == 1 { 2 } else { 1 };
-            let conv = ConvConfig { stride, ..same(3) };
             let (input, out) = (widths[number - 1], widths[number]);
-            Ok(conv_norm(
-                conv2d(input, out, 3, conv, vb.pp(format!("conv{number}")))?,
-                batch_norm2d(out, vb.pp(format!("bn{number}")))?,
-                true,
-            ))
+            conv2d_strided(input, out, 3, stride, vb.pp(format!("conv{number}")))?
+                .norm_relu(vb.pp(format!("bn{number}")))
         });
         let stem = stem.collect::<Result<_>>()?;
         let mut channels = config.stem();
@@ -138,37 +136,17 @@ fn block(
     let downsample = if stride != 1 || input != out {
         // The first stage keeps the size, and its shortcut is 1x1.
         let kernel = if stride == 1 { 1 } else { 3 };
-        let conv = ConvConfig {
-            stride,
-            ..same(kernel)
-        };
         let vb = vb.pp("downsample");
-        Some(conv_norm(
-            conv2d(input, out, kernel, conv, vb.pp("0"))?,
-            batch_norm2d(out, vb.pp("1"))?,
-            false,
-        ))
+        Some(conv2d_strided(input, out, kernel, stride, vb.pp("0"))?.norm(vb.pp("1"))?)
     } else {
         None
     };
     let narrow = out / 2;
     Ok(Block {
         convs: [
-            conv_norm(
-                conv2d(input, narrow, 1, same(1), vb.pp("conv1"))?,
-                batch_norm2d(narrow, vb.pp("bn1"))?,
-                true,
-            ),
-            conv_norm(
-                conv2d(narrow, out, 3, grouped, vb.pp("conv2"))?,
-                batch_norm2d(out, vb.pp("bn2"))?,
-                true,
-            ),
-            conv_norm(
-                conv2d(out, out, 1, same(1), vb.pp("conv3"))?,
-                batch_norm2d(out, vb.pp("bn3"))?,
-                false,
-            ),
+            conv2d(input, narrow, 1, vb.pp("conv1"))?.norm_relu(vb.pp("bn1"))?,
+            conv2d_with(narrow, out, 3, grouped, vb.pp("conv2"))?.norm_relu(vb.pp("bn2"))?,
+            conv2d(out, out, 1, vb.pp("conv3"))?.norm(vb.pp("bn3"))?,
         ],
         excitation: excitation(out, out / config.reduction, vb.pp("se_module"))?,
         downsample,
@@ -196,8 +174,8 @@ struct Excitation {
 
 fn excitation(channels: usize, squeezed: usize, vb: VarBuilder) -> Result<Excitation> {
     Ok(Excitation {
-        fc1: conv2d_bias(channels, squeezed, 1, same(1), vb.pp("fc1"))?,
-        fc2: conv2d_bias(squeezed, channels, 1, same(1), vb.pp("fc2"))?,
+        fc1: conv2d_bias(channels, squeezed, 1, vb.pp("fc1"))?,
+        fc2: conv2d_bias(squeezed, channels, 1, vb.pp("fc2"))?,
     })
 }
 

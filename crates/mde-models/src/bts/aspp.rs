@@ -7,7 +7,8 @@ use mde_ops::{ConvConfig, relu};
 
 use super::blocks::{BATCH_NORM, ConvElu, conv_elu};
 use crate::layers::{
-    BatchNorm2d, BatchNormConfig, Conv2d, ConvNorm, batch_norm2d_with, conv_norm, conv2d, same,
+    BatchNorm2d, BatchNormConfig, Conv2d, ConvNorm, batch_norm2d_with, conv_norm, conv2d,
+    conv2d_with,
 };
 use crate::network::Mode;
 
@@ -95,11 +96,11 @@ fn atrous(
     Ok(Atrous {
         first_bn,
         conv1: conv_norm(
-            conv2d(input, 2 * out, 1, same(1), vb.pp("1"))?,
+            conv2d(input, 2 * out, 1, vb.pp("1"))?,
             batch_norm2d_with(2 * out, norm, vb.pp("2"))?,
             true,
         ),
-        conv3: conv2d(2 * out, out, 3, dilated, vb.pp("4"))?,
+        conv3: conv2d_with(2 * out, out, 3, dilated, vb.pp("4"))?,
     })
 }
 

@@ -4,7 +4,7 @@ use candle_core::{D, Result, Tensor};
 use candle_nn::VarBuilder;
 use mde_ops::{conv_after_nearest2x, elu};
 
-use crate::layers::{BatchNorm2d, BatchNormConfig, Conv2d, batch_norm2d_with, conv2d, same};
+use crate::layers::{BatchNorm2d, BatchNormConfig, Conv2d, batch_norm2d_with, conv2d};
 use crate::network::Mode;
 
 /// Settings of the decoder's batch norms in the reference.
@@ -50,13 +50,7 @@ pub(super) fn up_conv(number: usize, input: usize, out: usize, vb: &VarBuilder) 
             vb.pp(format!("bn{number}")),
         )?),
     };
-    let conv = conv2d(
-        input,
-        out,
-        3,
-        same(3),
-        vb.pp(format!("upconv{number}.conv")),
-    )?;
+    let conv = conv2d(input, out, 3, vb.pp(format!("upconv{number}.conv")))?;
     Ok(UpConv { conv, bn })
 }
 
@@ -79,7 +73,7 @@ pub(super) struct ConvElu {
 
 pub(super) fn conv_elu(input: usize, out: usize, vb: VarBuilder) -> Result<ConvElu> {
     Ok(ConvElu {
-        conv: conv2d(input, out, 3, same(3), vb)?,
+        conv: conv2d(input, out, 3, vb)?,
     })
 }
 

@@ -30,7 +30,7 @@ use self::aspp::{DenseAspp, dense_aspp};
 use self::blocks::{BATCH_NORM, ConvElu, Size, UpConv, conv_elu, crop, size, up_conv};
 use self::planes::{Planes, Reduction, planes, reduction};
 use crate::encoder::{Encoder, EncoderConfig};
-use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d_with, conv2d, same};
+use crate::layers::{BatchNorm2d, Conv2d, batch_norm2d_with, conv2d};
 use crate::network::{DepthInput, DepthNet, Mode};
 use crate::probe::{LayerInfo, Probe, ProbedPass};
 
@@ -203,7 +203,7 @@ fn decoder(config: &BtsConfig, vb: VarBuilder) -> Result<Decoder> {
         upconv1: up(1, w2, w1)?,
         reduc1: reduction(w1, w1 / 2, ("final.0", 1), vb.pp("reduc1x1.reduc"))?,
         iconv1: fuse(1, w1 + 4, w1)?,
-        get_depth: conv2d(w1, 1, 3, same(3), vb.pp("get_depth.0"))?,
+        get_depth: conv2d(w1, 1, 3, vb.pp("get_depth.0"))?,
     })
 }
 

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 use candle_nn::{VarBuilder, ops::sigmoid};
 use mde_ops::{ConvConfig, elu, pixel_shuffle};
 
-use crate::layers::{Conv2d, conv2d, same};
+use crate::layers::{Conv2d, conv2d};
 use crate::network::Mode;
 
 /// 1x1 convolutions with ELU that halve the channels until fewer than 16 are left, and a last one
@@ -30,12 +30,12 @@ pub(super) fn reduction(
     let (mut channels, mut next) = (input, first);
     while next >= 8 {
         let vb = vb.pp(format!("inter_{channels}_{next}.0"));
-        inter.push(conv2d(channels, next, 1, same(1), vb)?);
+        inter.push(conv2d(channels, next, 1, vb)?);
         (channels, next) = (next, next / 2);
     }
     Ok(Reduction {
         inter,
-        last: conv2d(channels, out, 1, same(1), vb.pp(name))?,
+        last: conv2d(channels, out, 1, vb.pp(name))?,
     })
 }
 

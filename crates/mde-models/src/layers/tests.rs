@@ -5,7 +5,7 @@ use mde_ops::Residual;
 
 use super::{
     BatchNormConfig, batch_norm2d, batch_norm2d_with, chain, conv_norm, conv_only, conv2d,
-    conv2d_bias, layer_norm, linear, linear_bias, same,
+    conv2d_bias, layer_norm, linear, linear_bias,
 };
 use crate::network::Mode;
 use crate::parameters::Parameters;
@@ -90,8 +90,8 @@ fn a_chain_is_its_layers_in_turn() {
     );
     let layers = |parameters: &Parameters| {
         let vb = parameters.builder();
-        let first = conv2d(3, 5, 3, same(3), vb.pp("a")).unwrap();
-        let second = conv2d(5, 3, 1, same(1), vb.pp("b")).unwrap();
+        let first = conv2d(3, 5, 3, vb.pp("a")).unwrap();
+        let second = conv2d(5, 3, 1, vb.pp("b")).unwrap();
         (first, second, batch_norm2d(3, vb.pp("bn")).unwrap())
     };
     let (first, second, bn) = layers(&chained);
@@ -119,7 +119,7 @@ fn a_chain_is_its_layers_in_turn() {
 fn a_chain_keeps_the_bias_of_its_convolutions() {
     let parameters = Parameters::new(5, &Device::Cpu);
     let vb = parameters.builder();
-    let conv = conv2d_bias(3, 4, 1, same(1), vb.pp("conv")).unwrap();
+    let conv = conv2d_bias(3, 4, 1, vb.pp("conv")).unwrap();
     let bn = batch_norm2d(4, vb.pp("bn")).unwrap();
     parameters.all()["conv.bias"]
         .set(&tensor(&[1., -2., 3., 0.5], &[4]))
