@@ -1,8 +1,8 @@
-//! Numbers and lists as a reader wants them: typographic minus, no "-0.000", a dash for "not defined".
+//! Numbers, intervals and lists as text: typographic minus, no "-0.000", a dash for "not defined".
 
 use mde_metrics::statistics::Interval;
 
-/// What stands where a value is not defined.
+/// Shown where a value is not defined.
 pub(crate) const UNDEFINED: &str = "–";
 
 /// `value` with `digits` decimals; [`UNDEFINED`] for `None` and non-finite values.
@@ -39,7 +39,7 @@ pub(crate) fn shows_as_zero(value: f64, digits: usize) -> bool {
 }
 
 /// An integer with thin spaces between groups of three digits.
-pub(crate) fn grouped(value: u64) -> String {
+pub(crate) fn grouped(value: impl ToString) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 2);
     for (position, digit) in digits.chars().enumerate() {
@@ -51,10 +51,21 @@ pub(crate) fn grouped(value: u64) -> String {
     text
 }
 
+/// "1 image", "1 200 images".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(count))
+}
+
 /// A depth in metres, short: "0.75", "3.2", "10".
 pub(crate) fn metres(depth: f64) -> String {
     let text = format!("{depth:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// "0.75 – 1.2 m".
+pub(crate) fn depth_range((from, to): (f64, f64)) -> String {
+    format!("{} – {} m", metres(from), metres(to))
 }
 
 /// "0.118 to 0.129".
@@ -79,7 +90,26 @@ pub(crate) fn with_interval(
     }
 }
 
-/// A share of 1 in per cent: "95 %".
+/// "95 % interval 0.118 to 0.129".
+pub(crate) fn interval_words(interval: Interval, level: f64, digits: usize) -> String {
+    let level = percent(level, 0);
+    format!("{level} interval {}", between(interval, digits))
+}
+
+/// Whether the interval contains zero.
+pub(crate) fn contains_zero(interval: Interval) -> bool {
+    interval.low <= 0.0 && interval.high >= 0.0
+}
+
+/// The interval of the negated value.
+pub(crate) fn negated(interval: Interval) -> Interval {
+    Interval {
+        low: -interval.high,
+        high: -interval.low,
+    }
+}
+
+/// A fraction in per cent: "95 %".
 pub(crate) fn percent(share: f64, digits: usize) -> String {
     format!("{}\u{a0}%", fixed(100.0 * share, digits))
 }
@@ -93,7 +123,7 @@ pub(crate) fn listed(names: &[String]) -> String {
     }
 }
 
-/// The first characters of a hash, enough to compare by eye.
+/// The first 12 characters of a hash, enough to compare by eye.
 pub(crate) fn short_hash(hash: &str) -> String {
     hash.chars().take(12).collect()
 }
@@ -114,6 +144,8 @@ mod tests {
         assert_eq!(signed(0.01, 1), "0.0");
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(grouped(999), "999");
+        assert_eq!(counted(1, "image"), "1 image");
+        assert_eq!(counted(1200, "image"), "1\u{202f}200 images");
         assert_eq!(metres(10.0), "10");
         assert_eq!(metres(0.75), "0.75");
         assert!(shows_as_zero(-0.0004, 3) && !shows_as_zero(0.0006, 3));

@@ -1,6 +1,5 @@
-//! Depth and error maps as PNGs of 256 colours, photographs as JPEGs, all as data URIs; colour bars as SVG.
-
-use std::fmt::Write as _;
+//! Depth and error maps as PNGs of 256 colours and photographs as JPEGs, as data URIs. Colour bars as
+//! SVG.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,42 +8,43 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder as _};
 use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
-use crate::ReportError;
-use crate::charts::{Scale, open_sized, tick_label, ticks};
+use crate::charts::{Drawing, Scale, tick_label, ticks};
+use crate::error::ReportError;
 
 /// Colour of pixels without a value.
 pub(crate) const HOLE: [u8; 3] = [150, 150, 150];
 
-/// Depth maps: viridis, near is dark and far is bright. Perceptually uniform.
+/// Depth maps: viridis, perceptually uniform, near is dark.
 pub(crate) const DEPTH: Gradient = colorous::VIRIDIS;
-/// Error maps: magma, no error is black. Perceptually uniform.
+/// Error maps: magma, perceptually uniform, no error is black.
 pub(crate) const ERROR: Gradient = colorous::MAGMA;
-/// Maps of how much nearer a correction comes: no gain is dark blue. Perceptually uniform, and not taken for an error.
+/// Maps of the gain of a correction: cividis, perceptually uniform, no gain is dark blue. Looks
+/// different from an error map.
 pub(crate) const GAIN: Gradient = colorous::CIVIDIS;
 
 /// Shades of a gradient; the last entry of a palette is [`HOLE`].
 const SHADES: usize = 255;
 
-/// A row-major picture of `height` x `width` values.
-pub(crate) struct Map<'a> {
-    pub values: &'a [Option<f64>],
-    pub height: usize,
-    pub width: usize,
-    /// Wider pictures are thinned (every n-th pixel): the report is for looking, not for measuring.
+/// Turns row-major images of `height` x `width` into data URIs.
+#[derive(Clone, Copy)]
+pub(crate) struct Canvas {
+    /// Height and width of the images.
+    pub size: (usize, usize),
+    /// Wider images are reduced to every n-th pixel.
     pub widest: usize,
 }
 
-impl Map<'_> {
-    /// Colours the map over `from..to` (values outside take the end colours) and returns it as a PNG data URI.
-    pub(crate) fn paint(
-        &self,
+impl Canvas {
+    /// A PNG of the values, coloured over `from..=to`. Values outside take the colour of the end.
+    pub(crate) fn map(
+        self,
+        values: &[Option<f64>],
         gradient: Gradient,
         (from, to): (f64, f64),
     ) -> Result<String, ReportError> {
         let last = SHADES as f64 - 1.0;
         let shade = Scale::new(from, to, 0.0, last);
-        let indices: Vec<u8> = self
-            .values
+        let indices: Vec<u8> = values
             .iter()
             .map(|value| match value.filter(|value| value.is_finite()) {
                 Some(value) => shade.at(value).clamp(0.0, last).round() as u8,
@@ -55,19 +55,42 @@ impl Map<'_> {
             .map(|shade| gradient.eval_continuous(shade as f64 / last).as_array())
             .collect();
         palette.push(HOLE);
-        indexed(&indices, (self.height, self.width), self.widest, &palette)
+        self.indexed(&indices, &palette)
     }
-}
 
-/// A picture whose pixels are indices into at most 256 colours, as a PNG data URI.
-pub(crate) fn indexed(
-    indices: &[u8],
-    size: (usize, usize),
-    widest: usize,
-    palette: &[[u8; 3]],
-) -> Result<String, ReportError> {
-    let (pixels, height, width) = thinned(indices, size, widest);
-    png(&pixels, (height, width), Some(palette.as_flattened()))
+    /// A PNG whose pixels are indices into a palette of at most 256 colours.
+    pub(crate) fn indexed(
+        self,
+        indices: &[u8],
+        palette: &[[u8; 3]],
+    ) -> Result<String, ReportError> {
+        let (pixels, size) = self.thinned(indices);
+        png(&pixels, size, Some(palette.as_flattened()))
+    }
+
+    /// A JPEG of a photograph `[height, width, 3]`: a quarter of a PNG's size.
+    pub(crate) fn photograph(self, rgb: &[u8]) -> Result<String, ReportError> {
+        const QUALITY: u8 = 85;
+        let (pixels, (height, width)) = self.thinned(rgb.as_chunks::<3>().0);
+        let (pixels, colour) = (pixels.as_flattened(), ExtendedColorType::Rgb8);
+        let mut bytes = Vec::new();
+        JpegEncoder::new_with_quality(&mut bytes, QUALITY)
+            .write_image(pixels, width as u32, height as u32, colour)
+            .map_err(|error| ReportError::picture("JPEG", (height, width), &error))?;
+        Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
+    }
+
+    /// Every n-th pixel of every n-th row, with at most `widest` pixels in a row, and their size.
+    fn thinned<T: Copy>(self, pixels: &[T]) -> (Vec<T>, (usize, usize)) {
+        let (height, width) = self.size;
+        let step = width.div_ceil(self.widest).max(1);
+        let rows = (0..height).step_by(step);
+        let kept = rows.flat_map(|y| (0..width).step_by(step).map(move |x| pixels[y * width + x]));
+        (
+            kept.collect(),
+            (height.div_ceil(step), width.div_ceil(step)),
+        )
+    }
 }
 
 /// A grey picture as a PNG data URI.
@@ -85,7 +108,7 @@ fn png(
         let mut encoder = Encoder::new(&mut bytes, width as u32, height as u32);
         encoder.set_depth(BitDepth::Eight);
         encoder.set_compression(Compression::High);
-        // Neighbouring shades are neighbours in the palette, so that what filters gain on grey pictures they gain here.
+        // Similar shades have similar indices, so filters help as much as on grey pictures.
         encoder.set_filter(Filter::Adaptive);
         match palette {
             Some(palette) => {
@@ -98,50 +121,8 @@ fn png(
         writer.write_image_data(pixels)?;
         writer.finish()
     }();
-    encoded.map_err(|error| ReportError::Picture {
-        kind: "PNG",
-        height,
-        width,
-        reason: error.to_string(),
-    })?;
+    encoded.map_err(|error| ReportError::picture("PNG", (height, width), &error))?;
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
-}
-
-/// A photograph `[height, width, 3]` as a JPEG data URI: a quarter of a PNG's size.
-pub(crate) fn photograph(
-    rgb: &[u8],
-    size: (usize, usize),
-    widest: usize,
-) -> Result<String, ReportError> {
-    const QUALITY: u8 = 85;
-    let (pixels, height, width) = thinned(rgb.as_chunks::<3>().0, size, widest);
-    let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-        .write_image(
-            pixels.as_flattened(),
-            width as u32,
-            height as u32,
-            ExtendedColorType::Rgb8,
-        )
-        .map_err(|error| ReportError::Picture {
-            kind: "JPEG",
-            height,
-            width,
-            reason: error.to_string(),
-        })?;
-    Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
-}
-
-/// Every n-th pixel of every n-th row, so that at most `widest` are left in a row.
-fn thinned<T: Copy>(
-    pixels: &[T],
-    (height, width): (usize, usize),
-    widest: usize,
-) -> (Vec<T>, usize, usize) {
-    let step = width.div_ceil(widest).max(1);
-    let rows = (0..height).step_by(step);
-    let kept = rows.flat_map(|y| (0..width).step_by(step).map(move |x| pixels[y * width + x]));
-    (kept.collect(), height.div_ceil(step), width.div_ceil(step))
 }
 
 /// A horizontal colour bar with ticks in `unit`.
@@ -164,40 +145,35 @@ pub(crate) fn colour_bar(
         tick_label(from, step / 10.0),
         tick_label(to, step / 10.0)
     );
-    let mut svg = open_sized(&alt, WIDTH, 40.0);
     let shades: Vec<Option<f64>> = (0..SHADES).map(|shade| Some(shade as f64)).collect();
-    let band = Map {
-        values: &shades,
-        height: 1,
-        width: SHADES,
+    let canvas = Canvas {
+        size: (1, SHADES),
         widest: SHADES,
-    }
-    .paint(gradient, (0.0, SHADES as f64 - 1.0))?;
-    let _ = write!(
-        svg,
+    };
+    let band = canvas.map(&shades, gradient, (0.0, SHADES as f64 - 1.0))?;
+    let mut drawing = Drawing::chart(&alt, WIDTH, 40.0);
+    drawing.add(format_args!(
         r#"<image href="{band}" x="8" y="0" width="{}" height="10" preserveAspectRatio="none"/>"#,
         WIDTH - 16.0
-    );
+    ));
     for value in marks {
-        let at = x.at(value);
-        let label = tick_label(value, step);
-        let _ = write!(
-            svg,
-            r#"<path class="notch" d="M{at:.1} 10v4"/><text class="tick" x="{at:.1}" y="25" text-anchor="middle">{label}</text>"#
-        );
+        drawing.x_tick(x.at(value), 10.0, &tick_label(value, step));
     }
-    let _ = write!(
-        svg,
-        r#"<text class="axis" x="{:.1}" y="38" text-anchor="middle">{what}, {unit}</text></svg>"#,
-        WIDTH / 2.0
-    );
-    Ok(svg)
+    drawing.centred("axis", WIDTH / 2.0, 38.0, &format!("{what}, {unit}"));
+    Ok(drawing.finish())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    fn canvas(height: usize, width: usize, widest: usize) -> Canvas {
+        Canvas {
+            size: (height, width),
+            widest,
+        }
+    }
 
     fn decode(uri: &str) -> image::RgbImage {
         let bytes = STANDARD.decode(uri.split_once(',').unwrap().1).unwrap();
@@ -214,16 +190,7 @@ mod tests {
             Some(99.0),
             Some(-3.0),
         ];
-        let picture = decode(
-            &Map {
-                values: &values,
-                height: 2,
-                width: 3,
-                widest: 3,
-            }
-            .paint(DEPTH, (1.0, 5.0))
-            .unwrap(),
-        );
+        let picture = decode(&canvas(2, 3, 3).map(&values, DEPTH, (1.0, 5.0)).unwrap());
         assert_eq!(picture.dimensions(), (3, 2));
         let pixel = |x, y| picture.get_pixel(x, y).0;
         let [near, far] = [0.0, 1.0].map(|t| DEPTH.eval_continuous(t).as_array());
@@ -233,23 +200,18 @@ mod tests {
 
     #[test]
     fn wide_pictures_are_thinned() {
-        let picture = decode(&photograph(&vec![90; 3 * 1242 * 5], (5, 1242), 640).unwrap());
+        let picture = decode(
+            &canvas(5, 1242, 640)
+                .photograph(&vec![90; 3 * 1242 * 5])
+                .unwrap(),
+        );
         assert_eq!(picture.dimensions(), (621, 3));
     }
 
     #[test]
     fn a_flat_range_paints_and_labels() {
         let values = [Some(2.0); 4];
-        assert!(
-            Map {
-                values: &values,
-                height: 2,
-                width: 2,
-                widest: 2,
-            }
-            .paint(ERROR, (2.0, 2.0))
-            .is_ok()
-        );
+        assert!(canvas(2, 2, 2).map(&values, ERROR, (2.0, 2.0)).is_ok());
         let bar = colour_bar(ERROR, (2.0, 2.0), "error", "m").unwrap();
         assert!(!bar.contains("NaN") && !bar.contains("inf"), "{bar}");
     }

@@ -1,4 +1,4 @@
-//! A map of numbers as a picture to look at: colours, and a bar that says what they mean.
+//! A map of numbers as a picture with a colour bar.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -13,11 +13,11 @@ use embedded_graphics::text::{Baseline, Text};
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 
-use crate::ReportError;
 use crate::charts::{Scale, tick_label, ticks};
+use crate::error::ReportError;
 use crate::maps::{DEPTH, HOLE};
 
-/// What a picture shows, and so its colours: both are perceptually uniform.
+/// The content of a picture, which decides its colours. Both are perceptually uniform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PictureOf {
     /// Depth in metres: viridis, near is dark.
@@ -42,27 +42,27 @@ impl PictureOf {
     }
 }
 
-/// Measures of the strip below the map, in its own pixels; below a picture of twice the width all is twice as large.
+/// Width of the strip with the colour bar, pixels. Below a map of twice the width it is doubled.
 const STRIP_WIDTH: usize = 640;
-/// Room for two labels.
+/// Width of two labels.
 const LEAST_WIDTH: usize = 96;
 const STRIP_HEIGHT: usize = 36;
 const MARGIN: usize = 12;
 const BAR: Range<u32> = 6..18;
 const NOTCH: Range<u32> = 18..21;
 const LABELS: i32 = 23;
-/// Columns of a label, and between two.
+/// Width of a character, and of the space between two labels.
 const LETTER: usize = 6;
 const GAP: usize = 6;
 
 const WHITE: Rgb<u8> = Rgb([255; 3]);
 const BLACK: Rgb<u8> = Rgb([0; 3]);
 
-/// A PNG of the row-major `values` `[height, width]` coloured over their own range, pixel for pixel, with a colour bar below.
-/// A value that is not finite is grey. A picture narrower than the bar is centred above it.
+/// A PNG of the row-major `values` `[height, width]`, coloured over their own range, with a colour
+/// bar below. Values that are not finite are grey. A map narrower than the bar is centred above it.
 ///
 /// # Errors
-/// If there are more pixels than a PNG can have.
+/// If the picture exceeds the size limit of PNG.
 ///
 /// # Panics
 /// If there are not `height * width` values.
@@ -116,12 +116,7 @@ pub fn coloured_picture(
             whole_height as u32,
             ExtendedColorType::Rgb8,
         )
-        .map_err(|error| ReportError::Picture {
-            kind: "PNG",
-            height: whole_height,
-            width: whole_width,
-            reason: error.to_string(),
-        })?;
+        .map_err(|error| ReportError::picture("PNG", (whole_height, whole_width), &error))?;
     Ok(png)
 }
 
@@ -159,7 +154,8 @@ fn strip(range: (f64, f64), width: usize, of: PictureOf) -> RgbImage {
     strip.0
 }
 
-/// Round numbers in the range, about so many, or its ends where there are not two; each with its text.
+/// About `count` round numbers in the range with their text; the ends of the range if there are
+/// fewer than two.
 fn labels((from, to): (f64, f64), count: usize, unit: &str) -> Vec<(f64, String)> {
     const LONGEST: usize = 7;
     let mut marks = ticks(from, to, count.clamp(2, 8));
@@ -183,7 +179,7 @@ fn labels((from, to): (f64, f64), count: usize, unit: &str) -> Vec<(f64, String)
     marks.into_iter().map(text).collect()
 }
 
-/// What text is drawn on.
+/// An image that text can be drawn on.
 struct Strip(RgbImage);
 
 impl Strip {
@@ -239,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_the_map_pixel_for_pixel_and_a_bar() {
+    fn a_picture_is_the_map_and_a_colour_bar() {
         let (height, width) = (7, 131);
         let mut values: Vec<f32> = (0..height * width).map(|i| 1.0 + i as f32).collect();
         values[width + 2] = f32::NAN;
@@ -263,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bar_tells_the_range() {
+    fn the_labels_tell_the_range() {
         // The same colours, of other metres.
         let of = |most: f32| {
             let values: Vec<f32> = (0..300).map(|i| most * i as f32 / 299.0).collect();
@@ -291,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn narrow_wide_flat_and_empty_of_values() {
+    fn narrow_wide_and_undefined_maps() {
         // A picture narrower than its bar is centred above it.
         let found = picture(&[1.0, 2.0], (2, 1), PictureOf::Depth);
         assert_eq!(found.dimensions(), (96, 2 + 36));

@@ -1,75 +1,91 @@
-//! Fills the templates and puts the files in place, whole or not at all.
+//! Fills the templates and writes the files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mde_files::write_atomic;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
+use serde::Serialize;
 
 use crate::charts::escape;
+use crate::error::ReportError;
 use crate::page::{BrowserData, Page};
-use crate::table::Table;
-use crate::{ReportError, WrittenReport};
 
-/// (name, source): the names' endings decide on escaping, ".html" escapes.
-const TEMPLATES: [(&str, &str); 14] = [
-    ("report.html", include_str!("../templates/report.html")),
-    ("units.html", include_str!("../templates/units.html")),
-    ("ablation.html", include_str!("../templates/ablation.html")),
-    (
-        "correction.html",
-        include_str!("../templates/correction.html"),
-    ),
-    ("macros.html", include_str!("../templates/macros.html")),
-    ("page.css", include_str!("../templates/page.css")),
-    ("figures.css", include_str!("../templates/figures.css")),
-    ("units.css", include_str!("../templates/units.css")),
-    ("page.js", include_str!("../templates/page.js")),
-    ("units.js", include_str!("../templates/units.js")),
-    ("report.md", include_str!("../templates/report.md")),
-    ("sweep.html", include_str!("../templates/sweep.html")),
-    ("sweep.md", include_str!("../templates/sweep.md")),
-    ("macros.md", include_str!("../templates/macros.md")),
+/// A template and its name, whose ending decides on escaping: ".html" escapes.
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../templates/", $name)))),*]
+    };
+}
+
+const TEMPLATES: [(&str, &str); 14] = templates![
+    "report.html",
+    "units.html",
+    "ablation.html",
+    "correction.html",
+    "macros.html",
+    "page.css",
+    "figures.css",
+    "units.css",
+    "page.js",
+    "units.js",
+    "report.md",
+    "sweep.html",
+    "sweep.md",
+    "macros.md",
 ];
 
-/// A longer table is not carried inside the page; it lies beside it like all others.
+/// Maximum size of a table that the page embeds. Larger ones lie beside it, as all tables do.
 const LARGEST_EMBEDDED: usize = 4_000_000;
 
-/// Renders everything in memory, then writes the tables, report.md and, last, report.html into `out`.
+/// The main results of a report, and its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenReport {
+    /// The main results in words: accuracy, and selectivity and the effect of the units where they
+    /// were measured.
+    pub answers: Vec<String>,
+    /// The self-contained page.
+    pub html: PathBuf,
+    /// The main results and the tables as Markdown.
+    pub markdown: PathBuf,
+    /// CSV tables in full precision.
+    pub tables: Vec<PathBuf>,
+}
+
+/// Renders everything in memory, then writes the tables, report.md and, last, report.html.
 pub(crate) fn write(page: &Page, out: &Path) -> Result<WrittenReport, ReportError> {
     let environment = environment()?;
     let folder = out.join("tables");
-    let tables: Vec<(&str, PathBuf, String)> = page
-        .tables()
-        .map(|table| {
-            let path = folder.join(format!("{}.csv", table.name));
-            let csv = table.csv(&path)?;
-            Ok((table.name, path, csv))
-        })
-        .collect::<Result<_, ReportError>>()?;
+    let tables = page.tables().map(|table| {
+        let path = folder.join(format!("{}.csv", table.name));
+        let csv = table.csv(&path)?;
+        Ok((table, path, csv))
+    });
+    let tables: Vec<_> = tables.collect::<Result<_, ReportError>>()?;
+    let embedded = tables
+        .iter()
+        .filter(|(.., csv)| csv.len() <= LARGEST_EMBEDDED);
     let data = script_data(&Data {
         browser: &page.browser,
-        tables: tables
-            .iter()
-            .filter(|(.., csv)| csv.len() <= LARGEST_EMBEDDED)
-            .map(|(name, _, csv)| (*name, csv.as_str()))
+        tables: embedded
+            .map(|(table, _, csv)| (table.name, csv.as_str()))
             .collect(),
     })?;
 
-    let names: Vec<Named> = page.tables().map(Named::of).collect();
+    let named = tables.iter().map(|(table, ..)| {
+        context! { name => table.name, caption => &table.caption }
+    });
+    let all_tables: Vec<Value> = named.collect();
     let context = Value::from(Serde(page));
     let markdown = environment
         .get_template("report.md")?
         .render(context.clone())?;
     let html = environment
         .get_template("report.html")?
-        .render(context! { data, all_tables => Value::from(Serde(&names)), ..context })?;
+        .render(context! { data, all_tables, ..context })?;
 
-    std::fs::create_dir_all(&folder).map_err(|source| ReportError::write(&folder, source))?;
-    for (_, path, csv) in &tables {
-        put(path, csv.as_bytes())?;
-    }
     let report = WrittenReport {
         answers: page
             .answers
@@ -78,14 +94,17 @@ pub(crate) fn write(page: &Page, out: &Path) -> Result<WrittenReport, ReportErro
             .collect(),
         html: out.join("report.html"),
         markdown: out.join("report.md"),
-        tables: tables.into_iter().map(|(_, path, _)| path).collect(),
+        tables: tables.iter().map(|(_, path, _)| path.clone()).collect(),
     };
-    put(&report.markdown, markdown.as_bytes())?;
-    put(&report.html, html.as_bytes())?;
+    for (_, path, csv) in &tables {
+        put(path, csv)?;
+    }
+    put(&report.markdown, &markdown)?;
+    put(&report.html, &html)?;
     Ok(report)
 }
 
-/// The templates, with what they use.
+/// The templates and their filters.
 pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -98,8 +117,8 @@ pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
     Ok(environment)
 }
 
-/// What the page's script reads.
-#[derive(serde::Serialize)]
+/// The data of the page's script.
+#[derive(Serialize)]
 struct Data<'a> {
     #[serde(flatten)]
     browser: &'a BrowserData,
@@ -107,41 +126,16 @@ struct Data<'a> {
     tables: BTreeMap<&'a str, &'a str>,
 }
 
-/// A table in the page's list of all.
-#[derive(serde::Serialize)]
-struct Named {
-    name: &'static str,
-    caption: String,
-}
-
-impl Named {
-    fn of(table: &Table) -> Self {
-        Self {
-            name: table.name,
-            caption: table.caption.clone(),
-        }
-    }
-}
-
 /// JSON that can stand inside a script element: no text in it ends the element or opens a comment.
 fn script_data(data: &Data<'_>) -> Result<String, ReportError> {
-    // "<" occurs inside strings only, where its escape means the same.
+    // "<" occurs inside strings only, where the escape means the same.
     let json = serde_json::to_string(data).map_err(ReportError::Data)?;
     Ok(json.replace('<', "\\u003c"))
 }
 
-/// Writes aside and renames, so that a reader never meets half a file.
-pub(crate) fn put(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".incomplete");
-    let aside = PathBuf::from(aside);
-    std::fs::write(&aside, bytes)
-        .and_then(|()| std::fs::rename(&aside, path))
-        .map_err(|source| {
-            // Best effort: the error that matters is the first one.
-            let _ = std::fs::remove_file(&aside);
-            ReportError::write(path, source)
-        })
+/// Writes a file of the report, so that a reader never sees half of it.
+pub(crate) fn put(path: &Path, text: &str) -> Result<(), ReportError> {
+    write_atomic(path, text.as_bytes()).map_err(|source| ReportError::write(path, source))
 }
 
 /// Text with commands between backticks, as HTML.
@@ -162,7 +156,7 @@ fn escape_markdown(text: String) -> String {
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
         match character {
-            // A "<" before a blank opens no tag: "δ < 1.25" stays readable as it is.
+            // A "<" before a space opens no tag: "δ < 1.25" stays readable.
             '<' if rest.peek() != Some(&' ') => escaped.push_str("&lt;"),
             '\\' | '|' | '*' | '_' | '`' | '[' | ']' => escaped.extend(['\\', character]),
             '\n' | '\r' => escaped.push(' '),

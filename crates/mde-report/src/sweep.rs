@@ -1,20 +1,20 @@
-//! A sweep over assignments: one table, and one plot of selectivity against accuracy.
+//! A sweep over assignments: a table, and a plot of accuracy against selectivity.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mde_metrics::results::{AlphaSweep, SweepPoint};
+use mde_results::{AlphaSweep, SweepPoint};
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use crate::ReportError;
 use crate::charts::{Labels, Stop, Trail, trails};
-use crate::format::{fixed, grouped, listed};
+use crate::error::ReportError;
+use crate::format::{counted, fixed, listed};
 use crate::render::{environment, put};
-use crate::table::{Cell, Table};
+use crate::table::{Cell, INTERVAL, Table};
 
-/// Where a sweep's files lie.
+/// The files of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepPaths {
     /// The self-contained page.
@@ -25,44 +25,37 @@ pub struct SweepPaths {
     pub table: PathBuf,
 }
 
-/// Writes `sweep.html`, `sweep.md` and `sweep.csv` into the folder `out`, which is made if need be; each file is written
-/// aside and renamed.
+/// Writes `sweep.html`, `sweep.md` and `sweep.csv` into the folder `out`, which is created if
+/// needed. Each file is written whole or not at all.
 ///
 /// # Errors
 /// If `out` cannot be written.
 pub fn write_sweep(sweep: &AlphaSweep, out: &Path) -> Result<SweepPaths, ReportError> {
-    // The plain one stands in every set of layers.
+    // The plain network stands in every set of layers.
     let networks: BTreeSet<&str> = sweep
         .points
         .iter()
         .map(|point| point.run.as_str())
         .collect();
+    let failed = sweep.failed.iter().map(|point| {
+        let (alpha, layers) = (point.alpha, listed(&point.layers));
+        format!("α = {alpha}, {layers}: {}", point.message)
+    });
     let page = Page {
         title: format!("Assignments of {} on {}", sweep.model, sweep.data),
         lede: format!(
-            "{} trained with seed {}, alike but for the weight of the assignment and its layers, measured on {} images \
-             under {}. Ranges and bars are 95 % intervals over images; another seed may move a point by as much or more.",
-            match networks.len() {
-                1 => "One network".to_owned(),
-                networks => format!("{networks} networks"),
-            },
+            "{} trained with seed {}, with different weights and layers of the assignment, evaluated on {} with protocol \
+             {}. Intervals and bars are 95 % intervals over images. They do not include the variation between seeds, \
+             which can be as large.",
+            counted(networks.len() as u64, "network"),
             sweep.seed,
-            grouped(sweep.images),
+            counted(sweep.images, "image"),
             sweep.protocol,
         ),
         plot: plot(sweep),
         legend: legend(sweep),
         table: table(sweep),
-        failed: (sweep.failed.iter())
-            .map(|point| {
-                format!(
-                    "α {}, {}: {}",
-                    point.alpha,
-                    listed(&point.layers),
-                    point.message
-                )
-            })
-            .collect(),
+        failed: failed.collect(),
         version: env!("CARGO_PKG_VERSION"),
     };
     let paths = SweepPaths {
@@ -75,14 +68,13 @@ pub fn write_sweep(sweep: &AlphaSweep, out: &Path) -> Result<SweepPaths, ReportE
     let context = Value::from(Serde(&page));
     let render = |name: &str| environment.get_template(name)?.render(context.clone());
     let (html, markdown) = (render("sweep.html")?, render("sweep.md")?);
-    std::fs::create_dir_all(out).map_err(|source| ReportError::write(out, source))?;
-    put(&paths.table, csv.as_bytes())?;
-    put(&paths.markdown, markdown.as_bytes())?;
-    put(&paths.html, html.as_bytes())?;
+    put(&paths.table, &csv)?;
+    put(&paths.markdown, &markdown)?;
+    put(&paths.html, &html)?;
     Ok(paths)
 }
 
-/// What the templates need.
+/// The content of the page.
 #[derive(Serialize)]
 struct Page {
     title: String,
@@ -94,7 +86,7 @@ struct Page {
     version: &'static str,
 }
 
-/// A set of layers and how it is drawn.
+/// A set of layers and its CSS class.
 #[derive(Serialize)]
 struct Entry {
     class: String,
@@ -112,7 +104,7 @@ fn sets(sweep: &AlphaSweep) -> Vec<&[String]> {
     sets
 }
 
-/// How many looks there are for sets of layers; further ones share them.
+/// Number of looks for sets of layers; further sets repeat them.
 const LOOKS: usize = 5;
 
 fn legend(sweep: &AlphaSweep) -> Vec<Entry> {
@@ -126,65 +118,53 @@ fn legend(sweep: &AlphaSweep) -> Vec<Entry> {
 }
 
 fn table(sweep: &AlphaSweep) -> Table {
-    let interval = |name: &str| {
-        [
-            name.to_owned(),
-            format!("{name}, low"),
-            format!("{name}, high"),
-        ]
-    };
-    let mut columns = vec!["Assigned".to_owned(), "α".to_owned()];
-    columns.extend(interval("AbsRel"));
-    columns.extend(["RMSE, m", "δ<1.25", "Selectivity"].map(str::to_owned));
-    let layers = sweep
-        .points
-        .first()
-        .map_or(&[][..], |point| &point.by_layer);
-    columns.extend(layers.iter().map(|layer| layer.layer.clone()));
-    let mut table = Table::new(
-        "sweep",
-        "Means over the test images; selectivity by the valid-bins estimator, the mean of the assigned layers and each layer",
-        &columns.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    let columns = [
+        "Assigned layers",
+        "α",
+        "AbsRel",
+        INTERVAL,
+        "RMSE (m)",
+        "δ < 1.25",
+        "Selectivity",
+    ];
+    let layers = sweep.points.first();
+    let layers = layers.map_or(&[][..], |point| &point.by_layer);
+    let layers = layers.iter().map(|layer| layer.layer.as_str());
+    let caption = "Means over the test images. Selectivity by the valid-bins estimator: the mean of the assigned layers, and \
+                   each layer.";
+    let mut table = Table::new("sweep", caption, columns.into_iter().chain(layers), 1);
     for point in &sweep.points {
-        let name = match point.alpha == 0.0 {
-            true => format!("plain, in {}", listed(&point.layers)),
-            false => listed(&point.layers),
-        };
-        let range = point.abs_rel.interval;
+        let layers = listed(&point.layers);
         let mut row = vec![
-            Cell::text(name),
+            Cell::text(match point.alpha == 0.0 {
+                true => format!("none (plain; scored in {layers})"),
+                false => layers,
+            }),
             Cell::number(point.alpha),
             Cell::fixed(point.abs_rel.value, 4),
-            Cell::fixed(range.map(|range| range.low), 4),
-            Cell::fixed(range.map(|range| range.high), 4),
+            Cell::interval(point.abs_rel.interval, 4),
             Cell::fixed(point.rmse.value, 3),
             Cell::fixed(point.delta_1.value, 3),
             Cell::fixed(point.selectivity, 3),
         ];
-        row.extend(
-            point
-                .by_layer
-                .iter()
-                .map(|layer| Cell::fixed(layer.valid_bins, 3)),
-        );
+        let layers = point.by_layer.iter();
+        row.extend(layers.map(|layer| Cell::fixed(layer.valid_bins, 3)));
         table.rows.push(row);
     }
     table
 }
 
-/// AbsRel with its interval over selectivity: a trail for every set of layers, through its points by rising α.
+/// AbsRel with its interval against selectivity. Points of a set of layers are joined by rising α.
 fn plot(sweep: &AlphaSweep) -> String {
     let stop = |point: &SweepPoint| {
-        let selectivity = point.selectivity?;
-        let abs_rel = point.abs_rel.value;
+        let (selectivity, abs_rel) = (point.selectivity?, point.abs_rel.value);
         Some(Stop {
             x: selectivity,
             y: abs_rel,
             interval: point.abs_rel.interval,
             label: fixed(point.alpha, decimals(point.alpha)),
             name: format!(
-                "α {}, {}: selectivity {}, AbsRel {}",
+                "α = {}, {}: selectivity {}, AbsRel {}",
                 point.alpha,
                 listed(&point.layers),
                 fixed(selectivity, 3),
@@ -192,23 +172,23 @@ fn plot(sweep: &AlphaSweep) -> String {
             ),
         })
     };
-    let of_set = |(index, layers): (usize, &[String])| Trail {
-        class: format!("set-{}", index % LOOKS),
-        stops: (sweep.points.iter())
-            .filter(|point| point.layers == layers)
-            .filter_map(stop)
-            .collect(),
-    };
+    let sets = sets(sweep).into_iter().enumerate();
+    let all = sets.map(|(index, layers)| {
+        let points = sweep.points.iter().filter(|point| point.layers == layers);
+        Trail {
+            class: format!("set-{}", index % LOOKS),
+            stops: points.filter_map(stop).collect(),
+        }
+    });
     let labels = Labels {
-        alt: "AbsRel over selectivity, a point for every network; the table has the numbers",
-        x: "depth selectivity, mean of the layers (more is better)",
-        y: "AbsRel (less is better)",
+        alt: "AbsRel against selectivity, a point per network. The table has the numbers.",
+        x: "depth selectivity, mean of the layers (higher is better)",
+        y: "AbsRel (lower is better)",
     };
-    let all: Vec<Trail> = sets(sweep).into_iter().enumerate().map(of_set).collect();
-    trails(&labels, &all)
+    trails(&labels, &all.collect::<Vec<_>>())
 }
 
-/// As many decimals as a weight has.
+/// Number of decimals of a weight.
 fn decimals(value: f64) -> usize {
     let text = value.to_string();
     text.split_once('.')
@@ -219,8 +199,8 @@ fn decimals(value: f64) -> usize {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use mde_metrics::results::{FailedPoint, SweepLayer};
     use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
+    use mde_results::{FailedPoint, SweepLayer};
 
     fn point(alpha: f64, layers: &[&str], selectivity: Option<f64>, abs_rel: f64) -> SweepPoint {
         let estimate = |value| Estimate {
@@ -307,7 +287,10 @@ mod tests {
         let paths = write_sweep(&found, folder.path()).unwrap();
         let csv = std::fs::read_to_string(paths.table).unwrap();
         assert_eq!(csv.lines().count(), 3);
-        assert!(csv.contains("\"plain, in D\",0,0.2,0.19"), "{csv}");
+        assert!(
+            csv.contains("none (plain; scored in D),0,0.2,0.19"),
+            "{csv}"
+        );
         let html = std::fs::read_to_string(paths.html).unwrap();
         assert!(html.contains("the loss is &lt;not&gt; finite"));
         let markdown = std::fs::read_to_string(paths.markdown).unwrap();

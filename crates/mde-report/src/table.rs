@@ -1,90 +1,32 @@
-//! One table type for the page, the Markdown file and CSV, so that all three show the same numbers.
+//! One table type for the page, Markdown and CSV, so that all three show the same numbers.
 
 use std::path::Path;
 
 use mde_metrics::statistics::Interval;
 use serde::Serialize;
 
-use crate::ReportError;
+use crate::error::ReportError;
 use crate::format::{UNDEFINED, between, fixed, grouped, percent, signed};
 
-/// A cell: what a reader sees, and what a program reads.
+/// A cell, as text for readers and as a value for programs.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cell {
-    /// Rounded, typographic.
+    /// Shown on the page and in Markdown: rounded, typographic.
     pub text: String,
-    /// For CSV: full precision, empty where the value is not defined.
+    /// Written to CSV: full precision, empty where the value is not defined.
     #[serde(skip)]
     pub raw: String,
-    /// The upper end of an interval, whose lower end is `raw`: two columns of the CSV.
+    /// The upper end of an interval whose lower end is `raw`; the CSV has a column for each.
     #[serde(skip)]
     pub high: Option<String>,
 }
 
-/// A column of cells made by [`Cell::interval`].
+/// Name of a column of [`Cell::interval`]s.
 pub(crate) const INTERVAL: &str = "95 % interval";
 
 impl Cell {
-    pub(crate) fn text(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self {
-            raw: text.clone(),
-            text,
-            high: None,
-        }
-    }
-
-    pub(crate) fn count(value: u64) -> Self {
-        Self {
-            text: grouped(value),
-            raw: value.to_string(),
-            high: None,
-        }
-    }
-
-    pub(crate) fn fixed(value: impl Into<Option<f64>>, digits: usize) -> Self {
-        let value = value.into();
-        Self {
-            text: fixed(value, digits),
-            raw: raw(value),
-            high: None,
-        }
-    }
-
-    pub(crate) fn signed(value: impl Into<Option<f64>>, digits: usize) -> Self {
-        let value = value.into();
-        Self {
-            text: signed(value, digits),
-            raw: raw(value),
-            high: None,
-        }
-    }
-
-    /// A number that is read, not compared: the same text everywhere.
-    pub(crate) fn number(value: impl Into<Option<f64>>) -> Self {
-        let raw = raw(value.into());
-        Self {
-            text: if raw.is_empty() {
-                UNDEFINED.to_owned()
-            } else {
-                raw.clone()
-            },
-            raw,
-            high: None,
-        }
-    }
-
-    /// Both ends of an interval.
-    pub(crate) fn interval(interval: Option<Interval>, digits: usize) -> Self {
-        Self {
-            text: interval.map_or(UNDEFINED.to_owned(), |ends| between(ends, digits)),
-            raw: raw(interval.map(|ends| ends.low)),
-            high: Some(raw(interval.map(|ends| ends.high))),
-        }
-    }
-
-    /// What a reader sees and what a program reads, where they differ.
-    pub(crate) fn of(text: impl Into<String>, raw: impl Into<String>) -> Self {
+    /// A cell whose text on the page and value in the CSV differ.
+    pub(crate) fn new(text: impl Into<String>, raw: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             raw: raw.into(),
@@ -92,22 +34,68 @@ impl Cell {
         }
     }
 
-    /// A share of 1 in per cent; the CSV has the share.
-    pub(crate) fn percent(value: impl Into<Option<f64>>, digits: usize) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self::new(text.clone(), text)
+    }
+
+    pub(crate) fn count(value: impl ToString) -> Self {
+        let digits = value.to_string();
+        Self::new(grouped(&digits), digits)
+    }
+
+    /// A number rounded to `digits` decimals.
+    pub(crate) fn fixed(value: impl Into<Option<f64>>, digits: usize) -> Self {
         let value = value.into();
-        Self {
-            text: value.map_or(UNDEFINED.to_owned(), |value| percent(value, digits)),
-            raw: raw(value),
-            high: None,
+        Self::new(fixed(value, digits), raw(value))
+    }
+
+    /// A rounded number with its sign: a difference.
+    pub(crate) fn signed(value: impl Into<Option<f64>>, digits: usize) -> Self {
+        let value = value.into();
+        Self::new(signed(value, digits), raw(value))
+    }
+
+    /// A number in full precision.
+    pub(crate) fn number(value: impl Into<Option<f64>>) -> Self {
+        match raw(value.into()) {
+            raw if raw.is_empty() => Self::undefined(),
+            raw => Self::text(raw),
         }
     }
 
-    pub(crate) fn undefined() -> Self {
+    /// Both ends of an interval.
+    pub(crate) fn interval(interval: Option<Interval>, digits: usize) -> Self {
+        let text = interval.map_or(UNDEFINED.to_owned(), |ends| between(ends, digits));
         Self {
-            text: UNDEFINED.to_owned(),
-            raw: String::new(),
-            high: None,
+            high: Some(raw(interval.map(|ends| ends.high))),
+            ..Self::new(text, raw(interval.map(|ends| ends.low)))
         }
+    }
+
+    /// Both ends of an interval in full precision: two cells.
+    pub(crate) fn ends(interval: Option<Interval>) -> [Self; 2] {
+        [
+            interval.map(|ends| ends.low),
+            interval.map(|ends| ends.high),
+        ]
+        .map(Self::number)
+    }
+
+    /// A fraction in per cent; the CSV has the fraction.
+    pub(crate) fn percent(value: impl Into<Option<f64>>, digits: usize) -> Self {
+        let value = value.into();
+        let text = value.map_or(UNDEFINED.to_owned(), |value| percent(value, digits));
+        Self::new(text, raw(value))
+    }
+
+    pub(crate) fn undefined() -> Self {
+        Self::new(UNDEFINED, "")
+    }
+
+    /// The cell of a value, or [`Cell::undefined`].
+    pub(crate) fn or_undefined<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+        value.map_or_else(Self::undefined, cell)
     }
 }
 
@@ -126,26 +114,32 @@ pub(crate) struct Table {
     pub caption: String,
     pub columns: Vec<String>,
     pub rows: Vec<Vec<Cell>>,
-    /// Columns of words, set to the left; numbers are set to the right.
+    /// Number of leading columns that hold words and are set to the left.
     pub words: usize,
-    /// How many rows the page shows, where that is not all; the CSV has all.
+    /// Number of rows on the page; `None` shows all. The CSV always has all.
     pub shown: Option<usize>,
 }
 
 impl Table {
-    pub(crate) fn new(name: &'static str, caption: impl Into<String>, columns: &[&str]) -> Self {
-        let columns = columns.iter().map(|column| (*column).to_owned()).collect();
+    /// An empty table of which the first `words` columns hold words.
+    pub(crate) fn new<C: AsRef<str>>(
+        name: &'static str,
+        caption: impl Into<String>,
+        columns: impl IntoIterator<Item = C>,
+        words: usize,
+    ) -> Self {
+        let columns = columns.into_iter().map(|column| column.as_ref().to_owned());
         Self {
             name,
             caption: caption.into(),
-            columns,
+            columns: columns.collect(),
             rows: Vec::new(),
-            words: 1,
+            words,
             shown: None,
         }
     }
 
-    /// Leaves out the columns of this name in which no row has a value.
+    /// Removes the columns of this name in which no row has a value.
     pub(crate) fn drop_empty(&mut self, name: &str) {
         while let Some(column) = (0..self.columns.len()).find(|column| {
             self.columns[*column] == name && self.rows.iter().all(|row| row[*column].raw.is_empty())
@@ -157,18 +151,17 @@ impl Table {
         }
     }
 
+    /// The table as CSV in full precision; `path` is for errors.
     pub(crate) fn csv(&self, path: &Path) -> Result<String, ReportError> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
         let failed = |error: csv::Error| ReportError::write(path, std::io::Error::other(error));
-        let mut names = Vec::new();
-        for (index, name) in self.columns.iter().enumerate() {
-            if name == INTERVAL {
-                let of = &self.columns[index.saturating_sub(1)];
-                names.extend(["low", "high"].map(|end| format!("{of} 95 % {end}")));
-            } else {
-                names.push(name.clone());
+        let names = self.columns.iter().enumerate().flat_map(|(index, name)| {
+            let of = &self.columns[index.saturating_sub(1)];
+            match name.as_str() {
+                INTERVAL => vec![format!("{of} 95 % low"), format!("{of} 95 % high")],
+                name => vec![name.to_owned()],
             }
-        }
+        });
+        let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(names).map_err(failed)?;
         for row in &self.rows {
             let cells = row

@@ -1,19 +1,18 @@
-//! Tuning curves: the mean response of each unit by depth, as small multiples and as one map per layer.
+//! Tuning curves: the mean response of each unit by depth, as small multiples and as one map per
+//! layer.
 //!
-//! The horizontal axis gives every depth bin the same width and is labelled in metres. Spacing-increasing bins are far
-//! narrower near than far; on an axis linear in metres the near ones, and the ranges assigned there, would vanish.
+//! The horizontal axis gives every depth bin the same width and is labelled in metres.
+//! Spacing-increasing bins are narrow near the camera. On an axis linear in metres they would vanish.
 
-use std::fmt::Write as _;
-
-use mde_metrics::results::LayerDissection;
 use mde_metrics::{DepthBins, UnitAssignment};
+use mde_results::LayerDissection;
 
-use crate::ReportError;
-use crate::charts::{Scale, band, open_sized, polyline, tick_label};
+use crate::charts::{Drawing, Scale, band, polyline, tick_label};
+use crate::error::ReportError;
 use crate::format::{fixed, metres};
-use crate::maps::{DEPTH, Map};
+use crate::maps::{Canvas, DEPTH};
 
-/// Units by preferred depth (valid-bins), then by number; units without a preferred bin last.
+/// Units by preferred bin (valid-bins estimator), then by number. Units without one come last.
 pub(crate) fn by_preferred_depth(layer: &LayerDissection) -> Vec<usize> {
     let mut order: Vec<usize> = (0..layer.units).collect();
     order.sort_by_key(|unit| {
@@ -27,8 +26,8 @@ pub(crate) fn by_preferred_depth(layer: &LayerDissection) -> Vec<usize> {
     order
 }
 
-/// The bin that each unit of the layer owns, if the layer was trained with an assignment over these bins.
-pub(crate) fn owned_bins(layer: &LayerDissection) -> Option<UnitAssignment> {
+/// The bin assigned to each unit, if the layer was trained with an assignment.
+pub(crate) fn assigned_bins(layer: &LayerDissection) -> Option<UnitAssignment> {
     layer
         .valid_bins
         .assigned
@@ -36,92 +35,80 @@ pub(crate) fn owned_bins(layer: &LayerDissection) -> Option<UnitAssignment> {
         .and_then(|_| UnitAssignment::new(layer.units, layer.bins.len()).ok())
 }
 
-/// The tuning curve of one unit: response against depth, the preferred bin marked, the owned range shaded.
-pub(crate) fn tuning_curve(layer: &LayerDissection, unit: usize, owned: Option<usize>) -> String {
+/// The tuning curve of one unit: response against depth, with the preferred bin marked and the
+/// assigned bin shaded.
+pub(crate) fn tuning_curve(
+    layer: &LayerDissection,
+    unit: usize,
+    assigned: Option<usize>,
+) -> String {
     const WIDTH: f64 = 120.0;
     const HEIGHT: f64 = 46.0;
     let responses = &layer.mean_response[unit];
-    let bins = responses.len() as f64;
-    let x = Scale::new(0.0, bins, 2.0, WIDTH - 2.0);
-    let defined = || responses.iter().flatten().copied();
     let intervals = &layer.response_intervals[unit];
-    let ends = || {
+    let x = Scale::new(0.0, responses.len() as f64, 2.0, WIDTH - 2.0);
+    let values = || {
         let ends = intervals.iter().flatten();
-        defined().chain(ends.flat_map(|interval| [interval.low, interval.high]))
+        let ends = ends.flat_map(|interval| [interval.low, interval.high]);
+        responses.iter().flatten().copied().chain(ends)
     };
-    let (low, high) = (ends().fold(0.0, f64::min), ends().fold(0.0, f64::max));
+    let (low, high) = (values().fold(0.0, f64::min), values().fold(0.0, f64::max));
     let y = Scale::new(low, high, HEIGHT - 4.0, 4.0);
-
-    let mut svg = format!(
-        r#"<svg class="tuning" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#,
-        describe(layer, unit, owned)
-    );
-    if let Some(bin) = owned {
-        let (left, right) = (x.at(bin as f64), x.at(bin as f64 + 1.0));
-        let _ = write!(
-            svg,
-            r#"<path class="own" d="M{left:.1} 0H{right:.1}V{HEIGHT}H{left:.1}z"/>"#
-        );
-    }
-    let _ = write!(
-        svg,
-        r#"<path class="base" d="M0 {:.1}H{WIDTH}"/>"#,
-        y.at(0.0)
-    );
     let centre = |bin: usize| x.at(bin as f64 + 0.5);
+
+    let description = describe(layer, unit, assigned);
+    let mut drawing = Drawing::new("tuning", &description, WIDTH, HEIGHT);
+    if let Some(bin) = assigned {
+        let (left, right) = (x.at(bin as f64), x.at(bin as f64 + 1.0));
+        let shade = format_args!("M{left:.1} 0H{right:.1}V{HEIGHT}H{left:.1}z");
+        drawing.path("assigned-bin", shade);
+    }
+    drawing.path("base", format_args!("M0 {:.1}H{WIDTH}", y.at(0.0)));
     let outline = intervals.iter().enumerate().map(|(bin, interval)| {
         interval.map(|interval| (centre(bin), y.at(interval.low), y.at(interval.high)))
     });
     let outline = band(outline, 1);
     if !outline.is_empty() {
-        let _ = write!(svg, r#"<path class="band" d="{outline}"/>"#);
+        drawing.path("band", outline);
     }
     let points = responses
         .iter()
         .enumerate()
         .map(|(bin, response)| response.map(|response| (centre(bin), y.at(response))));
-    let _ = write!(svg, r#"<path class="curve" d="{}"/>"#, polyline(points, 1));
+    drawing.path("curve", polyline(points, 1));
     let preferred = layer.valid_bins.units[unit].preferred_bin;
     if let Some((bin, response)) = preferred.and_then(|bin| Some((bin, responses[bin]?))) {
-        let _ = write!(
-            svg,
-            r#"<circle class="peak" cx="{:.1}" cy="{:.1}" r="3"/>"#,
-            centre(bin),
-            y.at(response)
-        );
+        let (cx, cy) = (centre(bin), y.at(response));
+        drawing.add(format_args!(
+            r#"<circle class="peak" cx="{cx:.1}" cy="{cy:.1}" r="3"/>"#
+        ));
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }
 
-fn describe(layer: &LayerDissection, unit: usize, owned: Option<usize>) -> String {
+fn describe(layer: &LayerDissection, unit: usize, assigned: Option<usize>) -> String {
     let range = |bin: usize| {
         let (from, to) = layer.bins.range(bin);
         format!("{} to {} m", metres(from), metres(to))
     };
     let scored = &layer.valid_bins.units[unit];
-    let mut text = format!("Unit {unit}: ");
-    match scored.preferred_bin {
+    let preferred = match scored.preferred_bin {
         Some(bin) => {
-            let _ = write!(
-                text,
-                "prefers {}, selectivity {}",
-                range(bin),
-                fixed(scored.selectivity, 2)
-            );
+            let score = fixed(scored.selectivity, 2);
+            format!("prefers {}, selectivity {score}", range(bin))
         }
-        None => text.push_str("no preferred depth"),
-    }
-    if let Some(bin) = owned {
-        let _ = write!(text, "; owns {}", range(bin));
-    }
-    text
+        None => "no preferred depth".to_owned(),
+    };
+    let assigned = assigned.map(|bin| format!("; assigned to {}", range(bin)));
+    format!("Unit {unit}: {preferred}{}", assigned.unwrap_or_default())
 }
 
-/// All units of a layer at once: one row a unit, one column a bin, colour |response| over the unit's largest.
+/// All units of a layer at once: a row per unit, a column per bin, coloured by |response| relative
+/// to the unit's largest.
 ///
-/// Rows are sorted by preferred depth, or by assigned depth (the units' own order) in a layer that was trained with an
-/// assignment: sorting by preference puts every layer on the diagonal, sorting by assignment only one that obeys it.
+/// Rows are sorted by assigned bin in a layer trained with an assignment, else by preferred depth.
+/// Sorting by preference gives a diagonal in every layer. Sorting by assignment gives one only where
+/// the units follow their assignment.
 pub(crate) fn response_map(layer: &LayerDissection, alt: &str) -> Result<String, ReportError> {
     const WIDTH: f64 = 460.0;
     const HEIGHT: f64 = 300.0;
@@ -130,63 +117,46 @@ pub(crate) fn response_map(layer: &LayerDissection, alt: &str) -> Result<String,
     let (right, bottom) = (WIDTH - 10.0, HEIGHT - 40.0);
     let bins = layer.bins.len();
     let mut values = Vec::with_capacity(layer.units * bins);
-    let assigned = owned_bins(layer).is_some();
-    let order = if assigned {
-        (0..layer.units).collect()
-    } else {
-        by_preferred_depth(layer)
+    let (order, sorting) = match assigned_bins(layer) {
+        Some(_) => ((0..layer.units).collect(), "assigned"),
+        None => (by_preferred_depth(layer), "preferred"),
     };
     for unit in order {
         let responses = &layer.mean_response[unit];
-        let largest = responses
-            .iter()
-            .flatten()
-            .fold(0.0, |largest: f64, response| largest.max(response.abs()));
-        let share = |response: f64| {
-            if largest > 0.0 {
-                response.abs() / largest
-            } else {
-                0.0
-            }
+        let sizes = responses.iter().flatten().map(|response| response.abs());
+        let largest = sizes.fold(0.0, f64::max);
+        let relative = |response: f64| match largest > 0.0 {
+            true => response.abs() / largest,
+            false => 0.0,
         };
-        values.extend(responses.iter().map(|response| response.map(share)));
+        values.extend(responses.iter().map(|response| response.map(relative)));
     }
-    let picture = Map {
-        values: &values,
-        height: layer.units,
-        width: bins,
+    let canvas = Canvas {
+        size: (layer.units, bins),
         widest: bins,
-    }
-    .paint(DEPTH, (0.0, 1.0))?;
+    };
+    let picture = canvas.map(&values, DEPTH, (0.0, 1.0))?;
 
-    let mut svg = open_sized(alt, WIDTH, HEIGHT);
-    let _ = write!(
-        svg,
+    let mut drawing = Drawing::chart(alt, WIDTH, HEIGHT);
+    drawing.add(format_args!(
         r#"<image class="pixels" href="{picture}" x="{LEFT}" y="{TOP}" width="{}" height="{}" preserveAspectRatio="none"/>"#,
         right - LEFT,
         bottom - TOP
-    );
+    ));
     let x = Scale::new(0.0, bins as f64, LEFT, right);
     for (position, depth) in depth_ticks(&layer.bins) {
-        let at = x.at(position);
-        let _ = write!(
-            svg,
-            r#"<path class="notch" d="M{at:.1} {bottom}v4"/><text class="tick" x="{at:.1}" y="{:.1}" text-anchor="middle">{depth}</text>"#,
-            bottom + 16.0
-        );
+        drawing.x_tick(x.at(position), bottom, &depth);
     }
-    let _ = write!(
-        svg,
-        r#"<text class="axis" x="{:.1}" y="{:.1}" text-anchor="middle">true depth, metres (every bin equally wide)</text><text class="axis" transform="translate(14 {:.1}) rotate(-90)" text-anchor="middle">units by {} depth</text></svg>"#,
-        (LEFT + right) / 2.0,
-        HEIGHT - 6.0,
+    let axis = "true depth, metres (all bins equally wide)";
+    drawing.centred("axis", (LEFT + right) / 2.0, HEIGHT - 6.0, axis);
+    drawing.add(format_args!(
+        r#"<text class="axis" transform="translate(14 {:.1}) rotate(-90)" text-anchor="middle">units by {sorting} depth</text>"#,
         (TOP + bottom) / 2.0,
-        if assigned { "assigned" } else { "preferred" }
-    );
-    Ok(svg)
+    ));
+    Ok(drawing.finish())
 }
 
-/// Round depths with their position along the bins (in bins), far enough apart to be labelled.
+/// Round depths with their position in bins, far enough apart for labels.
 pub(crate) fn depth_ticks(bins: &DepthBins) -> Vec<(f64, String)> {
     const APART: f64 = 0.055;
     let edges = bins.edges();
@@ -226,7 +196,7 @@ pub(crate) fn depth_ticks(bins: &DepthBins) -> Vec<(f64, String)> {
     marks
 }
 
-/// Position of a depth along the bins: the bin's number plus how far into the bin the depth lies.
+/// Position of a depth in bins: the bin's number plus the fraction of the bin below the depth.
 fn position_of(edges: &[f64], depth: f64) -> f64 {
     let bin = edges
         .partition_point(|edge| *edge < depth)

@@ -1,7 +1,7 @@
-// What every part of the page shares: data, elements, tables that sort and download, and the ablation's choices.
+// Shared by all parts of the page: data, elements, sorting and saving of tables, and the selection of ablation charts.
 const data = JSON.parse(document.getElementById("data").textContent);
 
-const SVG = document.querySelector("svg").namespaceURI;
+const SVG = document.querySelector("svg")?.namespaceURI;
 const make = (node, attributes, children) => {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
@@ -28,7 +28,7 @@ const number = (text) => {
   return /^[+\-−]?[\d\u202f.]/.test(text) && !Number.isNaN(value) ? value : null;
 };
 
-// Undefined values come last in either direction; equal ones keep their order.
+// Undefined values come last in either direction. Equal values keep their order.
 const byValue = (descending) => (a, b) => {
   if (a === b) return 0;
   if (a === null) return 1;
@@ -51,7 +51,7 @@ for (const holder of document.querySelectorAll("[data-table], [data-csv]")) {
   holder.append(name in data.tables ? csvButton(name) : h("span", { class: "remark" }, `too long for the page: tables/${name}.csv`));
 }
 
-// A click on a column's name sorts its table, a second one the other way round.
+// A click on a column's name sorts the table, a second click reverses the order.
 const sortable = (table) => {
   const heads = [...table.tHead.rows[0].cells];
   const [body] = table.tBodies;
@@ -82,11 +82,11 @@ if (ablation) {
     }
   };
   ablation.addEventListener("change", show);
-  // A page that is opened again keeps what was chosen.
+  // Browsers keep selections when a page is reloaded.
   show();
 }
 
-// The section that is read is marked in the list of sections.
+// Marks the visible section in the list of sections.
 const marks = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {

@@ -21,9 +21,9 @@ for (const panel of data.panels) {
 
 // How a unit's value is found, written, and which end of the order is of interest first.
 const VALUES = {
-  preferred: { of: (unit) => centre(unit.panel, unit.preferred), text: (value) => `${metres(value)} m`, name: "Prefers" },
+  preferred: { of: (unit) => centre(unit.panel, unit.preferred), text: (value) => `${metres(value)} m`, name: "Preferred depth" },
   selectivity: { of: (unit) => unit.selectivity, text: (value) => fixed(value, 2), name: "Selectivity", descending: true },
-  held_out: { of: (unit) => unit.held_out, text: (value) => fixed(value, 2), name: "Held out", descending: true },
+  held_out: { of: (unit) => unit.held_out, text: (value) => fixed(value, 2), name: "Held-out", descending: true },
   p_value: { of: (unit) => unit.p_value, text: (value) => `p ${fixed(value, 3)}`, name: "p" },
   zero: { of: (unit) => unit.zero?.[0] ?? null, text: (value) => signed(value, 5), name: "Removed, 0", descending: true },
   filled: { of: (unit) => unit.filled?.[0] ?? null, text: (value) => signed(value, 5), name: "Removed, mean", descending: true },
@@ -180,7 +180,7 @@ const curve = (unit) => {
   const readout = h("p", { class: "readout" }, "");
   const rest = () => {
     cursor.removeAttribute("d");
-    readout.textContent = unit.preferred === null ? "No preferred depth" : `Prefers ${range(panel, unit.preferred)}`;
+    readout.textContent = unit.preferred === null ? "No preferred depth" : `Preferred depth: ${range(panel, unit.preferred)}`;
   };
   const point = (event) => {
     const box = drawing.getBoundingClientRect();
@@ -192,7 +192,7 @@ const curve = (unit) => {
     readout.textContent = `${range(panel, bin)}: ${response}, ${panel.pixels[bin].toLocaleString("en")} pixels`;
   };
   const drawing = s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": unit.card.querySelector("svg").getAttribute("aria-label"), onpointermove: point, onpointerleave: rest },
-    unit.own === null ? null : s("path", { class: "own", d: `M${x(unit.own)} ${TOP}H${x(unit.own + 1)}V${BOTTOM}H${x(unit.own)}z` }),
+    unit.assigned === null ? null : s("path", { class: "assigned-bin", d: `M${x(unit.assigned)} ${TOP}H${x(unit.assigned + 1)}V${BOTTOM}H${x(unit.assigned)}z` }),
     ticksOf(from, from + span).map(([mark, label]) => [
       s("path", { class: "grid", d: `M${LEFT} ${y(mark)}H${WIDTH - 6}` }),
       s("text", { x: LEFT - 6, y: y(mark) + 4, "text-anchor": "end" }, label)]),
@@ -214,7 +214,7 @@ const curve = (unit) => {
 const strip = (unit) => {
   if (unit.selectivity === null) return null;
   const x = (value) => 8 + Math.min(1, Math.max(0, value)) * (WIDTH - 16);
-  return s("svg", { viewBox: `0 0 ${WIDTH} 44`, role: "img", "aria-label": `Selectivity ${fixed(unit.selectivity, 2)} between 0 and 1; the values are listed below` },
+  return s("svg", { viewBox: `0 0 ${WIDTH} 44`, role: "img", "aria-label": `Selectivity ${fixed(unit.selectivity, 2)} on a scale from 0 to 1. The list below has the values.` },
     unit.null_95 === null ? null : s("rect", { class: "chance", x: x(0), y: 4, width: x(unit.null_95) - x(0), height: 16 }),
     s("path", { class: "base", d: `M${x(0)} 24H${x(1)}` }),
     [0, 0.2, 0.4, 0.6, 0.8, 1].map((mark) => [
@@ -232,12 +232,12 @@ const facts = (unit) => {
   const removed = (change) => `AbsRel ${signed(change[0], 5)}, RMSE ${signed(change[1], 5)}\u00a0m`;
   const rows = [
     ["● Selectivity", [fixed(unit.selectivity, 3), interval(unit.interval, 3)], unit.selectivity],
-    ["○ Held out", [fixed(unit.held_out, 3)], unit.held_out],
-    ["▮ By chance", [`${fixed(unit.null_mean, 3)}, 95 % below ${fixed(unit.null_95, 3)}`, h("small", null, ` p\u00a0=\u00a0${fixed(unit.p_value, 3)}`)], unit.null_mean],
-    ["Reference", [fixed(unit.reference, 3), h("small", null, " as the paper’s code computes it")], unit.reference],
-    ["Owns", [range(panel, unit.own), h("small", null, ` selectivity there ${fixed(unit.at_own, 3)}`)], unit.own],
-    ["Removed", [unit.zero && removed(unit.zero), h("small", null, " with 0 in its place")], unit.zero],
-    ["", [unit.filled && removed(unit.filled), h("small", null, " with its mean in its place")], unit.filled],
+    ["○ Held-out", [fixed(unit.held_out, 3)], unit.held_out],
+    ["▮ Chance level", [`${fixed(unit.null_mean, 3)}, 95th percentile ${fixed(unit.null_95, 3)}`, h("small", null, ` p\u00a0=\u00a0${fixed(unit.p_value, 3)}`)], unit.null_mean],
+    ["Reference", [fixed(unit.reference, 3), h("small", null, " estimator of the paper’s code")], unit.reference],
+    ["Assigned bin", [range(panel, unit.assigned), h("small", null, ` selectivity there ${fixed(unit.at_assigned, 3)}`)], unit.assigned],
+    ["Removed", [unit.zero && removed(unit.zero), h("small", null, " replaced by 0")], unit.zero],
+    ["", [unit.filled && removed(unit.filled), h("small", null, " replaced by its mean")], unit.filled],
     ["Corrected", [`AbsRel ${signed(unit.gain === null ? null : -unit.gain, 5)}`, interval(unit.gain_interval?.map((end) => -end).reverse() ?? null, 5)], unit.gain],
   ];
   return rows.map(([term, words, value]) => ({ term, words: value === null ? null : words }));
@@ -253,11 +253,11 @@ const top = (unit) => {
     const { id, width, height, uri: picture } = data.photos[photo];
     return h("figure", null,
       h("div", { class: "stack" },
-        h("img", { class: "photo", src: picture, width, height, alt: `${id}, which unit ${unit.unit} answers to with ${fixed(peak, 2)} at most` }),
+        h("img", { class: "photo", src: picture, width, height, alt: `${id}, peak response of unit ${unit.unit}: ${fixed(peak, 2)}` }),
         h("img", { class: "heat", src: uri, alt: "" })),
       h("figcaption", null, `${id}, peak ${fixed(peak, 2)}`));
   };
-  return [h("h4", null, "Images it answers to most"), h("div", { class: "top" }, unit.top.map(figure))];
+  return [h("h4", null, "Images with the strongest response"), h("div", { class: "top" }, unit.top.map(figure))];
 };
 
 const sheet = (unit, own, all) =>
@@ -272,7 +272,7 @@ const applyOverlay = () => {
 };
 const overlayTools = () =>
   h("div", { class: "overlay-tools" },
-    h("label", null, h("input", { type: "checkbox", checked: overlay.on, onchange: (event) => { overlay.on = event.target.checked; applyOverlay(); } }), " activation over the image"),
+    h("label", null, h("input", { type: "checkbox", checked: overlay.on, onchange: (event) => { overlay.on = event.target.checked; applyOverlay(); } }), " activation on top of the image"),
     h("label", null, "strength ", h("input", { type: "range", min: 0, max: 1, step: 0.05, value: overlay.strength, oninput: (event) => { overlay.strength = Number(event.target.value); applyOverlay(); } })));
 
 const open = (unit) => {
@@ -291,7 +291,7 @@ const open = (unit) => {
   dialog.replaceChildren(
     h("div", { class: "bar-top" },
       h("h2", { id: "unit-title", tabindex: "-1" }, `Unit ${unit.unit} of ${panel.layer}`),
-      h("span", { class: "place", role: "status" }, at < 0 ? "not among those shown" : `${data.models.length > 1 ? `${panel.name.label}, ` : ""}${at + 1} of ${around.length}`),
+      h("span", { class: "place", role: "status" }, at < 0 ? "not shown in the list" : `${data.models.length > 1 ? `${panel.name.label}, ` : ""}${at + 1} of ${around.length}`),
       step(-1, "Previous unit", "←"), step(1, "Next unit", "→"),
       h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "✕")),
     pair.some((one) => one.top.length) ? overlayTools() : "",

@@ -10,12 +10,12 @@ use common::{
     ASSIGNED, LAYERS, PLAIN, Spec, dissection, edit, evaluation, layer, provenance, write_json,
     write_run,
 };
-use mde_metrics::results::{
-    AccuracyComparison, FORMAT, LayerComparison, MetricComparison, RunComparison,
-    SelectivityComparison,
-};
 use mde_metrics::statistics::Bootstrap;
-use mde_report::{ReportError, ReportInput, write_report};
+use mde_report::ReportError;
+use mde_results::{
+    AccuracyComparison, FORMAT, LayerComparison, MetricComparison, RunComparison,
+    SelectivityComparison, UnitWarning,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -36,13 +36,13 @@ fn report_of(
     comparison: Option<RunComparison>,
     out: &Path,
 ) -> Result<String, ReportError> {
-    let input = ReportInput {
-        plain: &runs[0],
-        assigned: runs.get(1).map(PathBuf::as_path),
-        comparison,
-        title: "Rooms".to_owned(),
+    let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
+    let paths = match comparison {
+        None => common::report(&runs, "Rooms", out)?,
+        Some(comparison) => {
+            common::report_with(&runs, "Rooms", out, |_, _| Ok(comparison.clone()))?
+        }
     };
-    let paths = write_report(&input, out)?;
     Ok(std::fs::read_to_string(paths.html).unwrap())
 }
 
@@ -110,14 +110,14 @@ fn the_answer_states_differences_with_intervals() {
     let out = folder.path().join("out");
     let html = report_of(&runs, Some(comparison()), &out).unwrap();
     for sentence in [
-        "With depth ranges assigned, AbsRel rose by 0.0100 (95\u{a0}% interval 0.0080 to 0.0120), from 0.2000 to 0.2100",
-        "The units’ mean selectivity in D and MFF rose by 0.200 (95\u{a0}% interval 0.150 to 0.250), from 0.300 to 0.500; \
-         20 units are more selective in the assigned model, 4 in the plain one.",
-        "In D, removing the most selective units first rather than random ones changes AbsRel by \u{2212}0.0100 (\u{2212}0.0220 to \
-         0.0020; no clear difference) in the plain model and by +0.0400 (0.0280 to 0.0520) in the assigned model; setting every \
-         unit to its mean response at the true depth changes it by \u{2212}0.0720 (\u{2212}0.0869 to \u{2212}0.0571), \
-         \u{2212}40\u{a0}%, in the plain model and",
-        "the mean changes by +0.200 (95\u{a0}% interval 0.150 to 0.250 over images, 0.130 to 0.270 over units).",
+        "With assignment, AbsRel rose by 0.0100 (95\u{a0}% interval 0.0080 to 0.0120), from 0.2000 to 0.2100 (+5.0\u{a0}%)",
+        "The mean selectivity of the units in D and MFF rose by 0.200 (95\u{a0}% interval 0.150 to 0.250), from 0.300 to 0.500. \
+         20 units are more selective in the assigned model, 4 in the plain model.",
+        "In D, removing units most selective first instead of in random order changes AbsRel by \u{2212}0.0100 (interval \
+         \u{2212}0.0220 to 0.0020, no clear difference) in the plain model and by +0.0400 (interval 0.0280 to 0.0520) in the \
+         assigned model. Correcting all units of D changes AbsRel by \u{2212}0.0720 (\u{2212}40\u{a0}%, interval \u{2212}0.0869 \
+         to \u{2212}0.0571) in the plain model and",
+        "The mean changes by +0.200 (95\u{a0}% interval 0.150 to 0.250 over images, 0.130 to 0.270 over units).",
         "<td>0.0080 to 0.0120</td>",
     ] {
         assert!(html.contains(sentence), "{sentence}");
@@ -164,7 +164,7 @@ fn one_run_states_its_intervals_chance_and_units() {
     add_statistics(&mut expected);
     let mean = expected.valid_bins.mean.unwrap();
     let sentence = format!(
-        "mean depth selectivity is {mean:.3} ({:.3} to {:.3}) in D and",
+        "mean depth selectivity of the units is {mean:.3} ({:.3} to {:.3}) in D and",
         mean - 0.03,
         mean + 0.03
     );
@@ -176,8 +176,7 @@ fn one_run_states_its_intervals_chance_and_units() {
     });
     let above: usize = nulls.iter().map(|null| null.above).sum();
     let tested: usize = nulls.iter().map(|null| null.tested).sum();
-    let sentence =
-        format!("{above} of {tested} units are more selective than chance allows (p &lt; 0.05)");
+    let sentence = format!("{above} of {tested} units exceed the chance level (p &lt; 0.05)");
     assert!(html.contains(&sentence), "{sentence}");
     let abs_rel = evaluation(&PLAIN).summary.mean.abs_rel;
     let values: Vec<f64> = evaluation(&PLAIN)
@@ -196,9 +195,9 @@ fn one_run_states_its_intervals_chance_and_units() {
     );
     assert!(html.contains(&sentence), "{sentence}");
     assert!(html.contains(
-        "changes AbsRel by \u{2212}0.0100 (\u{2212}0.0220 to 0.0020; no clear difference); setting"
+        "changes AbsRel by \u{2212}0.0100 (interval \u{2212}0.0220 to 0.0020, no clear difference). Correcting"
     ));
-    assert!(!html.contains("Not in this report"));
+    assert!(!html.contains("Not measured, and"));
 }
 
 #[test]
@@ -237,13 +236,13 @@ fn the_page_carries_every_unit() {
             expected.response_intervals[number][3].map(|interval| interval.low),
         );
         assert_eq!(
-            unit["own"].as_u64(),
+            unit["assigned"].as_u64(),
             Some(number as u64),
             "as many bins as units"
         );
         assert!(unit["zero"][0].is_number() && unit["gain"].is_number());
         assert_eq!(unit["mean"][0], Value::Null, "the empty first bin");
-        // The last unit answers to one image alone.
+        // The last unit has one image only.
         assert_eq!(
             unit["top"].as_array().unwrap().len(),
             if number + 1 == ASSIGNED.units { 1 } else { 3 }
@@ -297,7 +296,7 @@ fn stages_that_were_not_run_are_left_out_with_their_command() {
             && !html.contains("id=\"correction\"")
             && !html.contains("href=\"#ablation\"")
     );
-    assert!(html.contains("Plain: chance (a permutation null), other numbers of bins and the images that units answer to most. <code>mde dissect --run"));
+    assert!(html.contains("Plain: the chance level, other bins and the images with the strongest response. <code>mde dissect --run"));
 }
 
 #[test]
@@ -313,7 +312,7 @@ fn weights_that_were_not_trained_here_have_a_report() {
         &folder.path().join("out"),
     )
     .unwrap();
-    assert!(html.contains("mff-tiny with weights that were not trained here (blake3 aaaaaaaaaaaa…); evaluated on 3 images"));
+    assert!(html.contains("mff-tiny with weights that were not trained here (blake3 aaaaaaaaaaaa…). Evaluated on 3 images"));
     let command = format!(
         "mde ablate --model mff-tiny --weights FILE --out {} --data rooms:DIR",
         folder.path().display()
@@ -336,7 +335,7 @@ fn any_two_runs_stand_side_by_side_under_their_names() {
 }
 
 #[test]
-fn a_dissection_that_was_done_again_is_said() {
+fn a_newer_dissection_is_mentioned() {
     let folder = both();
     edit(
         &folder.path().join("plain/dissect.json"),
@@ -399,9 +398,9 @@ fn a_layer_of_one_unit_and_no_images_still_has_a_page() {
     for pointer in [
         "indicator/spearman",
         "indicator/spearman_of_depth",
-        "all/explained",
-        "all/lowered/interval",
-        "single/0/lowered/interval",
+        "all_units/relative_reduction",
+        "all_units/abs_rel_reduction/interval",
+        "single_units/0/abs_rel_reduction/interval",
     ] {
         edit(&correct, &format!("/layers/0/{pointer}"), json!(null));
     }
@@ -475,4 +474,44 @@ fn names_from_outside_cannot_leave_their_place() {
         csv.contains("\"</script><img src=x onerror=alert(1)>\"\"'\""),
         "{csv}"
     );
+}
+
+#[test]
+fn a_run_without_a_dissection_has_a_page_without_that_section() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &PLAIN);
+    std::fs::remove_file(folder.path().join("dissect.json")).unwrap();
+    let out = folder.path().join("out");
+    let html = report_of(&[folder.path().to_owned()], None, &out).unwrap();
+    assert!(html.contains("id=\"accuracy\"") && html.contains("id=\"maps\""));
+    for part in ["selectivity-title", "units-title", "unit-tools", "#units"] {
+        assert!(!html.contains(part), "{part}");
+    }
+    let html = html.replace("&#x2f;", "/");
+    let missing = "depth selectivity. <code>mde dissect --run";
+    assert!(html.contains(missing), "{missing}");
+    assert!(!out.join("tables/selectivity.csv").exists());
+    let markdown = std::fs::read_to_string(out.join("report.md")).unwrap();
+    assert!(markdown.contains("## Accuracy") && !markdown.contains("## Depth selectivity"));
+}
+
+#[test]
+fn a_wrong_unit_is_a_warning() {
+    let folder = both();
+    let evaluation = folder.path().join("assigned/evaluate.json");
+    let warning = UnitWarning::check(10.2).unwrap();
+    assert!(
+        !report_both(folder.path())
+            .unwrap()
+            .contains("role=\"alert\"")
+    );
+    edit(&evaluation, "/unit_warning", json!(warning));
+    let html = report_both(folder.path()).unwrap();
+    let text = format!(
+        "The predictions of the assigned model may be in another unit than the ground truth: their median ratio is \
+         10.200. Likely cause: {}.",
+        warning.likely
+    );
+    assert!(html.contains(&text), "{text}");
+    assert!(html.contains("role=\"alert\""));
 }

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use common::analyses::add_analyses;
 use common::{ASSIGNED, PLAIN, edit, write_run};
-use mde_report::{ReportError, ReportInput, write_report};
+use mde_report::ReportError;
+use mde_results::ResultsError;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,13 +30,8 @@ fn analysed() -> TempDir {
 /// The report's error; asserts that its message has all the parts and that no output folder was made.
 fn refused(folder: &Path, parts: &[&str]) -> ReportError {
     let (plain, assigned) = (folder.join("plain"), folder.join("assigned"));
-    let input = ReportInput {
-        plain: &plain,
-        assigned: Some(&assigned),
-        comparison: None,
-        title: "Rooms".to_owned(),
-    };
-    let error = write_report(&input, &folder.join("out")).unwrap_err();
+    let out = folder.join("out");
+    let error = common::report(&[&plain, &assigned], "Rooms", &out).unwrap_err();
     let message = error.to_string();
     for part in parts {
         assert!(message.contains(part), "{part:?} in {message:?}");
@@ -44,12 +40,20 @@ fn refused(folder: &Path, parts: &[&str]) -> ReportError {
     error
 }
 
+/// The error of the results that the report's error passes on.
+fn of_results(error: ReportError) -> ResultsError {
+    match error {
+        ReportError::Results(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn a_run_folder_that_is_not_there() {
     let folder = runs();
     std::fs::rename(folder.path().join("plain"), folder.path().join("elsewhere")).unwrap();
     let error = refused(folder.path(), &["plain", "no such folder", "mde train"]);
-    assert!(matches!(error, ReportError::RunMissing { .. }));
+    assert!(matches!(of_results(error), ResultsError::NoFolder { .. }));
 }
 
 #[test]
@@ -63,7 +67,7 @@ fn a_stage_that_was_not_run() {
         let folder = runs();
         std::fs::remove_file(folder.path().join("assigned").join(file)).unwrap();
         let error = refused(folder.path(), &[file, "is missing", command, "assigned"]);
-        assert!(matches!(error, ReportError::StageMissing { .. }));
+        assert!(matches!(of_results(error), ResultsError::Missing { .. }));
     }
 }
 
@@ -107,11 +111,11 @@ fn a_file_of_another_format() {
         &[
             "evaluate.json",
             "format 99",
-            "reads format 2",
+            "reads format 3",
             "mde evaluate --run",
         ],
     );
-    assert!(matches!(error, ReportError::Format { .. }));
+    assert!(matches!(of_results(error), ResultsError::Format { .. }));
 
     let folder = runs();
     common::write_json(&folder.path().join("plain/config.json"), &json!({}));
@@ -152,16 +156,12 @@ fn a_torn_training_log() {
     let folder = runs();
     std::fs::write(
         folder.path().join("plain/metrics.jsonl"),
-        "{\"step\":0,\"loss\":1.0,\"base\":1.0}\n{\"step\":1,\"lo",
+        "{\"step\":1,\"epoch\":1,\"learning_rate\":1.0,\"loss\":1.0,\"base\":1.0,\"selectivity\":{}}\n{\"step\":2,\"lo",
     )
     .unwrap();
     refused(
         folder.path(),
-        &[
-            "metrics.jsonl",
-            "line 2 is not a training step",
-            "mde train",
-        ],
+        &["metrics.jsonl", "line 2: not a training step", "mde train"],
     );
 }
 
@@ -192,7 +192,10 @@ fn stages_of_different_weights() {
         json!("0123"),
     );
     let error = refused(folder.path(), &["different weights", "0123", "mde dissect"]);
-    assert!(matches!(error, ReportError::StageMismatch { .. }));
+    assert!(matches!(
+        of_results(error),
+        ResultsError::StageMismatch { .. }
+    ));
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn results_of_another_network() {
             "--run",
         ],
     );
-    assert!(matches!(error, ReportError::OtherModel { .. }));
+    assert!(matches!(of_results(error), ResultsError::OtherModel { .. }));
 }
 
 #[test]
@@ -251,12 +254,6 @@ fn runs_that_cannot_be_compared() {
         ),
         (
             "dissect.json",
-            "/provenance/data_hash",
-            json!("eeee"),
-            "the hash of the dissection's data",
-        ),
-        (
-            "dissect.json",
             "/images",
             json!(2),
             "the number of dissected images",
@@ -270,30 +267,44 @@ fn runs_that_cannot_be_compared() {
     ];
     for (file, pointer, value, what) in cases {
         let folder = runs();
-        edit(&folder.path().join("assigned").join(file), pointer, value);
+        let assigned = folder.path().join("assigned");
+        if pointer.starts_with("/provenance") {
+            // Of the run's own stages all must be of the same data.
+            edit(&assigned.join("dissect.json"), pointer, value.clone());
+        }
+        edit(&assigned.join(file), pointer, value);
         let error = refused(
             folder.path(),
             &["cannot be compared", what, "plain", "assigned", "run `mde "],
         );
-        assert!(matches!(error, ReportError::NotComparable(_)));
+        assert!(matches!(of_results(error), ResultsError::NotComparable(_)));
     }
+}
+
+#[test]
+fn a_dissection_of_other_data_than_the_evaluation() {
+    let folder = runs();
+    let path = folder.path().join("assigned/dissect.json");
+    edit(&path, "/provenance/data_hash", json!("eeee"));
+    let error = refused(
+        folder.path(),
+        &["different data", "eeee", "assigned", "mde dissect"],
+    );
+    assert!(matches!(
+        of_results(error),
+        ResultsError::StageMismatch { .. }
+    ));
 }
 
 #[test]
 fn plain_and_assigned_swapped() {
     let folder = runs();
     let (plain, assigned) = (folder.path().join("assigned"), folder.path().join("plain"));
-    let input = ReportInput {
-        plain: &plain,
-        assigned: Some(&assigned),
-        comparison: None,
-        title: String::new(),
-    };
-    let message = write_report(&input, &folder.path().join("out"))
-        .unwrap_err()
-        .to_string();
+    let out = folder.path().join("out");
+    let error = common::report(&[&plain, &assigned], "", &out).unwrap_err();
+    let message = error.to_string();
     assert!(
-        message.contains("name the run without an assignment as the plain one"),
+        message.contains("name the run without an assignment first"),
         "{message}"
     );
 }
@@ -317,13 +328,7 @@ fn an_output_folder_that_cannot_be_written() {
     let folder = runs();
     std::fs::write(folder.path().join("file"), "in the way").unwrap();
     let plain = folder.path().join("plain");
-    let input = ReportInput {
-        plain: &plain,
-        assigned: None,
-        comparison: None,
-        title: String::new(),
-    };
-    let error = write_report(&input, &folder.path().join("file")).unwrap_err();
+    let error = common::report(&[&plain], "", &folder.path().join("file")).unwrap_err();
     assert!(matches!(error, ReportError::Write { .. }));
     let message = error.to_string();
     assert!(
@@ -342,7 +347,7 @@ fn damaged_or_foreign_analyses_are_refused() {
             &[
                 "ablate.json",
                 "format 1",
-                "reads format 2",
+                "reads format 3",
                 "mde ablate --run",
             ],
         ),
@@ -373,11 +378,11 @@ fn damaged_or_foreign_analyses_are_refused() {
         ),
         (
             "ablate.json",
-            "/layers/0/single/0/units",
+            "/layers/0/single_removals/0/units",
             json!([]),
             &[
                 "layer D",
-                "single.units has 0 entries where 12",
+                "single_removals.units has 0 entries where 12",
                 "mde ablate",
             ],
         ),

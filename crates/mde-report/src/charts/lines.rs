@@ -1,57 +1,56 @@
 //! Charts of curves: through points, and as steps over ranges.
 
-use std::fmt::Write as _;
-
-use super::{
-    BOTTOM, LEFT, Labels, RIGHT, Scale, TOP, band, extent, frame, open, padded, polyline, spacing,
-    tick_label, ticks, x_tick,
+use super::svg::{
+    BOTTOM, Drawing, HEIGHT, LEFT, Labels, RIGHT, Scale, TOP, WIDTH, band, extent, padded,
+    polyline, tick_label, ticks,
 };
 
 /// One curve of a chart.
 pub(crate) struct Series {
     /// CSS classes, which carry colour and stroke: "plain", "assigned", "random", "dash-1" …
     pub class: String,
-    /// Points in the chart's units, from left to right.
+    /// Points from left to right, in data units.
     pub points: Vec<(f64, f64)>,
 }
 
-/// A shaded area between two values: x, lower, upper.
+/// A shaded area between two values.
 pub(crate) struct Band {
     /// CSS classes.
     pub class: String,
+    /// x, lower and upper value.
     pub points: Vec<(f64, f64, f64)>,
 }
 
-/// How the horizontal axis runs.
+/// The kind of horizontal axis.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum XAxis {
-    /// From 0, in equal steps.
+    /// Linear, from 0.
     FromZero,
     /// 0 to 1, labelled in per cent.
     Share,
-    /// Every doubling equally wide, a mark at every point.
+    /// Logarithmic to base 2, with a mark at every point.
     Doubling,
 }
 
-/// What a line chart shows.
+/// The content of a line chart.
 pub(crate) struct LineChart {
     pub x: XAxis,
-    /// The vertical axis covers the data, and zero if this is true.
+    /// Whether the vertical axis covers zero besides the data.
     pub from_zero: bool,
-    /// A value to compare with, as a thin line.
+    /// A value to compare with, drawn as a thin line.
     pub level: Option<f64>,
     pub bands: Vec<Band>,
     pub series: Vec<Series>,
 }
 
-/// Curves through points over their bands.
+/// Curves through points, on top of the bands.
 pub(crate) fn line_chart(labels: &Labels<'_>, chart: &LineChart) -> String {
     let points = || chart.series.iter().flat_map(|series| &series.points);
     let place = |x: f64| match chart.x {
         XAxis::Doubling => x.max(f64::MIN_POSITIVE).log2(),
         _ => x,
     };
-    let (x_from, x_to) = match chart.x {
+    let x_range = match chart.x {
         XAxis::FromZero => extent(points().map(|point| point.0).chain([0.0])),
         XAxis::Share => (0.0, 1.0),
         XAxis::Doubling => extent(points().map(|point| place(point.0))),
@@ -65,133 +64,90 @@ pub(crate) fn line_chart(labels: &Labels<'_>, chart: &LineChart) -> String {
             .chain(chart.from_zero.then_some(0.0)),
     );
     let y_to = padded(y_from, y_to);
+    let scale = Scale::new(x_range.0, x_range.1, LEFT, RIGHT);
     let (x, y) = (
-        Scale::new(x_from, x_to, LEFT, RIGHT),
+        |value: f64| scale.at(place(value)),
         Scale::new(y_from, y_to, BOTTOM, TOP),
     );
-    let mut svg = open(labels);
-    frame(&mut svg, labels, (y_from, y_to, y));
+    let mut drawing = Drawing::chart(labels.alt, WIDTH, HEIGHT);
+    drawing.frame(labels, (y_from, y_to), y);
     match chart.x {
         XAxis::Doubling => {
             let mut marks: Vec<f64> = points().map(|point| point.0).collect();
             marks.sort_by(f64::total_cmp);
             marks.dedup();
             for mark in marks {
-                x_tick(&mut svg, x.at(place(mark)), &tick_label(mark, 1.0));
+                drawing.x_tick(x(mark), BOTTOM, &tick_label(mark, 1.0));
             }
         }
         XAxis::Share => {
             for mark in ticks(0.0, 1.0, 5) {
                 let label = format!("{}\u{a0}%", tick_label(100.0 * mark, 1.0));
-                x_tick(&mut svg, x.at(mark), &label);
+                drawing.x_tick(x(mark), BOTTOM, &label);
             }
         }
-        XAxis::FromZero => {
-            let marks = ticks(x_from, x_to, 6);
-            for mark in &marks {
-                x_tick(&mut svg, x.at(*mark), &tick_label(*mark, spacing(&marks)));
-            }
-        }
+        XAxis::FromZero => drawing.x_ticks(x_range, scale),
     }
     for Band { class, points } in &chart.bands {
         let outline = points
             .iter()
-            .map(|&(px, low, high)| Some((x.at(place(px)), y.at(low), y.at(high))));
-        let _ = write!(
-            svg,
-            r#"<path class="band {class}" d="{}"/>"#,
-            band(outline, 1)
-        );
+            .map(|&(px, low, high)| Some((x(px), y.at(low), y.at(high))));
+        drawing.path(&format!("band {class}"), band(outline, 1));
     }
     if let Some(level) = chart.level {
-        let _ = write!(
-            svg,
-            r#"<path class="level" d="M{LEFT} {:.1}H{RIGHT}"/>"#,
-            y.at(level)
-        );
+        let level = y.at(level);
+        drawing.path("level", format_args!("M{LEFT} {level:.1}H{RIGHT}"));
     }
     for Series { class, points } in &chart.series {
-        let path = polyline(
-            points
-                .iter()
-                .map(|&(px, py)| Some((x.at(place(px)), y.at(py)))),
-            1,
-        );
-        let _ = write!(svg, r#"<path class="curve {class}" d="{path}"/>"#);
+        let points = points.iter().map(|&(px, py)| Some((x(px), y.at(py))));
+        drawing.path(&format!("curve {class}"), polyline(points, 1));
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }
 
-/// Values per range as steps, over grey bars that show how much of the data lies in each range.
+/// Values by range as steps, over grey bars of the data's density.
 ///
-/// `shares[i]` (0 to 1) belongs to `ranges[i]`; a value of `None` leaves a gap in its curve.
+/// `pixels[i]` lie in `ranges[i]`. A value of `None` leaves a gap in its curve.
 pub(crate) fn step_chart(
     labels: &Labels<'_>,
     ranges: &[(f64, f64)],
-    shares: &[f64],
+    pixels: &[u64],
     series: &[(String, Vec<Option<f64>>)],
 ) -> String {
-    let (x_from, x_to) = extent(ranges.iter().flat_map(|range| [range.0, range.1]));
-    let (_, y_to) = extent(
-        series
-            .iter()
-            .flat_map(|(_, values)| values.iter().flatten().copied())
-            .chain([0.0]),
-    );
+    let x_range = extent(ranges.iter().flat_map(|range| [range.0, range.1]));
+    let values = series.iter().flat_map(|(_, values)| values);
+    let (_, y_to) = extent(values.flatten().copied().chain([0.0]));
     let y_to = padded(0.0, y_to);
-    let (x, y) = (
-        Scale::new(x_from, x_to, LEFT, RIGHT),
-        Scale::new(0.0, y_to, BOTTOM, TOP),
-    );
-    // Bars show the share per metre, so that a wide range does not look fuller than it is.
-    let density =
-        |range: &(f64, f64), share: f64| share / (range.1 - range.0).max(f64::MIN_POSITIVE);
-    let densest = ranges
+    let x = Scale::new(x_range.0, x_range.1, LEFT, RIGHT);
+    let y = Scale::new(0.0, y_to, BOTTOM, TOP);
+    // Per metre, so that a wide range does not look fuller than it is.
+    let total = pixels.iter().sum::<u64>().max(1) as f64;
+    let densities = ranges
         .iter()
-        .zip(shares)
-        .map(|(range, share)| density(range, *share))
-        .fold(0.0, f64::max);
+        .zip(pixels)
+        .map(|(range, pixels)| *pixels as f64 / total / (range.1 - range.0).max(f64::MIN_POSITIVE));
+    let densest = densities.clone().fold(0.0, f64::max);
     let bars = Scale::new(0.0, densest, BOTTOM, BOTTOM - 0.45 * (BOTTOM - TOP));
 
-    let mut svg = open(labels);
-    for (range, share) in ranges.iter().zip(shares).filter(|(_, share)| **share > 0.0) {
-        let (left, right, top) = (
-            x.at(range.0),
-            x.at(range.1),
-            bars.at(density(range, *share)),
-        );
-        let _ = write!(
-            svg,
-            r#"<rect class="share" x="{left:.1}" y="{top:.1}" width="{:.1}" height="{:.1}"/>"#,
-            right - left,
-            BOTTOM - top
-        );
+    let mut drawing = Drawing::chart(labels.alt, WIDTH, HEIGHT);
+    for (range, density) in ranges.iter().zip(densities) {
+        if density > 0.0 {
+            let (left, top) = (x.at(range.0), bars.at(density));
+            let (width, height) = (x.at(range.1) - left, BOTTOM - top);
+            drawing.add(format_args!(
+                r#"<rect class="share" x="{left:.1}" y="{top:.1}" width="{width:.1}" height="{height:.1}"/>"#
+            ));
+        }
     }
-    frame(&mut svg, labels, (0.0, y_to, y));
-    let marks = ticks(x_from, x_to, 6);
-    for mark in &marks {
-        x_tick(&mut svg, x.at(*mark), &tick_label(*mark, spacing(&marks)));
-    }
+    drawing.frame(labels, (0.0, y_to), y);
+    drawing.x_ticks(x_range, x);
     for (class, values) in series {
-        let corners = ranges
-            .iter()
-            .zip(values)
-            .flat_map(|(range, value)| match value {
-                Some(value) => [
-                    Some((x.at(range.0), y.at(*value))),
-                    Some((x.at(range.1), y.at(*value))),
-                ],
-                None => [None, None],
-            });
-        let _ = write!(
-            svg,
-            r#"<path class="curve {class}" d="{}"/>"#,
-            polyline(corners, 1)
-        );
+        let corners = ranges.iter().zip(values).flat_map(|(range, value)| {
+            [range.0, range.1].map(|edge| value.map(|value| (x.at(edge), y.at(value))))
+        });
+        drawing.path(&format!("curve {class}"), polyline(corners, 1));
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }
 
 #[cfg(test)]
@@ -230,7 +186,7 @@ mod tests {
         let svg = step_chart(
             &labels,
             &[(0.0, 1.0), (1.0, 3.0)],
-            &[0.0, 0.0],
+            &[0, 0],
             &[("plain".to_owned(), vec![None, Some(0.0)])],
         );
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

@@ -1,13 +1,11 @@
-//! Charts with a row per name: every unit's value as a mark, and bars with intervals.
-
-use std::fmt::Write as _;
+//! Charts with a row per name: the value of every unit as a mark, and bars with intervals.
 
 use mde_metrics::statistics::Interval;
 
-use super::{Labels, Scale, WIDTH, escape, extent, open_sized, spacing, tick_label, ticks};
+use super::svg::{Drawing, Labels, Scale, WIDTH, extent};
 use crate::format::fixed;
 
-/// One row of a strip chart: a value per unit and their mean.
+/// One row of a strip chart: the value of every unit, and the mean.
 pub(crate) struct Strip<'a> {
     pub class: &'a str,
     pub label: String,
@@ -23,64 +21,32 @@ pub(crate) struct Bar {
     pub interval: Option<Interval>,
 }
 
-/// One row per strip: a tick for every unit's value between 0 and 1, a heavy mark and a number for the mean.
+/// A row per strip: a tick for every value between 0 and 1, a heavy mark and a number for the mean.
 pub(crate) fn strip_chart(labels: &Labels<'_>, strips: &[Strip<'_>]) -> String {
     const ROW: f64 = 34.0;
     let names = names_width(strips.iter().map(|strip| strip.label.as_str()));
     let bottom = 10.0 + ROW * strips.len() as f64;
     let x = Scale::new(0.0, 1.0, names, WIDTH - 46.0);
-    let mut svg = open_sized(labels.alt, WIDTH, bottom + 36.0);
-    for value in ticks(0.0, 1.0, 5) {
-        let at = x.at(value);
-        let _ = write!(
-            svg,
-            r#"<path class="grid" d="M{at:.1} 6V{bottom:.1}"/><text class="tick" x="{at:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-            bottom + 14.0,
-            tick_label(value, 0.2)
-        );
-    }
-    let _ = write!(
-        svg,
-        r#"<text class="axis" x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-        (x.at(0.0) + x.at(1.0)) / 2.0,
-        bottom + 30.0,
-        escape(labels.x)
-    );
+    let mut drawing = Drawing::chart(labels.alt, WIDTH, bottom + 36.0);
+    drawing.columns(labels.x, (x, 0.0, 1.0), 5, (6.0, bottom));
     for (index, strip) in strips.iter().enumerate() {
-        let top = 10.0 + ROW * index as f64;
-        let middle = top + ROW / 2.0 - 4.0;
-        let _ = write!(
-            svg,
-            r#"<text class="name" x="{:.1}" y="{:.1}" text-anchor="end">{}</text><g class="strip {}">"#,
-            names - 10.0,
-            middle + 4.0,
-            escape(&strip.label),
-            strip.class
-        );
+        let middle = 10.0 + ROW * index as f64 + ROW / 2.0 - 4.0;
+        drawing.ending("name", names - 10.0, middle + 4.0, &strip.label);
+        drawing.add(format_args!(r#"<g class="strip {}">"#, strip.class));
         for value in &strip.values {
-            let _ = write!(
-                svg,
-                r#"<path d="M{:.1} {:.1}v14"/>"#,
-                x.at(*value),
-                middle - 7.0
-            );
+            let (at, top) = (x.at(*value), middle - 7.0);
+            drawing.add(format_args!(r#"<path d="M{at:.1} {top:.1}v14"/>"#));
         }
         if let Some(mean) = strip.mean {
-            let at = x.at(mean);
-            let _ = write!(
-                svg,
-                r#"<path class="mean" d="M{at:.1} {:.1}v24"/></g><text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
-                middle - 12.0,
-                WIDTH - 40.0,
-                middle + 4.0,
-                fixed(mean, 3)
-            );
-        } else {
-            svg.push_str("</g>");
+            let (at, top) = (x.at(mean), middle - 12.0);
+            drawing.path("mean", format_args!("M{at:.1} {top:.1}v24"));
+        }
+        drawing.add("</g>");
+        if let Some(mean) = strip.mean {
+            drawing.starting("value", WIDTH - 40.0, middle + 4.0, &fixed(mean, 3));
         }
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }
 
 /// A bar per row from zero, with its interval as a thin line and its value as a number.
@@ -89,68 +55,41 @@ pub(crate) fn bar_chart(labels: &Labels<'_>, bars: &[Bar], digits: usize) -> Str
     let names = names_width(bars.iter().map(|bar| bar.label.as_str()));
     let bottom = 6.0 + ROW * bars.len() as f64;
     let ends = bars.iter().flat_map(|bar| {
-        [
-            Some(bar.value),
-            bar.interval.map(|i| i.low),
-            bar.interval.map(|i| i.high),
-        ]
+        let interval = bar.interval.map(|interval| [interval.low, interval.high]);
+        [bar.value]
+            .into_iter()
+            .chain(interval.into_iter().flatten())
     });
-    let (from, to) = extent(ends.flatten().chain([0.0]));
+    let (from, to) = extent(ends.chain([0.0]));
     let x = Scale::new(from, to, names, WIDTH - 64.0);
-    let mut svg = open_sized(labels.alt, WIDTH, bottom + 36.0);
-    let marks = ticks(from, to, 4);
-    for mark in &marks {
-        let at = x.at(*mark);
-        let _ = write!(
-            svg,
-            r#"<path class="grid" d="M{at:.1} 4V{bottom:.1}"/><text class="tick" x="{at:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-            bottom + 14.0,
-            tick_label(*mark, spacing(&marks))
-        );
-    }
-    let _ = write!(
-        svg,
-        r#"<text class="axis" x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-        (names + WIDTH - 64.0) / 2.0,
-        bottom + 30.0,
-        escape(labels.x)
-    );
+    let mut drawing = Drawing::chart(labels.alt, WIDTH, bottom + 36.0);
+    drawing.columns(labels.x, (x, from, to), 4, (4.0, bottom));
     for (index, bar) in bars.iter().enumerate() {
-        let top = 6.0 + ROW * index as f64;
-        let middle = top + ROW / 2.0;
+        let top = 6.0 + ROW * index as f64 + 4.0;
+        let (height, middle) = (ROW - 8.0, top + ROW / 2.0 - 4.0);
         let (left, right) = (x.at(bar.value.min(0.0)), x.at(bar.value.max(0.0)));
-        let _ = write!(
-            svg,
-            r#"<text class="name" x="{:.1}" y="{:.1}" text-anchor="end">{}</text><rect class="bar {}" x="{left:.1}" y="{:.1}" width="{:.1}" height="{}"/>"#,
-            names - 10.0,
-            middle + 4.0,
-            escape(&bar.label),
+        drawing.ending("name", names - 10.0, middle + 4.0, &bar.label);
+        drawing.add(format_args!(
+            r#"<rect class="bar {}" x="{left:.1}" y="{top:.1}" width="{:.1}" height="{height}"/>"#,
             bar.class,
-            top + 4.0,
             right - left,
-            ROW - 8.0
-        );
-        if let Some(interval) = bar.interval {
-            let _ = write!(
-                svg,
-                r#"<path class="whisker" d="M{:.1} {middle:.1}H{:.1}"/>"#,
-                x.at(interval.low),
-                x.at(interval.high)
-            );
+        ));
+        if let Some(Interval { low, high }) = bar.interval {
+            let (low, high) = (x.at(low), x.at(high));
+            drawing.path("whisker", format_args!("M{low:.1} {middle:.1}H{high:.1}"));
         }
-        let _ = write!(
-            svg,
-            r#"<text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
+        drawing.starting(
+            "value",
             WIDTH - 56.0,
             middle + 4.0,
-            fixed(bar.value, digits)
+            &fixed(bar.value, digits),
         );
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }
 
-/// Room for the longest label, in the larger type of small screens; of very long ones the beginning is cut off.
+/// Width of the longest label in the larger type of small screens. The start of very long labels is
+/// cut off.
 fn names_width<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {
     const CHARACTER: f64 = 7.6;
     let longest = labels.map(|label| label.chars().count()).max();

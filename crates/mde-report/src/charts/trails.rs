@@ -1,15 +1,12 @@
-//! Points in an order, such as networks by the weight of their assignment: a line through them, and a bar for each interval.
-
-use std::fmt::Write as _;
+//! Points joined in order, such as networks by the weight of their assignment, with intervals.
 
 use mde_metrics::statistics::Interval;
 
-use super::{
-    BOTTOM, LEFT, Labels, RIGHT, Scale, TOP, escape, extent, frame, open, polyline, spacing,
-    tick_label, ticks, x_tick,
+use super::svg::{
+    BOTTOM, Drawing, HEIGHT, LEFT, Labels, RIGHT, Scale, TOP, WIDTH, escape, extent, polyline,
 };
 
-/// Points that belong together.
+/// Points that are joined.
 pub(crate) struct Trail {
     pub class: String,
     pub stops: Vec<Stop>,
@@ -19,67 +16,49 @@ pub(crate) struct Trail {
 pub(crate) struct Stop {
     pub x: f64,
     pub y: f64,
-    /// Of `y`.
+    /// The interval of `y`.
     pub interval: Option<Interval>,
-    /// Beside the point.
+    /// Shown beside the point.
     pub label: String,
-    /// What a pointer over it is told.
+    /// Shown while the pointer is over the point.
     pub name: String,
 }
 
-/// Trails over axes that cover their points and intervals, with some air on all sides.
+/// Trails over axes that cover all points and intervals, with some space on every side.
 pub(crate) fn trails(labels: &Labels<'_>, trails: &[Trail]) -> String {
     let stops = || trails.iter().flat_map(|trail| &trail.stops);
     let ends = |stop: &Stop| {
-        let [low, high] = stop
-            .interval
-            .map_or([stop.y; 2], |range| [range.low, range.high]);
-        [low, stop.y, high]
+        let range = stop.interval.map(|range| [range.low, range.high]);
+        [stop.y].into_iter().chain(range.into_iter().flatten())
     };
-    let airy = |(from, to): (f64, f64)| {
-        let air = if to > from { 0.08 * (to - from) } else { 0.05 };
-        (from - air, to + air)
+    let widened = |(from, to): (f64, f64)| {
+        let space = if to > from { 0.08 * (to - from) } else { 0.05 };
+        (from - space, to + space)
     };
-    let (x_from, x_to) = airy(extent(stops().map(|stop| stop.x)));
-    let (y_from, y_to) = airy(extent(stops().flat_map(ends)));
-    let (x, y) = (
-        Scale::new(x_from, x_to, LEFT, RIGHT),
-        Scale::new(y_from, y_to, BOTTOM, TOP),
-    );
-    let mut svg = open(labels);
-    frame(&mut svg, labels, (y_from, y_to, y));
-    let marks = ticks(x_from, x_to, 6);
-    for &mark in &marks {
-        x_tick(&mut svg, x.at(mark), &tick_label(mark, spacing(&marks)));
-    }
-    for trail in trails {
-        let at = |stop: &Stop| (x.at(stop.x), y.at(stop.y));
-        let line = polyline(trail.stops.iter().map(|stop| Some(at(stop))), 1);
-        let class = &trail.class;
-        let _ = write!(
-            svg,
-            r#"<g class="set {class}"><path class="curve" d="{line}"/>"#
-        );
-        for stop in &trail.stops {
-            let (cx, cy) = at(stop);
-            if let Some(range) = stop.interval {
-                let (low, high) = (y.at(range.low), y.at(range.high));
-                let _ = write!(
-                    svg,
-                    r#"<path class="bar" d="M{cx:.1} {low:.1}V{high:.1}"/>"#
-                );
+    let x_range = widened(extent(stops().map(|stop| stop.x)));
+    let y_range = widened(extent(stops().flat_map(ends)));
+    let x = Scale::new(x_range.0, x_range.1, LEFT, RIGHT);
+    let y = Scale::new(y_range.0, y_range.1, BOTTOM, TOP);
+    let mut drawing = Drawing::chart(labels.alt, WIDTH, HEIGHT);
+    drawing.frame(labels, y_range, y);
+    drawing.x_ticks(x_range, x);
+    for Trail { class, stops } in trails {
+        drawing.add(format_args!(r#"<g class="set {class}">"#));
+        let points = stops.iter().map(|stop| Some((x.at(stop.x), y.at(stop.y))));
+        drawing.path("curve", polyline(points, 1));
+        for stop in stops {
+            let (cx, cy) = (x.at(stop.x), y.at(stop.y));
+            if let Some(Interval { low, high }) = stop.interval {
+                let (low, high) = (y.at(low), y.at(high));
+                drawing.path("bar", format_args!("M{cx:.1} {low:.1}V{high:.1}"));
             }
-            let _ = write!(
-                svg,
-                r#"<circle cx="{cx:.1}" cy="{cy:.1}" r="4"><title>{}</title></circle><text class="value" x="{:.1}" y="{:.1}">{}</text>"#,
-                escape(&stop.name),
-                cx + 7.0,
-                cy - 6.0,
-                escape(&stop.label),
-            );
+            let name = escape(&stop.name);
+            drawing.add(format_args!(
+                r#"<circle cx="{cx:.1}" cy="{cy:.1}" r="4"><title>{name}</title></circle>"#
+            ));
+            drawing.starting("value", cx + 7.0, cy - 6.0, &stop.label);
         }
-        svg.push_str("</g>");
+        drawing.add("</g>");
     }
-    svg.push_str("</svg>");
-    svg
+    drawing.finish()
 }

@@ -1,167 +1,131 @@
 //! Depth errors: the table of all metrics, and errors by depth range.
 
-use mde_metrics::results::RunComparison;
-use mde_metrics::statistics::{Bootstrap, Interval};
+use mde_metrics::statistics::Interval;
 use mde_metrics::{DepthErrors, ErrorSummary};
+use mde_results::{DepthRangeErrors, RunComparison};
 
-use super::{Figure, Model, change_of};
+use super::model::{Models, change_of};
+use super::view::Figure;
 use crate::charts::{Labels, step_chart};
-use crate::format::{fixed, grouped, metres};
+use crate::format::{counted, fixed, grouped, metres};
 use crate::table::{Cell, INTERVAL, Table};
 
-type Value = fn(&ErrorSummary) -> f64;
-
-/// Name, arrow towards better, key among the errors of an image (none for those of pooled pixels), value.
-const METRICS: [(&str, &str, &str, Value); 14] = [
-    ("AbsRel", "↓", "abs_rel", |summary| summary.mean.abs_rel),
-    ("SqRel (m)", "↓", "sq_rel", |summary| summary.mean.sq_rel),
-    ("RMSE, mean over images (m)", "↓", "rmse", |summary| {
-        summary.mean.rmse
-    }),
-    ("RMSE, pooled pixels (m)", "↓", "", |summary| {
-        summary.rmse_pooled
-    }),
-    ("RMSE log, mean over images", "↓", "rmse_log", |summary| {
-        summary.mean.rmse_log
-    }),
-    ("RMSE log, pooled pixels", "↓", "", |summary| {
-        summary.rmse_log_pooled
-    }),
-    ("log10", "↓", "log10", |summary| summary.mean.log10),
-    ("SILog", "↓", "silog", |summary| summary.mean.silog),
-    ("δ < 1.02", "↑", "delta_1_02", |summary| {
-        summary.mean.delta_1_02
-    }),
-    ("δ < 1.05", "↑", "delta_1_05", |summary| {
-        summary.mean.delta_1_05
-    }),
-    ("δ < 1.10", "↑", "delta_1_10", |summary| {
-        summary.mean.delta_1_10
-    }),
-    ("δ < 1.25", "↑", "delta_1", |summary| {
-        summary.mean.delta_1
-    }),
-    ("δ < 1.25²", "↑", "delta_2", |summary| {
-        summary.mean.delta_2
-    }),
-    ("δ < 1.25³", "↑", "delta_3", |summary| {
-        summary.mean.delta_3
-    }),
+/// Name, arrow towards better, and key: of [`DepthErrors::NAMES`], or of [`value`].
+const METRICS: [(&str, &str, &str); 14] = [
+    ("AbsRel", "↓", "abs_rel"),
+    ("SqRel (m)", "↓", "sq_rel"),
+    ("RMSE, mean over images (m)", "↓", "rmse"),
+    ("RMSE, pooled pixels (m)", "↓", "rmse_pooled"),
+    ("RMSE log, mean over images", "↓", "rmse_log"),
+    ("RMSE log, pooled pixels", "↓", "rmse_log_pooled"),
+    ("log10", "↓", "log10"),
+    ("SILog", "↓", "silog"),
+    ("δ < 1.02", "↑", "delta_1_02"),
+    ("δ < 1.05", "↑", "delta_1_05"),
+    ("δ < 1.10", "↑", "delta_1_10"),
+    ("δ < 1.25", "↑", "delta_1"),
+    ("δ < 1.25²", "↑", "delta_2"),
+    ("δ < 1.25³", "↑", "delta_3"),
 ];
 
 const DIGITS: usize = 4;
 
-/// The errors of always answering one depth; the same in both runs, so the first that has them serves.
-pub(super) fn baseline<'run>(
-    models: &[Model<'run>],
-) -> Option<&'run mde_metrics::results::ConstantBaseline> {
-    models
-        .iter()
-        .find_map(|model| model.run.evaluation.constant_baseline.as_ref())
+fn value(summary: &ErrorSummary, key: &str) -> Option<f64> {
+    match key {
+        "rmse_pooled" => Some(summary.rmse_pooled),
+        "rmse_log_pooled" => Some(summary.rmse_log_pooled),
+        key => {
+            let metric = DepthErrors::NAMES.iter().position(|name| *name == key)?;
+            Some(summary.mean.values()[metric])
+        }
+    }
 }
 
-pub(super) fn table(models: &[Model<'_>], compared: Option<&RunComparison>) -> Table {
-    let baseline = baseline(models);
+pub(super) fn table(models: &Models<'_>, comparison: Option<&RunComparison>) -> Table {
+    let baseline = models.baseline();
     let mut columns = vec!["Metric"];
-    columns.extend(models.iter().map(|model| model.label.label.as_str()));
-    columns.extend((models.len() == 2).then_some("Change"));
+    columns.extend(models.heads());
+    columns.extend(comparison.map(|_| "Change"));
     columns.push(INTERVAL);
-    columns.extend(baseline.map(|_| "Always the training mean depth"));
-    let caption = match (models, compared) {
-        ([_], _) => "Depth accuracy on the test images, all metrics, with intervals over images.",
-        (_, Some(_)) => {
-            "Depth accuracy on the test images, all metrics; the interval is that of the change."
-        }
-        _ => "Depth accuracy on the test images, all metrics.",
+    columns.extend(baseline.map(|_| "Constant baseline"));
+    let interval = match comparison {
+        None => "over images",
+        Some(_) => "of the change",
     };
-    let mut table = Table::new("accuracy", caption, &columns);
-    for (name, better, key, value) in METRICS {
-        let values: Vec<Option<f64>> = models
-            .iter()
-            .map(|model| Some(value(&model.run.evaluation.summary)))
-            .collect();
-        let mut row = vec![Cell::of(format!("{name} {better}"), name)];
+    let caption = format!("All metrics on the test images. Intervals {interval}.");
+    let mut table = Table::new("accuracy", caption, columns, 1);
+    for (name, better, key) in METRICS {
+        let values = models.iter().map(|model| &model.run.evaluation.summary);
+        let values: Vec<Option<f64>> = values.map(|summary| value(summary, key)).collect();
+        let mut row = vec![Cell::new(format!("{name} {better}"), name)];
         row.extend(values.iter().map(|value| Cell::fixed(*value, DIGITS)));
         row.extend(change_of(&values).map(|change| Cell::signed(change, DIGITS)));
-        let interval = match models {
-            [model] => over_images(model, key),
-            _ => of_change(compared, key),
+        let interval = match comparison {
+            None => models.first().interval(key),
+            Some(comparison) => interval_of_change(comparison, key),
         };
         row.push(Cell::interval(interval, DIGITS));
-        row.extend(baseline.map(|baseline| Cell::fixed(value(&baseline.summary), DIGITS)));
+        row.extend(baseline.map(|baseline| Cell::fixed(value(&baseline.summary, key), DIGITS)));
         table.rows.push(row);
     }
     table.drop_empty(INTERVAL);
     table
 }
 
-/// The interval of a metric's mean over images.
-pub(super) fn over_images(model: &Model<'_>, key: &str) -> Option<Interval> {
-    let metric = DepthErrors::NAMES.iter().position(|name| *name == key)?;
-    let images = model.run.evaluation.per_image.iter();
-    let values: Vec<f64> = images.map(|image| image.errors.values()[metric]).collect();
-    Bootstrap::default().mean(&values)?.interval
-}
-
-fn of_change(compared: Option<&RunComparison>, key: &str) -> Option<Interval> {
-    let mut metrics = compared?.accuracy.metrics.iter();
+fn interval_of_change(comparison: &RunComparison, key: &str) -> Option<Interval> {
+    let mut metrics = comparison.accuracy.metrics.iter();
     let metric = metrics.find(|metric| metric.metric == key)?;
     metric.difference.interval
 }
 
-pub(super) fn note(models: &[Model<'_>]) -> String {
-    let evaluation = &models[0].run.evaluation;
+pub(super) fn note(models: &Models<'_>) -> String {
+    let evaluation = &models.first().run.evaluation;
     let (summary, protocol) = (&evaluation.summary, &evaluation.protocol);
-    let mut note = format!(
-        "Protocol {}: {} images, {} valid pixels with {} m < depth < {} m. Every metric is the mean over images; the two \
-         pooled rows take the root over all pixels at once. ↓ lower is better, ↑ higher.",
+    let baseline = models.baseline().map(|baseline| {
+        let depth = fixed(baseline.depth, 2);
+        format!(
+            " The constant baseline predicts {depth} m at every pixel: the {}.",
+            baseline.source.describe()
+        )
+    });
+    format!(
+        "Protocol {}: {}, {} valid pixels with {} m < depth < {} m. Metrics are means over images, except \
+         for the two pooled rows, which are computed over all pixels at once. ↓ lower is better, ↑ higher \
+         is better.{}",
         protocol.name,
-        grouped(summary.images),
+        counted(summary.images, "image"),
         grouped(summary.pixels),
         protocol.min_depth,
-        metres(f64::from(protocol.max_depth))
-    );
-    if let Some(baseline) = baseline(models) {
-        note.push_str(&format!(
-            " The last column answers {} m, the training set’s mean depth, at every pixel: a predictor has to beat it.",
-            fixed(baseline.depth, 2)
-        ));
-    }
-    note
+        metres(f64::from(protocol.max_depth)),
+        baseline.unwrap_or_default()
+    )
 }
 
-/// A row per depth range; runs of a comparison were evaluated alike, so their ranges are the same.
-pub(super) fn by_depth_table(models: &[Model<'_>]) -> Table {
-    let mut columns = vec![
-        "From (m)".to_owned(),
-        "To (m)".to_owned(),
-        "Pixels".to_owned(),
-    ];
-    for metric in ["AbsRel", "RMSE (m)"] {
-        columns.extend(models.iter().map(|model| match models {
-            [_] => metric.to_owned(),
-            _ => format!("{metric}, {}", model.label.name),
-        }));
+type Metric = (&'static str, fn(&DepthRangeErrors) -> Option<f64>);
+
+const BY_DEPTH: [Metric; 2] = [
+    ("AbsRel", |range| range.abs_rel),
+    ("RMSE (m)", |range| range.rmse),
+];
+
+/// A row per depth range. Runs of a comparison share their protocol, so their ranges are the same.
+pub(super) fn by_depth_table(models: &Models<'_>) -> Table {
+    let mut columns = ["From (m)", "To (m)", "Pixels"].map(str::to_owned).to_vec();
+    for (metric, _) in BY_DEPTH {
+        columns.extend(models.iter().map(|model| models.titled(metric, model)));
     }
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut table = Table::new(
-        "error_by_depth",
-        "Errors by true depth, all test pixels pooled.",
-        &columns,
-    );
-    table.words = 0;
-    for (index, range) in models[0].run.evaluation.by_depth.iter().enumerate() {
+    let caption = "Errors by true depth, pixels of all test images pooled.";
+    let mut table = Table::new("error_by_depth", caption, columns, 0);
+    for (index, range) in models.first().run.evaluation.by_depth.iter().enumerate() {
         let mut row = vec![
             Cell::fixed(range.from, 2),
             Cell::fixed(range.to, 2),
             Cell::count(range.pixels),
         ];
-        for value in [|range: &Range| range.abs_rel, |range: &Range| range.rmse] {
+        for (_, value) in BY_DEPTH {
             row.extend(models.iter().map(|model| {
-                Cell::fixed(
-                    model.run.evaluation.by_depth.get(index).and_then(value),
-                    DIGITS,
-                )
+                let range = model.run.evaluation.by_depth.get(index);
+                Cell::fixed(range.and_then(value), DIGITS)
             }));
         }
         table.rows.push(row);
@@ -169,64 +133,42 @@ pub(super) fn by_depth_table(models: &[Model<'_>]) -> Table {
     table
 }
 
-type Range = mde_metrics::results::DepthRangeErrors;
-
-pub(super) fn by_depth_figures(models: &[Model<'_>]) -> Vec<Figure> {
-    let ranges: Vec<(f64, f64)> = models[0]
-        .run
-        .evaluation
-        .by_depth
+pub(super) fn by_depth_figures(models: &Models<'_>) -> Vec<Figure> {
+    let by_depth = &models.first().run.evaluation.by_depth;
+    if by_depth.is_empty() {
+        return Vec::new();
+    }
+    let ranges: Vec<_> = by_depth
         .iter()
         .map(|range| (range.from, range.to))
         .collect();
-    if ranges.is_empty() {
-        return Vec::new();
-    }
-    let pixels: Vec<u64> = models[0]
-        .run
-        .evaluation
-        .by_depth
-        .iter()
-        .map(|range| range.pixels)
-        .collect();
-    let total = pixels.iter().sum::<u64>().max(1) as f64;
-    let shares: Vec<f64> = pixels.iter().map(|count| *count as f64 / total).collect();
-    let figure = |title: &str, y: &str, value: fn(&Range) -> Option<f64>| {
-        let series: Vec<(String, Vec<Option<f64>>)> = models
-            .iter()
-            .map(|model| {
-                let mut values: Vec<Option<f64>> =
-                    model.run.evaluation.by_depth.iter().map(value).collect();
+    let pixels: Vec<u64> = by_depth.iter().map(|range| range.pixels).collect();
+    BY_DEPTH
+        .map(|(metric, value)| {
+            let series = models.iter().map(|model| {
+                let mut values: Vec<_> = model.run.evaluation.by_depth.iter().map(value).collect();
                 values.resize(ranges.len(), None);
                 (model.label.class.to_owned(), values)
-            })
-            .collect();
-        let alt =
-            format!("{title} against true depth in metres; the numbers are in the table below");
-        let labels = Labels {
-            alt: &alt,
-            x: "true depth, metres",
-            y,
-        };
-        Figure {
-            title: title.to_owned(),
-            caption: "Grey: share of the pixels per metre.".to_owned(),
-            svg: step_chart(&labels, &ranges, &shares, &series),
-            legend: Vec::new(),
-        }
-    };
-    vec![
-        figure("AbsRel by depth", "AbsRel", |range| range.abs_rel),
-        figure("RMSE by depth", "RMSE, metres", |range| range.rmse),
-    ]
+            });
+            let series: Vec<_> = series.collect();
+            let alt = format!("{metric} by true depth. The table below has the numbers.");
+            let labels = Labels {
+                alt: &alt,
+                x: "true depth, metres",
+                y: metric,
+            };
+            let svg = step_chart(&labels, &ranges, &pixels, &series);
+            Figure::new(format!("{metric} by depth"), "Grey: pixels per metre.", svg)
+        })
+        .into()
 }
 
-/// Every image of every model: CSV only.
-pub(super) fn image_table(models: &[Model<'_>]) -> Table {
-    let mut columns = vec!["model", "image", "pixels"];
-    columns.extend(mde_metrics::DepthErrors::NAMES);
-    let mut table = Table::new("images", "Errors of every test image.", &columns);
-    for model in models {
+/// The errors of every image in every model, for CSV alone.
+pub(super) fn image_table(models: &Models<'_>) -> Table {
+    let columns = ["model", "image", "pixels"];
+    let columns = columns.into_iter().chain(DepthErrors::NAMES);
+    let mut table = Table::new("images", "Errors of every test image.", columns, 0);
+    for model in models.iter() {
         for image in &model.run.evaluation.per_image {
             let mut row = vec![
                 Cell::text(model.label.key),

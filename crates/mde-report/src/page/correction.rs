@@ -1,110 +1,92 @@
-//! Model error by correction: how much of the error lies in which units' responses.
+//! Model error by correction: how much of the error the responses of which units explain.
 
-use mde_metrics::results::{Corrected, Correction, Indicator, LayerCorrection};
+use mde_metrics::CoreErrors;
+use mde_results::{Corrected, Correction, Indicator, LayerCorrection};
 
-use super::{CorrectedLayer, CorrectionSection, Figure, Model, corrected_maps, layer_names};
-use crate::ReportError;
+use super::corrected_maps;
+use super::model::{Model, Models};
+use super::view::{CorrectedLayer, CorrectionSection, Figure};
 use crate::charts::{Bar, Labels, bar_chart, step_chart};
-use crate::format::{fixed, metres, percent};
+use crate::error::ReportError;
+use crate::format::{counted, depth_range, fixed, percent};
 use crate::table::{Cell, INTERVAL, Table};
 
 const DIGITS: usize = 4;
-/// Units in the chart of those that explain most.
+/// Number of units in the chart of those that explain most.
 const TOP_UNITS: usize = 10;
-/// Images listed on the page; the CSV has all of them.
+/// Number of units named per image.
+const NAMED_UNITS: usize = 3;
+/// Maximum number of images on the page; the CSV has all.
 const LISTED_IMAGES: usize = 40;
 
-type Found<'a, 'run> = (&'a Model<'run>, &'run Correction, &'run LayerCorrection);
-
-/// Each layer in every model that corrected it, layer by layer.
-fn layers<'a, 'run>(models: &'a [Model<'run>]) -> Vec<Found<'a, 'run>> {
-    let mut all = Vec::new();
-    for name in layer_names(models) {
-        for model in models {
-            let correction = model.run.correction.as_ref();
-            let layer = correction.zip(model.run.corrected(name));
-            all.extend(layer.map(|(correction, layer)| (model, correction, layer)));
-        }
-    }
-    all
-}
+type Layers<'a, 'run> = [(&'a Model<'run>, &'run LayerCorrection)];
 
 /// `None` if no model was corrected.
-pub(super) fn section(models: &[Model<'_>]) -> Result<Option<CorrectionSection>, ReportError> {
-    let all = layers(models);
-    let Some((_, first, _)) = all.first() else {
+pub(super) fn section(models: &Models<'_>) -> Result<Option<CorrectionSection>, ReportError> {
+    let all = models.by_layer(|model, name| model.run.corrected(name));
+    let Some(first) = all
+        .first()
+        .and_then(|(model, _)| model.run.correction.as_ref())
+    else {
         return Ok(None);
     };
-    let mut sections = Vec::new();
-    for name in layer_names(models) {
-        let of_layer: Vec<&Found<'_, '_>> = all
-            .iter()
-            .filter(|(.., layer)| layer.layer == name)
-            .collect();
-        if of_layer.is_empty() {
-            continue;
-        }
+    let layers = all.chunk_by(|(_, one), (_, next)| one.layer == next.layer);
+    let layers = layers.map(|layers| {
         let mut maps = Vec::new();
-        for (model, _, layer) in &of_layer {
+        for (model, layer) in layers {
             maps.extend(corrected_maps::rows(model, layer)?);
         }
-        sections.push(CorrectedLayer {
-            layer: name.to_owned(),
-            by_depth: of_layer
+        let figures = |figure: fn(&Models<'_>, &Model<'_>, &LayerCorrection) -> Figure| {
+            let figures = layers
                 .iter()
-                .map(|(model, _, layer)| by_depth(models, model, layer))
-                .collect(),
-            units: of_layer
-                .iter()
-                .map(|(model, _, layer)| top_units(models, model, layer))
-                .collect(),
+                .map(|(model, layer)| figure(models, model, layer));
+            figures.collect()
+        };
+        Ok(CorrectedLayer {
+            layer: layers[0].1.layer.clone(),
+            by_depth: figures(by_depth),
+            units: figures(top_units),
             maps,
-        });
-    }
-    let replaced = all.iter().map(|(.., layer)| layer.replaced);
-    let note = format!(
-        "At every pixel a unit’s response is set to its mean response at the true depth, and the rest of the network is run again. \
-         This uses the ground truth: the errors after correction are no accuracy that the network could reach. Intervals over {} images; \
-         responses were replaced at {} or more of the feature maps’ pixels, where a depth was measured.",
-        first.images,
-        percent(replaced.fold(1.0, f64::min), 0),
-    );
+        })
+    });
     Ok(Some(CorrectionSection {
-        note,
+        layers: layers.collect::<Result<_, ReportError>>()?,
+        note: note(first, &all),
         table: summary(&all),
-        layers: sections,
         indicator_table: indicator_table(&all),
         images: image_table(&all),
     }))
 }
 
-fn of_model(models: &[Model<'_>], model: &Model<'_>) -> String {
-    match models {
-        [_] => String::new(),
-        _ => format!(", {}", model.label.name),
-    }
+fn note(correction: &Correction, all: &Layers<'_, '_>) -> String {
+    let replaced = all.iter().map(|(_, layer)| layer.replaced);
+    format!(
+        "Correction sets a unit’s response at every pixel to its mean response at the true depth, then runs the \
+         rest of the network. It uses the ground truth, so the errors after correction are not an accuracy that \
+         the network could reach. Intervals over {}. At least {} of the feature maps’ pixels were corrected: \
+         those with a measured depth.",
+        counted(correction.images as u64, "image"),
+        percent(replaced.fold(1.0, f64::min), 0),
+    )
 }
 
-fn summary(all: &[Found<'_, '_>]) -> Table {
+fn summary(all: &Layers<'_, '_>) -> Table {
     let columns = [
         "Layer",
         "Model",
         "Corrected",
         "AbsRel before",
-        "after",
-        "lowered by",
+        "AbsRel after",
+        "Reduction",
         INTERVAL,
-        "Explained",
+        "Relative reduction",
         "RMSE before (m)",
-        "after (m)",
+        "RMSE after (m)",
     ];
-    let mut table = Table::new(
-        "correction",
-        "Errors before and after correction, mean over images: all units, the best single unit, and the units of the best bin.",
-        &columns,
-    );
-    table.words = 3;
-    for (model, _, layer) in all {
+    let caption = "Errors before and after correction, means over images: of all units, of the best single \
+                   unit, and of the units of the best bin.";
+    let mut table = Table::new("correction", caption, columns, 3);
+    for (model, layer) in all {
         let mut row = |what: String, corrected: &Corrected| {
             table.rows.push(vec![
                 Cell::text(&layer.layer),
@@ -112,66 +94,55 @@ fn summary(all: &[Found<'_, '_>]) -> Table {
                 Cell::text(what),
                 Cell::fixed(layer.before.abs_rel, DIGITS),
                 Cell::fixed(corrected.errors.abs_rel, DIGITS),
-                Cell::fixed(corrected.lowered.value, DIGITS),
-                Cell::interval(corrected.lowered.interval, DIGITS),
-                Cell::percent(corrected.explained, 1),
+                Cell::fixed(corrected.abs_rel_reduction.value, DIGITS),
+                Cell::interval(corrected.abs_rel_reduction.interval, DIGITS),
+                Cell::percent(corrected.relative_reduction, 1),
                 Cell::fixed(layer.before.rmse, 3),
                 Cell::fixed(corrected.errors.rmse, 3),
             ]);
         };
-        row("all units".to_owned(), &layer.all);
+        row("all units".to_owned(), &layer.all_units);
         if let Some(best) = layer.ranking.first() {
-            row(format!("unit {best}"), &layer.single[*best]);
+            row(format!("unit {best}"), &layer.single_units[*best]);
         }
         if let Some((bin, units, corrected)) = best_group(layer) {
-            let (from, to) = layer.bins.range(bin);
-            let units = match units {
-                1 => "the unit".to_owned(),
-                units => format!("the {units} units"),
-            };
-            let what = format!("{units} of {} – {} m", metres(from), metres(to));
-            row(what, corrected);
+            let units = counted(units as u64, "unit");
+            let depths = depth_range(layer.bins.range(bin));
+            row(format!("{units} of {depths}"), corrected);
         }
     }
     table
 }
 
-/// The bin whose units lower AbsRel most, with their number; the first of equals.
+/// The bin whose units reduce AbsRel most, with their number. The first of equals.
 fn best_group(layer: &LayerCorrection) -> Option<(usize, usize, &Corrected)> {
     let groups = layer.groups.iter().enumerate();
     let corrected =
         groups.filter_map(|(bin, group)| Some((bin, group.units.len(), group.corrected.as_ref()?)));
-    corrected.fold(None, |best, group| match best {
-        Some((_, _, found)) if found.lowered.value >= group.2.lowered.value => best,
-        _ => Some(group),
+    corrected.reduce(|best, group| {
+        match best.2.abs_rel_reduction.value >= group.2.abs_rel_reduction.value {
+            true => best,
+            false => group,
+        }
     })
 }
 
-/// Before and after as steps over the bins.
-fn by_depth(models: &[Model<'_>], model: &Model<'_>, layer: &LayerCorrection) -> Figure {
+/// Errors before and after as steps over the bins.
+fn by_depth(models: &Models<'_>, model: &Model<'_>, layer: &LayerCorrection) -> Figure {
     let class = model.label.class;
-    let ranges: Vec<(f64, f64)> = (0..layer.bins.len())
-        .map(|bin| layer.bins.range(bin))
-        .collect();
-    let total = layer.pixels.iter().sum::<u64>().max(1) as f64;
-    let shares: Vec<f64> = layer
-        .pixels
-        .iter()
-        .map(|pixels| *pixels as f64 / total)
-        .collect();
-    let errors = |bins: &[Option<mde_metrics::KeyErrors>]| {
-        let errors = bins
-            .iter()
-            .map(|errors| errors.map(|errors| errors.abs_rel));
-        errors.collect::<Vec<_>>()
+    let ranges = (0..layer.bins.len()).map(|bin| layer.bins.range(bin));
+    let ranges: Vec<(f64, f64)> = ranges.collect();
+    let abs_rel = |bins: &[Option<CoreErrors>]| {
+        let errors = bins.iter().map(|errors| Some((*errors)?.abs_rel));
+        errors.collect()
     };
     let series = [
-        ("other".to_owned(), errors(&layer.before_by_bin)),
-        (class.to_owned(), errors(&layer.all.by_bin)),
+        ("other".to_owned(), abs_rel(&layer.before_by_bin)),
+        (class.to_owned(), abs_rel(&layer.all_units.by_bin)),
     ];
-    let title = format!("AbsRel by depth{}", of_model(models, model));
+    let title = models.titled("AbsRel by depth", model);
     let alt = format!(
-        "{title}, before and after correcting all units of {}; the numbers are in correction_by_bin.csv",
+        "{title}, before and after correcting all units of {}. correction_by_bin.csv has the numbers.",
         layer.layer
     );
     let labels = Labels {
@@ -179,67 +150,60 @@ fn by_depth(models: &[Model<'_>], model: &Model<'_>, layer: &LayerCorrection) ->
         x: "true depth, metres",
         y: "AbsRel",
     };
-    Figure {
-        title,
-        caption: "Grey: share of the pixels per metre.".to_owned(),
-        svg: step_chart(&labels, &ranges, &shares, &series),
-        legend: vec![
-            ("other".to_owned(), "before".to_owned()),
-            (class.to_owned(), "all units corrected".to_owned()),
-        ],
-    }
+    let svg = step_chart(&labels, &ranges, &layer.pixels, &series);
+    let mut figure = Figure::new(title, "Grey: pixels per metre.", svg);
+    figure.legend = vec![
+        ("other".to_owned(), "before".to_owned()),
+        (class.to_owned(), "all units corrected".to_owned()),
+    ];
+    figure
 }
 
-fn top_units(models: &[Model<'_>], model: &Model<'_>, layer: &LayerCorrection) -> Figure {
-    let bars: Vec<Bar> = layer
-        .ranking
-        .iter()
-        .take(TOP_UNITS)
-        .map(|unit| Bar {
+fn top_units(models: &Models<'_>, model: &Model<'_>, layer: &LayerCorrection) -> Figure {
+    let units = layer.ranking.iter().take(TOP_UNITS);
+    let bars = units.map(|unit| {
+        let reduction = layer.single_units[*unit].abs_rel_reduction;
+        Bar {
             class: model.label.class,
             label: format!("unit {unit}"),
-            value: layer.single[*unit].lowered.value,
-            interval: layer.single[*unit].lowered.interval,
-        })
-        .collect();
-    let title = format!("Units that explain most{}", of_model(models, model));
+            value: reduction.value,
+            interval: reduction.interval,
+        }
+    });
+    let bars: Vec<Bar> = bars.collect();
+    let title = models.titled("Units that explain most of the error", model);
     let alt = format!(
-        "What correcting single units of {} lowers AbsRel by; the numbers are in units.csv",
+        "Reduction of AbsRel by correcting single units of {}. units.csv has the numbers.",
         layer.layer
     );
     let labels = Labels {
         alt: &alt,
-        x: "AbsRel lowered by",
+        x: "reduction of AbsRel",
         y: "",
     };
-    Figure {
-        title,
-        caption: "Each unit corrected by itself, with its interval over images.".to_owned(),
-        svg: bar_chart(&labels, &bars, DIGITS),
-        legend: Vec::new(),
-    }
+    let caption = "Each unit corrected alone, with its interval over images.";
+    Figure::new(title, caption, bar_chart(&labels, &bars, DIGITS))
 }
 
-/// What the indicator is worth, in words.
+/// The value of the indicator, in words.
 fn verdict(indicator: &Indicator) -> String {
     let Some(score) = indicator.spearman else {
         return "not defined: score or error does not vary".to_owned();
     };
-    let tells = match score.interval {
-        Some(interval) if interval.low > 0.0 => "tells hard images from easy ones",
-        Some(interval) if interval.high < 0.0 => "points the wrong way",
-        Some(_) => "does not tell: the interval holds 0",
+    let useful = match score.interval {
+        Some(interval) if interval.low > 0.0 => "higher on images with larger errors",
+        Some(interval) if interval.high < 0.0 => "lower on images with larger errors",
+        Some(_) => "no clear correlation with the error",
         None => "too few images for an interval",
     };
     let depth = indicator.spearman_of_depth;
-    let alone = depth.filter(|depth| depth.value.abs() >= score.value.abs());
-    match alone {
-        Some(_) => format!("{tells}; predicted depth alone does no worse"),
-        None => tells.to_owned(),
+    match depth.filter(|depth| depth.value.abs() >= score.value.abs()) {
+        Some(_) => format!("{useful}; predicted depth alone does as well"),
+        None => useful.to_owned(),
     }
 }
 
-fn indicator_table(all: &[Found<'_, '_>]) -> Table {
+fn indicator_table(all: &Layers<'_, '_>) -> Table {
     let columns = [
         "Layer",
         "Model",
@@ -250,67 +214,57 @@ fn indicator_table(all: &[Found<'_, '_>]) -> Table {
         "Mean predicted depth",
         INTERVAL,
         "Best unit",
-        "its correlation",
+        "Its correlation",
     ];
-    let mut table = Table::new(
-        "indicator",
-        "Spearman’s rank correlation with an image’s AbsRel: of the score, and of what can be had without looking into the network. \
-         The best of many units is high by chance alone.",
-        &columns,
-    );
-    table.words = 3;
-    for (model, _, layer) in all {
+    let caption = "Spearman’s rank correlation with the AbsRel of an image: of the score, and of the mean \
+                   predicted depth as a baseline. The best of many units is high by chance alone.";
+    let mut table = Table::new("indicator", caption, columns, 3);
+    for (model, layer) in all {
         let indicator = &layer.indicator;
-        let best = indicator
-            .units
-            .iter()
-            .enumerate()
+        let units = indicator.units.iter().enumerate();
+        let best = units
             .filter_map(|(unit, distance)| Some((unit, distance.spearman?)))
             .max_by(|a, b| a.1.total_cmp(&b.1));
         let mut row = vec![
             Cell::text(&layer.layer),
             Cell::text(&model.label.label),
             Cell::text(verdict(indicator)),
-            Cell::count(indicator.images as u64),
+            Cell::count(indicator.images),
         ];
         for estimate in [indicator.spearman, indicator.spearman_of_depth] {
             row.push(Cell::signed(estimate.map(|estimate| estimate.value), 2));
             let interval = estimate.and_then(|estimate| estimate.interval);
             row.push(Cell::interval(interval, 2));
         }
-        row.push(best.map_or(Cell::undefined(), |best| Cell::count(best.0 as u64)));
+        row.push(Cell::or_undefined(best, |best| Cell::count(best.0)));
         row.push(Cell::signed(best.map(|best| best.1), 2));
         table.rows.push(row);
     }
     table
 }
 
-/// Every image: the page shows the first.
-fn image_table(all: &[Found<'_, '_>]) -> Table {
+/// Every image; the page shows the first of them.
+fn image_table(all: &Layers<'_, '_>) -> Table {
     let columns = [
         "Image",
         "Layer",
         "Model",
         "AbsRel before",
-        "after",
-        "lowered by",
-        "Units that lower it most",
+        "AbsRel after",
+        "Reduction",
+        "Units with the largest reduction",
         "Score",
     ];
-    let mut table = Table::new(
-        "correction_images",
-        "Every image, all units corrected, and the units that lower its error most by themselves; the score uses no ground truth.",
-        &columns,
-    );
-    table.words = 3;
+    let caption = "Errors of every image before and after correcting all units, and the units with the largest \
+                   reduction on their own. The score uses no ground truth.";
+    let mut table = Table::new("correction_images", caption, columns, 3);
     table.shown = Some(LISTED_IMAGES);
-    for (model, _, layer) in all {
+    for (model, layer) in all {
         for image in &layer.per_image {
-            let units = image
-                .units
-                .iter()
-                .map(|share| format!("{} ({})", share.unit, fixed(share.lowered, 3)));
-            let raw = image.units.iter().map(|share| share.unit.to_string());
+            let units = image.units.iter().take(NAMED_UNITS);
+            let units = units
+                .map(|share| format!("{} ({})", share.unit, fixed(share.abs_rel_reduction, 3)));
+            let raw = image.units.iter().map(|share| share.unit);
             table.rows.push(vec![
                 Cell::text(&image.id),
                 Cell::text(&layer.layer),
@@ -318,10 +272,7 @@ fn image_table(all: &[Found<'_, '_>]) -> Table {
                 Cell::fixed(image.before.abs_rel, DIGITS),
                 Cell::fixed(image.after.abs_rel, DIGITS),
                 Cell::signed(image.before.abs_rel - image.after.abs_rel, DIGITS),
-                Cell::of(
-                    units.take(3).collect::<Vec<_>>().join(", "),
-                    raw.collect::<Vec<_>>().join(" "),
-                ),
+                Cell::new(units.collect::<Vec<_>>().join(", "), joined(raw)),
                 Cell::fixed(image.score, 2),
             ]);
         }
@@ -329,12 +280,15 @@ fn image_table(all: &[Found<'_, '_>]) -> Table {
     table
 }
 
-/// Errors by bin, of all units and of each bin's units corrected: CSV only.
-pub(super) fn data_tables(models: &[Model<'_>]) -> Vec<Table> {
-    let all = layers(models);
-    if all.is_empty() {
-        return Vec::new();
-    }
+fn joined(units: impl Iterator<Item = usize>) -> String {
+    let units: Vec<String> = units.map(|unit| unit.to_string()).collect();
+    units.join(" ")
+}
+
+/// Errors by bin with all units and with each bin's units corrected, for CSV alone.
+pub(super) fn data_table(models: &Models<'_>) -> Option<Table> {
+    let all = models.by_layer(|model, name| model.run.corrected(name));
+    all.first()?;
     let columns = [
         "model",
         "layer",
@@ -347,45 +301,38 @@ pub(super) fn data_tables(models: &[Model<'_>]) -> Vec<Table> {
         "rmse_before_m",
         "rmse_after_m",
         "units_of_bin",
-        "abs_rel_lowered_by_them",
+        "abs_rel_reduction_by_them",
         "low",
         "high",
     ];
-    let mut table = Table::new(
-        "correction_by_bin",
-        "Errors by depth bin before and after correcting all units, and what the units of a bin lower AbsRel by over all depths.",
-        &columns,
-    );
-    for (model, _, layer) in all {
+    let caption = "Errors by depth bin before and after correcting all units, and the reduction of AbsRel over \
+                   all depths by correcting the units of a bin.";
+    let mut table = Table::new("correction_by_bin", caption, columns, 0);
+    for (model, layer) in all {
         for (bin, group) in layer.groups.iter().enumerate() {
             let (from, to) = layer.bins.range(bin);
-            let (before, after) = (layer.before_by_bin[bin], layer.all.by_bin[bin]);
-            let lowered = group.corrected.as_ref().map(|corrected| corrected.lowered);
-            let interval = lowered.and_then(|lowered| lowered.interval);
-            table.rows.push(vec![
+            let errors = [layer.before_by_bin[bin], layer.all_units.by_bin[bin]];
+            let reduction = group
+                .corrected
+                .as_ref()
+                .map(|corrected| corrected.abs_rel_reduction);
+            let mut row = vec![
                 Cell::text(model.label.key),
                 Cell::text(&layer.layer),
-                Cell::count(bin as u64),
+                Cell::count(bin),
                 Cell::number(from),
                 Cell::number(to),
                 Cell::count(layer.pixels[bin]),
-                Cell::number(before.map(|errors| errors.abs_rel)),
-                Cell::number(after.map(|errors| errors.abs_rel)),
-                Cell::number(before.map(|errors| errors.rmse)),
-                Cell::number(after.map(|errors| errors.rmse)),
-                Cell::text(
-                    group
-                        .units
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join(" "),
-                ),
-                Cell::number(lowered.map(|lowered| lowered.value)),
-                Cell::number(interval.map(|i| i.low)),
-                Cell::number(interval.map(|i| i.high)),
-            ]);
+            ];
+            row.extend(errors.map(|errors| Cell::number(errors.map(|errors| errors.abs_rel))));
+            row.extend(errors.map(|errors| Cell::number(errors.map(|errors| errors.rmse))));
+            row.push(Cell::text(joined(group.units.iter().copied())));
+            row.push(Cell::number(reduction.map(|reduction| reduction.value)));
+            row.extend(Cell::ends(
+                reduction.and_then(|reduction| reduction.interval),
+            ));
+            table.rows.push(row);
         }
     }
-    vec![table]
+    Some(table)
 }

@@ -1,49 +1,45 @@
-//! The same units in two models, unit by unit.
+//! Each unit in both models.
 
-use mde_metrics::results::{LayerComparison, LayerDissection, RunComparison};
+use mde_results::{LayerComparison, LayerDissection, RunComparison};
 
-use super::answer::{interval_words, open_sign};
-use super::browser::href;
-use super::{Figure, Model, Pairs, layer_names};
+use super::model::{Models, change_of};
+use super::units::href;
+use super::view::{Figure, Pairs};
 use crate::charts::{Dot, Labels, scatter};
-use crate::format::{between, fixed, metres, signed};
+use crate::format::{between, contains_zero, fixed, interval_words, metres, signed};
 use crate::table::{Cell, Table};
+use crate::tuning::assigned_bins;
 
 const DIGITS: usize = 3;
 
-/// `None` unless two models have a layer in common.
-pub(super) fn section(models: &[Model<'_>], compared: Option<&RunComparison>) -> Option<Pairs> {
-    let [first, second] = models else {
+/// `None` unless the report is of two models with a layer in common.
+pub(super) fn section(models: &Models<'_>, comparison: Option<&RunComparison>) -> Option<Pairs> {
+    let ([first, second], comparison) = (&models[..], comparison?) else {
         return None;
     };
-    let names = [&first.label.name, &second.label.name];
+    let of_models = |title: &str| [first, second].map(|model| models.titled(title, model));
+    let [selectivity, other_selectivity] = of_models("Selectivity");
+    let [preferred, other_preferred] = of_models("Preferred depth (m)");
     let columns = [
-        "Layer".to_owned(),
-        "Unit".to_owned(),
-        format!("Selectivity, {}", names[0]),
-        format!("Selectivity, {}", names[1]),
-        "Change".to_owned(),
-        format!("Prefers, {} (m)", names[0]),
-        format!("Prefers, {} (m)", names[1]),
-        "Owns (m)".to_owned(),
+        "Layer",
+        "Unit",
+        &selectivity,
+        &other_selectivity,
+        "Change",
+        &preferred,
+        &other_preferred,
+        "Assigned depth (m)",
     ];
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let mut table = Table::new("pairs", "Every unit in both models (valid bins).", &columns);
+    let caption = "Every unit in both models (valid-bins estimator).";
+    let mut table = Table::new("pairs", caption, columns, 1);
     let (mut notes, mut figures) = (Vec::new(), Vec::new());
-    for name in layer_names(models) {
-        let (Some(plain), Some(assigned)) = (first.run.layer(name), second.run.layer(name)) else {
-            continue;
-        };
-        if plain.units != assigned.units {
-            continue;
+    for layer in &comparison.layers {
+        let layers = [first, second].map(|model| model.run.layer(&layer.layer));
+        if let [Some(plain), Some(assigned)] = layers {
+            notes.push(note(models, comparison, layer));
+            figures.push(figure(models, [plain, assigned]));
+            rows(&mut table, [plain, assigned]);
         }
-        let comparison = compared.and_then(|compared| {
-            let mut layers = compared.layers.iter();
-            Some((compared, layers.find(|layer| layer.layer == name)?))
-        });
-        notes.push(note(models, name, plain, assigned, comparison));
-        figures.push(figure(second, name, names, plain, assigned));
-        rows(&mut table, name, plain, assigned);
     }
     (!figures.is_empty()).then_some(Pairs {
         notes,
@@ -56,131 +52,89 @@ fn score(layer: &LayerDissection, unit: usize) -> Option<f64> {
     layer.valid_bins.units[unit].selectivity
 }
 
-/// Units of which both scores are defined: number, first, second.
-fn scored<'a>(
-    plain: &'a LayerDissection,
-    assigned: &'a LayerDissection,
-) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
-    (0..plain.units).filter_map(|unit| Some((unit, score(plain, unit)?, score(assigned, unit)?)))
-}
-
-fn note(
-    models: &[Model<'_>],
-    name: &str,
-    plain: &LayerDissection,
-    assigned: &LayerDissection,
-    comparison: Option<(&RunComparison, &LayerComparison)>,
-) -> String {
-    let second = &models[1].label.name;
-    let count = |higher: fn(f64, f64) -> bool| {
-        let pairs = scored(plain, assigned);
-        pairs
-            .filter(|(_, first, second)| higher(*second, *first))
-            .count()
-    };
+fn note(models: &Models<'_>, comparison: &RunComparison, layer: &LayerComparison) -> String {
     let mut text = format!(
-        "{name}: {} of {} units are more selective in the {second} model, {} less",
-        count(|second, first| second > first),
-        plain.units,
-        count(|second, first| second < first),
+        "{}: {} of {} units are more selective in the {} model, {} are less selective.",
+        layer.layer, layer.higher, layer.units, models[1].label.name, layer.lower,
     );
-    let difference = comparison.and_then(|(compared, layer)| {
-        Some((
-            compared,
-            layer.selectivity.as_ref()?.difference,
-            layer.by_unit,
-        ))
-    });
-    if let Some((compared, difference, by_unit)) = difference {
-        let level = compared.bootstrap.level;
-        text.push_str(&format!(
-            "; the mean changes by {}",
-            signed(difference.value, DIGITS)
-        ));
+    if let Some(selectivity) = &layer.selectivity {
+        let difference = selectivity.difference;
+        let change = signed(difference.value, DIGITS);
+        text.push_str(&format!(" The mean changes by {change}"));
         if let Some(interval) = difference.interval {
-            let words = interval_words(interval, level, DIGITS);
+            let words = interval_words(interval, comparison.bootstrap.level, DIGITS);
             text.push_str(&format!(" ({words} over images"));
-            if let Some(interval) = by_unit.and_then(|by_unit| by_unit.interval) {
-                let words = between(interval, DIGITS);
-                text.push_str(&format!(", {words} over units"));
+            if let Some(interval) = layer.by_unit.and_then(|by_unit| by_unit.interval) {
+                text.push_str(&format!(", {} over units", between(interval, DIGITS)));
             }
             text.push(')');
-            if open_sign(interval) {
-                text.push_str(", which leaves its sign open");
+            if contains_zero(interval) {
+                text.push_str(", which may be chance");
             }
         }
+        text.push('.');
     }
-    text.push('.');
     text
 }
 
-fn figure(
-    model: &Model<'_>,
-    name: &str,
-    [first, second]: [&String; 2],
-    plain: &LayerDissection,
-    assigned: &LayerDissection,
-) -> Figure {
-    let dots: Vec<Dot> = scored(plain, assigned)
-        .map(|(unit, x, y)| Dot {
-            class: model.label.class,
+fn figure(models: &Models<'_>, layers: [&LayerDissection; 2]) -> Figure {
+    let [first, second] = [0, 1].map(|index| &models[index].label);
+    let (layer, names) = (&layers[0].layer, [&first.name, &second.name]);
+    let dots = (0..layers[0].units).filter_map(|unit| {
+        let (x, y) = (score(layers[0], unit)?, score(layers[1], unit)?);
+        let [in_first, in_second] = [x, y].map(|score| fixed(score, DIGITS));
+        Some(Dot {
+            class: second.class,
             x,
             y,
             name: format!(
-                "Unit {unit}: {} {first}, {} {second}",
-                fixed(x, DIGITS),
-                fixed(y, DIGITS)
+                "Unit {unit}: {in_first} {}, {in_second} {}",
+                names[0], names[1]
             ),
-            href: href(&model.label, name, unit),
+            href: href(second, layer, unit),
         })
-        .collect();
+    });
+    let dots: Vec<Dot> = dots.collect();
     let alt = format!(
-        "Selectivity of every unit of {name}, {second} against {first}; the numbers are in the table below"
+        "Selectivity of every unit of {layer}, {} against {}. The table below has the numbers.",
+        names[1], names[0]
     );
-    let (x, y) = (
-        format!("selectivity, {first}"),
-        format!("selectivity, {second}"),
-    );
+    let [x, y] = names.map(|name| format!("selectivity, {name}"));
     let labels = Labels {
         alt: &alt,
         x: &x,
         y: &y,
     };
-    Figure {
-        title: name.to_owned(),
-        caption: format!(
-            "A dot is a unit; above the diagonal it is more selective in the {second} model."
-        ),
-        svg: scatter(&labels, &dots),
-        legend: Vec::new(),
-    }
+    let caption = format!(
+        "A dot is a unit. Units above the diagonal are more selective in the {} model.",
+        names[1]
+    );
+    Figure::new(layer, caption, scatter(&labels, &dots))
 }
 
-fn rows(table: &mut Table, name: &str, plain: &LayerDissection, assigned: &LayerDissection) {
-    let owned = [assigned, plain]
-        .into_iter()
-        .find_map(crate::tuning::owned_bins);
-    for unit in 0..plain.units {
-        let scores = [score(plain, unit), score(assigned, unit)];
-        let range = |layer: &LayerDissection, bin: Option<usize>| match bin {
-            Some(bin) => {
-                let (from, to) = layer.bins.range(bin);
-                let text = format!("{} – {}", metres(from), metres(to));
-                Cell::of(text, format!("{from} {to}"))
-            }
-            None => Cell::undefined(),
-        };
+fn rows(table: &mut Table, layers: [&LayerDissection; 2]) {
+    let [first, second] = layers;
+    let assigned = [second, first].into_iter().find_map(assigned_bins);
+    let range = |layer: &LayerDissection, bin: Option<usize>| {
+        Cell::or_undefined(bin, |bin| {
+            let (from, to) = layer.bins.range(bin);
+            let text = format!("{} – {}", metres(from), metres(to));
+            Cell::new(text, format!("{from} {to}"))
+        })
+    };
+    for unit in 0..first.units {
+        let scores = layers.map(|layer| score(layer, unit));
         let preferred =
             |layer: &LayerDissection| range(layer, layer.valid_bins.units[unit].preferred_bin);
         table.rows.push(vec![
-            Cell::text(name),
-            Cell::count(unit as u64),
+            Cell::text(&first.layer),
+            Cell::count(unit),
             Cell::fixed(scores[0], DIGITS),
             Cell::fixed(scores[1], DIGITS),
-            Cell::signed(super::change_of(&scores).flatten(), DIGITS),
-            preferred(plain),
-            preferred(assigned),
-            range(assigned, owned.as_ref().map(|owned| owned.owner(unit))),
+            Cell::signed(change_of(&scores).flatten(), DIGITS),
+            preferred(first),
+            preferred(second),
+            range(second, assigned.as_ref().map(|bins| bins.bin_of(unit))),
         ]);
     }
 }

@@ -1,15 +1,14 @@
-//! Where the numbers come from: configurations, seeds, hashes, versions and commands.
+//! The origin of the numbers: configurations, seeds, hashes, versions and commands.
 
-use mde_metrics::results::Provenance;
 use mde_metrics::{Alignment, EvalProtocol, Quantity};
+use mde_results::{AssignmentConfig, Dissection, Provenance, RunResults, TrainingSummary};
 
-use super::{Config, Model};
-use crate::config::{AssignmentConfig, RunConfig};
+use super::model::Models;
+use super::view::Config;
 use crate::format::{listed, metres, short_hash};
-use crate::run::RunFolder;
 use crate::table::{Cell, Table};
 
-type Fact = (&'static str, fn(&RunFolder) -> Cell);
+type Fact = (&'static str, fn(&RunResults) -> Cell);
 
 const FACTS: [Fact; 22] = [
     ("Network", |run| {
@@ -18,7 +17,7 @@ const FACTS: [Fact; 22] = [
     ("Weights (blake3)", |run| {
         hash(&run.evaluation.provenance.checkpoint)
     }),
-    ("Depth ranges", |run| {
+    ("Assignment", |run| {
         trained(run, |config| Cell::text(assignment(config)))
     }),
     ("Seed", |run| {
@@ -27,8 +26,8 @@ const FACTS: [Fact; 22] = [
     ("Steps", |run| {
         trained(run, |config| Cell::count(config.steps))
     }),
-    ("Batch", |run| {
-        trained(run, |config| Cell::count(config.batch as u64))
+    ("Batch size", |run| {
+        trained(run, |config| Cell::count(config.batch_size))
     }),
     ("Learning rate", |run| {
         trained(run, |config| Cell::number(config.learning_rate))
@@ -58,53 +57,52 @@ const FACTS: [Fact; 22] = [
         Cell::text(protocol(&run.evaluation.protocol))
     }),
     ("Dissected data", |run| {
-        Cell::text(data(&run.dissection.provenance))
+        dissected(run, |found| Cell::text(data(&found.provenance)))
     }),
     ("Dissected data (blake3)", |run| {
-        hash(&run.dissection.provenance.data_hash)
+        dissected(run, |found| hash(&found.provenance.data_hash))
     }),
     ("Dissected images", |run| {
-        Cell::count(run.dissection.images as u64)
+        dissected(run, |found| Cell::count(found.images))
     }),
     ("Intervals", |run| {
-        let drawn = &run.dissection.bootstrap;
-        Cell::text(format!(
-            "{} resamples of the images, seed {}",
-            drawn.resamples, drawn.seed
-        ))
+        dissected(run, |found| {
+            let (resamples, seed) = (found.bootstrap.resamples, found.bootstrap.seed);
+            Cell::text(format!("{resamples} resamples of the images, seed {seed}"))
+        })
     }),
     ("Permutation null", |run| {
-        let mut layers = run.dissection.layers.iter();
-        match layers.find_map(|layer| layer.null.as_ref()) {
-            Some(null) => Cell::text(format!(
-                "{} permutations, seed {}",
-                null.permutations, null.seed
-            )),
-            None => Cell::undefined(),
-        }
+        dissected(run, |found| {
+            let null = found.layers.iter().find_map(|layer| layer.null.as_ref());
+            Cell::or_undefined(null, |null| {
+                let (permutations, seed) = (null.permutations, null.seed);
+                Cell::text(format!("{permutations} permutations, seed {seed}"))
+            })
+        })
     }),
-    ("Version that trained", |run| {
+    ("Trained by version", |run| {
         trained(run, |config| Cell::text(&config.version))
     }),
-    ("Version that evaluated", |run| {
+    ("Evaluated by version", |run| {
         Cell::text(&run.evaluation.provenance.version)
     }),
 ];
 
-/// A fact of the training, where it was done here.
-fn trained(run: &RunFolder, fact: impl Fn(&RunConfig) -> Cell) -> Cell {
-    run.config.as_ref().map_or(Cell::undefined(), fact)
+/// A fact of the training, where the weights were trained here.
+fn trained(run: &RunResults, fact: impl Fn(&TrainingSummary) -> Cell) -> Cell {
+    Cell::or_undefined(run.config.as_ref(), fact)
 }
 
-pub(super) fn table(models: &[Model<'_>]) -> Table {
-    let mut columns = vec!["What"];
-    columns.extend(models.iter().map(|model| model.label.label.as_str()));
-    let mut table = Table::new(
-        "provenance",
-        "Where the numbers come from. Hashes are shortened here; the CSV has them whole.",
-        &columns,
-    );
-    table.words = columns.len();
+/// A fact of the dissection, where there is one.
+fn dissected(run: &RunResults, fact: impl Fn(&Dissection) -> Cell) -> Cell {
+    Cell::or_undefined(run.dissection.as_ref(), fact)
+}
+
+pub(super) fn table(models: &Models<'_>) -> Table {
+    let columns: Vec<&str> = ["Fact"].into_iter().chain(models.heads()).collect();
+    let words = columns.len();
+    let caption = "Origin of the numbers. Hashes are shortened; the CSV has all of them in full.";
+    let mut table = Table::new("provenance", caption, columns, words);
     for (name, fact) in FACTS {
         let mut row = vec![Cell::text(name)];
         row.extend(models.iter().map(|model| fact(model.run)));
@@ -114,17 +112,17 @@ pub(super) fn table(models: &[Model<'_>]) -> Table {
 }
 
 fn hash(whole: &str) -> Cell {
-    Cell::of(short_hash(whole), whole)
+    Cell::new(short_hash(whole), whole)
 }
 
 fn data(provenance: &Provenance) -> String {
     format!("{}, {} split", provenance.data, provenance.split)
 }
 
-fn assignment(config: &RunConfig) -> String {
+fn assignment(config: &TrainingSummary) -> String {
     match &config.assignment {
-        None => "not assigned".to_owned(),
-        Some(AssignmentConfig { alpha, layers }) => {
+        None => "none".to_owned(),
+        Some(AssignmentConfig { alpha, layers, .. }) => {
             format!("{}, α = {alpha}", listed(layers))
         }
     }
@@ -133,7 +131,7 @@ fn assignment(config: &RunConfig) -> String {
 fn protocol(protocol: &EvalProtocol) -> String {
     let prediction = match protocol.prediction {
         Quantity::Depth => "",
-        Quantity::Disparity => ", of disparities",
+        Quantity::Disparity => ", predictions are disparities",
     };
     let alignment = match protocol.alignment {
         Alignment::None => "",
@@ -147,7 +145,7 @@ fn protocol(protocol: &EvalProtocol) -> String {
     )
 }
 
-pub(super) fn configs(models: &[Model<'_>]) -> Vec<Config> {
+pub(super) fn configs(models: &Models<'_>) -> Vec<Config> {
     models
         .iter()
         .filter_map(|model| {
@@ -159,15 +157,13 @@ pub(super) fn configs(models: &[Model<'_>]) -> Vec<Config> {
         .collect()
 }
 
-/// The commands that lead from the data to this report.
-pub(super) fn commands(models: &[Model<'_>]) -> Vec<String> {
+/// The commands that produced the results of this report.
+pub(super) fn commands(models: &Models<'_>) -> Vec<String> {
     let mut commands = Vec::new();
-    for model in models {
+    for model in models.iter() {
         let run = model.run;
-        let config = run.config.as_ref();
-        commands.extend(config.and_then(|config| config.command.clone()));
         commands.push(run.command("evaluate"));
-        commands.push(run.command("dissect"));
+        commands.extend(run.dissection.as_ref().map(|_| run.command("dissect")));
         commands.extend(run.ablation.as_ref().map(|_| run.command("ablate")));
         commands.extend(run.correction.as_ref().map(|_| run.command("correct")));
     }

@@ -1,51 +1,45 @@
-//! The first screen in words and numbers.
+//! The first screen: what was measured, its limits, and the main numbers.
 
-use mde_metrics::results::LayerDissection;
 use mde_metrics::statistics::Interval;
+use mde_results::{
+    AssignmentConfig, InitialPart, InitialWeights, LayerDissection, RunComparison, RunResults,
+    TrainingSummary,
+};
 
-use super::accuracy::{baseline, over_images};
-use super::{KeyNumber, KeyValue, Missing, Model};
-use crate::compare::Comparison;
-use crate::config::{AssignmentConfig, InitialWeights, RunConfig};
-use crate::format::{between, fixed, grouped, listed, metres, short_hash};
-use crate::run::RunFolder;
+use super::model::{Model, Models};
+use super::view::{KeyNumber, KeyValue, Missing};
+use crate::format::{between, counted, fixed, grouped, listed, metres, short_hash};
 
-/// What was run on what.
-pub(super) fn lede(models: &[Model<'_>]) -> String {
-    let first = models[0].run;
-    let (evaluation, dissected) = (&first.evaluation, &first.dissection.provenance);
+/// What was trained and measured, on which data.
+pub(super) fn lede(models: &Models<'_>) -> String {
+    let first = models.first().run;
+    let evaluation = &first.evaluation;
     let evaluated = &evaluation.provenance;
-    let of_test = if (&evaluated.data, &evaluated.split) == (&dissected.data, &dissected.split) {
-        String::new()
-    } else {
-        format!(
-            ", dissected on the {} split of {}",
-            dissected.split, dissected.data
-        )
+    let subject = match &models[..] {
+        [first, second] => trainings(first.run, second.run),
+        _ => training(first),
     };
-    let subject = match models {
-        [one] => training(one.run),
-        [plain, assigned] => trainings(plain.run, assigned.run),
-        _ => String::new(),
-    };
-    let data = match &first.config {
-        Some(config) if config.data.name == evaluated.data => "its".to_owned(),
-        _ => format!("{}’s", evaluated.data),
-    };
+    let dissected = first.dissection.as_ref().map(|found| &found.provenance);
+    let dissected = dissected
+        .filter(|found| (&found.data, &found.split) != (&evaluated.data, &evaluated.split));
+    let dissected =
+        dissected.map(|found| format!(" Dissected on the {} {} split.", found.data, found.split));
     format!(
-        "{subject}; evaluated on {} images of {data} {} split under the protocol {}{of_test}.",
-        grouped(evaluation.summary.images),
+        "{subject}. Evaluated on {} of the {} {} split with protocol {}.{}",
+        counted(evaluation.summary.images, "image"),
+        evaluated.data,
         evaluated.split,
         evaluation.protocol.name,
+        dissected.unwrap_or_default()
     )
 }
 
-fn training(run: &RunFolder) -> String {
+fn training(run: &RunResults) -> String {
     match &run.config {
         Some(config) => {
             let how = match &config.assignment {
-                Some(assignment) => ranges(assignment),
-                None => "with its ordinary loss".to_owned(),
+                Some(assignment) => with_assignment(assignment),
+                None => "without an assignment".to_owned(),
             };
             format!("{}, {how}", trained(config, ""))
         }
@@ -57,117 +51,76 @@ fn training(run: &RunFolder) -> String {
     }
 }
 
-fn trainings(plain: &RunFolder, assigned: &RunFolder) -> String {
-    match (&plain.config, &assigned.config) {
-        (Some(first), Some(second)) if first.model == second.model => {
-            match (&first.assignment, &second.assignment) {
-                (None, Some(assignment)) => format!(
-                    "{}, once plain and once {}",
-                    trained(first, " twice"),
-                    ranges(assignment)
-                ),
-                _ => trained(first, " twice"),
+fn trainings(first: &RunResults, second: &RunResults) -> String {
+    match (&first.config, &second.config) {
+        (Some(one), Some(other)) if one.model == other.model => {
+            let twice = trained(one, " twice");
+            match (&one.assignment, &other.assignment) {
+                (None, Some(assignment)) => {
+                    format!("{twice}: once plain, once {}", with_assignment(assignment))
+                }
+                _ => twice,
             }
         }
-        _ => format!("{}, against {}", training(plain), training(assigned)),
+        _ => format!("{}, compared with {}", training(first), training(second)),
     }
 }
 
-fn trained(config: &RunConfig, twice: &str) -> String {
+fn trained(config: &TrainingSummary, twice: &str) -> String {
     format!(
-        "{}{} was trained{twice} on {} images of {} (seed {}, {} steps of {} images)",
+        "{}{} was trained{twice} on {} of {} (seed {}, {}, batch size {})",
         config.model,
-        config.init.as_ref().map(begun).unwrap_or_default(),
-        grouped(config.data.images),
+        config.init.as_ref().map(initialised).unwrap_or_default(),
+        counted(config.data.images as u64, "image"),
         config.data.name,
         config.seed,
-        grouped(config.steps),
-        config.batch,
+        counted(config.steps, "step"),
+        config.batch_size,
     )
 }
 
-fn ranges(assignment: &AssignmentConfig) -> String {
+fn with_assignment(assignment: &AssignmentConfig) -> String {
     format!(
-        "with a depth range assigned to every unit of {} (α = {})",
+        "with a depth bin assigned to every unit of {} (α = {})",
         listed(&assignment.layers),
         assignment.alpha
     )
 }
 
-/// Where training began, as an insertion after the network's name.
-fn begun(init: &InitialWeights) -> String {
+/// The initial weights, as an insertion after the network's name.
+fn initialised(init: &InitialWeights) -> String {
     let file = init.file.file_name().unwrap_or(init.file.as_os_str());
     let file = file.to_string_lossy();
-    match init.part.as_str() {
-        "encoder" => format!(" (its encoder begun with the weights {file})"),
-        _ => format!(" (begun with the weights {file})"),
+    match init.part {
+        InitialPart::Encoder => format!(" (encoder initialised from {file})"),
+        InitialPart::Network => format!(" (initialised from {file})"),
     }
 }
 
-/// The layers that count: assigned ones, or else all.
-pub(super) fn counted_layers(run: &RunFolder) -> Vec<&LayerDissection> {
-    let counts =
-        |name: &String| run.assigned_layers().is_empty() || run.assigned_layers().contains(name);
-    let layers = run.dissection.layers.iter();
-    layers.filter(|layer| counts(&layer.layer)).collect()
-}
-
-/// The mean of their valid-bins means.
-fn layer_mean(run: &RunFolder) -> Option<f64> {
-    let layers = counted_layers(run);
-    let means: Option<Vec<f64>> = layers.iter().map(|layer| layer.valid_bins.mean).collect();
-    means
-        .filter(|means| !means.is_empty())
-        .map(|means| means.iter().sum::<f64>() / means.len() as f64)
-}
-
-fn initial_hash(config: &RunConfig) -> &str {
+fn initial_hash(config: &TrainingSummary) -> &str {
     config.init.as_ref().map_or("none", |init| &init.hash)
 }
 
-/// What a reader has to know before relying on the numbers.
-pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
+/// Signs that a prediction is in another unit than the ground truth.
+pub(super) fn warnings(models: &Models<'_>) -> Vec<String> {
+    let warnings = models.iter().filter_map(|model| {
+        let warning = model.run.evaluation.unit_warning.as_ref()?;
+        Some(format!(
+            "The predictions of the {} model may be in another unit than the ground truth: their median ratio is {}. \
+             Likely cause: {}. Accuracy and selectivity mean little until this is resolved.",
+            model.label.name,
+            fixed(warning.median_ratio, 3),
+            warning.likely
+        ))
+    });
+    warnings.collect()
+}
+
+/// Limits of the numbers.
+pub(super) fn caveats(models: &Models<'_>) -> Vec<String> {
     let mut caveats = Vec::new();
-    if let [plain, assigned] = models
-        && let (Some(p), Some(a)) = (&plain.run.config, &assigned.run.config)
-    {
-        let facts = [
-            ("network", p.model.clone(), a.model.clone()),
-            ("seed", p.seed.to_string(), a.seed.to_string()),
-            ("steps", p.steps.to_string(), a.steps.to_string()),
-            ("batch", p.batch.to_string(), a.batch.to_string()),
-            (
-                "learning rate",
-                p.learning_rate.to_string(),
-                a.learning_rate.to_string(),
-            ),
-            (
-                "hash of the initial weights",
-                initial_hash(p).to_owned(),
-                initial_hash(a).to_owned(),
-            ),
-            (
-                "hash of the training data",
-                p.data.fingerprint.clone(),
-                a.data.fingerprint.clone(),
-            ),
-        ];
-        let differing: Vec<String> = facts
-            .into_iter()
-            .filter(|(_, plain, assigned)| plain != assigned)
-            .map(|(what, first, second)| {
-                let names = [&plain.label.name, &assigned.label.name];
-                format!("{what} ({first} {}, {second} {})", names[0], names[1])
-            })
-            .collect();
-        if !differing.is_empty() {
-            caveats.push(format!(
-                "The two trainings differ in more than the assignment: {}. A change cannot be put down to the assignment alone.",
-                listed(&differing)
-            ));
-        }
-    }
-    for model in models {
+    caveats.extend(other_differences(models));
+    for model in models.iter() {
         let (run, name) = (model.run, &model.label.name);
         if let (Some(last), Some(config)) = (run.training.last(), &run.config)
             && last.step < config.steps
@@ -178,13 +131,16 @@ pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
                 grouped(config.steps)
             ));
         }
-        let skipped = run.evaluation.skipped.len();
+        let skipped = run.evaluation.images_without_valid_depth.len();
         if skipped > 0 {
-            caveats.push(format!("{skipped} test images hold no valid depth and are not in the {name} model’s numbers."));
+            let images = counted(skipped as u64, "test image");
+            caveats.push(format!(
+                "The {name} model’s numbers leave out {images} without a valid depth."
+            ));
         }
         for stage in &run.outdated {
             caveats.push(format!(
-                "The {name} model was dissected again after `mde {stage}`: `{}` brings that up to date.",
+                "The {name} model was dissected again after `mde {stage}`. Run `{}` to update these results.",
                 run.command(stage)
             ));
         }
@@ -192,146 +148,184 @@ pub(super) fn caveats(models: &[Model<'_>]) -> Vec<String> {
     caveats
 }
 
-/// What was not measured of these layers of a model, by the command that adds it.
-pub(super) fn missing<'a>(
-    model: &Model<'_>,
-    layers: impl Iterator<Item = &'a LayerDissection> + Clone,
-) -> Vec<Missing> {
+/// Differences between two trainings besides the assignment.
+fn other_differences(models: &Models<'_>) -> Option<String> {
+    let [first, second] = &models[..] else {
+        return None;
+    };
+    let configs = [first.run.config.as_ref()?, second.run.config.as_ref()?];
+    type Fact = (&'static str, fn(&TrainingSummary) -> String);
+    let facts: [Fact; 7] = [
+        ("network", |config| config.model.clone()),
+        ("seed", |config| config.seed.to_string()),
+        ("steps", |config| config.steps.to_string()),
+        ("batch size", |config| config.batch_size.to_string()),
+        ("learning rate", |config| config.learning_rate.to_string()),
+        ("hash of the initial weights", |config| {
+            initial_hash(config).to_owned()
+        }),
+        ("hash of the training data", |config| {
+            config.data.fingerprint.clone()
+        }),
+    ];
+    let differing = facts.into_iter().filter_map(|(what, fact)| {
+        let [one, other] = configs.map(fact);
+        let names = [&first.label.name, &second.label.name];
+        (one != other).then(|| format!("{what} ({one} {}, {other} {})", names[0], names[1]))
+    });
+    let differing: Vec<String> = differing.collect();
+    (!differing.is_empty()).then(|| {
+        format!(
+            "The two training runs differ in more than the assignment: {}. Differences between the models cannot be \
+             attributed to the assignment alone.",
+            listed(&differing)
+        )
+    })
+}
+
+/// What was not measured of a model or of some of its layers, by the command that adds it.
+pub(super) fn missing(model: &Model<'_>, layers: &[LayerDissection]) -> Vec<Missing> {
     let run = model.run;
-    let lacking = |lacks: &dyn Fn(&LayerDissection) -> bool| layers.clone().any(lacks);
-    let lacks = [
+    let any = |lacks: &dyn Fn(&LayerDissection) -> bool| layers.iter().any(lacks);
+    let stages = [
         (
             "dissect",
-            "chance (a permutation null)",
-            lacking(&|layer| layer.null.is_none()),
-        ),
-        (
-            "dissect",
-            "other numbers of bins",
-            lacking(&|layer| layer.discretisations.is_empty()),
-        ),
-        (
-            "dissect",
-            "the images that units answer to most",
-            lacking(&|layer| layer.top_images.is_none()),
+            vec![
+                ("depth selectivity", run.dissection.is_none()),
+                ("the chance level", any(&|layer| layer.null.is_none())),
+                ("other bins", any(&|layer| layer.discretisations.is_empty())),
+                (
+                    "the images with the strongest response",
+                    any(&|layer| layer.top_images.is_none()),
+                ),
+            ],
         ),
         (
             "ablate",
-            "what removing units does",
-            lacking(&|layer| run.ablated(&layer.layer).is_none()),
+            vec![(
+                "the effect of removing units",
+                any(&|layer| run.ablated(&layer.layer).is_none()),
+            )],
         ),
         (
             "correct",
-            "what correcting units does",
-            lacking(&|layer| run.corrected(&layer.layer).is_none()),
+            vec![(
+                "the effect of correcting units",
+                any(&|layer| run.corrected(&layer.layer).is_none()),
+            )],
         ),
     ];
-    let of_stage = |stage: &'static str| {
-        let whats = lacks
-            .iter()
-            .filter(|(of, _, lacking)| *of == stage && *lacking);
-        let whats: Vec<String> = whats.map(|(_, what, _)| (*what).to_owned()).collect();
-        (!whats.is_empty()).then(|| Missing {
+    let missing = stages.into_iter().filter_map(|(stage, parts)| {
+        let parts = parts.into_iter().filter(|(_, missing)| *missing);
+        let parts: Vec<String> = parts.map(|(part, _)| part.to_owned()).collect();
+        (!parts.is_empty()).then(|| Missing {
             model: model.label.label.clone(),
-            what: listed(&whats),
+            what: listed(&parts),
             command: run.command(stage),
         })
-    };
-    ["dissect", "ablate", "correct"]
-        .into_iter()
-        .filter_map(of_stage)
-        .collect()
+    });
+    missing.collect()
 }
 
-pub(super) fn key_numbers(models: &[Model<'_>], comparison: Option<&Comparison>) -> Vec<KeyNumber> {
-    type Number = (Option<f64>, Option<Interval>);
-    let values = |value: &dyn Fn(usize, &Model<'_>) -> Number, digits: usize| -> Vec<KeyValue> {
-        models
-            .iter()
-            .enumerate()
-            .map(|(index, model)| {
-                let (value, interval) = value(index, model);
-                KeyValue {
-                    class: model.label.class,
-                    label: model.label.label.clone(),
-                    text: fixed(value, digits),
-                    interval: interval.map_or(String::new(), |ends| between(ends, digits)),
-                }
-            })
-            .collect()
-    };
-    // In a comparison both models are scored on the same layers.
-    let selectivity = |index: usize, model: &Model<'_>| match comparison {
-        Some(comparison) => {
-            let change = comparison.selectivity;
-            let value = change.map(|change| [change.plain, change.assigned][index]);
-            (value, None)
+pub(super) fn key_numbers(
+    models: &Models<'_>,
+    comparison: Option<&RunComparison>,
+) -> Vec<KeyNumber> {
+    let abs_rel = key_number(
+        models,
+        "AbsRel",
+        "mean over images, lower is better".to_owned(),
+        4,
+        |model| {
+            let abs_rel = model.run.evaluation.summary.mean.abs_rel;
+            (Some(abs_rel), model.interval("abs_rel"))
+        },
+    );
+    let baseline = models.baseline();
+    let baseline = baseline.filter(|baseline| baseline.summary.mean.abs_rel > 0.0);
+    let relative = baseline.map(|baseline| {
+        let constant = baseline.summary.mean.abs_rel;
+        let remark = format!(
+            "ratio; the baseline predicts {} m everywhere (AbsRel {}), 1 is no better",
+            metres(baseline.depth),
+            fixed(constant, 4)
+        );
+        key_number(models, "AbsRel / constant baseline", remark, 2, |model| {
+            let abs_rel = model.run.evaluation.summary.mean.abs_rel;
+            (Some(abs_rel / constant), None)
+        })
+    });
+    let delta = key_number(
+        models,
+        "δ < 1.25",
+        "fraction of pixels within 25 %, higher is better".to_owned(),
+        3,
+        |model| {
+            let delta = model.run.evaluation.summary.mean.delta_1;
+            (Some(delta), model.interval("delta_1"))
+        },
+    );
+    let numbers = [selectivity(models, comparison), Some(abs_rel), relative];
+    let numbers = numbers.into_iter().chain([Some(delta)]);
+    numbers.flatten().collect()
+}
+
+type Number = (Option<f64>, Option<Interval>);
+
+fn key_number(
+    models: &Models<'_>,
+    label: &'static str,
+    remark: String,
+    digits: usize,
+    value: impl Fn(&Model<'_>) -> Number,
+) -> KeyNumber {
+    let values = models.iter().map(|model| {
+        let (value, interval) = value(model);
+        KeyValue {
+            class: model.label.class,
+            label: model.label.label.clone(),
+            text: fixed(value, digits),
+            interval: interval.map_or(String::new(), |ends| between(ends, digits)),
         }
-        None => {
-            let interval = match counted_layers(model.run)[..] {
-                [layer] => layer.valid_bins.interval,
-                _ => None,
-            };
-            (layer_mean(model.run), interval)
-        }
-    };
+    });
+    KeyNumber {
+        label,
+        values: values.collect(),
+        remark,
+    }
+}
+
+/// Mean selectivity over layers: in a comparison the same ones for both models. `None` without a
+/// dissection.
+fn selectivity(models: &Models<'_>, comparison: Option<&RunComparison>) -> Option<KeyNumber> {
     let names: Vec<String> = match comparison {
         Some(comparison) => {
-            let layers = comparison.layers.iter();
+            let layers = comparison.layers.iter().filter(|layer| layer.counted);
             layers.map(|layer| layer.layer.clone()).collect()
         }
         None => {
-            let layers = counted_layers(models[0].run);
-            layers.iter().map(|layer| layer.layer.clone()).collect()
+            let layers = models.first().counted_layers().into_iter();
+            layers.map(|layer| layer.layer.clone()).collect()
         }
     };
-    let mut numbers = vec![
-        KeyNumber {
-            label: "Depth selectivity",
-            values: values(&selectivity, 3),
-            remark: format!("valid bins, mean over the units of {}", listed(&names)),
-        },
-        KeyNumber {
-            label: "AbsRel",
-            values: values(
-                &|_, model| {
-                    let interval = over_images(model, "abs_rel");
-                    (Some(model.run.evaluation.summary.mean.abs_rel), interval)
-                },
-                4,
-            ),
-            remark: "mean over images, lower is better".to_owned(),
-        },
-    ];
-    if let Some(baseline) = baseline(models).filter(|baseline| baseline.summary.mean.abs_rel > 0.0)
-    {
-        let constant = baseline.summary.mean.abs_rel;
-        numbers.push(KeyNumber {
-            label: "AbsRel against a constant",
-            values: values(
-                &|_, model| {
-                    let abs_rel = model.run.evaluation.summary.mean.abs_rel;
-                    (Some(abs_rel / constant), None)
-                },
-                2,
-            ),
-            remark: format!(
-                "divided by that of answering {} m everywhere ({}); 1 is no better",
-                metres(baseline.depth),
-                fixed(constant, 4)
-            ),
-        });
+    if names.is_empty() {
+        return None;
     }
-    numbers.push(KeyNumber {
-        label: "δ < 1.25",
-        values: values(
-            &|_, model| {
-                let interval = over_images(model, "delta_1");
-                (Some(model.run.evaluation.summary.mean.delta_1), interval)
-            },
-            3,
-        ),
-        remark: "share of pixels within 25 %, higher is better".to_owned(),
+    let remark = format!(
+        "valid-bins estimator, mean over the units of {}",
+        listed(&names)
+    );
+    let number = key_number(models, "Depth selectivity", remark, 3, |model| {
+        let layers = names.iter().map(|name| model.run.layer(name));
+        let layers: Vec<_> = layers.collect();
+        let means = layers.iter().map(|layer| (*layer)?.valid_bins.mean);
+        let means: Option<Vec<f64>> = means.collect();
+        let mean = means.map(|means| means.iter().sum::<f64>() / means.len() as f64);
+        let interval = match layers[..] {
+            [Some(layer)] if comparison.is_none() => layer.valid_bins.interval,
+            _ => None,
+        };
+        (mean, interval)
     });
-    numbers
+    Some(number)
 }

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use common::analyses::add_analyses;
 use common::{ASSIGNED, PLAIN, Spec, write_run};
 use devtools::Page;
-use mde_report::{ReportInput, write_report};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -24,14 +23,9 @@ fn report() -> (TempDir, PathBuf) {
         add_analyses(&folder.path().join(name), &spec);
     }
     let (plain, assigned) = (folder.path().join("plain"), folder.path().join("assigned"));
-    let input = ReportInput {
-        plain: &plain,
-        assigned: Some(&assigned),
-        comparison: None,
-        title: "Rooms </script> \"quoted\"".to_owned(),
-    };
-    let html = write_report(&input, folder.path()).unwrap().html;
-    (folder, html)
+    let title = "Rooms </script> \"quoted\"";
+    let report = common::report(&[&plain, &assigned], title, folder.path()).unwrap();
+    (folder, report.html)
 }
 
 const SHOWN: &str = "[...document.querySelectorAll('.layer:not([hidden]) .panel.plain li:not([hidden])')].map((node) => node.dataset.unit).join()";
@@ -204,7 +198,7 @@ fn a_unit_opens_by_click_and_by_keyboard() {
     );
     for part in [
         ".sheet .band[d]",
-        ".sheet.assigned .own",
+        ".sheet.assigned .assigned-bin",
         ".sheet .chance",
         ".sheet .held",
         ".sheet .top .heat",
@@ -217,10 +211,10 @@ fn a_unit_opens_by_click_and_by_keyboard() {
     }
     let facts = page.text("document.querySelector('.sheet.assigned .facts').textContent");
     for fact in [
-        "Held out",
-        "By chance",
+        "Held-out",
+        "Chance level",
         "p\u{a0}=",
-        "Owns",
+        "Assigned bin",
         "Removed",
         "Corrected",
     ] {

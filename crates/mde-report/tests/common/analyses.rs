@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use mde_metrics::results::{
-    Ablation, AblationArea, AblationCurve, AblationPoint, BinGroup, Corrected, Correction,
-    DepthRange, DiscretisationScore, Dissection, FORMAT, Fill, ImageCorrection, Indicator,
-    LayerAblation, LayerCorrection, LayerDissection, ORACLE, PermutationNull, RemovalOrder,
-    SingleRemovals, UnitDistance, UnitNull, UnitShare,
-};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
-use mde_metrics::{DepthBins, EvalProtocol, KeyErrors, UnitAssignment};
+use mde_metrics::{
+    CoreErrors, DepthBins, DiscretisationScore, EvalProtocol, PermutationNull, UnitAssignment,
+    UnitNull,
+};
+use mde_results::{
+    Ablation, AblationArea, AblationCurve, AblationPoint, BinGroup, Corrected, Correction,
+    DepthRange, Dissection, FORMAT, Fill, ImageCorrection, Indicator, LayerAblation,
+    LayerCorrection, LayerDissection, ORACLE, RemovalOrder, SingleRemovals, UnitDistance,
+    UnitShare,
+};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use super::{Spec, dissection, noise, provenance, write_json};
 
-/// A value with an interval of so much to either side.
+/// A value with an interval of `margin` to either side.
 pub fn around(value: f64, margin: f64) -> Estimate {
     Estimate {
         value,
@@ -27,8 +30,8 @@ pub fn around(value: f64, margin: f64) -> Estimate {
     }
 }
 
-fn key_errors(abs_rel: f64) -> KeyErrors {
-    KeyErrors {
+fn core_errors(abs_rel: f64) -> CoreErrors {
+    CoreErrors {
         abs_rel,
         rmse: 3.5 * abs_rel,
         delta_1: (1.0 - 1.5 * abs_rel).max(0.0),
@@ -142,7 +145,6 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
                         RemovalOrder::MostSelectiveFirst => (1.0 / strength, 0.0),
                         RemovalOrder::LeastSelectiveFirst => (strength, 0.0),
                         RemovalOrder::Random { seed } => (1.0, 0.06 * noise(seed)),
-                        _ => (1.0, 0.0),
                     };
                     let points = counts.iter().map(|removed| {
                         let share = *removed as f64 / units as f64;
@@ -151,11 +153,11 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
                             spec.error * (1.0 + rise * if fill == Fill::Zero { 2.0 } else { 1.2 });
                         let by_range = ranges.iter().enumerate().map(|(index, range)| {
                             let value = value * (1.0 + 0.1 * index as f64);
-                            (range.pixels > 0).then(|| key_errors(value))
+                            (range.pixels > 0).then(|| core_errors(value))
                         });
                         AblationPoint {
                             removed: *removed,
-                            errors: key_errors(value),
+                            errors: core_errors(value),
                             by_range: by_range.collect(),
                         }
                     });
@@ -191,7 +193,7 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
             let single = [Fill::Zero, Fill::Mean].map(|fill| SingleRemovals {
                 fill,
                 units: (0..units)
-                    .map(|unit| key_errors(spec.error + 0.01 * (noise(unit as u64 + 90) - 0.2)))
+                    .map(|unit| core_errors(spec.error + 0.01 * (noise(unit as u64 + 90) - 0.2)))
                     .collect(),
             });
             LayerAblation {
@@ -199,10 +201,10 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
                 units,
                 order,
                 mean_response: vec![0.4; units],
-                whole: key_errors(spec.error),
+                baseline: core_errors(spec.error),
                 curves,
                 areas,
-                single: single.into(),
+                single_removals: single.into(),
                 values: format!("ablate/{}.safetensors", layer.layer),
             }
         })
@@ -213,7 +215,7 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
         dissection: hash.to_owned(),
         protocol: EvalProtocol::preset("nyu-mff").unwrap(),
         images: spec.images,
-        skipped: Vec::new(),
+        images_without_valid_depth: Vec::new(),
         bootstrap: Bootstrap::default(),
         ranges,
         layers,
@@ -223,24 +225,24 @@ pub fn ablation(spec: &Spec, dissection: &Dissection, hash: &str) -> Ablation {
 pub fn correction(spec: &Spec, dissection: &Dissection, hash: &str) -> Correction {
     let layers = dissection.layers.iter().map(|layer| {
         let (units, bins) = (layer.units, layer.bins.len());
-        let by_bin = |error: f64| -> Vec<Option<KeyErrors>> {
+        let by_bin = |error: f64| -> Vec<Option<CoreErrors>> {
             (0..bins)
-                .map(|bin| (bin > 0).then(|| key_errors(error * (0.8 + 0.02 * bin as f64))))
+                .map(|bin| (bin > 0).then(|| core_errors(error * (0.8 + 0.02 * bin as f64))))
                 .collect()
         };
-        let corrected = |lowered: f64| Corrected {
-            errors: key_errors(spec.error - lowered),
-            by_bin: by_bin(spec.error - lowered),
-            lowered: around(lowered, 0.2 * lowered.abs() + 0.0005),
-            explained: Some(lowered / spec.error),
+        let corrected = |reduction: f64| Corrected {
+            errors: core_errors(spec.error - reduction),
+            by_bin: by_bin(spec.error - reduction),
+            abs_rel_reduction: around(reduction, 0.2 * reduction.abs() + 0.0005),
+            relative_reduction: Some(reduction / spec.error),
         };
         let gain = |unit: usize| 0.012 * (noise(unit as u64 + 300) - 0.15);
         let mut ranking: Vec<usize> = (0..units).collect();
         ranking.sort_by(|a, b| gain(*b).total_cmp(&gain(*a)));
-        let owner = UnitAssignment::new(units, bins).unwrap();
+        let assignment = UnitAssignment::new(units, bins).unwrap();
         let groups = (0..bins).map(|bin| {
             let units: Vec<usize> = (0..units)
-                .filter(|unit| owner.owner(*unit) == bin && bin % 3 > 0)
+                .filter(|unit| assignment.bin_of(*unit) == bin && bin % 3 > 0)
                 .collect();
             BinGroup {
                 corrected: (!units.is_empty()).then(|| corrected(0.004 + 0.001 * bin as f64)),
@@ -249,14 +251,14 @@ pub fn correction(spec: &Spec, dissection: &Dissection, hash: &str) -> Correctio
         });
         let per_image = (0..spec.images).map(|index| ImageCorrection {
             id: format!("test/room_{index:05}"),
-            before: key_errors(spec.error * (1.0 + 0.1 * noise(index as u64))),
-            after: key_errors(spec.error * 0.6),
+            before: core_errors(spec.error * (1.0 + 0.1 * noise(index as u64))),
+            after: core_errors(spec.error * 0.6),
             units: ranking
                 .iter()
                 .take(5)
                 .map(|unit| UnitShare {
                     unit: *unit,
-                    lowered: gain(*unit),
+                    abs_rel_reduction: gain(*unit),
                 })
                 .collect(),
             score: Some(1.0 + 0.2 * noise(index as u64 + 5)),
@@ -267,10 +269,10 @@ pub fn correction(spec: &Spec, dissection: &Dissection, hash: &str) -> Correctio
             bins: layer.bins.clone(),
             pixels: layer.pixels.clone(),
             replaced: 0.91,
-            before: key_errors(spec.error),
+            before: core_errors(spec.error),
             before_by_bin: by_bin(spec.error),
-            all: corrected(0.4 * spec.error),
-            single: (0..units).map(|unit| corrected(gain(unit))).collect(),
+            all_units: corrected(0.4 * spec.error),
+            single_units: (0..units).map(|unit| corrected(gain(unit))).collect(),
             groups: groups.collect(),
             per_image: per_image.collect(),
             ranking,
@@ -297,7 +299,7 @@ pub fn correction(spec: &Spec, dissection: &Dissection, hash: &str) -> Correctio
         dissection: hash.to_owned(),
         protocol: EvalProtocol::preset("nyu-mff").unwrap(),
         images: spec.images,
-        skipped: Vec::new(),
+        images_without_valid_depth: Vec::new(),
         bootstrap: Bootstrap::default(),
         layers: layers.collect(),
     }
@@ -324,7 +326,7 @@ fn photograph(index: usize, (height, width): (usize, usize)) -> Vec<u8> {
         .collect()
 }
 
-/// The images that units answer to: three each, of all there are; the last unit has only one.
+/// The images with the strongest response: three per unit, one of the last unit.
 pub fn top_images(spec: &Spec) -> Vec<u8> {
     const TOP: usize = 3;
     let ids: Vec<String> = (0..spec.images.min(6))
@@ -416,7 +418,7 @@ pub fn corrected_maps(spec: &Spec) -> Vec<u8> {
     safetensors(&tensors, &ids)
 }
 
-/// Adds to a run folder all that `dissect`, `ablate` and `correct` can add.
+/// Adds all results of `dissect`, `ablate` and `correct` to a run folder.
 pub fn add_analyses(folder: &Path, spec: &Spec) {
     let mut dissection = dissection(spec);
     dissection.layers.iter_mut().for_each(add_statistics);

@@ -5,13 +5,16 @@ pub mod analyses;
 
 use std::path::Path;
 
-use mde_metrics::results::{
-    ConstantBaseline, DepthRangeErrors, Dissection, EstimatedSelectivity, Evaluation, FORMAT,
-    HeldOutSelectivity, ImageErrors, LayerDissection, Provenance,
-};
-use mde_metrics::statistics::Bootstrap;
+use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_metrics::{
-    DepthBins, DepthErrors, ErrorTally, Estimator, EvalProtocol, ResponseTally, UnitAssignment,
+    DepthBins, DepthErrors, Discretisation, ErrorTally, Estimator, EvalProtocol,
+    HeldOutSelectivity, ResponseTally, UnitAssignment,
+};
+use mde_report::{ReportError, ReportInput, WrittenReport, write_report};
+use mde_results::{
+    AccuracyComparison, BaselineSource, ConstantBaseline, DepthRangeErrors, Dissection,
+    EstimatedSelectivity, Evaluation, FORMAT, ImageErrors, LayerComparison, LayerDissection,
+    MetricComparison, Provenance, RunComparison, RunResults, SelectivityComparison, compare,
 };
 use safetensors::Dtype;
 use serde_json::{Value, json};
@@ -132,16 +135,19 @@ pub fn evaluation(spec: &Spec) -> Evaluation {
         summary: tally.summary().unwrap(),
         constant_baseline: Some(ConstantBaseline {
             depth: 3.21,
+            source: BaselineSource::TrainingMean,
             summary: constant.summary().unwrap(),
         }),
+        unit_warning: None,
         by_depth,
         per_image,
-        skipped: Vec::new(),
+        images_without_valid_depth: Vec::new(),
     }
 }
 
-/// One layer whose unit k responds around bin floor(k K / N); some units of a plain model respond negatively.
-pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
+/// Sums `[units, bins + 1]` and counts `[bins + 1]` of a layer whose unit k responds around bin
+/// floor(k K / N). Some units of a plain model respond negatively.
+fn tally(spec: &Spec, name: &str) -> (DepthBins, Vec<f64>, Vec<u64>) {
     let bins = DepthBins::nyu(spec.units.min(64)).unwrap();
     let k = bins.len();
     let counts: Vec<u64> = (0..=k)
@@ -153,12 +159,12 @@ pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
             }
         })
         .collect();
-    let owner = UnitAssignment::new(spec.units, k).unwrap();
+    let assignment = UnitAssignment::new(spec.units, k).unwrap();
     let mut sums = Vec::new();
     for unit in 0..spec.units {
         let seed = (unit * 1000 + name.len()) as u64;
         let centre = if spec.assigned {
-            owner.owner(unit) as f64
+            assignment.bin_of(unit) as f64
         } else {
             noise(seed) * k as f64
         };
@@ -172,11 +178,21 @@ pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
             sums.push(sign * (0.15 + bump + 0.05 * noise(seed + 7 * bin as u64)) * *count as f64);
         }
     }
+    (bins, sums, counts)
+}
+
+/// The dissection of one layer.
+pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
+    let (bins, sums, counts) = tally(spec, name);
+    let (k, assignment) = (
+        bins.len(),
+        UnitAssignment::new(spec.units, bins.len()).unwrap(),
+    );
     let tally = ResponseTally::from_parts(&bins, sums, counts.clone()).unwrap();
     let estimated = |estimator: Estimator| {
         let selectivity = tally.selectivity(estimator);
         let assigned = spec.assigned.then(|| {
-            let scores = tally.assigned_selectivity(&owner, estimator).unwrap();
+            let scores = tally.assigned_selectivity(&assignment, estimator).unwrap();
             scores.units.iter().map(|unit| unit.selectivity).collect()
         });
         EstimatedSelectivity {
@@ -227,9 +243,9 @@ pub fn dissection(spec: &Spec) -> Dissection {
 pub fn config(spec: &Spec) -> Value {
     let assignment = spec
         .assigned
-        .then(|| json!({"alpha": 0.1, "layers": LAYERS, "max_bins": 64}));
+        .then(|| json!({"alpha": 0.1, "layers": LAYERS, "max_bins": 64, "discretisation": Discretisation::NYU}));
     json!({
-        "format": 1, "version": "0.1.0", "model": spec.model, "seed": 1, "batch": 8, "steps": 300,
+        "format": 1, "version": "0.1.0", "model": spec.model, "seed": 1, "batch_size": 8, "steps": 300,
         "learning_rate": 1e-4, "assignment": assignment, "init": null,
         "data": {"name": "rooms", "root": "data/rooms", "fingerprint": "c".repeat(64), "images": 2000, "mean_depth": 3.21},
     })
@@ -321,6 +337,140 @@ pub fn write_run(folder: &Path, spec: &Spec) {
     write_json(&folder.join("dissect.json"), &dissection(spec));
     std::fs::write(folder.join("metrics.jsonl"), training(spec)).unwrap();
     std::fs::write(folder.join("examples.safetensors"), examples(spec)).unwrap();
+    std::fs::create_dir_all(folder.join("dissect")).unwrap();
+    for name in LAYERS {
+        let path = folder.join(format!("dissect/{name}.safetensors"));
+        std::fs::write(path, tallies(spec, name)).unwrap();
+    }
+}
+
+/// The tally of a layer, spread over the images.
+fn tallies(spec: &Spec, name: &str) -> Vec<u8> {
+    let (bins, sums, counts) = tally(spec, name);
+    let (images, slots) = (spec.images, bins.len() + 1);
+    let count = |image: usize, bin: usize| {
+        let rest = counts[bin] % images as u64;
+        counts[bin] / images as u64 + u64::from((image as u64) < rest)
+    };
+    let cells = || (0..images).flat_map(|image| (0..slots).map(move |bin| (image, bin)));
+    let image_counts: Vec<u8> = cells()
+        .flat_map(|(image, bin)| count(image, bin).to_le_bytes())
+        .collect();
+    let image_sums = (0..images).flat_map(|image| {
+        let (sums, counts) = (&sums, &counts);
+        (0..spec.units * slots).flat_map(move |at| {
+            let share = count(image, at % slots) as f64 / counts[at % slots].max(1) as f64;
+            (sums[at] * share).to_le_bytes()
+        })
+    });
+    let edges = bins.edges().iter().flat_map(|edge| edge.to_le_bytes());
+    let shape = vec![images, spec.units, slots];
+    let tensors = vec![
+        ("sums".to_owned(), Dtype::F64, shape, image_sums.collect()),
+        (
+            "counts".to_owned(),
+            Dtype::U64,
+            vec![images, slots],
+            image_counts,
+        ),
+        ("edges".to_owned(), Dtype::F64, vec![slots], edges.collect()),
+    ];
+    let ids: Vec<String> = (0..images)
+        .map(|index| format!("test/room_{index:05}"))
+        .collect();
+    analyses::safetensors(&tensors, &ids)
+}
+
+/// Reads the runs, compares them if there are two, and writes the report.
+pub fn report(runs: &[&Path], title: &str, out: &Path) -> Result<WrittenReport, ReportError> {
+    report_with(runs, title, out, |first, second| {
+        Ok(compare(first, second, Bootstrap::default())?)
+    })
+}
+
+/// The same with another comparison of two runs.
+pub fn report_with(
+    runs: &[&Path],
+    title: &str,
+    out: &Path,
+    compare: impl Fn(&RunResults, &RunResults) -> Result<RunComparison, ReportError>,
+) -> Result<WrittenReport, ReportError> {
+    let first = RunResults::read(runs[0])?;
+    let second = runs.get(1).map(RunResults::read).transpose()?;
+    let comparison = second.as_ref().map(|second| compare(&first, second));
+    let comparison = comparison.transpose()?;
+    let input = ReportInput {
+        title: title.to_owned(),
+        first: &first,
+        second: second.as_ref().zip(comparison.as_ref()),
+    };
+    write_report(&input, out)
+}
+
+/// The comparison of the documents alone, without tallies and intervals, for documents that a test
+/// has edited.
+pub fn without_intervals(
+    first: &RunResults,
+    second: &RunResults,
+) -> Result<RunComparison, ReportError> {
+    let selectivity = |first: f64, second: f64| SelectivityComparison {
+        first,
+        second,
+        difference: difference(first, second),
+    };
+    let layers = first.layers().iter().filter_map(|layer| {
+        let other = second.layer(&layer.layer)?;
+        let means = layer.valid_bins.mean.zip(other.valid_bins.mean);
+        Some(LayerComparison {
+            layer: layer.layer.clone(),
+            units: layer.units,
+            images: first.evaluation.per_image.len(),
+            counted: true,
+            selectivity: means.map(|(first, second)| selectivity(first, second)),
+            unit_differences: vec![None; layer.units],
+            by_unit: None,
+            higher: 0,
+            lower: 0,
+        })
+    });
+    let layers: Vec<LayerComparison> = layers.collect();
+    let scores: Option<Vec<&SelectivityComparison>> = layers
+        .iter()
+        .map(|layer| layer.selectivity.as_ref())
+        .collect();
+    let mean = |value: fn(&SelectivityComparison) -> f64| {
+        let scores = scores.as_ref()?;
+        Some(scores.iter().map(|score| value(score)).sum::<f64>() / scores.len() as f64)
+    };
+    let means = mean(|score| score.first).zip(mean(|score| score.second));
+    let [errors, other_errors] = [first, second].map(|run| run.evaluation.summary.mean.values());
+    let metrics = DepthErrors::NAMES.iter().enumerate();
+    let metrics = metrics.map(|(index, name)| MetricComparison {
+        metric: (*name).to_owned(),
+        first: errors[index],
+        second: other_errors[index],
+        difference: difference(errors[index], other_errors[index]),
+    });
+    Ok(RunComparison {
+        format: FORMAT,
+        first: first.evaluation.provenance.clone(),
+        second: second.evaluation.provenance.clone(),
+        bootstrap: Bootstrap::default(),
+        accuracy: AccuracyComparison {
+            protocol: first.evaluation.protocol.name.clone(),
+            images: first.evaluation.per_image.len(),
+            metrics: metrics.collect(),
+        },
+        selectivity: means.map(|(first, second)| selectivity(first, second)),
+        layers,
+    })
+}
+
+fn difference(first: f64, second: f64) -> Estimate {
+    Estimate {
+        value: second - first,
+        interval: None,
+    }
 }
 
 pub fn write_json(path: &Path, value: &impl serde::Serialize) {
