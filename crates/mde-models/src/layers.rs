@@ -16,7 +16,8 @@ pub(crate) struct Conv2d {
     config: ConvConfig,
 }
 
-/// A convolution without bias, stride 1, padded to keep the size. `weight` is [out, in, kernel, kernel].
+/// A convolution without bias, stride 1, padded to keep the size. `weight` is [out, in, kernel,
+/// kernel].
 pub(crate) fn conv2d(input: usize, out: usize, kernel: usize, vb: VarBuilder) -> Result<Conv2d> {
     conv2d_with(input, out, kernel, same(kernel), vb)
 }
@@ -36,7 +37,8 @@ pub(crate) fn conv2d_strided(
     conv2d_with(input, out, kernel, config, vb)
 }
 
-/// [`conv2d`] with stride, padding, dilation or groups. `weight` is [out, in / groups, kernel, kernel].
+/// [`conv2d`] with stride, padding, dilation or groups. `weight` is [out, in / groups, kernel,
+/// kernel].
 pub(crate) fn conv2d_with(
     input: usize,
     out: usize,

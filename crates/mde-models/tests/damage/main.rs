@@ -1,5 +1,5 @@
-//! Thousands of damaged files of weights: an error that names the file and leaves the parameters as
-//! they were, or weights that are whole; never a panic, and memory in proportion to the file.
+//! Thousands of damaged weight files: an error that names the file and changes no parameter, or a
+//! complete load; never a panic, and memory in proportion to the file.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../weights/pth.rs"]
@@ -17,8 +17,7 @@ use mde_models::{LoadReport, Parameters};
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
 const ROUNDS: u64 = 4000;
-/// For each byte of a file: its numbers once as they lie there and once as float32, and the tables
-/// of an archive.
+/// Memory limit per byte of a file: its numbers as stored and as float32, and the archive's tables.
 const MEMORY_PER_BYTE: usize = 64;
 const BUFFERS: usize = 1 << 20;
 
@@ -70,7 +69,7 @@ fn safetensors(folder: &std::path::Path) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// One binary, one test: memory is counted over all threads.
+/// The only test of this binary, because memory is counted over all threads.
 #[test]
 fn damaged_weights_are_refused_or_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -103,11 +102,10 @@ fn damaged_weights_are_refused_or_whole() {
                     refused += 1;
                 }
             }
-            // As a backbone it is another reader's; the network has no encoder, which is the error
-            // then.
+            // The network has no encoder, so loading as a backbone is an error.
             assert!(parameters.load_backbone(&path).is_err());
         }
-        // Damage to a number is not seen; most damage is.
+        // Damage to a number is not detected; most other damage is.
         assert!(
             refused > ROUNDS / 4 && taken > 0,
             "{name}: {refused} refused, {taken} taken"

@@ -28,14 +28,14 @@ impl Built {
     }
 }
 
-/// The image with a focal length for every camera, which some networks want.
+/// The image with one focal length per image, which some networks need.
 pub(crate) fn input(image: Tensor) -> DepthInput {
     let images = image.dim(0).unwrap();
     let focal = Tensor::full(721.5377f32, images, &Device::Cpu).unwrap();
     DepthInput::new(image).with_focal(focal)
 }
 
-/// What a probe is shown.
+/// Records the layers and shapes that it visits.
 #[derive(Default)]
 pub(crate) struct Seen(pub(crate) Vec<(LayerInfo, Vec<usize>)>);
 
@@ -46,7 +46,7 @@ impl Probe for Seen {
     }
 }
 
-/// Normalised pictures of this shape: waves, the same every time.
+/// Normalised images of this shape: deterministic waves.
 pub(crate) fn images(batch: usize, height: usize, width: usize) -> Tensor {
     let values: Vec<f32> = (0..batch * 3 * height * width)
         .map(|index| 2.0 * (index as f32 * 0.37).sin() * (index as f32 * 0.011).cos())
@@ -54,7 +54,7 @@ pub(crate) fn images(batch: usize, height: usize, width: usize) -> Tensor {
     Tensor::from_vec(values, (batch, 3, height, width), &Device::Cpu).unwrap()
 }
 
-/// All values as bits, so that comparing them forgives nothing.
+/// All values as bits, for exact comparison.
 pub(crate) fn bits(tensor: &Tensor) -> Vec<u32> {
     values(tensor).into_iter().map(f32::to_bits).collect()
 }

@@ -1,5 +1,4 @@
-//! What every forward pass keeps to, on `mff-tiny`; the presets' own sizes and layers are tested in
-//! `presets`.
+//! Properties of every forward pass, tested on `mff-tiny`; `presets` tests sizes and layers of all.
 
 use mde_models::{Capture, Mode, ModelError, Parameters, Preset, build};
 
@@ -33,7 +32,7 @@ fn a_forward_pass_is_the_same_every_time() {
     let image = images(2, 33, 51);
     let first = model.run(&image, Mode::Eval);
     assert_eq!(bits(&first), bits(&model.run(&image, Mode::Eval)));
-    // Built again from the same seed; from another.
+    // Rebuilt from the same seed, and from another.
     assert_eq!(bits(&first), bits(&tiny().run(&image, Mode::Eval)));
     let other = built("mff-tiny", 2);
     assert_ne!(bits(&first), bits(&other.run(&image, Mode::Eval)));

@@ -1,5 +1,5 @@
-//! Whole networks in double precision: gradients against finite differences, and the kernels in f32
-//! against the same network in f64.
+//! Whole networks: gradients in f64 against finite differences, and f32 kernels against the same
+//! network in f64.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::common::{images, input};
 
 type Build = fn(VarBuilder) -> Box<dyn DepthNet>;
 
-/// Small networks of every kind, with a size that each takes.
+/// Small networks of every kind and an input size for each.
 const NETWORKS: [(&str, Build, usize, usize); 4] = [
     ("bts", small_bts, 33, 51),
     ("meter", small_meter, 61, 64),
@@ -141,7 +141,7 @@ impl Model {
             .unwrap()
     }
 
-    /// The mean of the depth, weighed by noise.
+    /// The mean depth, weighted by noise.
     fn loss(&self) -> Tensor {
         let depth = self.depth();
         let weights = noise("loss", depth.elem_count());
@@ -165,7 +165,7 @@ fn number(tensor: &Tensor) -> f64 {
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    // So short that no ReLU opens or closes on the way.
+    // Short enough that no ReLU changes its state.
     const STEP: f64 = 1e-8;
     for (name, build, height, width) in NETWORKS {
         let model = model(build, height, width, DType::F64);

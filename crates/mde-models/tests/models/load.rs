@@ -1,4 +1,5 @@
-//! Loading weights: exactly the network's, or an error that says what is wrong and changes nothing.
+//! Loading weights: names and shapes must match; otherwise an error lists the differences and no
+//! parameter changes.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +13,7 @@ use crate::common::{Built, bits, built, images, tiny};
 
 type Tensors = HashMap<String, Tensor>;
 
-/// A file of weights in a folder of its own.
+/// A weight file in its own temporary folder.
 struct File {
     _dir: TempDir,
     path: PathBuf,
@@ -29,15 +30,14 @@ fn zeros(dims: &[usize]) -> Tensor {
     Tensor::zeros(dims, DType::F32, &Device::Cpu).unwrap()
 }
 
-/// The weights of a trained-looking network: other values than any seed's, running statistics
-/// included.
+/// Weights that differ from those of any seed, including running statistics.
 fn trained() -> Tensors {
     let model = built("mff-tiny", 77);
     model.run(&images(2, 33, 51), Mode::Train);
     model.parameters.snapshot().unwrap()
 }
 
-/// The error of loading, after checking that nothing was changed.
+/// The error of loading, after checking that no parameter changed.
 fn refused(model: &Built, tensors: &Tensors) -> (LoadReport, String) {
     let before = model.parameters.snapshot().unwrap();
     let file = file(tensors);
@@ -66,7 +66,7 @@ fn what_was_saved_is_loaded() {
     for (name, tensor) in model.parameters.snapshot().unwrap() {
         assert_eq!(bits(&weights[&name]), bits(&tensor), "{name}");
     }
-    // The network that was built before computes with them.
+    // The network built before loading uses them.
     let other = built("mff-tiny", 77);
     other.run(&images(2, 33, 51), Mode::Train);
     let image = images(1, 33, 51);

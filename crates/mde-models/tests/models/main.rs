@@ -1,5 +1,5 @@
-//! Tests of the networks and their parameters. Equality with the reference's networks is tested
-//! elsewhere, by parity.
+//! Tests of the networks and their parameters. The workspace's parity tests compare them with the
+//! reference's networks.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

@@ -17,8 +17,8 @@ fn depth_comes_in_metres_from_centimetres_or_decimetres() {
     }
 }
 
-/// 1/4 of the image has an odd side, so the last block's skip connection is short of a column, or
-/// of a row.
+/// A quarter of the image has an odd side, so the last block's skip connection lacks a column or a
+/// row.
 #[test]
 fn a_skip_connection_may_be_a_pixel_short() {
     let model = built("meter-xxs", 1);

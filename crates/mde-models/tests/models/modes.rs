@@ -1,4 +1,4 @@
-//! What train and eval do to graph, gradients and running averages.
+//! Effects of train and eval mode on the graph, gradients and running averages.
 
 use std::collections::BTreeMap;
 
@@ -48,8 +48,8 @@ fn train_moves_every_running_average_and_nothing_else() {
     }
 }
 
-/// Trains on the sum of squares of the depth, and finds a finite gradient that is not all 0 for
-/// every parameter.
+/// Differentiates the sum of squared depths and checks that every parameter has a finite, nonzero
+/// gradient.
 fn check_gradients(name: &str, model: &Built, height: usize, width: usize) {
     let depth = model.run(&images(2, height, width), Mode::Train);
     assert!(depth.track_op());
@@ -89,7 +89,7 @@ fn every_trainable_parameter_gets_a_gradient() {
     }
 }
 
-/// The large encoders' blocks, in small.
+/// The blocks of the large encoders in small networks.
 #[test]
 fn every_trainable_parameter_of_small_encoders_gets_a_gradient() {
     let senet = SeNetConfig {
@@ -128,7 +128,7 @@ fn train_uses_the_batchs_statistics_and_eval_the_running_ones() {
     let train = model.run(&image, Mode::Train);
     let eval = model.run(&image, Mode::Eval);
     assert_ne!(bits(&train), bits(&eval));
-    // What a batch's own statistics give does not depend on the running ones.
+    // In train mode the output does not depend on the running averages.
     assert_eq!(bits(&train), bits(&model.run(&image, Mode::Train)));
     assert_ne!(bits(&eval), bits(&model.run(&image, Mode::Eval)));
 }

@@ -38,7 +38,7 @@ fn initial_values_depend_on_seed_and_name_alone() {
     assert_eq!(order, ["a.b.weight", "a.weight", "ab.weight", "b.weight"]);
 }
 
-/// Two networks share the values of what they share, whatever else they are made of.
+/// Parameters with the same name and shape have equal initial values in different networks.
 #[test]
 fn a_deeper_network_begins_with_the_same_shared_parameters() {
     let (shallow, deep) = (built("mff-resnet18", 5), built("mff-resnet34", 5));

@@ -5,8 +5,8 @@ use mde_models::{LayerInfo, Mode, Preset};
 
 use crate::common::{Seen, built, images, input, values};
 
-/// Runs a network and holds what its probe saw to its list: the layers, their units, and sizes by
-/// their strides.
+/// Runs a network and compares the visited layers with its list: names, units, and sizes from their
+/// strides.
 fn check(name: &str, (height, width): (usize, usize), depth_size: (usize, usize)) {
     let model = built(name, 1);
     let mut seen = Seen::default();
@@ -23,7 +23,7 @@ fn check(name: &str, (height, width): (usize, usize), depth_size: (usize, usize)
 
     let layers: Vec<LayerInfo> = seen.0.iter().map(|(layer, _)| layer.clone()).collect();
     assert_eq!(layers, model.network.layers(), "{name}");
-    // DenseNet's averages leave out a last odd row or column.
+    // DenseNet's average pooling drops the last row or column of an odd size.
     let down = name.contains("densenet");
     for (layer, dims) in &seen.0 {
         let size = [height, width].map(|side| {
@@ -38,7 +38,7 @@ fn check(name: &str, (height, width): (usize, usize), depth_size: (usize, usize)
     }
 }
 
-/// Odd and not square; the last of MFF's blocks has 3x4 pixels.
+/// Odd and not square; MFF's last block has 3x4 pixels.
 const ODD: (usize, usize) = (67, 99);
 
 #[test]
@@ -144,8 +144,8 @@ fn layers_have_the_names_and_units_of_the_papers() {
     }
 }
 
-/// What the papers and model cards say of the encoders, classifiers aside, to the nearest 0.1
-/// million.
+/// Parameter counts of the encoders from papers and model cards, without classifiers, to the
+/// nearest 0.1 million.
 #[test]
 fn encoders_have_the_published_number_of_parameters() {
     // Without the classifiers of 1000 classes: 25.557 M - 2.049 M, 28.681 M - 2.209 M, 115.089 M -
@@ -185,7 +185,7 @@ fn presets_have_the_depth_range_and_normalisation_of_their_data_set() {
     }
 }
 
-/// Every preset takes the size that it states, down to where its maps are cut into patches.
+/// Each preset accepts its evaluation size, including METER's division into patches.
 #[test]
 fn small_presets_take_the_size_that_they_state() {
     for name in [

@@ -1,4 +1,4 @@
-//! Probes see, change and stop a forward pass.
+//! Probes observe, change and stop a forward pass.
 
 use candle_core::{Result, Tensor, bail};
 use mde_models::{Capture, DepthInput, LayerInfo, Mode, NoProbe, PrefixCache, Probe};
@@ -9,7 +9,7 @@ const ALL: [&str; 8] = [
     "block1", "block2", "block3", "block4", "D", "MFF", "Rconv0", "Rconv1",
 ];
 
-/// Does something to one layer's activation.
+/// Applies a function to one layer's activation.
 struct At<'a, F>(&'a str, F, Vec<String>);
 
 impl<'a, F: Fn(Tensor) -> Result<Tensor>> At<'a, F> {
@@ -34,7 +34,7 @@ fn probed(model: &Built, probe: &mut dyn Probe, mode: Mode) -> Result<Tensor> {
     model.network.forward(&input, mode, probe)
 }
 
-/// Other networks with a size that they take.
+/// Other networks and an input size for each.
 const OTHERS: [(&str, usize, usize); 3] = [
     ("bts-tiny-nyu", 33, 51),
     ("bts-tiny-kitti", 33, 51),
@@ -148,7 +148,7 @@ fn gradients_reach_a_captured_activations_parameters() {
         .backward()
         .unwrap();
     for (name, var) in model.parameters.trainable() {
-        // D hangs on the encoder and on itself.
+        // D depends on the encoder and on its own parameters.
         let upstream = name.starts_with("E.") || name.starts_with("D.");
         assert_eq!(gradients.get(&var).is_some(), upstream, "{name}");
     }
@@ -159,7 +159,7 @@ fn all() -> impl Iterator<Item = (&'static str, usize, usize)> {
     [("mff-tiny", 33, 51)].into_iter().chain(OTHERS)
 }
 
-/// An image of which nothing can be computed: what gives numbers after all has not read it.
+/// An image of NaN: finite results prove that it was not read.
 fn unreadable(input: &DepthInput) -> DepthInput {
     DepthInput {
         image: input.image.affine(0.0, f64::NAN).unwrap(),
@@ -245,7 +245,7 @@ fn what_another_network_has_kept_is_an_error() {
         model.network.forward(&input, Mode::Eval, &mut probe)
     };
     run(&meter, &mut prefix).unwrap();
-    // Both have a stem, of two maps and of one.
+    // Both have a stem, with two outputs and with one.
     let error = run(&tiny(), &mut prefix).unwrap_err().to_string();
     assert!(
         error.contains("stem has 1 outputs, but 2 were kept"),

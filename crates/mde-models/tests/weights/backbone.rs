@@ -19,7 +19,7 @@ fn affine(name: &str) -> [String; 2] {
     [format!("{name}.weight"), format!("{name}.bias")]
 }
 
-/// torchvision's ResNet-50, which timm names alike.
+/// torchvision's ResNet-50; timm uses the same names.
 fn resnet50() -> Vec<String> {
     let mut names = vec!["conv1.weight".to_owned()];
     names.extend(batch_norm("bn1"));
@@ -66,8 +66,8 @@ fn senet154() -> Vec<String> {
     names
 }
 
-/// DenseNet-161 with this point between a layer's kind and its number: none in timm and new
-/// torchvision, one in torchvision's files.
+/// DenseNet-161 with `dot` between a layer's kind and number: empty in timm and current
+/// torchvision, "." in torchvision's files.
 fn densenet161(point: &str) -> Vec<String> {
     let mut names = vec!["features.conv0.weight".to_owned()];
     names.extend(batch_norm("features.norm0"));
@@ -90,7 +90,7 @@ fn densenet161(point: &str) -> Vec<String> {
     names
 }
 
-/// A network with the parameters that the reference lists.
+/// A network with the parameters in the reference's list.
 fn reference(list: &str) -> Parameters {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/state_dicts");
     let list = fs::read_to_string(path.join(list)).unwrap();
@@ -102,8 +102,8 @@ fn reference(list: &str) -> Parameters {
     named(&names)
 }
 
-/// Loads a file of one number a name, and checks every parameter: the encoder's has the number of
-/// the name that `theirs` says, and all others are as they were.
+/// Loads a file with one number per name and checks all parameters: the encoder's have the number
+/// of their name from `theirs`, and all others are unchanged.
 fn check(network: &Parameters, file: &[String], encoder: &str, theirs: impl Fn(&str) -> String) {
     let mut tensors = numbered(file);
     let counter = Tensor::new(5i64, &Device::Cpu).unwrap();
@@ -202,7 +202,7 @@ fn densenet161_in_torchvisions_old_spelling_fits_too() {
 
 #[test]
 fn densenet161_fits_the_encoder_of_mff() {
-    // MFF keeps torchvision's `features` by that name.
+    // MFF uses torchvision's name `features`.
     let names: Vec<String> = densenet161("")
         .iter()
         .filter(|name| name.starts_with("features."))
@@ -324,7 +324,7 @@ fn a_checkpoint_may_keep_its_encoders_unused_classifier() {
         &report.to_string(),
         &["ignored on purpose: encoder.base_model.fc.bias"],
     );
-    // A network that has it gets it, and any other `fc` is unexpected.
+    // A network with this layer loads it; any other `fc` is unexpected.
     let with = named(&[kept, unused].concat());
     assert_eq!(with.load(&file.path).unwrap().matched, 4);
     let other = safetensors(&numbered(&[kept[0], kept[1], "decoder.fc.weight"]));

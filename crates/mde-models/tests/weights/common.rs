@@ -21,7 +21,7 @@ pub(crate) fn parameters<S: AsRef<str>>(shapes: &[(S, Vec<usize>)]) -> Parameter
     parameters
 }
 
-/// Parameters of these names, of one value each.
+/// Parameters with these names and one value each.
 pub(crate) fn named<S: AsRef<str>>(names: &[S]) -> Parameters {
     let shapes: Vec<_> = names.iter().map(|name| (name.as_ref(), vec![1])).collect();
     parameters(&shapes)
@@ -38,7 +38,7 @@ pub(crate) fn untouched(parameters: &Parameters) -> bool {
         .all(|name| values(parameters, name).iter().all(|&value| value == 0.5))
 }
 
-/// A file in a folder of its own.
+/// A file in its own temporary folder.
 pub(crate) struct Saved {
     _dir: TempDir,
     pub(crate) path: PathBuf,
@@ -70,7 +70,7 @@ pub(crate) fn load(parameters: &Parameters, bytes: &[u8]) -> Result<LoadReport, 
     parameters.load(&saved("checkpoint.pth", bytes).path)
 }
 
-/// The message of a failed load, after checking that it names the file and that nothing was
+/// The message of a failed load, after checking that it names the file and that no parameter
 /// changed.
 pub(crate) fn refused(parameters: &Parameters, bytes: &[u8]) -> String {
     let file = saved("checkpoint.pth", bytes);

@@ -1,5 +1,5 @@
-//! Checkpoints that were damaged or made to do harm: an error that names the file, no panic, no
-//! memory beyond the file's size, and parameters as they were.
+//! Damaged and malicious checkpoints: an error that names the file, no panic, no memory beyond the
+//! file's size, and unchanged parameters.
 
 use std::fs;
 
@@ -116,7 +116,7 @@ fn calls_that_do_not_fit_are_errors() {
         Pickle::default()
             .global("collections", "OrderedDict")
             .raw(b"(K\x01tR"),
-        // Takes, closes and remembers what is not there.
+        // Pops, closes and stores values that do not exist.
         Pickle::default(),
         Pickle::default().raw(b"s"),
         Pickle::default().raw(b"t"),
@@ -135,7 +135,7 @@ fn calls_that_do_not_fit_are_errors() {
 
 #[test]
 fn sizes_that_are_not_there_are_not_allocated() {
-    // Each of these asks for gigabytes or more.
+    // Each of these claims gigabytes or more.
     let text = with(Pickle::default().raw(b"X\xff\xff\xff\xffshort"));
     let claims = [
         ("cut short", text),
@@ -244,7 +244,7 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
             fs::write(&file.path, &flipped).unwrap();
             let model = model();
             match model.load(&file.path) {
-                // A date, or a field of the archive that nobody reads.
+                // A date or another field of the archive that is not read.
                 Ok(_) => assert_eq!(values(&model, "w"), [1.0, 2.0], "{mask:#x} of byte {at}"),
                 Err(_) => {
                     assert_eq!(values(&model, "w"), [0.5, 0.5]);
@@ -275,7 +275,7 @@ fn archives_that_are_no_checkpoints_say_so() {
     let file = |name| (name, program.as_slice());
     for (parts, files) in [
         (
-            // The archive that a checkpoint was sent in.
+            // An archive that contains a checkpoint.
             vec!["without data.pkl", "bts_nyu/model", "unpack"],
             vec![file("bts_nyu/model"), ("bts_nyu/bts.py", b"".as_slice())],
         ),
@@ -307,7 +307,7 @@ fn archives_that_are_no_checkpoints_say_so() {
 
 #[test]
 fn compressed_archives_are_refused() {
-    // The method of the numbers' file, in its own header and in the directory: 8 is deflate.
+    // The compression method in the file's header and in the directory: 8 is deflate.
     let mut whole = checkpoint(&[weight()]);
     for (header, method) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
         let starts: Vec<usize> = (0..whole.len() - 4)
@@ -322,7 +322,7 @@ fn compressed_archives_are_refused() {
     );
 }
 
-/// Why checkpoints are not read with candle's own reader.
+/// The reason why checkpoints are not read with candle's reader.
 #[test]
 fn candles_reader_panics_at_a_short_call() {
     let pickle = Pickle::default()

@@ -1,7 +1,7 @@
-//! Tests of reading weights that other programs wrote.
+//! Tests of loading weights written by other programs.
 //!
-//! The checkpoints are made here, byte by byte, by `pth`; those of METER, where `../shared` is at
-//! hand, were written by PyTorch.
+//! `pth` writes the checkpoints byte by byte. PyTorch wrote those of METER, which are tested if
+//! `../shared` exists.
 #![allow(clippy::unwrap_used, clippy::print_stderr, missing_docs)]
 
 mod backbone;

@@ -1,4 +1,4 @@
-//! METER's released weights, which PyTorch wrote.
+//! METER's published weights, written by PyTorch.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use mde_models::Parameters;
 
 use crate::common::{load, parameters, refused, shared, values};
 
-/// Names and shapes as the reference lists them; batch counters aside.
+/// Names and shapes from the reference's list, without batch counters.
 fn model() -> Parameters {
     let list =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/state_dicts/meter_xxs.txt");
@@ -68,7 +68,7 @@ fn meters_weights_cut_short_or_damaged_are_refused() {
         let at = whole.len() * step / 40;
         damaged[at] ^= 0x10;
         let fresh = self::model();
-        // A byte between the archive's files says nothing; all others are checked.
+        // Bytes between the archive's files are not checked; all others are.
         if load(&fresh, &damaged).is_ok() {
             let whole = self::model();
             load(

@@ -1,4 +1,4 @@
-//! Files that are no weights: the message says what they are and what to do.
+//! Files that are not weights: the message says what they are and what to do.
 
 use crate::common::{assert_says, named, refused};
 

@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// The pickle of a value, instruction by instruction.
+/// Writes a pickle, instruction by instruction.
 #[derive(Default, Clone)]
 pub(crate) struct Pickle(pub(crate) Vec<u8>);
 
@@ -66,13 +66,13 @@ impl Pickle {
             .raw(b"t")
     }
 
-    /// A program of its own, from its protocol to its end.
+    /// The complete pickle, from the protocol to the end.
     pub(crate) fn program(self) -> Vec<u8> {
         Pickle::default().raw(&[0x80, 2]).raw(&self.0).raw(b".").0
     }
 }
 
-/// A tensor as the pickle describes it, and its numbers.
+/// A tensor's description in the pickle and its numbers.
 #[derive(Clone)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -85,7 +85,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A contiguous tensor whose storage is its own.
+/// A contiguous tensor with its own storage.
 pub(crate) fn entry(name: &str, kind: &'static str, dims: &[usize], bytes: Vec<u8>) -> Entry {
     let mut strides = vec![1; dims.len()];
     for axis in (1..dims.len()).rev() {

@@ -1,4 +1,4 @@
-//! PyTorch's checkpoints: what is taken from them, wherever and however it lies in them.
+//! PyTorch checkpoints: nesting, prefixes, strides, types and shared storages.
 
 use mde_models::{ModelError, ShapeMismatch};
 
@@ -52,7 +52,7 @@ fn the_prefix_of_data_parallel_is_passed_over() {
     let pickle = below("model", state_dict(&entries));
     load(&model, &checkpoint_of(pickle, &entries)).unwrap();
     assert_eq!(values(&model, "conv.weight"), CONV);
-    // Only where every name has it: else it is a name like any other.
+    // Only if every name has it.
     let mut mixed = entries;
     mixed[1].name = "conv.bias".to_owned();
     let message = refused(&self::model(), &checkpoint(&mixed));
@@ -110,7 +110,7 @@ fn strides_and_offsets_are_followed() {
         shared("transposed", 1, &[2, 3], &[1, 2]),
         shared("spread", 3, &[2, 2, 2], &[8, 1, 4]),
         shared("plain", 14, &[3, 2], &[2, 1]),
-        // The strides of axes with one element say nothing.
+        // The strides of axes with one element are arbitrary.
         shared("thin", 5, &[1, 3, 1], &[99, 1, 77]),
         shared("empty", 0, &[0, 3], &[3, 1]),
     ];
