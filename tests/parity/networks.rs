@@ -17,7 +17,7 @@ pub(crate) fn built(model: &str) -> (Box<dyn DepthNet>, Parameters) {
 /// The depth, once the forward passes with and without a probe agree to the bit, and the captured features.
 pub(crate) fn tapped(network: &dyn DepthNet, input: &DepthInput) -> (Tensor, Capture) {
     let layers = network.layers().iter().map(|layer| &layer.name);
-    let mut capture = Capture::of(layers);
+    let mut capture = Capture::new(layers);
     let depth = network.forward(input, Mode::Eval, &mut capture).unwrap();
     let untapped = network.forward(input, Mode::Eval, &mut NoProbe).unwrap();
     let bits = |tensor: &Tensor| {

@@ -15,7 +15,7 @@ fn check(weights: &Path, model: &str, data: &str, per_metre: f64) {
     let weights = weights.join(format!("meter_xxs_{data}.pth"));
     let tensors = pickle::read_all(&weights).unwrap();
     parameters
-        .assign(&tensors.into_iter().collect(), &weights)
+        .load_tensors(&tensors.into_iter().collect(), &weights)
         .unwrap();
     let image = golden.input(&format!("meter/x/{data}"), &[1, 3, 192, 256], -2.0, 2.5);
     let (depth, capture) = tapped(network.as_ref(), &DepthInput::new(image));

@@ -66,7 +66,7 @@ fn senet154() -> Vec<String> {
     names
 }
 
-/// DenseNet-161 with `dot` between a layer's kind and number: empty in timm and current
+/// DenseNet-161 with `point` between a layer's kind and number: empty in timm and current
 /// torchvision, "." in torchvision's files.
 fn densenet161(point: &str) -> Vec<String> {
     let mut names = vec!["features.conv0.weight".to_owned()];
