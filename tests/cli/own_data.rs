@@ -239,8 +239,11 @@ fn real_frames_with_holes_are_scored_where_they_were_measured() {
     );
     let inspected = place.json("inspect --data raw --decode --split test");
     assert_eq!(faults(&inspected), BTreeSet::new());
-    let holes = inspected["splits"][0]["depth"]["holes"].as_f64().unwrap();
-    assert!((0.2..0.35).contains(&holes), "{holes}");
+    let missing = &inspected["splits"][0]["depth"]["missing_fraction"];
+    assert!(
+        (0.2..0.35).contains(&missing.as_f64().unwrap()),
+        "{missing}"
+    );
     let line = format!(
         "evaluate --model meter-xxs --weights {} --data raw",
         weights.display()

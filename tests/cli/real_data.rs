@@ -143,3 +143,37 @@ fn meter_is_right_about_real_rooms() {
         near(&layer["reference"], selectivity, 0.01, name);
     }
 }
+
+#[test]
+fn weights_for_streets_do_not_pass_in_rooms_without_a_word() {
+    let (Some(frames), Some(weights)) = (
+        shared("nyu-raw-sample"),
+        shared("weights/meter_xxs_kitti.pth"),
+    ) else {
+        return;
+    };
+    let place = Place::empty();
+    place.copy(&frames, "raw");
+    place.write(
+        "raw/dataset.toml",
+        "name = \"raw\"\nscene = \"indoor\"\n[test]\nrgb = \"rgb_*.jpg\"\ndepth = \"sync_depth_*.png\"\n\
+         encoding = \"u16-mm\"\n",
+    );
+    // They load, since both presets are the same network.
+    let line = format!(
+        "evaluate --model meter-xxs --weights {} --data raw",
+        weights.display()
+    );
+    let (evaluated, remarks) = place.json_and_remarks(&line);
+    assert!(remarks.contains("warning: the median ratio"), "{remarks}");
+    assert!(
+        remarks.contains("weights of another data set or preset"),
+        "{remarks}"
+    );
+    let ratio = evaluated["unit_warning"]["median_ratio"].as_f64().unwrap();
+    assert!((0.2..0.35).contains(&ratio), "{ratio}");
+    let abs_rel = |document: &Value| document["summary"]["mean"]["abs_rel"].as_f64().unwrap();
+    let baseline = &evaluated["constant_baseline"];
+    assert_eq!(baseline["source"], "test_mean");
+    assert!(abs_rel(&evaluated) > abs_rel(baseline));
+}

@@ -5,6 +5,8 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use crate::place::Place;
 
 const TRAIN: &str = "train --data rooms:rooms --out run --steps 1 --batch-size 2";
@@ -67,15 +69,22 @@ fn a_file_written_again_is_read_again() {
     let place = Place::new();
     age(&place);
     STAGES.iter().for_each(|line| drop(place.json(line)));
-    for (name, other) in [("room_00001.png", "room_00002.png")] {
-        let bytes = place.read(&format!("rooms/test/{other}"));
-        place.write(&format!("rooms/test/{name}"), bytes);
-    }
+    place.write(
+        "rooms/test/room_00001.png",
+        place.read("rooms/test/room_00002.png"),
+    );
     assert!(up_to_date(&place, STAGES[0]));
     assert!(!up_to_date(&place, STAGES[1]) && !up_to_date(&place, STAGES[2]));
     place.write(
         "rooms/train/room_00001.png",
         place.read("rooms/train/room_00002.png"),
     );
-    place.refuses(TRAIN, &["data.fingerprint"]);
+    place.refuses(TRAIN, &["have changed", "--accept-changed-data"]);
+    assert!(up_to_date(
+        &place,
+        &format!("{TRAIN} --accept-changed-data")
+    ));
+    let config: Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();
+    assert_eq!(config["data"]["earlier"][0]["steps"], 1);
+    assert!(up_to_date(&place, TRAIN));
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context;
 use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
 use mde_fetch::WeightSource;
@@ -21,6 +22,7 @@ use crate::hashes::fingerprint;
 use crate::memory;
 use crate::output::{Output, peak_memory_text, shown};
 use crate::progress::{Progress, remark};
+use crate::stage::warn_without_lock;
 use crate::weights::file_of;
 
 /// What to train, and how.
@@ -276,9 +278,7 @@ fn lock_run(folder: &RunFolder) -> anyhow::Result<RunLock> {
     let path = folder.path();
     let made = (!path.exists()).then(|| path.to_owned());
     let lock = folder.lock_training()?;
-    if let Some(warning) = lock.warning() {
-        tracing::warn!("{warning}");
-    }
+    warn_without_lock(&lock);
     Ok(RunLock { lock, made })
 }
 

@@ -335,3 +335,74 @@ fn names_in_archives_do_not_lead_out_of_a_dump() {
         ]
     );
 }
+
+#[test]
+fn a_constant_baseline_stands_beside_every_result() {
+    let guises = Guises::new();
+    let mean = (1..48).map(|pixel| f64::from(truth(pixel))).sum::<f64>() / 47.0;
+    let mut of_depth = None;
+    for (folder, options) in [
+        ("metres", ""),
+        ("fitted", "--align least-squares"),
+        ("disparity", "--disparity"),
+        ("relative", "--disparity --align least-squares"),
+    ] {
+        let pred = |pixel| match options.contains("--disparity") {
+            true => 1.0 / (1.0 + pixel as f32 / 10.0),
+            false => 1.0 + pixel as f32 / 10.0,
+        };
+        let baseline = guises.evaluate(folder, pred, options)["constant_baseline"].take();
+        assert_eq!(baseline["source"], "test_mean", "{folder}");
+        assert_close(baseline["depth"].as_f64().unwrap(), mean, folder);
+        let summary = baseline["summary"].clone();
+        assert!(abs_rel(&baseline) > 0.1);
+        assert_eq!(
+            of_depth.get_or_insert(summary.clone()),
+            &summary,
+            "{folder}"
+        );
+    }
+    let line = "evaluate --pred metres --gt gt --protocol nyu-full";
+    let said = guises.place.mde(line).stdout;
+    assert!(said.contains("mean depth of the test split"), "{said}");
+}
+
+#[test]
+fn predictions_in_another_unit_are_reported() {
+    let guises = Guises::new();
+    let place = &guises.place;
+    let depth = |pixel| 1.0 + pixel as f32 / 10.0;
+    for (factor, unit) in [
+        (1000.0, "millimetres"),
+        (0.01, "centimetres"),
+        (10.0, "10"),
+        (0.2, "5"),
+        (2.0, "2"),
+        (3.2, "another quantity"),
+    ] {
+        let pred = map(|pixel| factor * depth(pixel));
+        for name in ["1", "2"] {
+            place.write(&format!("pred/{name}.npy"), pred.to_npy());
+        }
+        let line = "evaluate --pred pred --gt gt --protocol nyu-full --out kept";
+        // A result that is up to date is reported too.
+        for up_to_date in [false, true] {
+            let (document, remarks) = place.json_and_remarks(line);
+            assert_eq!(document["up_to_date"], up_to_date);
+            let warning = &document["unit_warning"];
+            assert_close(
+                warning["median_ratio"].as_f64().unwrap(),
+                f64::from(factor),
+                unit,
+            );
+            assert!(
+                remarks.contains("median ratio") && remarks.contains(unit),
+                "{remarks}"
+            );
+        }
+    }
+    let usual = guises.evaluate("usual", |pixel| 1.3 * depth(pixel), "");
+    assert_eq!(usual["unit_warning"], Value::Null);
+    let fitted = guises.evaluate("fitted", |pixel| 10.0 * depth(pixel), "--align median");
+    assert_eq!(fitted["unit_warning"], Value::Null);
+}

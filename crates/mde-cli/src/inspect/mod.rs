@@ -79,7 +79,6 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     let inspection = inspect(&data, &options, &|event| match event {
         InspectEvent::Begins { pairs, .. } => progress.add_total(pairs),
         InspectEvent::Pair => progress.add(1),
-        _ => {}
     });
     drop(progress);
     if let Some(file) = &args.write_hashes {
@@ -169,7 +168,7 @@ fn describe_split(split: &SplitSummary) -> String {
             depth.max,
             depth.median,
             depth.mean,
-            100.0 * depth.holes
+            100.0 * depth.missing_fraction
         );
     }
     words
