@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 
 use crate::open_no_follow;
 
-/// The lock's file. It stays when the lock is released: removing it would let two processes hold
-/// two different files of this name.
+/// The lock's file. It stays when the lock is released, except in a folder that stayed empty.
 const FILE: &str = ".lock";
 
 /// A folder that this process works in alone, until the value is dropped or the process ends,
 /// however it ends.
+///
+/// If the lock created the folder and nothing was written into it, dropping the lock removes the
+/// folder again.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
     warning: Option<String>,
+    /// The outermost folder that the lock created, and the folder itself.
+    created: Option<(PathBuf, PathBuf)>,
 }
 
 /// Why a folder could not be locked.
@@ -52,9 +56,11 @@ impl FolderLock {
     /// # Errors
     /// [`LockError::Held`] if another process holds the lock, [`LockError::Io`] for anything else.
     pub fn try_acquire(folder: &Path) -> Result<Self, LockError> {
+        let created = first_missing(folder);
         let (path, mut file) = open(folder)?;
         match file.try_lock() {
-            Ok(()) => Self::held(path, file),
+            Ok(()) if is_replaced(&path, &file) => Self::try_acquire(folder),
+            Ok(()) => Self::held(folder, path, file, created),
             Err(TryLockError::WouldBlock) => Err(LockError::Held {
                 folder: folder.to_owned(),
                 holder: holder(&mut file),
@@ -72,17 +78,25 @@ impl FolderLock {
         folder: &Path,
         on_wait: impl FnOnce(Option<u32>),
     ) -> Result<Self, LockError> {
-        let (path, mut file) = open(folder)?;
-        match file.try_lock() {
-            Ok(()) => Self::held(path, file),
-            Err(TryLockError::WouldBlock) => {
-                on_wait(holder(&mut file));
-                match file.lock() {
-                    Ok(()) => Self::held(path, file),
-                    Err(error) => Self::failed(folder, path, file, error),
+        let mut on_wait = Some(on_wait);
+        loop {
+            let created = first_missing(folder);
+            let (path, mut file) = open(folder)?;
+            let locked = match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(on_wait) = on_wait.take() {
+                        on_wait(holder(&mut file));
+                    }
+                    file.lock()
                 }
+                Err(TryLockError::Error(error)) => Err(error),
+                Ok(()) => Ok(()),
+            };
+            match locked {
+                Ok(()) if is_replaced(&path, &file) => {}
+                Ok(()) => return Self::held(folder, path, file, created),
+                Err(error) => return Self::failed(folder, path, file, error),
             }
-            Err(TryLockError::Error(error)) => Self::failed(folder, path, file, error),
         }
     }
 
@@ -91,7 +105,12 @@ impl FolderLock {
         self.warning.as_deref()
     }
 
-    fn held(path: PathBuf, mut file: File) -> Result<Self, LockError> {
+    fn held(
+        folder: &Path,
+        path: PathBuf,
+        mut file: File,
+        created: Option<PathBuf>,
+    ) -> Result<Self, LockError> {
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())
@@ -100,6 +119,7 @@ impl FolderLock {
             Ok(()) => Ok(Self {
                 _file: file,
                 warning: None,
+                created: created.map(|first| (first, folder.to_owned())),
             }),
             Err(source) => Err(LockError::Io { path, source }),
         }
@@ -119,9 +139,54 @@ impl FolderLock {
                      in this folder",
                     folder.display()
                 )),
+                created: None,
             });
         }
         Err(LockError::Io { path, source })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        let Some((first, folder)) = &self.created else {
+            return;
+        };
+        let entries = fs::read_dir(folder).map_or(0, Iterator::count);
+        if entries != 1 || fs::remove_file(folder.join(FILE)).is_err() {
+            return;
+        }
+        // Upwards until a folder that holds something else, or that existed before.
+        for empty in folder
+            .ancestors()
+            .take_while(|path| path.starts_with(first))
+        {
+            if fs::remove_dir(empty).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The outermost folder on the way to `folder` that does not exist; `None` if `folder` exists.
+fn first_missing(folder: &Path) -> Option<PathBuf> {
+    let missing = folder
+        .ancestors()
+        .take_while(|path| *path != Path::new("") && !path.exists());
+    missing.last().map(Path::to_owned)
+}
+
+/// True if the lock's file was removed after it was opened: another process then locks another file.
+fn is_replaced(path: &Path, file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let inode = |metadata: io::Result<fs::Metadata>| metadata.ok().map(|data| data.ino());
+        inode(file.metadata()) != inode(fs::symlink_metadata(path))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        !path.exists()
     }
 }
 

@@ -149,6 +149,23 @@ fn one_holder_at_a_time_who_is_named() {
     FolderLock::try_acquire(&run).unwrap();
 }
 
+#[test]
+fn a_folder_in_which_nothing_was_written_goes_with_its_lock() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("runs/plain");
+    drop(FolderLock::try_acquire(&run).unwrap());
+    assert!(names(parent.path()).is_empty());
+
+    let lock = FolderLock::try_acquire(&run).unwrap();
+    fs::write(run.join("config.json"), "{}").unwrap();
+    drop(lock);
+    assert_eq!(names(&run), [".lock", "config.json"]);
+    fs::remove_file(run.join("config.json")).unwrap();
+    // It existed before, empty or not.
+    drop(FolderLock::acquire_waiting(&run, |_| {}).unwrap());
+    assert_eq!(names(&run), [".lock"]);
+}
+
 /// Sets a file's time of modification to some seconds before now.
 fn age(path: &Path, seconds: u64) {
     let file = File::options().write(true).open(path).unwrap();
