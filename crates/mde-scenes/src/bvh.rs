@@ -228,7 +228,7 @@ mod tests {
         let solids: Vec<Solid> = (0..150)
             .map(|_| {
                 let corner = point(4.0);
-                Solid::block(
+                Solid::spanning(
                     corner,
                     corner + point(1.2).abs() + 0.05,
                     Material::default(),

@@ -18,12 +18,15 @@
 //! assert!(measured > 0 && measured < 124 * 37 / 3);
 //! ```
 
+mod albedo;
 mod arrange;
 mod bvh;
 mod camera;
+mod colour;
 mod furniture;
 mod layout;
 mod lidar;
+mod light;
 mod material;
 mod outdoors;
 mod pattern;

@@ -177,7 +177,7 @@ mod tests {
 
     /// A wall across the way, and the share of its pixels that are measured in each row of the middle third.
     fn wall(z: f32, material: Material) -> Vec<f64> {
-        let solid = Solid::block(vec3(-99.0, -99.0, z), vec3(99.0, 99.0, z + 1.0), material);
+        let solid = Solid::spanning(vec3(-99.0, -99.0, z), vec3(99.0, 99.0, z + 1.0), material);
         let scene = Scene::new(vec![solid], Vec::new(), 1.0, Vec3::ZERO);
         let fragments = view::fragments(&scene, &camera());
         let image = scan(&mut Dice::new(1, 2), &fragments, &camera());

@@ -1,11 +1,12 @@
-//! What surfaces are made of: colours, gloss, glow and how they answer the depth sensor's infrared.
+//! Materials: colours, gloss, glow and the response to infrared; and those found indoors.
 
 use glam::{Vec3, vec3};
 
+use crate::colour::{hue, srgb};
 use crate::random::Dice;
 use crate::texture::Texture;
 
-/// A surface's optics. Colours are linear albedos.
+/// The optics of a surface. Colours are linear albedos.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Material {
     pub(crate) texture: Texture,
@@ -13,7 +14,7 @@ pub(crate) struct Material {
     pub(crate) accent: Vec3,
     /// Strength of the mirror reflection at a right angle, 0 to 1.
     pub(crate) gloss: f32,
-    /// Radiance given off per unit of albedo. What glows casts no shadow.
+    /// Radiance emitted per unit of albedo. Glowing solids cast no shadow.
     pub(crate) emission: f32,
     /// Albedo in infrared relative to the visible one.
     pub(crate) infrared: f32,
@@ -51,6 +52,12 @@ impl Material {
         Self { texture, ..self }
     }
 
+    /// With this second colour.
+    pub(crate) fn accented(self, accent: Vec3) -> Self {
+        Self { accent, ..self }
+    }
+
+    /// With both colours scaled.
     pub(crate) fn shade(self, factor: f32) -> Self {
         Self {
             base: self.base * factor,
@@ -60,22 +67,7 @@ impl Material {
     }
 }
 
-/// Linear albedo of an 8-bit sRGB colour.
-pub(crate) fn srgb(r: u8, g: u8, b: u8) -> Vec3 {
-    let linear = |c: u8| (f32::from(c) / 255.0).powf(2.2);
-    vec3(linear(r), linear(g), linear(b))
-}
-
-/// Linear albedo of a hue in turns, with saturation and value as in sRGB.
-pub(crate) fn hue(turn: f32, saturation: f32, value: f32) -> Vec3 {
-    let channel = |shift: f32| {
-        let k = (shift + turn * 6.0).rem_euclid(6.0);
-        let c = value - value * saturation * k.min(4.0 - k).clamp(0.0, 1.0);
-        c.max(0.0).powf(2.2)
-    };
-    vec3(channel(5.0), channel(3.0), channel(1.0))
-}
-
+/// A matt material of this colour.
 pub(crate) fn plain(dice: &mut Dice, colour: Vec3) -> Material {
     Material {
         base: colour,
@@ -85,19 +77,41 @@ pub(crate) fn plain(dice: &mut Dice, colour: Vec3) -> Material {
     }
 }
 
+/// A matt material of one of these sRGB colours.
+pub(crate) fn one_of(dice: &mut Dice, tones: &[u32]) -> Material {
+    let tone = dice.pick(tones);
+    plain(dice, srgb(tone))
+}
+
+/// A matt material of a random variation of one of these sRGB colours.
+pub(crate) fn varied(dice: &mut Dice, tones: &[u32], amount: f32) -> Material {
+    let colour = varied_tone(dice, tones, amount);
+    plain(dice, colour)
+}
+
+/// A random variation of one of these sRGB colours.
+pub(crate) fn varied_tone(dice: &mut Dice, tones: &[u32], amount: f32) -> Vec3 {
+    let tone = dice.pick(tones);
+    dice.vary(srgb(tone), amount)
+}
+
+/// A random colour from ranges of hue, saturation and value.
+pub(crate) fn random_hue(dice: &mut Dice, ranges: [(f32, f32); 3]) -> Vec3 {
+    let [turn, saturation, value] = dice.ranges(ranges);
+    hue(turn, saturation, value)
+}
+
+/// A matt material of a colour from ranges of hue, saturation and value.
+pub(crate) fn hued(dice: &mut Dice, ranges: [(f32, f32); 3]) -> Material {
+    let colour = random_hue(dice, ranges);
+    plain(dice, colour)
+}
+
 pub(crate) fn wood_colour(dice: &mut Dice) -> Vec3 {
-    let tones = [
-        srgb(196, 154, 108),
-        srgb(150, 98, 56),
-        srgb(92, 56, 34),
-        srgb(222, 190, 144),
-        srgb(122, 74, 48),
-        srgb(176, 126, 80),
-        srgb(66, 46, 36),
-        srgb(172, 156, 138),
+    const TONES: [u32; 8] = [
+        0xc49a6c, 0x966238, 0x5c3822, 0xdebe90, 0x7a4a30, 0xb07e50, 0x422e24, 0xac9c8a,
     ];
-    let tone = dice.pick(&tones);
-    dice.vary(tone, 0.12)
+    varied_tone(dice, &TONES, 0.12)
 }
 
 pub(crate) fn wood(dice: &mut Dice) -> Material {
@@ -107,82 +121,47 @@ pub(crate) fn wood(dice: &mut Dice) -> Material {
 }
 
 pub(crate) fn lacquer(dice: &mut Dice) -> Material {
-    let tones = [
-        srgb(240, 238, 232),
-        srgb(225, 222, 212),
-        srgb(90, 96, 104),
-        srgb(46, 48, 52),
-        srgb(160, 176, 180),
-    ];
-    let tone = dice.pick(&tones);
-    let base = dice.vary(tone, 0.08);
-    plain(dice, base).glossy(0.05)
+    const TONES: [u32; 5] = [0xf0eee8, 0xe1ded4, 0x5a6068, 0x2e3034, 0xa0b0b4];
+    varied(dice, &TONES, 0.08).glossy(0.05)
 }
 
 pub(crate) fn metal(dice: &mut Dice) -> Material {
-    let tones = [
-        srgb(170, 170, 172),
-        srgb(60, 60, 62),
-        srgb(120, 118, 114),
-        srgb(180, 150, 90),
-    ];
-    let tone = dice.pick(&tones);
-    plain(dice, tone).glossy(0.35).infrared(0.5)
+    let metal = one_of(dice, &[0xaaaaac, 0x3c3c3e, 0x787672, 0xb4965a]);
+    metal.glossy(0.35).infrared(0.5)
 }
 
 pub(crate) fn fabric(dice: &mut Dice) -> Material {
-    let base = if dice.chance(0.45) {
+    let grey = |dice: &mut Dice| {
         let grey = dice.range(0.05, 0.55);
         dice.vary(Vec3::splat(grey), 0.12)
-    } else {
-        let (turn, saturation, value) = (
-            dice.range(0.0, 1.0),
-            dice.range(0.2, 0.75),
-            dice.range(0.25, 0.85),
-        );
-        hue(turn, saturation, value)
     };
+    let coloured = |dice: &mut Dice| random_hue(dice, [(0.0, 1.0), (0.2, 0.75), (0.25, 0.85)]);
+    let base = dice.either_made(0.45, grey, coloured);
     let accent = match dice.int(0, 2) {
         0 => base * 0.45,
         1 => (base * 1.7).min(Vec3::splat(0.85)),
         _ => hue(dice.range(0.0, 1.0), 0.5, 0.6),
     };
     let texture = match dice.int(0, 5) {
-        0 => Texture::Striped {
-            period: dice.range(0.04, 0.14),
-        },
-        1 => Texture::Plaid {
-            period: dice.range(0.06, 0.18),
-        },
-        2 => Texture::Motif {
-            period: dice.range(0.06, 0.2),
-        },
+        0 => Texture::Striped(dice.range(0.04, 0.14)),
+        1 => Texture::Plaid(dice.range(0.06, 0.18)),
+        2 => Texture::Motif(dice.range(0.06, 0.2)),
         _ => Texture::Fabric,
     };
-    Material {
-        accent,
-        ..plain(dice, base)
-            .textured(texture)
-            .infrared(dice.range(0.8, 1.3))
-    }
+    let cloth = plain(dice, base).textured(texture).accented(accent);
+    cloth.infrared(dice.range(0.8, 1.3))
 }
 
 pub(crate) fn leather(dice: &mut Dice) -> Material {
-    let tones = [
-        srgb(40, 34, 32),
-        srgb(104, 62, 38),
-        srgb(196, 186, 170),
-        srgb(120, 30, 28),
-    ];
-    let tone = dice.pick(&tones);
-    plain(dice, tone).textured(Texture::Plaster).glossy(0.06)
+    let leather = one_of(dice, &[0x282220, 0x683e26, 0xc4baaa, 0x781e1c]);
+    leather.textured(Texture::Plaster).glossy(0.06)
 }
 
 pub(crate) fn ceramic(dice: &mut Dice) -> Material {
-    plain(dice, srgb(240, 240, 236)).glossy(0.08)
+    plain(dice, srgb(0xf0f0ec)).glossy(0.08)
 }
 
-/// Black glass: televisions, ovens, monitors. Infrared does not come back from it.
+/// Black glass of televisions, ovens and monitors. It returns almost no infrared.
 pub(crate) fn screen(dice: &mut Dice) -> Material {
     plain(dice, Vec3::splat(0.012)).glossy(0.12).infrared(0.15)
 }
@@ -192,35 +171,21 @@ pub(crate) fn mirror(dice: &mut Dice) -> Material {
 }
 
 pub(crate) fn leaf(dice: &mut Dice) -> Material {
-    let base = hue(
-        dice.range(0.22, 0.38),
-        dice.range(0.35, 0.7),
-        dice.range(0.3, 0.6),
-    );
-    plain(dice, base).textured(Texture::Leaf).infrared(2.5)
+    let green = hued(dice, [(0.22, 0.38), (0.35, 0.7), (0.3, 0.6)]);
+    green.textured(Texture::Leaf).infrared(2.5)
 }
 
 pub(crate) fn lamp_shade(dice: &mut Dice) -> Material {
-    let base = vec3(1.0, dice.range(0.72, 0.9), dice.range(0.45, 0.75));
-    let emission = dice.range(1.0, 2.2);
-    plain(dice, base).glowing(emission)
+    let [green, blue, emission] = dice.ranges([(0.72, 0.9), (0.45, 0.75), (1.0, 2.2)]);
+    plain(dice, vec3(1.0, green, blue)).glowing(emission)
 }
 
 pub(crate) fn painting(dice: &mut Dice) -> Material {
-    let texture = if dice.chance(0.5) {
-        Texture::Landscape
-    } else {
-        Texture::Abstract
-    };
+    let texture = dice.either(0.5, Texture::Landscape, Texture::Abstract);
     plain(dice, Vec3::splat(0.5)).textured(texture)
 }
 
-/// Any saturated small thing: a mug, a toy, a book's cover.
+/// Any small coloured thing: a mug, a toy, a book's cover.
 pub(crate) fn trinket(dice: &mut Dice) -> Material {
-    let base = hue(
-        dice.range(0.0, 1.0),
-        dice.range(0.1, 0.8),
-        dice.range(0.25, 0.9),
-    );
-    plain(dice, base).glossy(0.03)
+    hued(dice, [(0.0, 1.0), (0.1, 0.8), (0.25, 0.9)]).glossy(0.03)
 }

@@ -2,8 +2,8 @@
 
 use glam::{Vec2, Vec3, vec2};
 
-use crate::material::srgb;
-use crate::pattern::{centred, fade, line, mix};
+use crate::colour::srgb;
+use crate::pattern::{centred, fade, line};
 use crate::random::{fbm, noise, unit};
 
 /// Length of a painted dash and of a dash with the gap after it, in metres.
@@ -80,35 +80,21 @@ pub(crate) fn windows(uv: Vec2, size: Vec2, cell: Vec2, px: f32) -> f32 {
 
 /// A sign's face, coordinates from 0 to 1: round ones with a red ring, blue ones, yellow ones, red ones.
 pub(crate) fn sign(p: Vec2, kind: u8) -> Vec3 {
-    let (red, white) = (srgb(190, 20, 28), srgb(235, 235, 235));
+    let (red, white) = (srgb(0xbe141c), srgb(0xebebeb));
     let off = p - 0.5;
     let radius = off.length();
     match kind % 5 {
         0 if radius > 0.36 => red,
-        0 if off.x.abs() < 0.16 && (off.y.abs() - 0.05).abs() < 0.1 => srgb(20, 20, 20),
+        0 if off.x.abs() < 0.16 && (off.y.abs() - 0.05).abs() < 0.1 => srgb(0x141414),
         1 if off.x.abs() < 0.33 && off.y.abs() < 0.07 => white,
         1 => red,
         2 if off.x.abs() < 0.07 || off.y > 0.1 && radius < 0.3 => white,
-        2 => srgb(24, 72, 160),
-        3 if off.abs().max_element() < 0.36 => srgb(250, 190, 30),
+        2 => srgb(0x1848a0),
+        3 if off.abs().max_element() < 0.36 => srgb(0xfabe1e),
         4 if radius > 0.34 || (off.x + off.y).abs() < 0.07 => red,
-        4 => srgb(24, 72, 160),
+        4 => srgb(0x1848a0),
         _ => white,
     }
-}
-
-/// A leaf green, from dark firs to yellowing limes.
-pub(crate) fn leaf_colour(turn: f32, brightness: f32) -> Vec3 {
-    let (fir, oak) = (srgb(46, 74, 46), srgb(98, 132, 58));
-    let (lime, rust) = (srgb(150, 158, 66), srgb(148, 96, 52));
-    let colour = if turn < 0.5 {
-        mix(fir, oak, turn * 2.0)
-    } else if turn < 0.85 {
-        mix(oak, lime, (turn - 0.5) / 0.35)
-    } else {
-        mix(lime, rust, (turn - 0.85) / 0.15)
-    };
-    colour * brightness
 }
 
 #[cfg(test)]

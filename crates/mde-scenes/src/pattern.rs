@@ -1,12 +1,8 @@
 //! Patterns that textures are made of, each softened to the pixel: lines, stripes, grain, weave, pile.
 
-use glam::{Vec2, Vec3};
+use glam::Vec2;
 
 use crate::random::{fbm, noise};
-
-pub(crate) fn mix(a: Vec3, b: Vec3, t: f32) -> Vec3 {
-    a + (b - a) * t
-}
 
 /// How much of a detail of this size the pixel resolves: 1 all, 0 none.
 pub(crate) fn fade(detail: f32, px: f32) -> f32 {

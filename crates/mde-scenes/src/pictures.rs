@@ -2,8 +2,8 @@
 
 use glam::{Vec2, Vec3, vec2};
 
-use crate::material::{hue, srgb};
-use crate::pattern::{centred, fade, line, mix};
+use crate::colour::{hue, mix, srgb};
+use crate::pattern::{centred, fade, line};
 use crate::random::{fbm, unit};
 
 pub(crate) fn books(uv: Vec2, size: Vec2, seed: u32, px: f32) -> Vec3 {
@@ -34,9 +34,8 @@ pub(crate) fn books(uv: Vec2, size: Vec2, seed: u32, px: f32) -> Vec3 {
 
 pub(crate) fn landscape(p: Vec2, seed: u32) -> Vec3 {
     let warm = unit(0, 0, seed);
-    let sky = mix(srgb(110, 160, 215), srgb(250, 190, 130), warm);
-    let mut colour =
-        mix(srgb(240, 235, 220), sky, p.y) * (0.85 + 0.3 * fbm(p.x * 3.0, p.y * 8.0, seed));
+    let sky = mix(srgb(0x6ea0d7), srgb(0xfabe82), warm);
+    let mut colour = mix(srgb(0xf0ebdc), sky, p.y) * (0.85 + 0.3 * fbm(p.x * 3.0, p.y * 8.0, seed));
     for layer in 0..3 {
         let height = 0.6 - 0.18 * layer as f32;
         let ridge = height + 0.25 * (fbm(p.x * 4.0, layer as f32, seed ^ layer) - 0.5);
@@ -85,15 +84,15 @@ fn matted(p: Vec2, colour: Vec3) -> Vec3 {
 }
 
 pub(crate) fn outside(uv: Vec2, height: f32, seed: u32) -> Vec3 {
-    let sky = mix(srgb(236, 242, 250), srgb(150, 190, 240), height);
+    let sky = mix(srgb(0xecf2fa), srgb(0x96bef0), height);
     let block = (uv.x / 0.35).floor();
     let roof = 0.15 + 0.35 * unit(block as i32, 1, seed);
     let crown = 0.25 + 0.5 * fbm(uv.x * 3.0, 1.0, seed ^ 9);
     if height < crown - 0.1 {
-        srgb(96, 130, 74) * (0.5 + fbm(uv.x * 25.0, uv.y * 25.0, seed))
+        srgb(0x60824a) * (0.5 + fbm(uv.x * 25.0, uv.y * 25.0, seed))
     } else if height < roof && seed & 1 == 0 {
         let window = centred(uv.x / 0.07) < 0.25 && centred(uv.y / 0.09) < 0.25;
-        srgb(170, 150, 140) * if window { 0.45 } else { 1.0 }
+        srgb(0xaa968c) * if window { 0.45 } else { 1.0 }
     } else {
         sky
     }

@@ -1,21 +1,22 @@
-//! A piece: a thing that stands in a room or on a street, put together from solids.
+//! A piece: one object that stands in a room or on a street, built from solids.
 
 use glam::{Mat3, Vec3, vec3};
 
+use crate::light::Light;
 use crate::material::Material;
-use crate::scene::Light;
-use crate::solid::{Shape, Solid};
+use crate::solid::{Solid, block, cylinder};
 
-/// Solids and lights in their own frame: origin on the floor below its middle.
+/// Solids and lights in a frame of their own. Its origin is on the floor below the piece's middle.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) solids: Vec<Solid>,
     pub(crate) lights: Vec<Light>,
-    /// Width, height, depth of the room that it takes.
+    /// Width, height and depth of the space that the piece takes.
     pub(crate) size: Vec3,
 }
 
 impl Piece {
+    /// A piece without solids.
     pub(crate) fn new(width: f32, height: f32, depth: f32) -> Self {
         Self {
             solids: Vec::new(),
@@ -24,99 +25,67 @@ impl Piece {
         }
     }
 
-    /// A block given by the middle of its underside and its size.
-    pub(crate) fn block(&mut self, at: Vec3, size: Vec3, material: Material) {
-        let centre = at + Vec3::Y * (size.y / 2.0);
-        self.turned(centre, size, Mat3::IDENTITY, material);
+    pub(crate) fn add(&mut self, solid: Solid) {
+        self.solids.push(solid);
     }
 
-    /// A block given by its centre, turned.
-    pub(crate) fn turned(&mut self, centre: Vec3, size: Vec3, axes: Mat3, material: Material) {
-        self.solids
-            .push(Solid::new(Shape::Block, centre, size / 2.0, axes, material));
+    /// Adds a solid twice: its mirror image in x first, then the solid itself.
+    pub(crate) fn add_pair(&mut self, solid: Solid) {
+        self.add(solid.mirrored());
+        self.add(solid);
     }
 
-    /// An upright cylinder (or cone: `top` is the ratio of the radii) by the middle of its underside.
-    pub(crate) fn cylinder(
+    /// Adds four legs at the corners of a rectangle; `size` is their outer width, height and depth.
+    pub(crate) fn add_legs(
         &mut self,
-        at: Vec3,
-        radius: f32,
-        height: f32,
-        top: f32,
-        material: Material,
-    ) {
-        let half = vec3(radius, height / 2.0, radius);
-        let centre = at + Vec3::Y * (height / 2.0);
-        self.solids.push(Solid::new(
-            Shape::Cylinder { top },
-            centre,
-            half,
-            Mat3::IDENTITY,
-            material,
-        ));
-    }
-
-    /// An ellipsoid by its centre and its size.
-    pub(crate) fn ball(&mut self, centre: Vec3, size: Vec3, axes: Mat3, material: Material) {
-        self.solids
-            .push(Solid::new(Shape::Ball, centre, size / 2.0, axes, material));
-    }
-
-    /// A block that narrows to shares `x` and `z` of itself at its top, by the middle of its underside.
-    pub(crate) fn tapered(&mut self, at: Vec3, size: Vec3, (x, z): (f32, f32), material: Material) {
-        let centre = at + Vec3::Y * (size.y / 2.0);
-        let shape = Shape::Tapered { x, z };
-        self.solids.push(Solid::new(
-            shape,
-            centre,
-            size / 2.0,
-            Mat3::IDENTITY,
-            material,
-        ));
-    }
-
-    /// A cylinder between two points.
-    pub(crate) fn rod(&mut self, from: Vec3, to: Vec3, radius: f32, material: Material) {
-        let along = to - from;
-        let up = along.normalize_or(Vec3::Y);
-        let (across, depth) = up.any_orthonormal_pair();
-        let half = vec3(radius, along.length() / 2.0, radius);
-        let shape = Shape::Cylinder { top: 1.0 };
-        let axes = Mat3::from_cols(across, up, depth);
-        self.solids
-            .push(Solid::new(shape, (from + to) / 2.0, half, axes, material));
-    }
-
-    /// Four legs at the corners of a `width` x `depth` rectangle.
-    pub(crate) fn legs(
-        &mut self,
-        width: f32,
-        depth: f32,
-        height: f32,
+        size: impl Into<Vec3>,
         thickness: f32,
         round: bool,
         material: Material,
     ) {
-        for (x, z) in [(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)] {
-            let at = vec3(
-                x * (width - thickness) / 2.0,
-                0.0,
-                z * (depth - thickness) / 2.0,
-            );
-            if round {
-                self.cylinder(at, thickness / 2.0, height, 1.25, material);
-            } else {
-                self.block(at, vec3(thickness, height, thickness), material);
-            }
+        let size = size.into();
+        let leg = if round {
+            cylinder(material, thickness / 2.0, size.y, 1.25)
+        } else {
+            block(material, [thickness, size.y, thickness])
+        };
+        for z in [-1.0, 1.0] {
+            let x = (size.x - thickness) / 2.0;
+            self.add_pair(leg.at([x, 0.0, z * (size.z - thickness) / 2.0]));
         }
     }
 
-    /// Puts another piece onto this one (or beside it), in this one's frame.
-    pub(crate) fn add(&mut self, other: &Self, at: Vec3, yaw: f32) {
-        let turn = Mat3::from_rotation_y(yaw);
-        self.solids
-            .extend(other.solids.iter().map(|solid| solid.placed(at, turn)));
-        self.lights
-            .extend(other.lights.iter().map(|light| light.placed(at, turn)));
+    /// Puts another piece on or beside this one, in this one's frame.
+    pub(crate) fn attach(&mut self, other: &Self, at: impl Into<Vec3>, yaw: f32) {
+        let (at, turn) = (at.into(), Mat3::from_rotation_y(yaw));
+        self.solids.extend(other.solids_at(at, turn));
+        self.lights.extend(other.lights_at(at, turn));
+    }
+
+    /// The solids after a turn about the vertical and a move.
+    pub(crate) fn solids_at(&self, at: Vec3, turn: Mat3) -> impl Iterator<Item = Solid> {
+        self.solids.iter().map(move |solid| solid.placed(at, turn))
+    }
+
+    /// The lights after a turn about the vertical and a move.
+    pub(crate) fn lights_at(&self, at: Vec3, turn: Mat3) -> impl Iterator<Item = Light> {
+        self.lights.iter().map(move |light| light.placed(at, turn))
+    }
+
+    /// Height of the lowest and of the highest point.
+    pub(crate) fn extent(&self) -> (f32, f32) {
+        let ends = self.solids.iter().map(|solid| {
+            let reach = solid.reach().y;
+            (solid.centre.y - reach, solid.centre.y + reach)
+        });
+        ends.fold((f32::INFINITY, 0.0), |all, one| {
+            (all.0.min(one.0), all.1.max(one.1))
+        })
+    }
+
+    /// The piece with its height corrected to what stands on it.
+    pub(crate) fn with_full_height(mut self) -> Self {
+        self.size.y = self.extent().1;
+        self
     }
 }

@@ -1,10 +1,12 @@
-//! The floor plan: which parts of floor and walls are taken, and finding room for one more piece.
+//! The floor plan: which parts of floor and walls are taken, and a search for free places.
+
+use std::f32::consts::FRAC_PI_2;
 
 use glam::{Mat3, Vec3, vec3};
 
-use crate::furniture::Piece;
+use crate::light::Light;
+use crate::piece::Piece;
 use crate::random::Dice;
-use crate::scene::Light;
 use crate::solid::Solid;
 
 /// A rectangle on the floor, from its lowest to its highest corner.
@@ -26,10 +28,10 @@ fn overlap(a: (f32, f32), b: (f32, f32)) -> bool {
     a.0 < b.1 && b.0 < a.1
 }
 
-/// A rectangular room with corners at the origin and at `size`, being furnished.
+/// A rectangular room with corners at the origin and at `size`, in the course of furnishing.
 ///
-/// Walls are numbered 0: z = 0, 1: x = width, 2: z = depth, 3: x = 0; "along" a wall runs from its left end to its
-/// right one as seen from inside.
+/// Walls are numbered: 0 at z = 0, 1 at x = width, 2 at z = depth, 3 at x = 0. `along` a wall runs
+/// from its left end to its right one, seen from inside.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// Width, height and depth in metres.
@@ -59,12 +61,16 @@ impl Plan {
         }
     }
 
-    /// Turn that makes a piece's back face the wall.
-    pub(crate) fn wall_turn(wall: usize) -> Mat3 {
-        Mat3::from_rotation_y(-(wall as f32) * std::f32::consts::FRAC_PI_2)
+    /// Yaw in radians that turns a piece's back to the wall.
+    pub(crate) fn wall_yaw(wall: usize) -> f32 {
+        -(wall as f32) * FRAC_PI_2
     }
 
-    /// The point `along` metres along a wall, `off` metres in front of it, on the floor.
+    fn wall_turn(wall: usize) -> Mat3 {
+        Mat3::from_rotation_y(Self::wall_yaw(wall))
+    }
+
+    /// The point on the floor, `along` metres along a wall and `off` metres in front of it.
     pub(crate) fn wall_point(&self, wall: usize, along: f32, off: f32) -> Vec3 {
         match wall {
             0 => vec3(along, 0.0, off),
@@ -102,19 +108,12 @@ impl Plan {
         }
     }
 
-    fn take(&mut self, piece: &Piece, at: Vec3, turn: Mat3) {
-        self.solids
-            .extend(piece.solids.iter().map(|solid| solid.placed(at, turn)));
-        self.lights
-            .extend(piece.lights.iter().map(|light| light.placed(at, turn)));
+    fn add(&mut self, piece: &Piece, at: Vec3, turn: Mat3) {
+        self.solids.extend(piece.solids_at(at, turn));
+        self.lights.extend(piece.lights_at(at, turn));
     }
 
-    /// Puts a piece down without asking for room: things on, under or above others.
-    pub(crate) fn put(&mut self, piece: &Piece, at: Vec3, yaw: f32) {
-        self.take(piece, at, Mat3::from_rotation_y(yaw));
-    }
-
-    /// Keeps a part of the floor and of the wall free: a door, a window, an opening.
+    /// Reserves a part of the wall and `clearance` metres of floor before it: a door, a window.
     pub(crate) fn reserve(
         &mut self,
         wall: usize,
@@ -147,7 +146,7 @@ impl Plan {
                 .any(|s| s.wall == wall && overlap(s.along, along) && overlap(s.up, up))
     }
 
-    /// A free place for something `width` wide on a wall, if a few tries find one.
+    /// A free place for something `width` wide on a wall, found by trial: wall and place along it.
     pub(crate) fn find_on_wall(
         &self,
         dice: &mut Dice,
@@ -157,44 +156,63 @@ impl Plan {
         (0..24).find_map(|_| {
             let wall = dice.int(0, 3);
             let along = dice.range(0.0, self.wall_length(wall));
-            self.wall_is_free(wall, along, width, up)
-                .then_some((wall, along))
+            let free = self.wall_is_free(wall, along, width, up);
+            free.then_some((wall, along))
         })
     }
 
-    /// Stands a piece with its back to some wall. Answers where, or `None` when no place was found.
-    pub(crate) fn against_wall(&mut self, dice: &mut Dice, piece: &Piece) -> Option<(usize, f32)> {
+    /// Puts a piece down without testing for free space: objects on, under or above others.
+    pub(crate) fn put(&mut self, piece: &Piece, at: Vec3, yaw: f32) {
+        self.add(piece, at, Mat3::from_rotation_y(yaw));
+    }
+
+    /// Puts a piece on a wall, its frame's origin at the wall's foot.
+    pub(crate) fn put_on_wall(&mut self, piece: &Piece, wall: usize, along: f32) {
+        self.put(
+            piece,
+            self.wall_point(wall, along, 0.0),
+            Self::wall_yaw(wall),
+        );
+    }
+
+    /// Hangs a piece on a wall with its underside at `height`, and reserves its place there.
+    pub(crate) fn hang(&mut self, piece: &Piece, wall: usize, along: f32, height: f32) {
+        let at = self.wall_point(wall, along, piece.size.z / 2.0) + Vec3::Y * height;
+        let up = (height, height + piece.size.y);
+        self.reserve(wall, along, piece.size.x, up, 0.0);
+        self.put(piece, at, Self::wall_yaw(wall));
+    }
+
+    /// Stands a piece with its back to any wall. Returns wall and place, or `None` without space.
+    pub(crate) fn stand_by_wall(&mut self, piece: &Piece, dice: &mut Dice) -> Option<(usize, f32)> {
         let wall = dice.int(0, 3);
         (0..4).find_map(|k| {
             let wall = (wall + k) % 4;
-            self.against(dice, piece, wall).map(|along| (wall, along))
+            Some((wall, self.stand_by(piece, wall, dice)?))
         })
     }
 
-    /// Stands a piece with its back to this wall. Answers how far along, or `None` when no place was found.
-    pub(crate) fn against(&mut self, dice: &mut Dice, piece: &Piece, wall: usize) -> Option<f32> {
+    /// Stands a piece with its back to this wall. Returns the place, or `None` without space.
+    pub(crate) fn stand_by(&mut self, piece: &Piece, wall: usize, dice: &mut Dice) -> Option<f32> {
         let gap = dice.range(0.01, 0.04);
-        for attempt in 0..14 {
-            let room = self.wall_length(wall) - piece.size.x - 0.06;
-            if room < 0.0 {
-                return None;
-            }
-            // Corners fill up first: the early tries push the piece to one end or the other.
+        let room = self.wall_length(wall) - piece.size.x - 0.06;
+        if room < 0.0 {
+            return None;
+        }
+        (0..14).find_map(|attempt| {
+            // The first tries fill the corners and the middle.
             let share = match attempt {
                 0 => dice.pick(&[0.0, 1.0]),
                 1 => 0.5,
                 _ => dice.range(0.0, 1.0),
             };
             let along = piece.size.x / 2.0 + 0.03 + room * share;
-            if self.stand(piece, wall, along, gap) {
-                return Some(along);
-            }
-        }
-        None
+            self.stand_at(piece, wall, along, gap).then_some(along)
+        })
     }
 
-    /// Stands a piece at one place of a wall if that is free.
-    pub(crate) fn stand(&mut self, piece: &Piece, wall: usize, along: f32, gap: f32) -> bool {
+    /// Stands a piece at this place of a wall, `gap` metres before it, if the place is free.
+    pub(crate) fn stand_at(&mut self, piece: &Piece, wall: usize, along: f32, gap: f32) -> bool {
         let turn = Self::wall_turn(wall);
         let at = self.wall_point(wall, along, piece.size.z / 2.0 + gap);
         let rect = Self::footprint(piece.size, at, turn, 0.0);
@@ -203,37 +221,35 @@ impl Plan {
         if free {
             self.floor.push(rect);
             self.reserve(wall, along, piece.size.x, up, 0.0);
-            self.take(piece, at, turn);
+            self.add(piece, at, turn);
         }
         free
     }
 
-    /// Stands a piece at one place of the floor if `margin` metres around it are free too; about half of them stay so.
+    /// Stands a piece on this place of the floor if it and `margin` metres around it are free.
+    /// Keeps 60 % of the margin free from then on.
     pub(crate) fn stand_free(&mut self, piece: &Piece, at: Vec3, yaw: f32, margin: f32) -> bool {
         let turn = Mat3::from_rotation_y(yaw);
-        let free = self.fits(Self::footprint(piece.size, at, turn, margin));
+        let rect = |margin: f32| Self::footprint(piece.size, at, turn, margin);
+        let free = self.fits(rect(margin));
         if free {
-            self.floor
-                .push(Self::footprint(piece.size, at, turn, margin * 0.6));
-            self.take(piece, at, turn);
+            self.floor.push(rect(margin * 0.6));
+            self.add(piece, at, turn);
         }
         free
     }
 
-    /// Stands a piece somewhere on the free floor, away from the walls.
-    pub(crate) fn somewhere(
+    /// Stands a piece on any free place of the floor. Returns place and yaw.
+    pub(crate) fn stand_anywhere(
         &mut self,
-        dice: &mut Dice,
         piece: &Piece,
         margin: f32,
+        dice: &mut Dice,
     ) -> Option<(Vec3, f32)> {
         (0..16).find_map(|_| {
-            let at = vec3(
-                dice.range(0.0, self.size.x),
-                0.0,
-                dice.range(0.0, self.size.z),
-            );
-            let square = dice.int(0, 3) as f32 * std::f32::consts::FRAC_PI_2;
+            let [x, z] = dice.ranges([(0.0, self.size.x), (0.0, self.size.z)]);
+            let at = vec3(x, 0.0, z);
+            let square = dice.int(0, 3) as f32 * FRAC_PI_2;
             let yaw = square + dice.range(-0.12, 0.12);
             self.stand_free(piece, at, yaw, margin).then_some((at, yaw))
         })
@@ -263,7 +279,7 @@ mod tests {
         let mut plan = Plan::new(vec3(3.0, 2.5, 4.0));
         let crate_like = |size: f32| Piece::new(size, 1.0, size);
         let placed = (0..40)
-            .filter(|_| plan.against_wall(&mut dice, &crate_like(0.7)).is_some())
+            .filter(|_| plan.stand_by_wall(&crate_like(0.7), &mut dice).is_some())
             .count();
         assert!(
             (5..=20).contains(&placed),

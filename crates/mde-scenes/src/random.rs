@@ -1,10 +1,10 @@
-//! Random numbers: a seeded stream for the layout, stateless hashes and value noise for textures and sensors.
+//! Random numbers: a seeded stream for the layout; hashes and value noise for textures and sensors.
 
-use glam::{Vec3, vec3};
+use glam::Vec3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The random choices behind one room. Two rooms share nothing unless both seed and index agree.
+/// The random choices behind one room or street, set by its seed and its index.
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -20,6 +20,16 @@ impl Dice {
         low + (high - low) * self.0.random::<f32>()
     }
 
+    /// One uniform number for each range, in order.
+    pub(crate) fn ranges<const N: usize>(&mut self, ranges: [(f32, f32); N]) -> [f32; N] {
+        ranges.map(|(low, high)| self.range(low, high))
+    }
+
+    /// A vector with one uniform number for each axis, drawn in order.
+    pub(crate) fn vector(&mut self, ranges: [(f32, f32); 3]) -> Vec3 {
+        Vec3::from(self.ranges(ranges))
+    }
+
     /// Uniform integer, both ends included.
     pub(crate) fn int(&mut self, low: usize, high: usize) -> usize {
         self.0.random_range(low..=high)
@@ -27,6 +37,25 @@ impl Dice {
 
     pub(crate) fn chance(&mut self, probability: f32) -> bool {
         self.0.random::<f32>() < probability
+    }
+
+    /// `one` with this probability, else `other`.
+    pub(crate) fn either<T>(&mut self, probability: f32, one: T, other: T) -> T {
+        if self.chance(probability) { one } else { other }
+    }
+
+    /// What `one` makes with this probability, else what `other` makes.
+    pub(crate) fn either_made<T>(
+        &mut self,
+        probability: f32,
+        one: impl FnOnce(&mut Self) -> T,
+        other: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        if self.chance(probability) {
+            one(self)
+        } else {
+            other(self)
+        }
     }
 
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -37,14 +66,11 @@ impl Dice {
         self.0.random()
     }
 
-    /// `colour` with its brightness scaled and its channels shifted by up to `amount`, kept a possible albedo.
+    /// `colour` with its brightness and its channels scaled at random by up to `amount`, clamped to
+    /// possible albedos.
     pub(crate) fn vary(&mut self, colour: Vec3, amount: f32) -> Vec3 {
         let gain = self.range(1.0 - amount, 1.0 + amount);
-        let tint = vec3(
-            self.range(1.0 - amount / 2.0, 1.0 + amount / 2.0),
-            self.range(1.0 - amount / 2.0, 1.0 + amount / 2.0),
-            self.range(1.0 - amount / 2.0, 1.0 + amount / 2.0),
-        );
+        let tint = self.vector([(1.0 - amount / 2.0, 1.0 + amount / 2.0); 3]);
         (colour * tint * gain).clamp(Vec3::splat(0.01), Vec3::splat(0.92))
     }
 }
@@ -64,7 +90,7 @@ pub(crate) fn unit(x: i32, y: i32, seed: u32) -> f32 {
     (hash(x, y, seed) >> 8) as f32 / 16_777_216.0
 }
 
-/// Roughly normal noise with mean 0 and variance 1: the sum of four uniform bytes' worth of one hash.
+/// Roughly normal noise with mean 0 and variance 1: the sum of the four bytes of one hash.
 pub(crate) fn normal(x: i32, y: i32, seed: u32) -> f32 {
     let h = hash(x, y, seed);
     let sum = (h & 255) + ((h >> 8) & 255) + ((h >> 16) & 255) + (h >> 24);

@@ -1,4 +1,4 @@
-//! Kinds of rooms: how large they are and what stands in them.
+//! Kinds of rooms: their sizes and their furniture.
 
 use glam::{Vec3, vec3};
 
@@ -13,55 +13,41 @@ use crate::shell::{self, Finish};
 enum Kind {
     Bathroom,
     Bedroom,
-    Living,
+    LivingRoom,
     Kitchen,
-    Dining,
+    DiningRoom,
     Office,
     Corridor,
     Library,
     Hall,
 }
 
-/// Roughly NYU Depth V2's mix: dwellings first, then offices, then large public rooms.
-const KINDS: [Kind; 18] = [
-    Kind::Bathroom,
-    Kind::Bathroom,
-    Kind::Bedroom,
-    Kind::Bedroom,
-    Kind::Bedroom,
-    Kind::Living,
-    Kind::Living,
-    Kind::Living,
-    Kind::Kitchen,
-    Kind::Kitchen,
-    Kind::Dining,
-    Kind::Dining,
-    Kind::Office,
-    Kind::Corridor,
-    Kind::Library,
-    Kind::Library,
-    Kind::Hall,
-    Kind::Hall,
+/// Kinds and their frequencies, roughly those of NYU Depth V2: mostly dwellings.
+const KINDS: [(Kind, usize); 9] = [
+    (Kind::Bathroom, 2),
+    (Kind::Bedroom, 3),
+    (Kind::LivingRoom, 3),
+    (Kind::Kitchen, 2),
+    (Kind::DiningRoom, 2),
+    (Kind::Office, 1),
+    (Kind::Corridor, 1),
+    (Kind::Library, 2),
+    (Kind::Hall, 2),
 ];
 
 impl Kind {
     fn size(self, dice: &mut Dice) -> Vec3 {
-        let (x, z, y) = match self {
-            Self::Bathroom => ((1.7, 2.9), (2.1, 3.6), (2.3, 2.6)),
-            Self::Bedroom => ((2.8, 4.6), (3.1, 5.2), (2.35, 2.8)),
-            Self::Living => ((3.5, 6.5), (4.2, 8.0), (2.4, 3.2)),
-            Self::Kitchen => ((2.4, 4.6), (3.0, 5.6), (2.35, 2.8)),
-            Self::Dining => ((3.0, 5.6), (3.6, 7.0), (2.4, 3.0)),
-            Self::Office => ((2.8, 8.0), (3.2, 9.0), (2.5, 3.1)),
-            Self::Corridor => ((1.4, 2.3), (6.0, 12.0), (2.35, 3.0)),
-            Self::Library => ((4.0, 8.0), (5.0, 10.5), (2.7, 3.6)),
-            Self::Hall => ((6.0, 10.0), (7.5, 12.5), (2.9, 4.2)),
-        };
-        vec3(
-            dice.range(x.0, x.1),
-            dice.range(y.0, y.1),
-            dice.range(z.0, z.1),
-        )
+        dice.vector(match self {
+            Self::Bathroom => [(1.7, 2.9), (2.3, 2.6), (2.1, 3.6)],
+            Self::Bedroom => [(2.8, 4.6), (2.35, 2.8), (3.1, 5.2)],
+            Self::LivingRoom => [(3.5, 6.5), (2.4, 3.2), (4.2, 8.0)],
+            Self::Kitchen => [(2.4, 4.6), (2.35, 2.8), (3.0, 5.6)],
+            Self::DiningRoom => [(3.0, 5.6), (2.4, 3.0), (3.6, 7.0)],
+            Self::Office => [(2.8, 8.0), (2.5, 3.1), (3.2, 9.0)],
+            Self::Corridor => [(1.4, 2.3), (2.35, 3.0), (6.0, 12.0)],
+            Self::Library => [(4.0, 8.0), (2.7, 3.6), (5.0, 10.5)],
+            Self::Hall => [(6.0, 10.0), (2.9, 4.2), (7.5, 12.5)],
+        })
     }
 
     fn finish(self) -> Finish {
@@ -73,9 +59,10 @@ impl Kind {
     }
 }
 
-/// A random room with everything in it, and its plan (which the camera needs to find a free place).
+/// A random furnished room, and its plan, in which the camera finds a free place.
 pub(crate) fn furnished(dice: &mut Dice) -> (Scene, Plan) {
-    let kind = dice.pick(&KINDS);
+    let kinds = KINDS.map(|(kind, count)| vec![kind; count]).concat();
+    let kind = dice.pick(&kinds);
     let mut plan = Plan::new(kind.size(dice));
     let style = Style::new(dice);
     let albedo = shell::build_shell(dice, &mut plan, kind.finish());
@@ -85,11 +72,7 @@ pub(crate) fn furnished(dice: &mut Dice) -> (Scene, Plan) {
     for _ in 0..dice.int(1, 2) {
         shell::add_door(dice, &mut plan, &style);
     }
-    let daylight = if dice.chance(0.25) {
-        0.0
-    } else {
-        dice.range(0.3, 1.0)
-    };
+    let daylight = dice.either_made(0.25, |_| 0.0, |dice| dice.range(0.3, 1.0));
     let windows = match kind {
         Kind::Corridor | Kind::Bathroom => dice.int(0, 1),
         Kind::Library | Kind::Hall => dice.int(1, 4),
@@ -107,7 +90,7 @@ pub(crate) fn furnished(dice: &mut Dice) -> (Scene, Plan) {
     (scene, plan)
 }
 
-/// Ceiling lamps on a grid, one for about every ten square metres; never inside the partition.
+/// Ceiling lamps on a grid, one per about 17 m2, except near the partition.
 fn hang_lamps(dice: &mut Dice, plan: &mut Plan, partition: Option<f32>) {
     let size = plan.size;
     let across = (size.x / 4.5).round().max(1.0);
@@ -122,16 +105,13 @@ fn hang_lamps(dice: &mut Dice, plan: &mut Plan, partition: Option<f32>) {
     let dim = dice.range(0.5, 1.0);
     for i in 0..across as usize {
         for j in 0..along as usize {
-            let at = vec3(
-                (i as f32 + 0.5) * size.x / across,
-                size.y,
-                (j as f32 + 0.5) * size.z / along,
-            );
-            if partition.is_some_and(|z| (at.z - z).abs() < 0.8) {
+            let x = (i as f32 + 0.5) * size.x / across;
+            let z = (j as f32 + 0.5) * size.z / along;
+            if partition.is_some_and(|wall: f32| (z - wall).abs() < 0.8) {
                 continue;
             }
             let first = plan.lights.len();
-            plan.put(&lamp, at, 0.0);
+            plan.put(&lamp, vec3(x, size.y, z), 0.0);
             for light in &mut plan.lights[first..] {
                 light.intensity *= dim;
             }
@@ -143,14 +123,14 @@ fn furnish(dice: &mut Dice, plan: &mut Plan, kind: Kind, style: &Style) {
     match kind {
         Kind::Bathroom => arrange::bathroom(dice, plan, style),
         Kind::Bedroom => arrange::bedroom(dice, plan, style),
-        Kind::Living => {
-            arrange::living(dice, plan, style);
+        Kind::LivingRoom => {
+            arrange::living_room(dice, plan, style);
             if plan.size.z > 5.5 {
                 arrange::dining_group(dice, plan, style);
             }
         }
         Kind::Kitchen => arrange::kitchen(dice, plan, style),
-        Kind::Dining => arrange::dining(dice, plan, style),
+        Kind::DiningRoom => arrange::dining_room(dice, plan, style),
         Kind::Office => arrange::office(dice, plan, style),
         Kind::Corridor => {}
         Kind::Library => arrange::library(dice, plan, style),
@@ -174,7 +154,7 @@ fn furnish(dice: &mut Dice, plan: &mut Plan, kind: Kind, style: &Style) {
             _ => f::stool(dice, style),
         };
         if kind != Kind::Bathroom || piece.size.x < 0.5 {
-            plan.against_wall(dice, &piece);
+            plan.stand_by_wall(&piece, dice);
         }
     }
 }
@@ -186,14 +166,13 @@ fn hang_pictures(dice: &mut Dice, plan: &mut Plan, kind: Kind) {
         3 + (plan.size.x * plan.size.z / 10.0) as usize
     };
     for _ in 0..dice.int(0, most) {
-        let (width, height) = (dice.range(0.3, 1.1), dice.range(0.3, 0.85));
+        let [width, height] = dice.ranges([(0.3, 1.1), (0.3, 0.85)]);
         let low = dice.range(1.2, 1.5).min(plan.size.y - height - 0.2);
-        if let Some((wall, along)) =
-            plan.find_on_wall(dice, width + 0.1, (low - 0.05, low + height + 0.05))
-        {
+        let up = (low - 0.05, low + height + 0.05);
+        if let Some((wall, along)) = plan.find_on_wall(dice, width + 0.1, up) {
             let mirrored = dice.chance(0.08);
             let picture = f::picture(dice, width, height, mirrored);
-            arrange::hang(plan, &picture, wall, along, low);
+            plan.hang(&picture, wall, along, low);
         }
     }
 }

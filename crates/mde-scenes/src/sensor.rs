@@ -206,7 +206,7 @@ mod tests {
     use crate::view;
 
     fn wall_at(z: f32, extra: Option<Solid>, material: Material) -> (Vec<Fragment>, Camera) {
-        let wall = Solid::block(vec3(-90.0, -90.0, z), vec3(90.0, 90.0, z + 1.0), material);
+        let wall = Solid::spanning(vec3(-90.0, -90.0, z), vec3(90.0, 90.0, z + 1.0), material);
         let solids = std::iter::once(wall).chain(extra).collect();
         let scene = Scene::new(solids, Vec::new(), 1.0, Vec3::ZERO);
         let camera = Camera::new(Vec3::ZERO, [0.0; 3], Lens::kinect(160, 120));
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_near_object_casts_the_projectors_shadow_to_its_left() {
-        let object = Solid::block(
+        let object = Solid::spanning(
             vec3(-0.2, -90.0, 1.0),
             vec3(0.2, 90.0, 1.1),
             Material::default(),

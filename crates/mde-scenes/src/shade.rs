@@ -283,8 +283,8 @@ fn soften_edges(
 mod tests {
     use super::*;
     use crate::camera::Lens;
+    use crate::light::Light;
     use crate::material::Material;
-    use crate::scene::Light;
     use crate::solid::Solid;
     use crate::view::fragments;
     use glam::vec3;
@@ -292,8 +292,8 @@ mod tests {
     /// A floor at height 0 and a wall at z = 3, seen straight from (0, 1.2, 0).
     fn known() -> (Scene, Camera) {
         let material = Material::default();
-        let floor = Solid::block(vec3(-50.0, -1.0, -50.0), vec3(50.0, 0.0, 50.0), material);
-        let wall = Solid::block(vec3(-50.0, -1.0, 3.0), vec3(50.0, 50.0, 4.0), material);
+        let floor = Solid::spanning(vec3(-50.0, -1.0, -50.0), vec3(50.0, 0.0, 50.0), material);
+        let wall = Solid::spanning(vec3(-50.0, -1.0, 3.0), vec3(50.0, 50.0, 4.0), material);
         let light = Light::bulb(vec3(0.0, 2.5, 1.0), 0.1, Vec3::splat(3.0));
         let scene = Scene::new(vec![floor, wall], vec![light], 100.0, Vec3::splat(0.5));
         (
@@ -333,7 +333,7 @@ mod tests {
             middle.x > 1.2 * corner.x,
             "nearer the lamp it is brighter: {middle} {corner}"
         );
-        let cover = Solid::block(
+        let cover = Solid::spanning(
             vec3(-9.0, 2.3, 0.0),
             vec3(9.0, 2.4, 2.0),
             Material::default(),

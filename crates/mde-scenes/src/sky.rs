@@ -2,8 +2,7 @@
 
 use glam::{Vec3, vec3};
 
-use crate::material::srgb;
-use crate::pattern::mix;
+use crate::colour::{mix, srgb};
 use crate::random::{Dice, fbm};
 
 /// Half the angle of the bright disc that shadows are softened by, in radians: the sun with its surroundings.
@@ -44,13 +43,9 @@ impl Sky {
         } else {
             dice.range(5.0, 9.0)
         };
-        let blue = mix(srgb(96, 142, 204), srgb(120, 140, 180), low);
+        let blue = mix(srgb(0x608ecc), srgb(0x788cb4), low);
         let grey = Vec3::splat(dice.range(0.5, 0.9));
-        let pale = mix(
-            srgb(226, 234, 244),
-            srgb(250, 224, 190),
-            low * dice.range(0.3, 1.0),
-        );
+        let pale = mix(srgb(0xe2eaf4), srgb(0xfae0be), low * dice.range(0.3, 1.0));
         let (zenith, horizon) = if overcast {
             (grey, grey * vec3(1.1, 1.12, 1.16))
         } else {

@@ -102,14 +102,28 @@ impl Solid {
         }
     }
 
-    pub(crate) fn block(min: Vec3, max: Vec3, material: Material) -> Self {
-        Self::new(
-            Shape::Block,
-            (min + max) / 2.0,
-            (max - min) / 2.0,
-            Mat3::IDENTITY,
-            material,
-        )
+    /// A block between two opposite corners.
+    pub(crate) fn spanning(min: Vec3, max: Vec3, material: Material) -> Self {
+        cuboid(material, max - min).at((min + max) / 2.0)
+    }
+
+    /// The same solid moved.
+    pub(crate) fn at(self, by: impl Into<Vec3>) -> Self {
+        Self {
+            centre: by.into() + self.centre,
+            ..self
+        }
+    }
+
+    /// The same solid turned about its own centre to these axes.
+    pub(crate) fn turned(self, axes: Mat3) -> Self {
+        Self::new(self.shape, self.centre, self.half, axes, self.material)
+    }
+
+    /// The mirror image in x of a solid that is not turned.
+    pub(crate) fn mirrored(self) -> Self {
+        let centre = vec3(-self.centre.x, self.centre.y, self.centre.z);
+        Self { centre, ..self }
     }
 
     /// The same solid after a rotation about the world's y axis and a move.
@@ -228,6 +242,65 @@ impl Solid {
         let size = vec2(std::f32::consts::TAU * self.half.x, 2.0 * self.half.y);
         (vec3(p.x, -slope * radius, p.z), uv, size)
     }
+}
+
+/// A block that stands on the origin.
+pub(crate) fn block(material: Material, size: impl Into<Vec3>) -> Solid {
+    standing(Shape::Block, size.into() / 2.0, material)
+}
+
+/// A block around the origin.
+pub(crate) fn cuboid(material: Material, size: impl Into<Vec3>) -> Solid {
+    centred(Shape::Block, size.into() / 2.0, material)
+}
+
+/// An ellipsoid around the origin.
+pub(crate) fn ball(material: Material, size: impl Into<Vec3>) -> Solid {
+    centred(Shape::Ball, size.into() / 2.0, material)
+}
+
+/// An upright cylinder or cone that stands on the origin; `top` is its upper radius over its lower
+/// one.
+pub(crate) fn cylinder(material: Material, radius: f32, height: f32, top: f32) -> Solid {
+    let half = vec3(radius, height / 2.0, radius);
+    standing(Shape::Cylinder { top }, half, material)
+}
+
+/// An upright cylinder around the origin.
+pub(crate) fn disc(material: Material, radius: f32, half_height: f32) -> Solid {
+    let half = vec3(radius, half_height, radius);
+    centred(Shape::Cylinder { top: 1.0 }, half, material)
+}
+
+/// A block that stands on the origin and narrows to shares `x` and `z` of itself at its top.
+pub(crate) fn tapered(material: Material, size: impl Into<Vec3>, (x, z): (f32, f32)) -> Solid {
+    standing(Shape::Tapered { x, z }, size.into() / 2.0, material)
+}
+
+/// A cylinder between two points.
+pub(crate) fn rod(
+    material: Material,
+    radius: f32,
+    from: impl Into<Vec3>,
+    to: impl Into<Vec3>,
+) -> Solid {
+    let (from, to) = (from.into(), to.into());
+    let along = to - from;
+    let up = along.normalize_or(Vec3::Y);
+    let (across, depth) = up.any_orthonormal_pair();
+    disc(material, radius, along.length() / 2.0)
+        .turned(Mat3::from_cols(across, up, depth))
+        .at((from + to) / 2.0)
+}
+
+fn centred(shape: Shape, half: Vec3, material: Material) -> Solid {
+    // Adding -0.0 changes no number, not even the sign of a zero, which orders solids in the tree.
+    let origin = Vec3::splat(-0.0);
+    Solid::new(shape, origin, half, Mat3::IDENTITY, material)
+}
+
+fn standing(shape: Shape, half: Vec3, material: Material) -> Solid {
+    Solid::new(shape, Vec3::Y * half.y, half, Mat3::IDENTITY, material)
 }
 
 /// Radius of a tapered shape = first + second * y.

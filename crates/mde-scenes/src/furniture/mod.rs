@@ -1,10 +1,11 @@
-//! Furniture at life size: each piece stands on the floor of its own frame, its back to -z, facing +z.
+//! Furniture at life size. Each piece stands on the floor of its own frame and faces +z.
 
 mod fixtures;
 mod lights;
 mod seats;
 mod small;
 mod storage;
+mod style;
 mod tables;
 
 pub(crate) use fixtures::*;
@@ -14,58 +15,15 @@ pub(crate) use small::*;
 pub(crate) use storage::*;
 pub(crate) use tables::*;
 
-use crate::material::{self, Material};
-pub(crate) use crate::piece::Piece;
-use crate::random::Dice;
-
-/// The materials that a room's furniture shares, so that it looks bought together.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Style {
-    pub(crate) wood: Material,
-    pub(crate) second: Material,
-    pub(crate) fabric: Material,
-    pub(crate) cover: Material,
-    pub(crate) metal: Material,
-    pub(crate) round_legs: bool,
-}
-
-impl Style {
-    pub(crate) fn new(dice: &mut Dice) -> Self {
-        let second = if dice.chance(0.5) {
-            material::lacquer(dice)
-        } else {
-            material::wood(dice)
-        };
-        let fabric = if dice.chance(0.2) {
-            material::leather(dice)
-        } else {
-            material::fabric(dice)
-        };
-        Self {
-            wood: material::wood(dice),
-            second,
-            fabric,
-            cover: material::fabric(dice),
-            metal: material::metal(dice),
-            round_legs: dice.chance(0.4),
-        }
-    }
-
-    /// The body of a cabinet: one of the room's two main materials.
-    pub(crate) fn body(&self, dice: &mut Dice) -> Material {
-        if dice.chance(0.6) {
-            self.wood
-        } else {
-            self.second
-        }
-    }
-}
+pub(crate) use style::Style;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::piece::Piece;
+    use crate::random::Dice;
 
-    /// Every kind of piece, many times over.
+    /// One piece of every kind.
     fn pieces(dice: &mut Dice) -> Vec<(&'static str, Piece)> {
         let style = Style::new(dice);
         vec![
@@ -100,17 +58,8 @@ mod tests {
         let mut dice = Dice::new(5, 0);
         for _ in 0..60 {
             for (name, piece) in pieces(&mut dice) {
-                let low = piece
-                    .solids
-                    .iter()
-                    .map(|s| s.centre.y - s.reach().y)
-                    .fold(f32::INFINITY, f32::min);
+                let (low, top) = piece.extent();
                 assert!(low.abs() < 0.011, "{name} starts {low} m above the floor");
-                let top = piece
-                    .solids
-                    .iter()
-                    .map(|s| s.centre.y + s.reach().y)
-                    .fold(0.0, f32::max);
                 assert!(
                     top < piece.size.y + 0.12 && top > 0.8 * piece.size.y,
                     "{name}: {top} of {}",

@@ -1,14 +1,14 @@
-//! The line that a street follows: straight, then perhaps an arc.
+//! The line that a street follows: straight, then possibly an arc.
 
 use glam::{Mat3, Vec3, vec3};
 
-/// The street's middle line, from behind the camera forwards. "Along" it is metres of way, "right" of it metres to the
-/// right as the camera's car drives.
+/// The street's middle line, in the direction of the camera's car. `along` counts metres along it
+/// from the camera, `right` metres to its right.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Course {
-    /// Where the arc begins.
+    /// Start of the arc in metres along the street.
     pub(crate) bend: f32,
-    /// Turn to the right in radians per metre.
+    /// Radians of turn to the right per metre of the arc.
     pub(crate) curvature: f32,
 }
 
@@ -34,7 +34,7 @@ impl Course {
         middle - vec3(angle.cos(), 0.0, angle.sin()) * right
     }
 
-    /// Turns +z into the direction of travel there, and +x to its left.
+    /// The rotation that turns +z to the direction of travel there and +x to its left.
     pub(crate) fn turn(&self, along: f32) -> Mat3 {
         Mat3::from_rotation_y(-self.turned(along))
     }
@@ -61,7 +61,7 @@ mod tests {
                 assert!((right - course.turn(along) * Vec3::NEG_X).length() < 1e-4);
             }
         }
-        // To the right is where x falls.
+        // x falls to the right.
         let right = Course {
             bend: 0.0,
             curvature: 0.02,

@@ -1,41 +1,34 @@
-//! The ground: road, kerbs, pavements, verges, the crossing road, and what lies beyond the street.
+//! The ground: road, kerbs, pavements, verges, the crossing road, and the distance.
 
 use glam::{Mat3, Vec3, vec3};
 
-use super::palette;
-use super::site::{AHEAD, BEHIND, Front, KERB, Site};
-use crate::material::{Material, plain, srgb};
+use super::site::{AHEAD, BEHIND, Front, KERB, SIDES, Site};
+use super::{houses, palette};
+use crate::colour::srgb;
+use crate::material::{Material, plain};
 use crate::random::Dice;
-use crate::solid::{Shape, Solid};
+use crate::solid::{Solid, ball, cuboid};
 use crate::texture::Texture;
 
-/// Length of a stretch that is laid at once: short, so that it can follow an arc.
+/// Length of a slab of ground: short enough to follow an arc.
 const STRETCH: f32 = 3.0;
-/// How far down the ground's blocks reach.
+/// Depth of the slabs below their tops.
 const THICKNESS: f32 = 0.5;
 
 pub(crate) fn lay(dice: &mut Dice, site: &mut Site) {
     let (asphalt, grass) = (palette::asphalt(dice), palette::grass(dice));
-    let open = site
-        .profile
-        .sides
-        .iter()
-        .any(|side| side.front == Front::Field);
-    let land = if open {
-        let soil = dice.vary(srgb(150, 130, 84), 0.2);
+    let sides = site.profile.sides;
+    let land = if sides.iter().any(|side| side.front == Front::Field) {
+        let soil = dice.vary(srgb(0x968254), 0.2);
         let field = plain(dice, soil).textured(Texture::Grass);
         dice.pick(&[field, grass, grass.shade(0.8)])
     } else {
         grass.shade(0.9)
     };
-    let reach = vec3(900.0, 1.0, 900.0);
-    site.solids.push(Solid::block(
-        vec3(-reach.x, -1.0, -reach.z),
-        vec3(reach.x, -0.04, reach.z),
-        land,
-    ));
+    let (low, high) = (vec3(-900.0, -1.0, -900.0), vec3(900.0, -0.04, 900.0));
+    site.solids.push(Solid::spanning(low, high, land));
     road(site, asphalt);
-    for side in 0..2 {
+    for side in SIDES {
         bands(dice, site, side, asphalt, grass);
     }
     if site.crossing.is_some() {
@@ -44,17 +37,19 @@ pub(crate) fn lay(dice: &mut Dice, site: &mut Site) {
     backdrop(dice, site);
 }
 
-/// A slab of ground over a stretch, from `left` to `right` metres right of the middle, its top at `top`.
+/// Adds a slab over a stretch, from `left` to `right` metres right of the middle.
 fn slab(site: &mut Site, along: f32, (left, right): (f32, f32), top: f32, material: Material) {
     let middle = along + STRETCH / 2.0;
-    let turn = site.course.turn(middle);
-    let width = right - left;
-    // On the outer side of an arc a stretch must be longer to meet the next one.
+    // On the outer side of an arc, a stretch must be longer to meet the next one.
     let longer = (site.course.curvature.abs() * left.abs().max(right.abs())).min(0.5);
-    let half = vec3(width, THICKNESS, STRETCH * (1.0 + longer)) / 2.0;
-    let centre = site.course.at(middle, (left + right) / 2.0) + Vec3::Y * (top - THICKNESS / 2.0);
+    let slab = cuboid(
+        material,
+        [right - left, THICKNESS, STRETCH * (1.0 + longer)],
+    );
+    let centre = site.course.at(middle, (left + right) / 2.0);
+    let slab = slab.turned(site.course.turn(middle));
     site.solids
-        .push(Solid::new(Shape::Block, centre, half, turn, material));
+        .push(slab.at(centre + Vec3::Y * (top - THICKNESS / 2.0)));
 }
 
 fn stretches() -> impl Iterator<Item = f32> {
@@ -75,50 +70,39 @@ fn road(site: &mut Site, asphalt: Material) {
     }
 }
 
-/// Parking strip, kerb, pavement and verge of one side; nothing of them in the crossing.
+/// Parking strip, kerb, pavement and verge of one side, except in the crossing.
 fn bands(dice: &mut Dice, site: &mut Site, side: usize, asphalt: Material, grass: Material) {
     let profile = site.profile;
     let (sign, strip) = (Site::sign(side), profile.sides[side]);
     let (paving, kerb) = (palette::paving(dice), palette::kerbstone(dice));
-    let parking = if dice.chance(0.5) {
-        asphalt.shade(dice.range(0.8, 1.2)).textured(Texture::Plain)
-    } else {
-        palette::paving(dice)
+    let worn = |dice: &mut Dice| asphalt.shade(dice.range(0.8, 1.2)).textured(Texture::Plain);
+    let parking = dice.either_made(0.5, worn, palette::paving);
+    let garden = match strip.front {
+        // Houses in a row have no gardens; a gap between two of them is paved.
+        Front::Row => paving,
+        _ => grass,
     };
-    let span = |from: f32, to: f32| {
-        if sign < 0.0 { (-to, -from) } else { (from, to) }
-    };
+    let pavement = profile.half() + strip.parking;
+    let kerbstone = pavement + strip.pavement.min(0.14);
+    let verge = pavement + strip.pavement;
+    let front = verge + strip.verge;
+    let bands = [
+        (profile.half(), pavement, 0.005, parking),
+        (pavement, kerbstone, KERB, kerb),
+        (kerbstone, verge, KERB - 0.005, paving),
+        (verge, front, KERB - 0.03, grass),
+        (front, front + (strip.setback + 12.0), KERB - 0.05, garden),
+    ];
     for along in stretches() {
         if !site.is_clear(along, along + STRETCH, 0.0) {
             continue;
         }
-        let mut at = profile.half();
-        if strip.parking > 0.0 {
-            slab(site, along, span(at, at + strip.parking), 0.005, parking);
-            at += strip.parking;
+        for (from, to, top, material) in bands {
+            if to > from {
+                let span = if sign < 0.0 { (-to, -from) } else { (from, to) };
+                slab(site, along, span, top, material);
+            }
         }
-        if strip.pavement > 0.0 {
-            slab(site, along, span(at, at + 0.14), KERB, kerb);
-            slab(
-                site,
-                along,
-                span(at + 0.14, at + strip.pavement),
-                KERB - 0.005,
-                paving,
-            );
-            at += strip.pavement;
-        }
-        if strip.verge > 0.0 {
-            slab(site, along, span(at, at + strip.verge), KERB - 0.03, grass);
-            at += strip.verge;
-        }
-        let garden = match strip.front {
-            // Between the pavement and a row of houses there is no garden, but a gap between two of them is paved.
-            Front::Row => paving,
-            _ => grass,
-        };
-        let beyond = strip.setback + 12.0;
-        slab(site, along, span(at, at + beyond), KERB - 0.05, garden);
     }
 }
 
@@ -130,77 +114,59 @@ fn crossing(dice: &mut Dice, site: &mut Site, asphalt: Material) {
     let turn = site.course.turn(crossing.along);
     let paving = palette::paving(dice);
     let half = site.profile.half();
-    for side in 0..2 {
-        let sign = Site::sign(side);
+    for side in SIDES {
         let (from, to) = (half - 0.5, 100.0);
-        let right = sign * (from + to) / 2.0;
+        let right = Site::sign(side) * (from + to) / 2.0;
+        let at = site.course.at(crossing.along, right);
         let mut strip = |off: f32, width: f32, top: f32, material: Material| {
-            let middle = site.course.at(crossing.along, right) + turn * vec3(0.0, 0.0, off);
-            let size = vec3(to - from, THICKNESS, width);
-            let centre = middle + Vec3::Y * (top - THICKNESS / 2.0);
+            let strip = cuboid(material, [to - from, THICKNESS, width]).turned(turn);
+            let middle = at + turn * vec3(0.0, 0.0, off);
             site.solids
-                .push(Solid::new(Shape::Block, centre, size / 2.0, turn, material));
+                .push(strip.at(middle + Vec3::Y * (top - THICKNESS / 2.0)));
         };
-        strip(
-            0.0,
-            2.0 * crossing.half,
-            -0.002,
-            asphalt.textured(Texture::Plain),
-        );
-        // Its pavements begin behind ours.
+        let plain = asphalt.textured(Texture::Plain);
+        strip(0.0, 2.0 * crossing.half, -0.002, plain);
+        // Its pavements begin behind those of the street.
         let walk = 1.8;
         for end in [-1.0, 1.0] {
             strip(end * (crossing.half + walk / 2.0), walk, 0.02, paving);
         }
     }
     let zebra = dice.chance(0.4);
-    let white = Material {
-        accent: Vec3::splat(0.6),
-        ..asphalt
-    };
+    let white = asphalt.accented(Vec3::splat(0.6));
     for end in [-1.0, 1.0] {
         let along = crossing.along + end * (crossing.half + 2.6);
-        let (size, material) = if zebra {
-            let bars = white.textured(Texture::Bars { period: 1.0 });
-            (vec3(2.0 * half, THICKNESS, 3.0), bars)
+        let (marking, right) = if zebra {
+            let bars = white.textured(Texture::Bars(1.0));
+            (cuboid(bars, [2.0 * half, THICKNESS, 3.0]), 0.0)
         } else {
-            let line = Material {
+            let paint = Material {
                 base: white.accent,
                 ..white.textured(Texture::Plaster)
             };
-            (vec3(half, THICKNESS, 0.4), line)
+            (cuboid(paint, [half, THICKNESS, 0.4]), -end * half / 2.0)
         };
-        let right = if zebra { 0.0 } else { -end * half / 2.0 };
         let centre = site.course.at(along, right) + Vec3::Y * (0.004 - THICKNESS / 2.0);
-        let turn = site.course.turn(along);
-        site.solids
-            .push(Solid::new(Shape::Block, centre, size / 2.0, turn, material));
+        let marking = marking.turned(site.course.turn(along));
+        site.solids.push(marking.at(centre));
     }
 }
 
-/// Woods, hills and roofs in the distance: they close the view where the street ends.
+/// Woods, hills and houses in the distance, which close the view at the end of the street.
 fn backdrop(dice: &mut Dice, site: &mut Site) {
     let leaves = palette::leaves(dice).shade(0.6);
-    let count = dice.int(10, 26);
-    for _ in 0..count {
-        let turn = dice.range(-1.0, 1.0);
-        let distance = dice.range(190.0, 420.0);
+    for _ in 0..dice.int(10, 26) {
+        let [turn, distance] = dice.ranges([(-1.0, 1.0), (190.0, 420.0)]);
         let at = vec3(turn.sin() * distance, 0.0, turn.cos() * distance);
         if dice.chance(0.6) {
-            let size = vec3(
-                dice.range(20.0, 60.0),
-                dice.range(8.0, 26.0),
-                dice.range(15.0, 40.0),
-            );
-            let material = leaves.shade(dice.range(0.7, 1.2));
-            site.solids
-                .push(Solid::new(Shape::Ball, at, size, Mat3::IDENTITY, material));
+            let half = dice.vector([(20.0, 60.0), (8.0, 26.0), (15.0, 40.0)]);
+            let leaves = leaves.shade(dice.range(0.7, 1.2));
+            site.solids.push(ball(leaves, half * 2.0).at(at));
         } else {
             let width = dice.range(15.0, 50.0);
-            let house = super::houses::block(dice, width);
+            let house = houses::large_building(dice, width);
             let yaw = Mat3::from_rotation_y(dice.range(0.0, 3.0));
-            site.solids
-                .extend(house.solids.iter().map(|solid| solid.placed(at, yaw)));
+            site.solids.extend(house.solids_at(at, yaw));
         }
     }
 }

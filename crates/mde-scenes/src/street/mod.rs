@@ -1,4 +1,4 @@
-//! Streets: what kinds there are, how they are laid out, and where the camera drives.
+//! Streets: their layout and the camera that drives along them.
 
 mod course;
 mod fixtures;
@@ -20,7 +20,7 @@ use crate::sky::Sky;
 use course::Course;
 use site::{Profile, Site};
 
-/// Where the camera is: its position, and yaw, pitch and roll in radians.
+/// The camera's position, and its yaw, pitch and roll in radians.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pose {
     pub(crate) position: Vec3,
@@ -46,11 +46,7 @@ pub(crate) fn built(dice: &mut Dice) -> (Scene, Pose) {
     let right = site.profile.own_lane() + dice.range(-0.35, 0.35);
     let pose = Pose {
         position: course.at(0.0, right) + Vec3::Y * height,
-        angles: [
-            dice.range(-0.025, 0.025),
-            dice.range(-0.018, 0.012),
-            dice.range(-0.008, 0.008),
-        ],
+        angles: dice.ranges([(-0.025, 0.025), (-0.018, 0.012), (-0.008, 0.008)]),
     };
     (Scene::outdoors(site.solids, sky), pose)
 }
@@ -60,7 +56,7 @@ mod tests {
     use super::*;
     use crate::piece::Piece;
 
-    /// Every kind of thing, with how far it may sink in and stick out.
+    /// One piece of every kind.
     fn pieces(dice: &mut Dice) -> Vec<(&'static str, Piece)> {
         let leaves = palette::leaves(dice);
         vec![
@@ -72,7 +68,7 @@ mod tests {
             ("row house", houses::row_house(dice, 9.0, true)),
             ("villa", houses::villa(dice, 10.0, true)),
             ("far villa", houses::villa(dice, 10.0, false)),
-            ("block", houses::block(dice, 30.0)),
+            ("large building", houses::large_building(dice, 30.0)),
             ("hedge", plants::hedge(dice, 6.0, 1.2, leaves)),
             ("lamp post", fixtures::lamp_post(dice)),
             ("mast", fixtures::mast(dice)),
@@ -93,12 +89,7 @@ mod tests {
         let mut dice = Dice::new(5, 0);
         for _ in 0..60 {
             for (name, piece) in pieces(&mut dice) {
-                let extent = |reach: fn(f32, f32) -> f32, sign: f32, start: f32| {
-                    let ends = piece.solids.iter().map(|s| s.centre.y + sign * s.reach().y);
-                    ends.fold(start, reach)
-                };
-                let low = extent(f32::min, -1.0, f32::INFINITY);
-                let top = extent(f32::max, 1.0, 0.0);
+                let (low, top) = piece.extent();
                 assert!(
                     (-0.03..0.05).contains(&low),
                     "{name} starts {low} m above the ground"

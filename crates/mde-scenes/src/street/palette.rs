@@ -1,19 +1,17 @@
-//! What streets are made of.
+//! Materials found on streets.
 
 use glam::{Vec3, vec3};
 
-use crate::material::{Material, hue, plain, srgb};
-use crate::outdoors::leaf_colour;
+use crate::colour::{hue, leaf_colour};
+use crate::material::{Material, hued, one_of, plain, varied, varied_tone};
 use crate::random::Dice;
 use crate::texture::Texture;
 
 pub(crate) fn asphalt(dice: &mut Dice) -> Material {
     let grey = dice.range(0.06, 0.17);
     let base = dice.vary(Vec3::splat(grey), 0.1);
-    Material {
-        accent: Vec3::splat(dice.range(0.4, 0.7)),
-        ..plain(dice, base).infrared(0.8)
-    }
+    let paint = Vec3::splat(dice.range(0.4, 0.7));
+    plain(dice, base).infrared(0.8).accented(paint)
 }
 
 /// Slabs or small stones of a pavement.
@@ -21,15 +19,8 @@ pub(crate) fn paving(dice: &mut Dice) -> Material {
     let grey = dice.range(0.16, 0.36);
     let base = dice.vary(vec3(grey * 1.04, grey, grey * 0.93), 0.1);
     let (width, height) = dice.pick(&[(0.3, 0.3), (0.5, 0.5), (0.2, 0.1), (0.4, 0.6)]);
-    let texture = Texture::Tiles {
-        width,
-        height,
-        chequered: false,
-    };
-    Material {
-        accent: base * 0.45,
-        ..plain(dice, base).textured(texture)
-    }
+    let tiles = Texture::tiles(width, height);
+    plain(dice, base).textured(tiles).accented(base * 0.45)
 }
 
 pub(crate) fn kerbstone(dice: &mut Dice) -> Material {
@@ -39,93 +30,49 @@ pub(crate) fn kerbstone(dice: &mut Dice) -> Material {
 }
 
 pub(crate) fn grass(dice: &mut Dice) -> Material {
-    let turn = dice.range(0.17, 0.27);
-    let base = hue(turn, dice.range(0.3, 0.5), dice.range(0.34, 0.48));
-    plain(dice, base).textured(Texture::Grass).infrared(2.0)
+    let green = hued(dice, [(0.17, 0.27), (0.3, 0.5), (0.34, 0.48)]);
+    green.textured(Texture::Grass).infrared(2.0)
 }
 
-/// A render, brick or clinker for walls.
+/// Render or brick for walls.
 pub(crate) fn wall(dice: &mut Dice) -> Material {
-    let renders = [
-        srgb(232, 226, 210),
-        srgb(214, 200, 170),
-        srgb(224, 204, 190),
-        srgb(200, 204, 204),
-        srgb(222, 190, 120),
-        srgb(188, 150, 128),
-        srgb(168, 180, 164),
-        srgb(240, 238, 234),
-        srgb(150, 146, 140),
+    const RENDERS: [u32; 9] = [
+        0xe8e2d2, 0xd6c8aa, 0xe0ccbe, 0xc8cccc, 0xdebe78, 0xbc9680, 0xa8b4a4, 0xf0eeea, 0x96928c,
     ];
     if dice.chance(0.2) {
         return brick(dice);
     }
-    let tone = dice.pick(&renders);
-    let base = dice.vary(tone, 0.1) * 0.85;
+    let base = varied_tone(dice, &RENDERS, 0.1) * 0.85;
     plain(dice, base).textured(Texture::Plaster)
 }
 
 pub(crate) fn brick(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[
-        srgb(150, 74, 54),
-        srgb(172, 100, 70),
-        srgb(118, 62, 52),
-        srgb(176, 140, 100),
-    ]);
-    let base = dice.vary(tone, 0.15);
-    Material {
-        accent: Vec3::splat(0.3),
-        ..plain(dice, base).textured(Texture::Brick)
-    }
+    let brick = varied(dice, &[0x964a36, 0xac6446, 0x763e34, 0xb08c64], 0.15);
+    brick.textured(Texture::Brick).accented(Vec3::splat(0.3))
 }
 
 /// Rough blocks of sandstone or concrete.
 pub(crate) fn stone(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[srgb(168, 120, 98), srgb(150, 140, 126), srgb(186, 176, 160)]);
-    let base = dice.vary(tone, 0.12);
-    let texture = Texture::Tiles {
-        width: dice.range(0.4, 0.8),
-        height: dice.range(0.2, 0.35),
-        chequered: false,
-    };
-    Material {
-        accent: base * 0.5,
-        ..plain(dice, base).textured(texture)
-    }
+    let base = varied_tone(dice, &[0xa87862, 0x968c7e, 0xbab0a0], 0.12);
+    let [width, height] = dice.ranges([(0.4, 0.8), (0.2, 0.35)]);
+    let blocks = Texture::tiles(width, height);
+    plain(dice, base).textured(blocks).accented(base * 0.5)
 }
 
 pub(crate) fn roof(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[
-        srgb(150, 72, 50),
-        srgb(126, 62, 48),
-        srgb(96, 84, 78),
-        srgb(66, 66, 70),
-        srgb(170, 96, 66),
-    ]);
-    let base = dice.vary(tone, 0.15);
-    plain(dice, base).textured(Texture::RoofTiles)
+    let tones = [0x964832, 0x7e3e30, 0x60544e, 0x424246, 0xaa6042];
+    varied(dice, &tones, 0.15).textured(Texture::RoofTiles)
 }
 
 pub(crate) fn paintwork(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[
-        srgb(232, 233, 235),
-        srgb(176, 180, 184),
-        srgb(120, 124, 128),
-        srgb(62, 64, 68),
-        srgb(22, 23, 25),
-        srgb(28, 30, 34),
-        srgb(30, 52, 104),
-        srgb(146, 24, 28),
-        srgb(196, 198, 200),
-        srgb(40, 84, 64),
-        srgb(206, 180, 40),
-        srgb(120, 150, 180),
-    ]);
-    let base = dice.vary(tone, 0.08);
-    plain(dice, base).glossy(0.07).infrared(0.7)
+    const TONES: [u32; 12] = [
+        0xe8e9eb, 0xb0b4b8, 0x787c80, 0x3e4044, 0x161719, 0x1c1e22, 0x1e3468, 0x92181c, 0xc4c6c8,
+        0x285440, 0xceb428, 0x7896b4,
+    ];
+    varied(dice, &TONES, 0.08).glossy(0.07).infrared(0.7)
 }
 
-/// Window panes: dark, reflecting, and nothing that a laser sees.
+/// Window panes: dark, reflecting, and nearly invisible to a laser.
 pub(crate) fn glass(dice: &mut Dice) -> Material {
     let base = Vec3::splat(dice.range(0.015, 0.05));
     plain(dice, base).glossy(0.22).infrared(0.03)
@@ -136,55 +83,36 @@ pub(crate) fn rubber(dice: &mut Dice) -> Material {
 }
 
 pub(crate) fn steel(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[
-        srgb(140, 144, 146),
-        srgb(70, 76, 74),
-        srgb(52, 70, 62),
-        srgb(100, 100, 100),
-    ]);
-    plain(dice, tone).glossy(0.05).infrared(0.8)
+    let steel = one_of(dice, &[0x8c9092, 0x464c4a, 0x34463e, 0x646464]);
+    steel.glossy(0.05).infrared(0.8)
 }
 
 pub(crate) fn bark(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[srgb(84, 70, 58), srgb(104, 92, 78), srgb(66, 58, 50)]);
-    let base = dice.vary(tone, 0.15);
-    plain(dice, base).textured(Texture::Wood)
+    varied(dice, &[0x54463a, 0x685c4e, 0x423a32], 0.15).textured(Texture::Wood)
 }
 
 pub(crate) fn leaves(dice: &mut Dice) -> Material {
-    let turn = dice.range(0.0, 1.0);
-    let base = leaf_colour(turn, dice.range(0.65, 1.1));
-    plain(dice, base).textured(Texture::Foliage).infrared(1.8)
+    let [turn, brightness] = dice.ranges([(0.0, 1.0), (0.65, 1.1)]);
+    let green = plain(dice, leaf_colour(turn, brightness));
+    green.textured(Texture::Foliage).infrared(1.8)
 }
 
 pub(crate) fn timber(dice: &mut Dice) -> Material {
-    let tone = dice.pick(&[
-        srgb(128, 96, 66),
-        srgb(92, 70, 54),
-        srgb(160, 150, 136),
-        srgb(222, 220, 212),
-    ]);
-    let base = dice.vary(tone, 0.12);
-    plain(dice, base).textured(Texture::Wood)
+    let tones = [0x806042, 0x5c4636, 0xa09688, 0xdedcd4];
+    varied(dice, &tones, 0.12).textured(Texture::Wood)
 }
 
-/// Clothes: mostly dark or pale, now and then bright.
+/// Clothes: mostly grey, sometimes bright.
 pub(crate) fn cloth(dice: &mut Dice) -> Material {
-    let saturation = if dice.chance(0.2) {
-        dice.range(0.5, 0.9)
-    } else {
-        dice.range(0.03, 0.3)
-    };
-    let base = hue(dice.range(0.0, 1.0), saturation, dice.range(0.12, 0.8));
+    let vivid = dice.chance(0.2);
+    let saturation = if vivid { (0.5, 0.9) } else { (0.03, 0.3) };
+    let saturation = dice.range(saturation.0, saturation.1);
+    let [turn, value] = dice.ranges([(0.0, 1.0), (0.12, 0.8)]);
+    let base = hue(turn, saturation, value);
     plain(dice, base).textured(Texture::Fabric)
 }
 
-/// Something painted in a flat colour: doors, bins, awnings.
+/// A flat coat of paint: doors, bins, awnings.
 pub(crate) fn painted(dice: &mut Dice) -> Material {
-    let base = hue(
-        dice.range(0.0, 1.0),
-        dice.range(0.1, 0.75),
-        dice.range(0.2, 0.8),
-    );
-    plain(dice, base)
+    hued(dice, [(0.0, 1.0), (0.1, 0.75), (0.2, 0.8)])
 }

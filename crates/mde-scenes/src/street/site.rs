@@ -1,4 +1,4 @@
-//! A street being built: its cross-section, its crossing, and where things go.
+//! A street under construction: its cross-section, its crossing, and where pieces go.
 
 use glam::{Mat3, Vec3};
 
@@ -7,16 +7,16 @@ use crate::piece::Piece;
 use crate::random::Dice;
 use crate::solid::Solid;
 
-/// What stands along one side.
+/// The kind of front along one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Front {
-    /// Houses wall to wall.
+    /// Terraced houses.
     Row,
-    /// Houses in gardens.
+    /// Detached houses in gardens.
     Villas,
     /// Large buildings with lawns between them.
     Blocks,
-    /// A long wall or fence, trees behind it.
+    /// A long wall or fence with trees behind it.
     Wall,
     Park,
     Field,
@@ -30,7 +30,7 @@ pub(crate) struct Side {
     pub(crate) pavement: f32,
     /// Width of a strip of grass with trees between pavement and front.
     pub(crate) verge: f32,
-    /// How far houses stand back behind that.
+    /// Distance of the houses behind that.
     pub(crate) setback: f32,
     pub(crate) front: Front,
 }
@@ -39,12 +39,9 @@ impl Side {
     fn new(dice: &mut Dice, front: Front, busy: bool) -> Self {
         let city = matches!(front, Front::Row | Front::Blocks);
         let country = front == Front::Field;
+        let parking = !country && dice.chance(if city { 0.7 } else { 0.35 });
         Self {
-            parking: if !country && dice.chance(if city { 0.7 } else { 0.35 }) {
-                2.1
-            } else {
-                0.0
-            },
+            parking: if parking { 2.1 } else { 0.0 },
             pavement: match front {
                 Front::Field => 0.0,
                 Front::Row => dice.range(1.8, 4.0),
@@ -65,7 +62,7 @@ impl Side {
         }
     }
 
-    /// From the edge of the road to the line on which fences stand.
+    /// Distance from the edge of the road to the line of the fences.
     pub(crate) fn depth(&self) -> f32 {
         self.parking + self.pavement + self.verge
     }
@@ -76,20 +73,20 @@ impl Side {
 pub(crate) struct Profile {
     pub(crate) lanes: u8,
     pub(crate) lane: f32,
-    /// Whether lines are painted, and whether at the sides too.
+    /// Whether lanes are separated by lines, and whether lines mark the sides.
     pub(crate) lines: bool,
     pub(crate) edges: bool,
-    /// Left and right.
+    /// The left and the right side.
     pub(crate) sides: [Side; 2],
-    /// Parked cars for each place, and moving ones for each 30 m of lane, 0 to 1.
+    /// Probability of a parked car per place, and of a moving one per gap in a lane.
     pub(crate) parked: f32,
     pub(crate) moving: f32,
-    /// Trees along the pavements for each place, 0 to 1.
+    /// Probability of a tree per place along the pavements.
     pub(crate) trees: f32,
 }
 
 impl Profile {
-    /// Roughly KITTI's mix: residential streets first, then towns, main roads and the country.
+    /// A random street in roughly KITTI's mix: residential streets, towns, main roads, the country.
     pub(crate) fn new(dice: &mut Dice) -> Self {
         use Front::{Blocks, Field, Park, Row, Villas, Wall};
         let (lanes, lane, fronts): (u8, (f32, f32), &[Front]) = match dice.int(0, 9) {
@@ -99,11 +96,7 @@ impl Profile {
             _ => (2, (3.0, 3.6), &[Field, Field, Field, Park, Villas]),
         };
         let left = dice.pick(fronts);
-        let right = if dice.chance(0.6) {
-            left
-        } else {
-            dice.pick(fronts)
-        };
+        let right = dice.either_made(0.6, |_| left, |dice| dice.pick(fronts));
         let country = left == Field || right == Field;
         let busy = lanes > 2;
         Self {
@@ -123,7 +116,7 @@ impl Profile {
         f32::from(self.lanes) * self.lane / 2.0
     }
 
-    /// Metres right of the middle at which the camera drives: the outer lane on the right.
+    /// Metres right of the middle at which the camera drives: in the outer lane on the right.
     pub(crate) fn own_lane(&self) -> f32 {
         self.half() - self.lane / 2.0
     }
@@ -138,26 +131,29 @@ pub(crate) struct Crossing {
 }
 
 impl Crossing {
-    /// Whether a stretch of the street lies in the crossing, or within `margin` of it.
+    /// Whether a stretch of the street overlaps the crossing or the `margin` around it.
     pub(crate) fn meets(&self, from: f32, to: f32, margin: f32) -> bool {
         from < self.along + self.half + margin && to > self.along - self.half - margin
     }
 }
 
-/// How far the street is built, behind the camera and ahead of it, in metres.
+/// Ends of the street in metres along it; the camera is at 0.
 pub(crate) const BEHIND: f32 = -14.0;
 pub(crate) const AHEAD: f32 = 150.0;
-/// Beyond this, houses are built without the parts that nobody sees.
+/// Beyond this, houses have no details.
 pub(crate) const NEAR: f32 = 75.0;
 /// Height of pavements over the road.
 pub(crate) const KERB: f32 = 0.12;
 
-/// The solids so far and where things go.
+/// Left and right.
+pub(crate) const SIDES: [usize; 2] = [0, 1];
+
+/// The street's parts and the solids so far.
 pub(crate) struct Site {
     pub(crate) course: Course,
     pub(crate) profile: Profile,
     pub(crate) crossing: Option<Crossing>,
-    /// Whether cars are parked on the road itself, on the left and on the right: nobody drives there then.
+    /// Whether cars are parked on the road itself, left and right. Then nobody drives there.
     pub(crate) parked_on_road: [bool; 2],
     pub(crate) solids: Vec<Solid>,
 }
@@ -177,13 +173,12 @@ impl Site {
         }
     }
 
-    /// Puts a piece down at a place of the street; `turn` radians about the vertical, from facing along the street
-    /// towards its left.
+    /// Puts a piece `along` metres along the street and `right` metres right of its middle, turned
+    /// by `turn` radians about the vertical from facing along the street towards its left.
     pub(crate) fn put(&mut self, piece: &Piece, along: f32, right: f32, height: f32, turn: f32) {
         let at = self.course.at(along, right) + Vec3::Y * height;
         let turn = self.course.turn(along) * Mat3::from_rotation_y(turn);
-        self.solids
-            .extend(piece.solids.iter().map(|solid| solid.placed(at, turn)));
+        self.solids.extend(piece.solids_at(at, turn));
     }
 
     /// Whether a stretch is clear of the crossing.
@@ -193,12 +188,20 @@ impl Site {
             .is_some_and(|crossing| crossing.meets(from, to, margin))
     }
 
+    /// Starts of the stretches of this length that are clear of the crossing.
+    pub(crate) fn clear_stretches(&self, length: f32, margin: f32) -> Vec<f32> {
+        std::iter::successors(Some(BEHIND), |along| Some(along + length))
+            .take_while(|&along| along < AHEAD)
+            .filter(|&along| self.is_clear(along, along + length, margin))
+            .collect()
+    }
+
     /// -1 for the left side (0), 1 for the right one (1).
     pub(crate) fn sign(side: usize) -> f32 {
         if side == 0 { -1.0 } else { 1.0 }
     }
 
-    /// A turn that makes a piece's front look at the road from that side.
+    /// The turn that makes a piece on that side face the road.
     pub(crate) fn towards_road(side: usize) -> f32 {
         Self::sign(side) * std::f32::consts::FRAC_PI_2
     }
