@@ -1,26 +1,28 @@
-//! A batch of examples and, the only place where candle appears, its tensors.
+//! A batch of examples and its tensors: the only module that uses candle.
 
 use candle_core::{Device, Tensor};
 
 use crate::{DatasetError, Example};
 
-/// Examples of one size, one after another in memory.
+/// Examples of one size, contiguous in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExampleBatch {
-    /// Ids, B of them.
+    /// B ids.
     pub ids: Vec<String>,
-    /// Inputs, `[B, 3, H, W]`, normalised; in place of pictures also maps of another number of channels.
+    /// Inputs `[B, C, H, W]`, normalised; C is 3 for images. Empty from [`Loader::depth_only`].
+    ///
+    /// [`Loader::depth_only`]: crate::Loader::depth_only
     pub images: Vec<f32>,
     /// (H, W).
     pub image_size: (usize, usize),
-    /// Targets, `[B, h, w]`, in metres; 0 = no measurement.
+    /// Targets `[B, h, w]` in metres; 0 = not measured.
     pub depths: Vec<f32>,
     /// (h, w).
     pub depth_size: (usize, usize),
-    /// Focal lengths in pixels, B of them, if the examples have any.
+    /// B focal lengths in pixels, if the examples have any.
     pub focals: Option<Vec<f32>>,
-    /// Pictures `[h, w, 3]` beside the targets: B of them from an evaluation transform; empty if
-    /// any example has none. [`ExampleBatch::picture`] knows their sizes.
+    /// B pictures `[h, w, 3]`, see [`Example::rgb`]; empty if any example has none.
+    /// [`ExampleBatch::picture`] gives their sizes.
     pub rgb: Vec<Vec<u8>>,
 }
 
@@ -30,15 +32,15 @@ impl ExampleBatch {
         self.ids.len()
     }
 
-    /// True if there are none.
+    /// True without examples.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Puts examples one after another.
+    /// Joins examples to a batch.
     ///
     /// # Errors
-    /// Examples of different sizes, or of which only some have a focal length.
+    /// Examples of different sizes, or with and without focal lengths.
     pub fn collate(examples: Vec<Example>) -> Result<Self, DatasetError> {
         let (image_size, depth_size) = examples.first().map_or(((0, 0), (0, 0)), |first| {
             (first.image_size, first.depth.size())
@@ -78,8 +80,8 @@ impl ExampleBatch {
         Ok(batch)
     }
 
-    /// The picture of an example and its (h, w), which is the target's or the input's: see [`Example::rgb`]. None without
-    /// pictures.
+    /// The picture of an example and its (h, w), which is that of the target or of the input: see
+    /// [`Example::rgb`]. None without pictures.
     pub fn picture(&self, index: usize) -> Option<((usize, usize), &[u8])> {
         let rgb = self.rgb.get(index)?;
         let mut sizes = [self.depth_size, self.image_size].into_iter();
@@ -87,10 +89,10 @@ impl ExampleBatch {
         Some((size, rgb))
     }
 
-    /// Inputs `[B, C, H, W]`, f32; C is 3 for pictures.
+    /// Inputs `[B, C, H, W]`, f32; C is 3 for images.
     ///
     /// # Errors
-    /// Whatever the device answers, and vectors that do not have the sizes given beside them.
+    /// Errors of the device, and vectors whose length does not match the sizes.
     pub fn image_tensor(&self, device: &Device) -> candle_core::Result<Tensor> {
         let (height, width) = self.image_size;
         let channels = self.images.len() / (self.len() * height * width).max(1);
@@ -98,7 +100,7 @@ impl ExampleBatch {
         Tensor::from_slice(&self.images, shape, device)
     }
 
-    /// Targets `[B, 1, h, w]`, f32, metres, 0 = no measurement.
+    /// Targets `[B, 1, h, w]`, f32, in metres; 0 = not measured.
     ///
     /// # Errors
     /// As [`ExampleBatch::image_tensor`].
@@ -107,10 +109,10 @@ impl ExampleBatch {
         Tensor::from_slice(&self.depths, (self.len(), 1, height, width), device)
     }
 
-    /// Focal lengths `[B]` in pixels, f32, for networks that need them; None if the data set gives none.
+    /// Focal lengths `[B]` in pixels, f32; None if the data set gives none.
     ///
     /// # Errors
-    /// Whatever the device answers.
+    /// Errors of the device.
     pub fn focal_tensor(&self, device: &Device) -> candle_core::Result<Option<Tensor>> {
         let focals = self.focals.as_deref();
         focals

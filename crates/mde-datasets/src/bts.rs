@@ -1,4 +1,4 @@
-//! The recipe of BTS (Lee et al. 2019) on NYUv2 and on KITTI, at its own sizes and scaled down.
+//! The recipe of BTS (Lee et al. 2019) on NYUv2 and KITTI, at its own sizes and scaled down.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,44 +11,46 @@ use crate::photometric::{Levels, Normalisation};
 use crate::rotation::Rotation;
 use crate::{DatasetError, DepthMap, Example, Sample, Transform, geometry};
 
-/// Size of an NYUv2 frame, and of the ground truth that BTS is judged on there.
+/// Size of an NYUv2 frame and of BTS's ground truth there.
 const NYU_FRAME: (usize, usize) = (480, 640);
-/// Rows and columns of such a frame that training uses: what lies outside is blank in many frames, where the colour
-/// image was aligned with the depth.
+/// Rows and columns of such a frame that training uses: outside, many frames are blank where the
+/// colour image was aligned with the depth map.
 const NYU_ROWS: Range<usize> = 45..472;
 const NYU_COLUMNS: Range<usize> = 43..608;
-/// The KITTI benchmark crop: bottom rows, middle columns.
+/// Size of the KITTI benchmark crop: bottom rows, middle columns.
 const KITTI_CROP: (usize, usize) = (352, 1216);
 
 /// Columns of a KITTI frame.
 const KITTI_WIDTH: usize = 1242;
 
-/// Which part of a file BTS looks at.
+/// The part of a frame that BTS uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BtsView {
-    /// NYU Depth V2, or another 4:3 frame. Evaluation: all of it, ground truth at 480x640. Training: rows 45..472 and
-    /// columns 43..608 of 480x640, or those in proportion.
+    /// NYU Depth V2 or other 4:3 frames. Evaluation uses the whole frame, with ground truth at
+    /// 480x640. Training uses rows 45..472 and columns 43..608 of 480x640, or the same in proportion.
     Nyu,
-    /// KITTI, or streets in its layout: a window at the bottom, centred from left to right (left margin rounded down),
-    /// such as the benchmark crop. Ground truth is the window at the file's own resolution.
+    /// KITTI or streets in its layout: a window at the bottom, horizontally centred (left margin
+    /// rounded down), such as the benchmark crop. Ground truth is the window at the file's resolution.
     ///
-    /// Focal lengths are multiplied by 1216 / width of the window: files rendered at half of KITTI's size, seen
-    /// through half of the benchmark crop, then have the focal length of the full frame, as BTS's depth scale expects.
+    /// Focal lengths are multiplied by 1216 / width of the window. Frames of half KITTI's size, with
+    /// half of the benchmark crop, so get the focal length of the full frame, which BTS's depth
+    /// scale expects.
     Kitti {
         /// Rows and columns of the window.
         window: (usize, usize),
     },
 }
 
-/// The sizes of the BTS recipe. Pairs are (height, width).
+/// Sizes of the BTS recipe, as (height, width).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BtsGeometry {
-    /// The part of the file that is looked at.
+    /// The part of the frame that is used.
     pub view: BtsView,
-    /// Size to which the view is resized (RGB bilinear with antialiasing): the network's input in evaluation.
+    /// Size to which the view is resized (RGB bilinear with antialiasing): the network's input in
+    /// evaluation.
     pub input: (usize, usize),
-    /// Random crop of the resized view: the network's input, and the target's size, in training.
+    /// Size of the random crop of the resized view: input and target in training.
     pub crop: (usize, usize),
 }
 
@@ -80,7 +82,7 @@ impl BtsGeometry {
         }
     }
 
-    /// The benchmark crop at a quarter of the resolution: input 88x304, training crop 88x176.
+    /// KITTI at a quarter of the resolution: input 88x304, training crop 88x176.
     pub const fn kitti_quarter() -> Self {
         Self {
             input: (88, 304),
@@ -89,8 +91,8 @@ impl BtsGeometry {
         }
     }
 
-    /// The same for frames of size (height, width): on KITTI the benchmark crop, or, where a frame is smaller than that,
-    /// as much less as the frame is narrower than KITTI's 1242 columns (176x608 for streets rendered at 621x188).
+    /// The same for frames of size (height, width). On KITTI, the window is the benchmark crop; for
+    /// smaller frames it is scaled by their width / 1242 (176x608 for streets of 188x621).
     #[must_use]
     pub fn for_frames(mut self, (height, width): (usize, usize)) -> Self {
         if let BtsView::Kitti { window } = &mut self.view {
@@ -119,7 +121,7 @@ impl BtsGeometry {
         }
     }
 
-    /// Half the range of the brightness factor around 1.
+    /// Half the range of the brightness factor, around 1.
     fn brightness(self) -> f32 {
         match self.view {
             BtsView::Nyu => 0.25,
@@ -130,7 +132,7 @@ impl BtsGeometry {
     fn check(self) -> Result<(), DatasetError> {
         let (gt, input, crop) = (self.gt(), self.input, self.crop);
         if [gt.0, gt.1, input.0, input.1, crop.0, crop.1].contains(&0) {
-            return Err(geometry::empty(self));
+            return Err(geometry::empty_side(self));
         }
         let (rows, columns) = self.trained();
         if crop.0 > rows.len() || crop.1 > columns.len() {
@@ -155,10 +157,10 @@ impl BtsGeometry {
         }
     }
 
-    /// The part of the file that is looked at, at the file's resolution.
-    fn view(self, mut sample: Sample) -> Result<Sample, DatasetError> {
+    /// The used part of a sample, at the file's resolution.
+    fn crop_to_view(self, mut sample: Sample) -> Result<Sample, DatasetError> {
         let found = sample.depth.size();
-        let (rows, columns) = self.viewed(&sample.id, found)?;
+        let (rows, columns) = self.view_of(&sample.id, found)?;
         if (rows.len(), columns.len()) != found {
             sample.rgb = geometry::crop_rgb(&sample.rgb, &rows, &columns);
             sample.depth = sample.depth.crop(rows, columns);
@@ -170,8 +172,8 @@ impl BtsGeometry {
         Ok(sample)
     }
 
-    /// Rows and columns of the view in a file of this size.
-    fn viewed(
+    /// Rows and columns of the view in a frame of this size.
+    fn view_of(
         self,
         id: &str,
         found: (usize, usize),
@@ -190,10 +192,10 @@ impl BtsGeometry {
 
     fn check_size(self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
         self.check()?;
-        self.viewed(id, size).map(|_| ())
+        self.view_of(id, size).map(|_| ())
     }
 
-    /// Depth of the view at the size of the input: of what a pixel of the input covers, a depth that was measured.
+    /// Depth of the view at the input's size, with a measured depth wherever a pixel covers one.
     fn resized_depth(self, depth: DepthMap) -> DepthMap {
         if depth.size() == self.input {
             return depth;
@@ -202,17 +204,17 @@ impl BtsGeometry {
     }
 }
 
-/// The training recipe of BTS.
+/// BTS's training transform.
 ///
-/// In this order: the view is cut and resized; rotation about its centre, uniform in ±2.5 degrees on NYUv2 and ±1 on
-/// KITTI (RGB bilinear, depth nearest); random crop; horizontal flip with probability 1/2; with probability 1/2 gamma,
-/// brightness and colour factors (gamma and colours 0.9 to 1.1, brightness 0.75 to 1.25 on NYUv2 and 0.9 to 1.1 on
-/// KITTI), clamped to [0, 1]; ImageNet's normalisation.
+/// In this order: crop to the view and resize; rotation about the centre, uniform in ±2.5 degrees on
+/// NYUv2 and ±1 on KITTI (RGB bilinear, depth nearest); random crop; horizontal flip with
+/// probability 1/2; with probability 1/2 gamma, brightness and colour factors, clamped to [0, 1];
+/// ImageNet normalisation. Gamma and colour factors range from 0.9 to 1.1, brightness from 0.75 to
+/// 1.25 on NYUv2 and from 0.9 to 1.1 on KITTI.
 ///
-/// Where the input is smaller than the view, depth is reduced by
-/// [`DepthMap::resize_nearest_valid`], so that sparse LiDAR depth keeps a measurement wherever a pixel of the input
-/// covers one. Depths are never mixed; 0 stays "not measured", and so do corners that a rotation uncovers, which are
-/// black in RGB.
+/// Where the input is smaller than the view, [`DepthMap::resize_nearest_valid`] resizes the depth:
+/// sparse LiDAR depth keeps a measurement wherever a pixel of the input covers one. Depths are never
+/// mixed. 0 stays 0 (not measured); corners that a rotation uncovers are black in RGB and 0 in depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtsTrain {
     /// Sizes.
@@ -223,7 +225,7 @@ impl Transform for BtsTrain {
     fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         let sizes = self.geometry;
         sizes.check()?;
-        let view = sizes.view(sample)?;
+        let view = sizes.crop_to_view(sample)?;
         let rgb = geometry::resize_rgb(&view.rgb, sizes.input);
         let depth = sizes.resized_depth(view.depth);
 
@@ -276,11 +278,11 @@ impl Transform for BtsTrain {
     }
 }
 
-/// The evaluation view of BTS, nothing random: the whole view, ground truth at the size [`BtsGeometry::gt`] whatever
-/// the input's resolution.
+/// BTS's evaluation transform: the whole view, with ground truth of the size [`BtsGeometry::gt`] for
+/// every input resolution.
 ///
-/// Ground truth is the file's, cut; only where an NYUv2 frame is not 480x640 is it brought to that by nearest
-/// neighbour. 0 stays 0.
+/// Ground truth is the file's depth, cropped. NYUv2 frames of other sizes than 480x640 are resized to
+/// it by nearest neighbour. 0 stays 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtsEval {
     /// Sizes; `crop` is not used.
@@ -290,21 +292,29 @@ pub struct BtsEval {
 impl Transform for BtsEval {
     fn apply(&self, sample: Sample, _rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         self.geometry.check()?;
-        let view = self.geometry.view(sample)?;
+        let view = self.geometry.crop_to_view(sample)?;
         let input = geometry::resize_rgb(&view.rgb, self.geometry.input);
         let gt = self.geometry.gt();
         Ok(Example {
             id: view.id,
             image: Levels::new(Normalisation::ImageNet).planes(&input, false),
             image_size: self.geometry.input,
-            depth: if view.depth.size() == gt {
-                view.depth
-            } else {
-                view.depth.resize_nearest(gt.0, gt.1)
-            },
+            depth: view.depth.resize_nearest(gt.0, gt.1),
             focal: view.focal,
             rgb: Some(geometry::resize_rgb(&view.rgb, gt).into_owned().into_raw()),
         })
+    }
+
+    fn apply_to_depth(
+        &self,
+        id: &str,
+        depth: DepthMap,
+        _rng: &mut ChaCha8Rng,
+    ) -> Result<DepthMap, DatasetError> {
+        self.geometry.check()?;
+        let (rows, columns) = self.geometry.view_of(id, depth.size())?;
+        let gt = self.geometry.gt();
+        Ok(depth.crop(rows, columns).resize_nearest(gt.0, gt.1))
     }
 
     fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
@@ -320,7 +330,7 @@ impl Transform for BtsEval {
     }
 }
 
-/// Rows and columns of a window at the bottom, centred from left to right.
+/// Rows and columns of a window at the bottom, horizontally centred.
 fn bottom_crop(
     id: &str,
     found: (usize, usize),

@@ -1,4 +1,4 @@
-//! From a file to RGB or depth, with every pixel type that is not the expected one refused.
+//! Reads image files as RGB or depth, and refuses every unexpected pixel type.
 
 use std::fs;
 use std::io::{Cursor, ErrorKind};
@@ -10,17 +10,17 @@ use image::{
 
 use crate::{DatasetError, DepthEncoding, DepthMap, jpeg};
 
-/// The most pixels of an image that is read: with its depth it takes about 2 GB.
-const MOST_PIXELS: usize = 1 << 27;
-/// The most bytes of pixels that a byte of a file can stand for.
-const MOST_BYTES_PER_BYTE: u64 = 1032;
+/// Maximum number of pixels: such an image with its depth takes about 2 GB.
+const MAX_PIXELS: usize = 1 << 27;
+/// Maximum number of bytes of pixels per byte of a file.
+const MAX_EXPANSION: u64 = 1032;
 
 /// Reads an 8-bit RGB JPEG or PNG.
 pub(crate) fn read_rgb(path: &Path) -> Result<RgbImage, DatasetError> {
     decode_rgb(path, &read(path)?)
 }
 
-/// Decodes the content of such a file.
+/// Decodes the content of an 8-bit RGB JPEG or PNG.
 pub(crate) fn decode_rgb(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetError> {
     let decoder = rgb_decoder(path, bytes)?;
     match DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))? {
@@ -29,19 +29,18 @@ pub(crate) fn decode_rgb(path: &Path, bytes: &[u8]) -> Result<RgbImage, DatasetE
     }
 }
 
-/// Height and width of an 8-bit RGB JPEG or PNG, which is checked without being decoded: damage
-/// inside goes unseen.
-pub(crate) fn rgb_size(path: &Path) -> Result<(usize, usize), DatasetError> {
-    rgb_size_of(path, &read(path)?)
+/// (height, width) of an 8-bit RGB JPEG or PNG. The file is checked but not decoded.
+pub(crate) fn read_rgb_size(path: &Path) -> Result<(usize, usize), DatasetError> {
+    rgb_size(path, &read(path)?)
 }
 
-/// The same of the content of such a file.
-pub(crate) fn rgb_size_of(path: &Path, bytes: &[u8]) -> Result<(usize, usize), DatasetError> {
+/// (height, width) from the content of such a file.
+pub(crate) fn rgb_size(path: &Path, bytes: &[u8]) -> Result<(usize, usize), DatasetError> {
     let (width, height) = rgb_decoder(path, bytes)?.dimensions();
     Ok((height as usize, width as usize))
 }
 
-/// A decoder of a whole 8-bit RGB file.
+/// A decoder of a complete 8-bit RGB JPEG or PNG.
 fn rgb_decoder<'a>(
     path: &Path,
     bytes: &'a [u8],
@@ -53,7 +52,7 @@ fn rgb_decoder<'a>(
     }
 }
 
-/// A decoder of a whole JPEG or PNG.
+/// A decoder of a complete JPEG or PNG of any pixel type.
 pub(crate) fn picture_decoder<'a>(
     path: &Path,
     bytes: &'a [u8],
@@ -78,12 +77,12 @@ fn not_rgb(path: &Path, found: ColorType) -> DatasetError {
     }
 }
 
-/// Reads a grey PNG of the encoding's bit depth as metres.
+/// Reads a grey PNG of the encoding's bit depth, in metres.
 pub(crate) fn read_depth(path: &Path, encoding: DepthEncoding) -> Result<DepthMap, DatasetError> {
     decode_depth(path, &read(path)?, encoding)
 }
 
-/// Decodes the content of such a file.
+/// Decodes the content of such a PNG.
 pub(crate) fn decode_depth(
     path: &Path,
     bytes: &[u8],
@@ -93,16 +92,14 @@ pub(crate) fn decode_depth(
     let image = DynamicImage::from_decoder(decoder).map_err(|source| decode_error(path, source))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let metres = match image {
-        DynamicImage::ImageLuma8(grey) => grey
-            .into_raw()
-            .into_iter()
-            .map(|v| encoding.metres(v.into()))
-            .collect(),
-        DynamicImage::ImageLuma16(grey) => grey
-            .into_raw()
-            .into_iter()
-            .map(|v| encoding.metres(v))
-            .collect(),
+        DynamicImage::ImageLuma8(grey) => {
+            let stored = grey.into_raw().into_iter();
+            stored.map(|value| encoding.metres(value.into())).collect()
+        }
+        DynamicImage::ImageLuma16(grey) => {
+            let stored = grey.into_raw().into_iter();
+            stored.map(|value| encoding.metres(value)).collect()
+        }
         other => return Err(wrong_depth(path, encoding, type_name(other.color()))),
     };
     Ok(DepthMap {
@@ -112,17 +109,16 @@ pub(crate) fn decode_depth(
     })
 }
 
-/// Height and width of a depth file, which is checked without being decoded: damage inside goes
-/// unseen.
-pub(crate) fn depth_size(
+/// (height, width) of a depth PNG. The file is checked but not decoded.
+pub(crate) fn read_depth_size(
     path: &Path,
     encoding: DepthEncoding,
 ) -> Result<(usize, usize), DatasetError> {
-    depth_size_of(path, &read(path)?, encoding)
+    depth_size(path, &read(path)?, encoding)
 }
 
-/// The same of the content of such a file.
-pub(crate) fn depth_size_of(
+/// (height, width) from the content of such a file.
+pub(crate) fn depth_size(
     path: &Path,
     bytes: &[u8],
     encoding: DepthEncoding,
@@ -131,7 +127,7 @@ pub(crate) fn depth_size_of(
     Ok((height as usize, width as usize))
 }
 
-/// A decoder of a whole grey PNG of the encoding's bit depth.
+/// A decoder of a complete grey PNG of the encoding's bit depth.
 fn depth_decoder<'a>(
     path: &Path,
     bytes: &'a [u8],
@@ -146,7 +142,7 @@ fn depth_decoder<'a>(
     let truncated = || DatasetError::Truncated {
         path: path.to_owned(),
     };
-    // The decoder widens palettes and 1 to 4 bits to 8 without a word; the header does not.
+    // The decoder silently widens palettes and 1 to 4 bits to 8, so the header is checked.
     let header = png_header(bytes).ok_or_else(truncated)?;
     if (header.bits, header.colour) != (encoding.bits(), PNG_GREY) {
         return Err(wrong_depth(path, encoding, header.describe()));
@@ -173,6 +169,7 @@ fn wrong_depth(path: &Path, encoding: DepthEncoding, found: String) -> DatasetEr
     }
 }
 
+/// The content of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
     fs::read(path).map_err(|source| DatasetError::Read {
         path: path.to_owned(),
@@ -196,10 +193,10 @@ fn decoder<'a>(
     Ok(decoder)
 }
 
-/// Refuses what a header claims but no file of this length can hold, before memory is taken for it.
+/// Refuses dimensions that a file of this length cannot hold, before memory is allocated for them.
 ///
-/// A byte of PNG gives 1032 bytes of pixels at most (the limit of DEFLATE: 258 bytes from two bits), a byte of JPEG 8 blocks of 64 pixels
-/// (at least one bit a block). What passes takes memory in proportion to the file.
+/// A byte of PNG expands to at most 1032 bytes of pixels (the limit of DEFLATE: 258 bytes per two
+/// bits), a byte of JPEG to 8 blocks of 64 pixels (at least one bit per block).
 fn check_dimensions(
     path: &Path,
     length: usize,
@@ -207,14 +204,14 @@ fn check_dimensions(
     bits: u8,
 ) -> Result<(), DatasetError> {
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > MOST_PIXELS as u64 {
+    if pixels > MAX_PIXELS as u64 {
         return Err(DatasetError::TooLarge {
             path: path.to_owned(),
             size: (height as usize, width as usize),
-            most: MOST_PIXELS,
+            max: MAX_PIXELS,
         });
     }
-    if pixels * u64::from(bits) > 8 * MOST_BYTES_PER_BYTE * length as u64 {
+    if pixels * u64::from(bits) > 8 * MAX_EXPANSION * length as u64 {
         return Err(DatasetError::Truncated {
             path: path.to_owned(),
         });
@@ -276,8 +273,8 @@ impl PngHeader {
     }
 }
 
-/// The IHDR chunk, which comes first: signature 8 bytes, length 4, name 4, width 4, height 4, bit
-/// depth 1, colour type 1.
+/// The header chunk IHDR, which is the first: signature 8 bytes, length 4, name 4, width 4, height
+/// 4, bit depth 1, colour type 1.
 fn png_header(bytes: &[u8]) -> Option<PngHeader> {
     match bytes.get(24..26) {
         Some(&[bits, colour]) => Some(PngHeader { bits, colour }),
@@ -285,7 +282,7 @@ fn png_header(bytes: &[u8]) -> Option<PngHeader> {
     }
 }
 
-/// True if the chunks lead from the signature to the image's end, IEND. Bytes after it are legal.
+/// True if the chunks lead from the signature to the end chunk IEND. Bytes after it are legal.
 fn png_is_complete(bytes: &[u8]) -> bool {
     let mut at = PNG_SIGNATURE;
     while let Some([a, b, c, d, name @ ..]) = bytes.get(at..at + 8) {

@@ -1,4 +1,4 @@
-//! A depth map in metres and the resampling that keeps its holes.
+//! A depth map in metres, and resampling that keeps unmeasured pixels unmeasured.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use image::{ExtendedColorType, ImageEncoder};
 
 use crate::{DatasetError, DepthEncoding};
 
-/// Depth of one image, row-major `[height, width]`, in metres; 0 = no measurement.
+/// Depth of one image, row-major `[height, width]`, in metres; 0 = not measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DepthMap {
     /// Rows.
@@ -24,10 +24,10 @@ impl DepthMap {
         (self.height, self.width)
     }
 
-    /// The map as a grey PNG of this encoding, each depth by [`DepthEncoding::stored`].
+    /// The map as a grey PNG; [`DepthEncoding::stored`] gives the stored values.
     ///
     /// # Errors
-    /// If the map has no pixels, or more than a PNG can have.
+    /// A map without pixels, or with more than a PNG can hold.
     pub fn to_png(&self, encoding: DepthEncoding) -> Result<Vec<u8>, DatasetError> {
         let stored = self.metres.iter().map(|&metres| encoding.stored(metres));
         let (bytes, colour): (Vec<u8>, _) = match encoding.bits() {
@@ -35,7 +35,7 @@ impl DepthMap {
                 stored.map(|value| value as u8).collect(),
                 ExtendedColorType::L8,
             ),
-            // As numbers lie in memory: what the encoder takes.
+            // The encoder expects native byte order.
             _ => (
                 stored.flat_map(u16::to_ne_bytes).collect(),
                 ExtendedColorType::L16,
@@ -52,10 +52,10 @@ impl DepthMap {
     }
 
     /// Resizes by nearest neighbour: output row i takes input row floor((i + 0.5) * scale), columns
-    /// likewise (the rule of Pillow's `NEAREST`), so every output depth was measured, or is 0.
+    /// likewise (the rule of Pillow's `NEAREST`). Every output depth was measured or is 0.
     ///
     /// # Panics
-    /// If the map has no pixels but the result should have some.
+    /// If the map has no pixels and the result has some.
     pub fn resize_nearest(&self, height: usize, width: usize) -> Self {
         if (height, width) == self.size() {
             return self.clone();
@@ -73,22 +73,23 @@ impl DepthMap {
         }
     }
 
-    /// Resizes a sparse map without losing what a plain nearest neighbour would skip: each output pixel takes, of
-    /// the measured depths in the box of input pixels that it covers, the one nearest to the pixel that
-    /// [`resize_nearest`](Self::resize_nearest) takes (of equally near ones the first by row, then by column); 0
-    /// where the box holds none. Where everything was measured the two are equal. Depths are never mixed.
+    /// Resizes a sparse map and keeps measurements that plain nearest neighbour would skip.
     ///
-    /// Output row i covers the input rows from floor(i * scale) to below ceil((i + 1) * scale), columns likewise.
+    /// Each output pixel covers a box of input pixels: output row i covers the input rows from
+    /// floor(i * scale) to below ceil((i + 1) * scale), columns likewise. It takes the measured depth
+    /// in the box that is nearest to the pixel that [`resize_nearest`](Self::resize_nearest) takes;
+    /// ties go to the first by row, then by column. It is 0 if the box holds no measurement. On a
+    /// dense map the two methods are equal. Depths are never mixed.
     ///
     /// # Panics
-    /// If the map has no pixels but the result should have some.
+    /// If the map has no pixels and the result has some.
     pub fn resize_nearest_valid(&self, height: usize, width: usize) -> Self {
         if (height, width) == self.size() {
             return self.clone();
         }
-        let columns: Vec<Reach> = reaches(self.width, width);
+        let columns = boxes(self.width, width);
         let mut metres = Vec::with_capacity(height * width);
-        for rows in reaches(self.height, height) {
+        for rows in boxes(self.height, height) {
             metres.extend(
                 columns
                     .iter()
@@ -103,7 +104,7 @@ impl DepthMap {
     }
 
     /// The measured depth nearest to the middle of a box, or 0.
-    fn nearest_valid(&self, rows: &Reach, columns: &Reach) -> f32 {
+    fn nearest_valid(&self, rows: &BoxSide, columns: &BoxSide) -> f32 {
         let middle = self.metres[rows.middle * self.width + columns.middle];
         if middle > 0.0 {
             return middle;
@@ -122,7 +123,7 @@ impl DepthMap {
         best
     }
 
-    /// Every second row and column, from the first on: half the size, rounded up.
+    /// Every second row and column, from the first: half the size, rounded up.
     pub fn every_second(&self) -> Self {
         let rows = (0..self.height).step_by(2);
         let metres = rows
@@ -140,7 +141,7 @@ impl DepthMap {
         }
     }
 
-    /// The given rows and columns, which must lie inside.
+    /// The given rows and columns, which must be inside the map.
     pub(crate) fn crop(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
         let mut metres = Vec::with_capacity(rows.len() * columns.len());
         for row in rows.clone() {
@@ -153,7 +154,7 @@ impl DepthMap {
         }
     }
 
-    /// Left and right exchanged, in place.
+    /// Mirrors left and right, in place.
     pub(crate) fn flip_horizontal(&mut self) {
         if self.width > 0 {
             self.metres
@@ -163,18 +164,18 @@ impl DepthMap {
     }
 }
 
-/// What an output row or column covers of the input's.
-struct Reach {
+/// The input rows or columns that an output row or column covers.
+struct BoxSide {
     covered: Range<usize>,
     /// The one that nearest neighbour takes.
     middle: usize,
 }
 
-fn reaches(from: usize, to: usize) -> Vec<Reach> {
+fn boxes(from: usize, to: usize) -> Vec<BoxSide> {
     nearest_indices(from, to)
         .into_iter()
         .enumerate()
-        .map(|(i, middle)| Reach {
+        .map(|(i, middle)| BoxSide {
             covered: i * from / to..((i + 1) * from).div_ceil(to),
             middle,
         })
@@ -222,12 +223,13 @@ mod tests {
             metres: vec![0.0; 32],
         };
         assert_eq!(map.resize_nearest_valid(1, 2).metres, [0.0, 0.0]);
-        // Pixel (2, 2) is the middle of the left box: (3, 1) is nearer to it than (0, 2), and (1, 2) nearer still.
+        // Pixel (2, 2) is the middle of the left box: (3, 1) is nearer to it than (0, 2), and
+        // (1, 2) is nearer than (3, 1).
         for (row, column, expected) in [(0, 2, 1.0), (3, 1, 2.0), (1, 2, 3.0), (2, 2, 4.0)] {
             map.metres[row * 8 + column] = expected;
             assert_eq!(map.resize_nearest_valid(1, 2).metres, [expected, 0.0]);
         }
-        // Of (2, 5) and (1, 6), as far from (2, 6), the upper one.
+        // (2, 5) and (1, 6) are equally far from (2, 6): the upper one is taken.
         (map.metres[2 * 8 + 5], map.metres[8 + 6]) = (5.0, 6.0);
         assert_eq!(map.resize_nearest_valid(1, 2).metres, [4.0, 6.0]);
         assert_eq!(map.resize_nearest(1, 2).metres, [4.0, 0.0]);

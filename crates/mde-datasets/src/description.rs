@@ -1,4 +1,4 @@
-//! `dataset.toml`: what a folder of one's own holds, in words that the folder's owner writes.
+//! `dataset.toml`: the description of a data folder.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,22 +7,22 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::lines::inside;
+use crate::lines::check_inside;
 use crate::pairing::{Choice, Pairing, Patterns};
 use crate::pattern::Pattern;
 use crate::{DatasetError, DepthEncoding, Scene, Split};
 
-/// The name of the description in a data folder.
-pub(crate) const FILE: &str = "dataset.toml";
-/// A name stands in tables and file names.
-const LONGEST_NAME: usize = 60;
-/// Frames further apart in time show another view.
-const LONGEST_GAP: f64 = 1.0;
+/// File name of the description in a data folder.
+pub(crate) const FILE_NAME: &str = "dataset.toml";
+/// Maximum length of a name, which appears in tables and file names.
+const MAX_NAME_LENGTH: usize = 60;
+/// Largest `max_gap` in seconds: frames further apart show different views.
+const LARGEST_MAX_GAP: f64 = 1.0;
 
-/// A folder's description, checked.
+/// A checked description.
 #[derive(Debug, Clone)]
 pub(crate) struct Description {
-    /// Where it was read.
+    /// The file.
     pub(crate) path: PathBuf,
     pub(crate) name: String,
     pub(crate) scene: Scene,
@@ -32,12 +32,12 @@ pub(crate) struct Description {
     test: Option<SplitDescription>,
 }
 
-/// Where the pairs of a split are, and how their depth is stored.
+/// The pairs of a split and the storage of their depth.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitDescription {
     pub(crate) source: Source,
     pub(crate) encoding: Option<DepthEncoding>,
-    /// Nearest and farthest depth that count as measured, in metres.
+    /// Smallest and largest valid depth in metres.
     pub(crate) range: Option<(f32, f32)>,
 }
 
@@ -50,11 +50,11 @@ pub(crate) enum Source {
     Patterns(Box<Patterns>),
 }
 
-/// The camera, in pixels of the depth maps.
+/// Camera parameters in pixels of the depth maps.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Camera {
-    /// Focal length along rows: the one that networks are given.
+    /// Horizontal focal length: the one that networks use.
     pub(crate) fx: f32,
     fy: Option<f32>,
     cx: Option<f32>,
@@ -109,7 +109,7 @@ enum PairBy {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a list of names, or the name of a file with one a line"
+    expecting = "expected a list of names, or the name of a file with one name per line"
 )]
 enum Names {
     These(Vec<String>),
@@ -117,9 +117,9 @@ enum Names {
 }
 
 impl Description {
-    /// Reads a folder's description; None if it has none.
+    /// Reads the description of a folder; None if there is none.
     pub(crate) fn read(root: &Path) -> Result<Option<Self>, DatasetError> {
-        let path = root.join(FILE);
+        let path = root.join(FILE_NAME);
         let text = match fs::read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -162,30 +162,23 @@ impl Description {
         })
     }
 
-    /// What is said of a split.
+    /// The description of a split.
     pub(crate) fn split(&self, split: Split) -> Option<&SplitDescription> {
         match split {
             Split::Train => self.train.as_ref(),
             Split::Test => self.test.as_ref(),
         }
     }
-
-    /// An error that is found when the description is followed.
-    pub(crate) fn fault(&self, split: Split, reason: &str) -> DatasetError {
-        DatasetError::BadDescription {
-            path: self.path.clone(),
-            line: None,
-            reason: format!("[{split}]: {reason}"),
-        }
-    }
 }
 
 fn check_name(name: &str) -> Result<(), String> {
     if name.trim().is_empty() || name.trim() != name || name.chars().any(char::is_control) {
-        return Err(format!("name = {name:?}: expected a short plain name"));
+        return Err(format!(
+            "name = {name:?}: expected a short name without surrounding blanks or control characters"
+        ));
     }
-    if name.chars().count() > LONGEST_NAME {
-        return Err(format!("name: longer than {LONGEST_NAME} characters"));
+    if name.chars().count() > MAX_NAME_LENGTH {
+        return Err(format!("name: longer than {MAX_NAME_LENGTH} characters"));
     }
     Ok(())
 }
@@ -215,7 +208,7 @@ fn check_range(range: [f32; 2]) -> Result<(f32, f32), String> {
         Ok((near, far))
     } else {
         Err(format!(
-            "range = [{near}, {far}]: expected the nearest and the farthest depth in metres, 0 <= nearest < farthest"
+            "range = [{near}, {far}]: expected the smallest and the largest depth in metres, 0 <= smallest < largest"
         ))
     }
 }
@@ -226,8 +219,8 @@ impl SplitTable {
         let range = self.range.or(defaults.range).map(check_range).transpose()?;
         let source = match (&self.list, &self.rgb, &self.depth) {
             (Some(list), None, None) => {
-                inside(list)?;
-                self.needs_patterns()?;
+                check_inside(list)?;
+                self.check_list_keys()?;
                 Source::List(list.clone())
             }
             (None, Some(rgb), Some(depth)) => Source::Patterns(Box::new(Patterns {
@@ -250,8 +243,8 @@ impl SplitTable {
         })
     }
 
-    /// Refuses beside a list what chooses among the files of patterns.
-    fn needs_patterns(&self) -> Result<(), String> {
+    /// Refuses keys that only patterns may have.
+    fn check_list_keys(&self) -> Result<(), String> {
         for (key, given) in [
             ("pair", self.pair.is_some()),
             ("max_gap", self.max_gap.is_some()),
@@ -263,7 +256,7 @@ impl SplitTable {
         ] {
             if given {
                 return Err(format!(
-                    "`{key}` goes with the patterns `rgb` and `depth`; a list names its pairs one by one"
+                    "`{key}` goes with the patterns `rgb` and `depth`, not with a list"
                 ));
             }
         }
@@ -280,11 +273,11 @@ impl SplitTable {
                 "`skip_unpaired` goes with pair = \"name\"; by time, images without a depth map are always left out"
                     .to_owned(),
             ),
-            (PairBy::Time, Some(max_gap), None) if max_gap > 0.0 && max_gap <= LONGEST_GAP => {
+            (PairBy::Time, Some(max_gap), None) if max_gap > 0.0 && max_gap <= LARGEST_MAX_GAP => {
                 Ok(Pairing::ByTime { max_gap })
             }
             (PairBy::Time, _, None) => Err(format!(
-                "pair = \"time\" needs `max_gap`, the most seconds between an image and its depth map: above 0, at most {LONGEST_GAP}"
+                "pair = \"time\" needs `max_gap`, the maximum number of seconds between an image and its depth map: above 0, at most {LARGEST_MAX_GAP}"
             )),
         }
     }
@@ -293,7 +286,7 @@ impl SplitTable {
         let [from, to] = self.part.unwrap_or([0.0, 1.0]);
         if !(0.0 <= from && from < to && to <= 1.0) {
             return Err(format!(
-                "part = [{from}, {to}]: expected shares of the pairs, 0 <= first < second <= 1"
+                "part = [{from}, {to}]: expected two fractions of the pairs, 0 <= first < second <= 1"
             ));
         }
         let every = self.every.unwrap_or(1);
@@ -314,14 +307,14 @@ impl SplitTable {
     }
 }
 
-/// As many stars in both patterns.
+/// Checks that both patterns have the same number of stars.
 fn check_stars(patterns: &Patterns) -> Result<(), String> {
     let Patterns { rgb, depth, .. } = patterns;
     if rgb.stars() == depth.stars() {
         return Ok(());
     }
     Err(format!(
-        "rgb = \"{}\" has {} *, depth = \"{}\" has {}; each * stands for the same text in both",
+        "rgb = \"{}\" has {} *, depth = \"{}\" has {}; each * has the same text in both",
         rgb.text(),
         rgb.stars(),
         depth.text(),
@@ -335,7 +328,7 @@ impl Names {
             Self::These(names) => return Ok(names.iter().cloned().collect()),
             Self::InFile(file) => file,
         };
-        inside(file)?;
+        check_inside(file)?;
         let text =
             fs::read_to_string(root.join(file)).map_err(|error| format!("`{file}`: {error}"))?;
         let lines = text.lines().map(str::trim);

@@ -1,4 +1,4 @@
-//! How a depth PNG writes metres: an explicit choice, checked against the file's header.
+//! The unit and bit depth of depth PNGs: chosen explicitly and checked against the file's header.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -6,16 +6,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::DatasetError;
-
-/// The unit and bit depth of a depth PNG. A stored 0 is "no measurement" in all of them.
+/// Unit and bit depth of a depth PNG. A stored 0 means "not measured" in all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
 pub enum DepthEncoding {
-    /// `u8/25.5`: 8-bit grey, metres = value / 25.5: the full range is 10 m. NYUv2 training pairs of MFF.
+    /// `u8/25.5`: 8-bit grey, metres = value / 25.5, up to 10 m. NYUv2 training pairs of MFF.
     U8Over25_5,
-    /// `u16/N`: 16-bit grey, metres = value / N: N stored units a metre. `u16/1000` is called `u16-mm`.
+    /// `u16/N`: 16-bit grey, metres = value / N (N stored units per metre). `u16-mm` is `u16/1000`.
     U16Over(NonZeroU16),
 }
 
@@ -27,12 +24,12 @@ const fn units(per_metre: u16) -> NonZeroU16 {
 }
 
 impl DepthEncoding {
-    /// `u16-mm`: 16-bit grey, millimetres. NYUv2 test pairs, raw Kinect frames, ScanNet, rendered rooms.
+    /// `u16-mm`: 16-bit grey, millimetres. NYUv2 test pairs, Kinect frames, ScanNet, rendered rooms.
     pub const U16_MM: Self = Self::U16Over(units(1000));
-    /// `u16/256`: 16-bit grey, 256 units a metre. KITTI, rendered streets.
+    /// `u16/256`: 16-bit grey, 256 units per metre. KITTI, rendered streets.
     pub const U16_OVER_256: Self = Self::U16Over(units(256));
 
-    /// Bits per pixel of the PNG: 8 or 16.
+    /// Bits per pixel: 8 or 16.
     pub fn bits(self) -> u8 {
         match self {
             Self::U8Over25_5 => 8,
@@ -40,19 +37,19 @@ impl DepthEncoding {
         }
     }
 
-    /// The stored value's depth in metres; 0 for a stored 0.
+    /// Depth in metres of a stored value; 0 for a stored 0.
     pub fn metres(self, stored: u16) -> f32 {
         f32::from(stored) / self.per_metre()
     }
 
-    /// The inverse: the nearest value that can be stored, at least 1 for a depth above 0. What is no depth (0, negative or not
-    /// finite) is stored as 0.
+    /// The nearest stored value of a depth in metres, at least 1 for depths above 0. Invalid depth
+    /// (0, negative or not finite) is stored as 0.
     pub fn stored(self, metres: f32) -> u16 {
         if !(metres > 0.0 && metres.is_finite()) {
             return 0;
         }
-        let most = if self.bits() == 8 { 255.0 } else { 65535.0 };
-        (metres * self.per_metre()).round().clamp(1.0, most) as u16
+        let max = if self.bits() == 8 { 255.0 } else { 65535.0 };
+        (metres * self.per_metre()).round().clamp(1.0, max) as u16
     }
 
     fn per_metre(self) -> f32 {
@@ -70,7 +67,7 @@ impl DepthEncoding {
     }
 }
 
-/// The name that [`FromStr`] reads and results record.
+/// The name of an encoding, as [`FromStr`] reads it.
 impl fmt::Display for DepthEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,10 +78,17 @@ impl fmt::Display for DepthEncoding {
     }
 }
 
-impl FromStr for DepthEncoding {
-    type Err = DatasetError;
+/// A name that is not a depth encoding.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown depth encoding `{0}`; expected u8/25.5, u16-mm, or u16/N with N stored units per metre (1 to 65535), such as u16/256"
+)]
+pub struct UnknownEncoding(pub String);
 
-    fn from_str(name: &str) -> Result<Self, DatasetError> {
+impl FromStr for DepthEncoding {
+    type Err = UnknownEncoding;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
         match name {
             "u8/25.5" => return Ok(Self::U8Over25_5),
             "u16-mm" => return Ok(Self::U16_MM),
@@ -94,14 +98,14 @@ impl FromStr for DepthEncoding {
             .filter(|units| units.bytes().all(|byte| byte.is_ascii_digit()))
             .and_then(|units| units.parse().ok())
             .map(Self::U16Over)
-            .ok_or_else(|| DatasetError::UnknownEncoding(name.to_owned()))
+            .ok_or_else(|| UnknownEncoding(name.to_owned()))
     }
 }
 
 impl TryFrom<String> for DepthEncoding {
-    type Error = DatasetError;
+    type Error = UnknownEncoding;
 
-    fn try_from(name: String) -> Result<Self, DatasetError> {
+    fn try_from(name: String) -> Result<Self, UnknownEncoding> {
         name.parse()
     }
 }

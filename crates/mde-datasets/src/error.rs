@@ -1,55 +1,53 @@
-//! What can go wrong between a list on disk and a batch, each case with the file it concerns.
+//! Errors between a list on disk and a batch, each with the file that it concerns.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::kind::did_you_mean;
 use crate::{DepthEncoding, Split};
 
-/// Any failure of this crate.
-///
-/// Sizes are (height, width).
+/// Any failure of this crate. Sizes are (height, width).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
     /// The folder of a data set does not exist.
-    #[error("{}: no such folder; expected a data set there with the list {}", .path.display(), .lists.join(" or "))]
+    #[error("{}: no such folder; expected a data set with {}", .path.display(), .lists.join(" or "))]
     MissingFolder {
-        /// The folder asked for.
+        /// The folder.
         path: PathBuf,
-        /// The lists that would have been looked for inside.
+        /// The list files that would be read from it.
         lists: Vec<String>,
     },
-    /// A folder that is named without its kind has no description.
-    #[error("{}: no such file; describe the data in it (docs/own-data.md), or say which layout the folder has: nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR", .path.display())]
+    /// A folder given without a kind has no `dataset.toml`.
+    #[error("{}: no such file; describe the data in it (docs/own-data.md), or name the layout of the folder: nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR", .path.display())]
     MissingDescription {
-        /// The description that was looked for.
+        /// The expected `dataset.toml`.
         path: PathBuf,
     },
-    /// A description says nothing of a split.
+    /// A `dataset.toml` without a table for the split.
     #[error("{}: [{split}] is not described; add this table, with `list`, or with `rgb` and `depth`", .path.display())]
     NotDescribed {
-        /// The description.
+        /// The `dataset.toml`.
         path: PathBuf,
         /// The split.
         split: Split,
     },
-    /// A description of a data folder, `dataset.toml`, that is wrong, or does not fit the folder.
-    #[error("{}{}: {reason}", .path.display(), line_in_words(.line))]
+    /// A `dataset.toml` that is wrong or does not match the folder.
+    #[error("{}{}: {reason}", .path.display(), .line.map_or_else(String::new, |line| format!(", line {line}")))]
     BadDescription {
-        /// The description.
+        /// The `dataset.toml`.
         path: PathBuf,
-        /// Line number, from 1, where one line is wrong.
+        /// Line number, from 1, if a single line is wrong.
         line: Option<usize>,
         /// What is wrong.
         reason: String,
     },
     /// The list file does not exist.
-    #[error("no list of samples: {} does not exist; expected a file with lines {expected}", join_or(.tried))]
+    #[error("no list of pairs: {} does not exist; expected a file with lines {expected}", join_or(.tried))]
     MissingList {
-        /// Every file that would have done.
+        /// The files that were tried.
         tried: Vec<PathBuf>,
-        /// What its lines should be.
+        /// The expected form of its lines.
         expected: &'static str,
     },
     /// The list file has no lines.
@@ -57,45 +55,45 @@ pub enum DatasetError {
     EmptyList {
         /// The list file.
         list: PathBuf,
-        /// What its lines should be.
+        /// The expected form of its lines.
         expected: &'static str,
     },
-    /// Every line of a KITTI list has `None` for its depth.
-    #[error("{}: all {images} images are listed without depth (`None`); use a list with ground truth", .list.display())]
+    /// A list with `None` for every depth map.
+    #[error("{}: all {} are listed without depth (`None`); use a list with ground truth", .list.display(), count(*.images, "image"))]
     NoDepthListed {
         /// The list file.
         list: PathBuf,
-        /// How many lines there are.
+        /// Number of lines.
         images: usize,
     },
-    /// A line of the list does not have the list's form.
+    /// A line of a list has the wrong form.
     #[error("{}, line {line}: {reason}; expected {expected}", .list.display())]
     MalformedLine {
         /// The list file.
         list: PathBuf,
         /// Line number, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
-        /// What it should be.
+        /// The expected form.
         expected: &'static str,
     },
-    /// Files that the list names are not there.
+    /// Listed files do not exist.
     #[error(
-        "{}: {count} of the listed files are missing under {}{}: {}{}; check the folder, or remove the lines",
-        .list.display(), .root.display(), and_below(.also_in), .first.join(", "),
-        if *.count > .first.len() { ", ..." } else { "" }
+        "{}: {count} of the listed files {} missing in {}{}: {}{}; check the folder, or remove the lines",
+        .list.display(), if *.count == 1 { "is" } else { "are" }, .root.display(), and_in(.also_in),
+        .first.join(", "), if *.count > .first.len() { ", ..." } else { "" }
     )]
     MissingFiles {
         /// The list file.
         list: PathBuf,
         /// The folder that the list's paths are relative to.
         root: PathBuf,
-        /// Folders in it in which the files were looked for as well.
+        /// Subfolders that were searched as well.
         also_in: Vec<&'static str>,
-        /// The first ten missing files, in the list's order, as the list writes them.
+        /// The first ten missing files, in the list's order and spelling.
         first: Vec<String>,
-        /// How many are missing in all.
+        /// Number of missing files.
         count: usize,
     },
     /// A file could not be read.
@@ -103,7 +101,7 @@ pub enum DatasetError {
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// A file is not an image of a supported format.
@@ -111,7 +109,7 @@ pub enum DatasetError {
     NotAnImage {
         /// The file.
         path: PathBuf,
-        /// The formats that would have done.
+        /// The supported formats.
         expected: &'static str,
     },
     /// A file ends before the image does.
@@ -125,7 +123,7 @@ pub enum DatasetError {
     Decode {
         /// The file.
         path: PathBuf,
-        /// The decoder's reason.
+        /// The decoder's error.
         source: image::ImageError,
     },
     /// The colour image is not 8-bit RGB.
@@ -136,126 +134,121 @@ pub enum DatasetError {
         /// Its pixel type.
         found: String,
     },
-    /// A picture that looks like a depth map.
-    #[error("{}: a 16-bit grey image, which is how depth maps are stored; expected a picture: 8-bit grey, or in colour", .path.display())]
-    GreyDepth {
+    /// A 16-bit grey image where a picture is expected.
+    #[error("{}: a 16-bit grey image, the format of depth maps; expected a picture: 8-bit grey, or colour", .path.display())]
+    LooksLikeDepth {
         /// The file.
         path: PathBuf,
     },
-    /// A picture that one can see through.
+    /// A picture with transparent pixels.
     #[error("{}: the image has transparent pixels; put it on a background and save it without transparency", .path.display())]
     Transparent {
         /// The file.
         path: PathBuf,
     },
-    /// A picture that does not fit into memory.
-    #[error("{}: {}x{} pixels; at most {most} are read: make the image smaller", .path.display(), .size.0, .size.1)]
+    /// An image with more pixels than are read.
+    #[error("{}: {} pixels; the maximum is {max}; make the image smaller", .path.display(), dimensions(.size))]
     TooLarge {
         /// The file.
         path: PathBuf,
         /// Its size.
         size: (usize, usize),
-        /// The most pixels that are read.
-        most: usize,
+        /// The maximum number of pixels.
+        max: usize,
     },
-    /// A picture that is far longer than high, or the other way round.
-    #[error("an image of {}x{} pixels (height x width): its longer side may have at most {most} times its shorter; cut it", .size.0, .size.1)]
-    TooLong {
+    /// A picture with an extreme aspect ratio.
+    #[error("an image of {} pixels (height x width): the longer side may be at most {max} times the shorter; crop the image", dimensions(.size))]
+    ExtremeAspectRatio {
         /// Its size.
         size: (usize, usize),
-        /// The most that is taken.
-        most: usize,
+        /// The maximum ratio of the sides.
+        max: usize,
     },
     /// A depth map could not be encoded.
-    #[error("a depth map of {}x{} cannot be encoded as PNG: {source}", .size.0, .size.1)]
+    #[error("a depth map of {} cannot be encoded as PNG: {source}", dimensions(.size))]
     Encode {
         /// Its size.
         size: (usize, usize),
-        /// The encoder's reason.
+        /// The encoder's error.
         source: image::ImageError,
     },
-    /// The depth image is not what its encoding says.
-    #[error("{}: the depth encoding {encoding} needs {} PNG, found {found}; choose the encoding that the files were written with", .path.display(), .encoding.png_type())]
+    /// The depth image does not have the type of its encoding.
+    #[error("{}: the depth encoding {encoding} needs {} PNG, found {found}; choose the encoding of the files", .path.display(), .encoding.png_type())]
     WrongDepthType {
         /// The file.
         path: PathBuf,
-        /// The encoding asked for.
+        /// The encoding.
         encoding: DepthEncoding,
-        /// The pixel type found.
+        /// The pixel type of the file.
         found: String,
     },
-    /// RGB and depth of one sample differ in size.
-    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size (for data of your own see resize_rgb in docs/own-data.md)", .depth.display(), by(.depth_size), .rgb.display(), by(.rgb_size))]
+    /// Colour image and depth map of a pair differ in size.
+    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size (for data of your own see resize_rgb in docs/own-data.md)", .depth.display(), dimensions(.depth_size), .rgb.display(), dimensions(.rgb_size))]
     SizeMismatch {
         /// The colour image.
         rgb: PathBuf,
         /// Its size.
         rgb_size: (usize, usize),
-        /// The depth image.
+        /// The depth map.
         depth: PathBuf,
         /// Its size.
         depth_size: (usize, usize),
     },
-    /// A colour image that is to be resized to its depth map has another shape.
-    #[error("{}: {} is no resized {} (height x width) of {}: not the same view, so that resize_rgb cannot bring them together", .rgb.display(), by(.rgb_size), by(.depth_size), .depth.display())]
-    OtherShape {
+    /// `resize_rgb` cannot be applied: colour image and depth map differ in aspect ratio.
+    #[error("{}: {} differs in aspect ratio from {} (height x width) of {}, so resize_rgb cannot be applied; crop or reproject one of them", .rgb.display(), dimensions(.rgb_size), dimensions(.depth_size), .depth.display())]
+    AspectRatioMismatch {
         /// The colour image.
         rgb: PathBuf,
         /// Its size.
         rgb_size: (usize, usize),
-        /// The depth image.
+        /// The depth map.
         depth: PathBuf,
         /// Its size.
         depth_size: (usize, usize),
     },
-    /// No pixel of the whole list has a usable depth.
-    #[error("{}: no valid depth (0 < d <= {max} m) in any of the {images} depth maps; check the depth encoding", .list.display())]
+    /// No pixel of the whole list has a valid depth.
+    #[error("{}: no valid depth (0 < d <= {max} m) in {}; check the depth encoding", .list.display(), count(*.images, "depth map"))]
     NoValidDepth {
         /// The list file.
         list: PathBuf,
-        /// How many depth maps were read.
+        /// Number of depth maps.
         images: usize,
-        /// The largest depth that counts, in metres.
+        /// The largest valid depth in metres.
         max: f32,
     },
-    /// The name of a depth encoding is unknown.
-    #[error(
-        "unknown depth encoding `{0}`; expected u8/25.5, u16-mm, or u16/N with N stored units a metre (1 to 65535), such as u16/256"
-    )]
-    UnknownEncoding(String),
     /// A text that names no data set.
     #[error(
         "`{text}` does not name a data set; expected nyu:DIR, rooms:DIR, kitti:DIR, streets:DIR, or a folder with a dataset.toml{}",
         did_you_mean(.similar.as_deref())
     )]
     UnknownData {
-        /// The text given.
+        /// The text.
         text: String,
-        /// The same with the kind that is most similar, if any is similar.
+        /// The same with the most similar kind, if any is similar.
         similar: Option<String>,
     },
-    /// An image is too small in one direction for the transform's crop.
-    #[error("{id}: a crop of {} does not fit into the image, which is {} where it is to be cropped (height x width)", by(.crop), by(.found))]
+    /// An image is too small for the transform's crop.
+    #[error("{id}: a crop of {} does not fit into the image, which is {} where it is cropped (height x width)", dimensions(.crop), dimensions(.found))]
     CropDoesNotFit {
         /// The sample.
         id: String,
-        /// Its size where the crop is taken: for MFF after its shorter side was resized.
+        /// Its size where it is cropped: for MFF after the shorter side is resized.
         found: (usize, usize),
-        /// The crop.
+        /// Size of the crop.
         crop: (usize, usize),
     },
-    /// The image does not have the shape of an NYUv2 frame, from which BTS cuts a border.
-    #[error("{id}: the image is {}, expected a 4:3 frame such as 480x640 (height x width): this is BTS's recipe for NYU Depth V2", by(.found))]
+    /// The image is not a 4:3 frame, which BTS's recipe for NYUv2 expects.
+    #[error("{id}: the image is {}, expected a 4:3 frame such as 480x640 (height x width): BTS's recipe is for NYU Depth V2", dimensions(.found))]
     NotAnNyuFrame {
         /// The sample.
         id: String,
         /// Its size.
         found: (usize, usize),
     },
-    /// A transform's sizes have a side of 0 or do not fit into each other.
+    /// The sizes of a transform have a side of 0 or do not fit into each other.
     #[error("{reason}, got {geometry}")]
     BadGeometry {
-        /// What is wrong with the sizes.
+        /// What is wrong.
         reason: &'static str,
         /// The sizes.
         geometry: String,
@@ -267,22 +260,22 @@ pub enum DatasetError {
         option: &'static str,
         /// Its value.
         value: usize,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// A transform gave examples of different sizes, which cannot form a batch.
-    #[error("{id}: {what} is {} but the first of its batch is {} (height x width); a transform must give one size", by(.found), by(.expected))]
+    /// Examples of different sizes cannot form a batch.
+    #[error("{id}: {what} is {} but the first of its batch is {} (height x width); a transform must produce one size", dimensions(.found), dimensions(.expected))]
     MixedSizes {
         /// The sample.
         id: String,
         /// `image` or `depth`.
         what: &'static str,
-        /// The first example's size.
+        /// Size of the first example.
         expected: (usize, usize),
-        /// This example's size.
+        /// Size of this example.
         found: (usize, usize),
     },
-    /// A transform gave focal lengths to some examples of a batch and none to others.
+    /// Only some examples of a batch have a focal length.
     #[error("{id}: {} focal length, unlike the first of its batch; a transform must give it always or never", if *.found { "has a" } else { "has no" })]
     MixedFocals {
         /// The sample.
@@ -293,7 +286,7 @@ pub enum DatasetError {
     /// A loader thread could not be started.
     #[error("loader: cannot start a worker thread: {source}; use fewer workers")]
     SpawnWorker {
-        /// The system's answer.
+        /// The system's error.
         source: io::Error,
     },
     /// Loading or transforming a sample panicked: a bug in a decoder or a transform.
@@ -306,15 +299,28 @@ pub enum DatasetError {
     },
 }
 
-fn by(size: &(usize, usize)) -> String {
+impl DatasetError {
+    /// A fault of a description's table for `split`.
+    pub(crate) fn bad_split(path: &Path, split: Split, reason: &str) -> Self {
+        Self::BadDescription {
+            path: path.to_owned(),
+            line: None,
+            reason: format!("[{split}]: {reason}"),
+        }
+    }
+}
+
+/// `1 image`, `2 images`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+fn dimensions(size: &(usize, usize)) -> String {
     format!("{}x{}", size.0, size.1)
 }
 
-fn line_in_words(line: &Option<usize>) -> String {
-    line.map_or_else(String::new, |line| format!(", line {line}"))
-}
-
-fn and_below(folders: &[&str]) -> String {
+fn and_in(folders: &[&str]) -> String {
     if folders.is_empty() {
         return String::new();
     }

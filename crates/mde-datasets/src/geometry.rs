@@ -1,4 +1,4 @@
-//! Resize, flip and crop of an RGB image with its depth.
+//! Resizing, flipping and cropping of RGB images.
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -10,8 +10,8 @@ use image::RgbImage;
 
 use crate::{DatasetError, Sample};
 
-/// Bilinear convolution on u8: the triangle filter widens with the scale, so that shrinking
-/// averages instead of skipping (what Pillow's `BILINEAR` does).
+/// Resizes by bilinear convolution on u8, with antialiasing: when shrinking, the triangle filter
+/// widens with the scale (as Pillow's `BILINEAR`).
 pub(crate) fn resize_rgb(rgb: &RgbImage, (height, width): (usize, usize)) -> Cow<'_, RgbImage> {
     let (height, width) = (height as u32, width as u32);
     if rgb.dimensions() == (width, height) {
@@ -19,7 +19,7 @@ pub(crate) fn resize_rgb(rgb: &RgbImage, (height, width): (usize, usize)) -> Cow
     }
     let mut resized = RgbImage::new(width, height);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    // Both buffers are whole RGB images, so neither view nor resize can fail.
+    // Both buffers hold complete RGB images, so nothing here can fail.
     let from = ImageRef::new(rgb.width(), rgb.height(), rgb.as_raw(), PixelType::U8x3)
         .expect("an RgbImage holds width * height * 3 bytes");
     let mut to = Image::from_slice_u8(width, height, &mut resized, PixelType::U8x3)
@@ -30,11 +30,12 @@ pub(crate) fn resize_rgb(rgb: &RgbImage, (height, width): (usize, usize)) -> Cow
     Cow::Owned(resized)
 }
 
-/// The error of a geometry with a side of 0.
-pub(crate) fn empty(geometry: impl Debug) -> DatasetError {
+/// The error for sizes with a side of 0.
+pub(crate) fn empty_side(geometry: impl Debug) -> DatasetError {
     bad("a transform's sides must be at least 1", geometry)
 }
 
+/// The error for sizes that do not fit into each other.
 pub(crate) fn bad(reason: &'static str, geometry: impl Debug) -> DatasetError {
     DatasetError::BadGeometry {
         reason,
@@ -42,13 +43,14 @@ pub(crate) fn bad(reason: &'static str, geometry: impl Debug) -> DatasetError {
     }
 }
 
-/// Left and right exchanged.
+/// Mirrors colours and depth left to right.
 pub(crate) fn flip_horizontal(sample: &mut Sample) {
     image::imageops::flip_horizontal_in_place(&mut sample.rgb);
     sample.depth.flip_horizontal();
 }
 
-/// Rows and columns of the centre crop; an odd remainder is rounded to even, as in the reference.
+/// Rows and columns of the centre crop. Half of an odd margin is rounded to even, as in the
+/// reference.
 pub(crate) fn centre_crop(
     id: &str,
     from: (usize, usize),
@@ -66,7 +68,7 @@ pub(crate) fn centre_crop(
     Ok((top..top + crop.0, left..left + crop.1))
 }
 
-/// The given rows and columns, which must lie inside.
+/// The given rows and columns, which must be inside the image.
 pub(crate) fn crop_rgb(rgb: &RgbImage, rows: &Range<usize>, columns: &Range<usize>) -> RgbImage {
     let mut cropped = RgbImage::new(columns.len() as u32, rows.len() as u32);
     let (width, stride) = (3 * columns.len(), 3 * rgb.width() as usize);
@@ -86,7 +88,7 @@ pub(crate) mod tests {
     use crate::DepthMap;
     use image::Rgb;
 
-    /// A picture whose red channel is the depth in centimetres, smooth in both directions.
+    /// An image whose red channel is the depth in centimetres, smooth in both directions.
     pub(crate) fn ramp(height: usize, width: usize) -> Sample {
         let value = |x: usize, y: usize| 20 + (2 * x + y) as u8;
         let rgb = RgbImage::from_fn(width as u32, height as u32, |x, y| {

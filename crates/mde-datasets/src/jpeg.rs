@@ -1,15 +1,16 @@
-//! Whether a JPEG file is whole.
+//! Detects truncated JPEG files.
 //!
-//! JPEG decoders, the one used here included, fill what is missing with grey and report success: a
-//! half-downloaded picture would train a network on grey. This walks the markers (ITU-T T.81,
-//! annex B) to the end-of-image marker, which a file cut short does not have.
+//! JPEG decoders fill missing parts with grey and report success, so a network would be trained on
+//! grey. This module walks the markers (ITU-T T.81, annex B) to the end-of-image marker, which a
+//! truncated file lacks.
 
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 
 /// True if the markers lead from the start of the image to its end-of-image marker.
 ///
-/// `bytes` is a whole file that begins with a start-of-image marker. Bytes after the end are legal.
+/// `bytes` is the content of a file that begins with a start-of-image marker. Bytes after the end
+/// are legal.
 pub(crate) fn is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
     loop {
@@ -44,7 +45,8 @@ pub(crate) fn is_complete(bytes: &[u8]) -> bool {
     }
 }
 
-/// Where the entropy-coded data beginning at `from` ends: at a marker that is no restart marker.
+/// Position of the first marker after `from` that is not a restart marker: the end of the
+/// entropy-coded data.
 fn next_marker(bytes: &[u8], from: usize) -> Option<usize> {
     let data = bytes.get(from..)?;
     data.windows(2)

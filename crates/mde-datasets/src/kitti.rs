@@ -1,14 +1,15 @@
-//! Where KITTI's files lie: raw drives and annotated depth are two downloads with two layouts.
+//! Search paths of KITTI's files: raw drives and annotated depth are two downloads with two layouts.
 //!
-//! The paper's lists name both under one root (`2011_09_26/2011_09_26_drive_0002_sync/...`); BTS's name depth without
-//! the date (`2011_09_26_drive_0002_sync/proj_depth/...`); the annotated depth unpacks to `train/` and `val/` of drives
-//! without the date. A listed path is looked for as it stands first, then where the downloads put it.
+//! The paper's lists name both below one root (`2011_09_26/2011_09_26_drive_0002_sync/...`). BTS's
+//! lists name depth without the date (`2011_09_26_drive_0002_sync/proj_depth/...`). The annotated
+//! depth unpacks to `train/` and `val/`, with drives without the date. A listed path is tried as it
+//! is, then in the folders of the downloads.
 
 use std::path::{Path, PathBuf};
 
-/// Folders below the data folder in which colour images are looked for.
+/// Folders in the data folder that are searched for colour images.
 pub(crate) const RGB_FOLDERS: [&str; 2] = ["", "raw_data"];
-/// Folders below the data folder in which depth maps are looked for, also without their date.
+/// Folders in the data folder that are searched for depth maps, with and without their date.
 pub(crate) const DEPTH_FOLDERS: [&str; 4] = [
     "",
     "data_depth_annotated",
@@ -16,12 +17,12 @@ pub(crate) const DEPTH_FOLDERS: [&str; 4] = [
     "data_depth_annotated/val",
 ];
 
-/// Where a listed colour image lies, relative to the data folder, if it is there.
+/// Path of a listed colour image relative to the data folder, if it exists.
 pub(crate) fn find_rgb(root: &Path, listed: &str) -> Option<PathBuf> {
     find(root, &RGB_FOLDERS, listed)
 }
 
-/// Where a listed depth map lies, relative to the data folder, if it is there.
+/// Path of a listed depth map relative to the data folder, if it exists.
 pub(crate) fn find_depth(root: &Path, listed: &str) -> Option<PathBuf> {
     let undated = without_date(listed);
     find(root, &DEPTH_FOLDERS, listed)
@@ -29,11 +30,11 @@ pub(crate) fn find_depth(root: &Path, listed: &str) -> Option<PathBuf> {
 }
 
 fn find(root: &Path, folders: &[&str], listed: &str) -> Option<PathBuf> {
-    let mut places = folders.iter().map(|folder| Path::new(folder).join(listed));
-    places.find(|path| root.join(path).is_file())
+    let mut paths = folders.iter().map(|folder| Path::new(folder).join(listed));
+    paths.find(|path| root.join(path).is_file())
 }
 
-/// The path below its first folder, if that is a date such as `2011_09_26`.
+/// The path without its first folder, if that is a date such as `2011_09_26`.
 fn without_date(listed: &str) -> Option<&str> {
     let (first, rest) = listed.split_once('/')?;
     let shape = first
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_date_is_taken_off() {
+    fn only_a_date_is_removed() {
         assert_eq!(without_date("2011_09_26/drive/x.png"), Some("drive/x.png"));
         for path in [
             "2011_09_26_drive_0002_sync/x.png",
@@ -60,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn files_are_found_where_the_downloads_put_them() {
+    fn files_are_found_in_the_layouts_of_the_downloads() {
         let dir = tempfile::tempdir().unwrap();
         let listed = "2011_09_26/2011_09_26_drive_0002_sync/proj_depth/groundtruth/image_02/5.png";
         let undated = &listed["2011_09_26/".len()..];
         assert_eq!(find_depth(dir.path(), listed), None);
-        // Each place comes before those that were made earlier.
+        // Each place is preferred to those before it in this list.
         for place in [
             format!("data_depth_annotated/val/{undated}"),
             format!("data_depth_annotated/train/{undated}"),

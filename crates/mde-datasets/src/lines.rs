@@ -1,20 +1,21 @@
-//! The lines of a list: NYUv2's comma-separated form and KITTI's blank-separated one. Lines that begin with `#` are comments.
+//! The lines of a list, separated by commas (NYUv2) or blanks (KITTI). Lines that begin with `#` are
+//! comments.
 
 use std::path::{Component, Path};
 
 use crate::{DataKind, DatasetError};
 
-/// How many characters of a wrong field a message shows.
-const SHOWN: usize = 200;
+/// Maximum number of characters of a wrong field that a message shows.
+const MAX_SHOWN: usize = 200;
 
-/// How the lines of a list are written.
+/// The form of a list's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListFormat {
     /// `rgb,depth` or `rgb,depth,focal`, CSV without a header.
     Csv,
-    /// `rgb depth focal`, separated by blanks; `None` in place of a depth map that does not exist.
+    /// `rgb depth focal`, separated by blanks; `None` for a missing depth map.
     Kitti,
-    /// `rgb depth` or `rgb depth focal`, separated by blanks: a list of one's own.
+    /// `rgb depth` or `rgb depth focal`, separated by blanks: lists of a `dataset.toml`.
     Blanks,
 }
 
@@ -27,7 +28,7 @@ impl ListFormat {
         }
     }
 
-    /// The format of a described list, by its file name.
+    /// The format of a `dataset.toml`'s list, by its file name.
     pub(crate) fn for_file(list: &Path) -> Self {
         match list.extension() {
             Some(extension) if extension.eq_ignore_ascii_case("csv") => Self::Csv,
@@ -48,7 +49,7 @@ impl ListFormat {
     }
 }
 
-/// A line: one pair, as the list writes it.
+/// One pair, as the list spells it.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) id: String,
@@ -65,14 +66,14 @@ pub(crate) struct Parsed {
     pub(crate) without_depth: usize,
 }
 
-/// What a line says: a pair, an image without depth, or what is wrong with it.
+/// A line: a pair, an image without depth (None), or what is wrong with it.
 pub(crate) struct Line {
-    /// From 1.
+    /// Line number, from 1.
     pub(crate) number: u64,
     pub(crate) content: Result<Option<Entry>, String>,
 }
 
-/// All lines but empty ones and comments.
+/// All lines except empty ones and comments.
 pub(crate) fn read(text: &[u8], format: ListFormat) -> impl Iterator<Item = Line> + '_ {
     lines(text, format).map(move |fields| match fields {
         Ok((number, fields)) => Line {
@@ -91,7 +92,7 @@ pub(crate) fn read(text: &[u8], format: ListFormat) -> impl Iterator<Item = Line
     })
 }
 
-/// Reads a whole list; the first line that is wrong is an error.
+/// Parses a whole list; the first wrong line is an error.
 pub(crate) fn parse(list: &Path, text: &[u8], format: ListFormat) -> Result<Parsed, DatasetError> {
     let mut parsed = Parsed::default();
     let mut focals = Focals::default();
@@ -116,15 +117,15 @@ pub(crate) fn parse(list: &Path, text: &[u8], format: ListFormat) -> Result<Pars
     Ok(parsed)
 }
 
-/// Whether all lines give a focal length or none does: a network that needs it must not meet a batch that has only some.
+/// Checks that either all lines give a focal length or none does: a batch must not mix them.
 #[derive(Default)]
 pub(crate) struct Focals {
-    /// Of the first pair, with its line.
+    /// Whether the first pair has one, and its line.
     first: Option<(bool, u64)>,
 }
 
 impl Focals {
-    /// Looks at one more line.
+    /// Checks the next line.
     pub(crate) fn check(&mut self, line: u64, entry: Option<&Entry>) -> Result<(), String> {
         let Some(entry) = entry else { return Ok(()) };
         let given = entry.focal.is_some();
@@ -143,10 +144,10 @@ impl Focals {
     }
 }
 
-/// A line's number and its fields, or the number of a line that is not text.
+/// The number of a line and its fields, or the number of a line that is not text.
 type Fields = Result<(u64, Vec<String>), u64>;
 
-/// The fields of each line that has any.
+/// The fields of every line that has any.
 fn lines(text: &[u8], format: ListFormat) -> Box<dyn Iterator<Item = Fields> + '_> {
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     match format {
@@ -179,7 +180,7 @@ fn lines(text: &[u8], format: ListFormat) -> Box<dyn Iterator<Item = Fields> + '
     }
 }
 
-/// The reader's position of a record comes before the empty lines and comments that it skips.
+/// Line number of a record. The reader's position is that before skipped empty lines and comments.
 fn line_number(text: &[u8], at: &csv::Position) -> u64 {
     let mut rest = text.get(at.byte() as usize..).unwrap_or_default();
     let mut number = at.line();
@@ -198,25 +199,25 @@ fn csv_line(fields: &[String]) -> Result<Entry, String> {
     match fields {
         [rgb, depth] => entry(rgb, depth, None),
         [rgb, depth, focal] => entry(rgb, depth, Some(focal)),
-        fields => Err(count(fields)),
+        fields => Err(number_of(fields)),
     }
 }
 
-/// None for an image without a depth map.
+/// The pair of a line, or None for an image without a depth map.
 fn blanks_line(fields: &[String], needs_focal: bool) -> Result<Option<Entry>, String> {
     let (rgb, depth, focal) = match fields {
         [rgb, depth, focal] => (rgb, depth, Some(focal)),
         [_, _] if needs_focal => {
-            return Err("2 fields, so that the focal length is missing".to_owned());
+            return Err("2 fields, the focal length is missing".to_owned());
         }
         [rgb, depth] => (rgb, depth, None),
-        fields => return Err(count(fields)),
+        fields => return Err(number_of(fields)),
     };
     let entry = entry(rgb, depth, focal)?;
     Ok((depth != "None").then_some(entry))
 }
 
-fn count(fields: &[String]) -> String {
+fn number_of(fields: &[String]) -> String {
     match fields {
         [only] => format!("1 field (`{}`)", shown(only)),
         fields => format!("{} fields", fields.len()),
@@ -224,7 +225,7 @@ fn count(fields: &[String]) -> String {
 }
 
 fn entry(rgb: &str, depth: &str, focal: Option<&String>) -> Result<Entry, String> {
-    let (rgb, depth) = (inside(rgb)?, inside(depth)?);
+    let (rgb, depth) = (check_inside(rgb)?, check_inside(depth)?);
     let focal = match focal {
         None => None,
         Some(text) => match text.parse::<f32>() {
@@ -245,16 +246,16 @@ fn entry(rgb: &str, depth: &str, focal: Option<&String>) -> Result<Entry, String
     })
 }
 
-/// The beginning of a text that may be anything.
+/// The beginning of a text of unknown length.
 pub(crate) fn shown(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// A path that stays inside the data folder.
-pub(crate) fn inside(path: &str) -> Result<&str, String> {
+/// Checks that a path stays inside the data folder.
+pub(crate) fn check_inside(path: &str) -> Result<&str, String> {
     if path.is_empty() {
         return Err("an empty path".to_owned());
     }
@@ -268,7 +269,7 @@ pub(crate) fn inside(path: &str) -> Result<&str, String> {
     }
 }
 
-/// The id of a pair: its colour image's path without the extension.
+/// Id of a pair: the path of its colour image without the extension.
 pub(crate) fn id_of(rgb: &str) -> String {
     let stem = Path::new(rgb).with_extension("");
     let parts: Vec<_> = stem

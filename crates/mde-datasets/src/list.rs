@@ -1,38 +1,25 @@
 //! A list of RGB-D pairs on disk: opening, checking, loading, fingerprint, mean depth.
 
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
+use mde_files::HashCache;
 use rayon::prelude::*;
 
 use crate::lines::{self, Entry, ListFormat};
-use crate::plan::{Fit, Naming, Plan};
-use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Transform, decode, geometry};
+use crate::plan::{Naming, Plan, SizeFit};
+use crate::{DatasetError, DepthEncoding, DepthMap, Sample, Scene, Transform, decode, geometry};
 
-/// How many missing files an error names.
-const MISSING_NAMED: usize = 10;
+/// Maximum number of missing files that an error names.
+const MAX_MISSING_NAMED: usize = 10;
 
-/// One RGB-D pair as it lies on disk.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// The colour image's path in the list, without its extension, `/` between folders.
-    pub id: String,
-    /// 8-bit colours.
-    pub rgb: RgbImage,
-    /// Depth of the same size. It may be 0 (no measurement) everywhere: not an error here, since
-    /// losses and metrics mask what was not measured.
-    pub depth: DepthMap,
-    /// Focal length in pixels, where the list or the description gives one.
-    pub focal: Option<f32>,
-}
-
-/// A list of RGB-D pairs whose files were all present when it was opened.
+/// A list of RGB-D pairs whose files all existed when it was opened.
 ///
-/// Paths are relative to the data folder. Absolute paths and `..` are refused: ids, and with them all results, would
-/// depend on the machine, and the folder with its fingerprint would no longer be the whole data set. Link a foreign
-/// folder into the data folder instead. A line may occur twice (oversampling). Focal lengths are given on all lines or
-/// on none. A folder's description may name the pairs by patterns instead ([`DataSpec`](crate::DataSpec)).
+/// Paths are relative to the data folder. Absolute paths and `..` are refused: with them, ids and
+/// results would depend on the machine, and the fingerprint would not cover the whole data set. Use
+/// a symbolic link inside the data folder instead. A line may occur twice (oversampling). Focal
+/// lengths are given on all lines or on none. A folder's description may name the pairs by patterns
+/// instead ([`DataSpec`](crate::DataSpec)).
 #[derive(Debug, Clone)]
 pub struct RgbdList {
     plan: Plan,
@@ -40,7 +27,7 @@ pub struct RgbdList {
     without_depth: usize,
 }
 
-/// A line of the list, with its files found.
+/// A line of the list with its files, relative to the data folder.
 #[derive(Debug, Clone)]
 struct Pair {
     id: String,
@@ -50,55 +37,45 @@ struct Pair {
 }
 
 impl RgbdList {
-    /// Reads a list of indoor pairs and looks for every file that it names: CSV without a header, `rgb,depth` or
-    /// `rgb,depth,focal`. Depths beyond 10 m do not count in [`mean_depth`].
+    /// Opens a list of indoor pairs: CSV without a header, lines `rgb,depth` or `rgb,depth,focal`.
+    /// Every file must exist; none is read. [`max_depth`](Self::max_depth) is 10 m.
     ///
-    /// `list` is the list's own path, not relative to `root`.
+    /// `list` is the path of the list file itself, not relative to `root`.
     ///
     /// # Errors
-    /// A list that is missing, unreadable, empty or malformed (with the line), or files that are
-    /// missing (how many, and the first ten).
+    /// A list that is missing, unreadable, empty or malformed (with the line), or missing files
+    /// (their number and the first ten).
     pub fn open(root: &Path, list: &Path, encoding: DepthEncoding) -> Result<Self, DatasetError> {
-        Self::of_plan(Plan::of_list(
-            root,
-            list,
-            ListFormat::Csv,
-            encoding,
-            Scene::Indoor,
-        ))
+        let format = ListFormat::Csv;
+        Self::from_plan(Plan::for_list(root, list, format, encoding, Scene::Indoor))
     }
 
-    /// Reads a KITTI list and looks for every file that it names: lines `rgb depth focal`, separated by blanks. Lines
-    /// with `None` for their depth, as BTS's lists have, are left out and counted. Depths beyond 80 m do not count in
-    /// [`mean_depth`].
+    /// Opens a KITTI list: lines `rgb depth focal`, separated by blanks. Every file must exist; none
+    /// is read. [`max_depth`](Self::max_depth) is 80 m.
     ///
-    /// Colour images are looked for under `root` and `root/raw_data`; depth maps under `root`,
-    /// `root/data_depth_annotated` and the `train` and `val` in that, with or without the date that the listed path
-    /// begins with.
+    /// Lines with `None` for their depth, as BTS's lists have, are left out and counted. Colour
+    /// images are searched in `root` and `root/raw_data`; depth maps in `root`,
+    /// `root/data_depth_annotated` and its `train` and `val`, with or without the date that the
+    /// listed path begins with.
     ///
     /// # Errors
-    /// As [`open`](Self::open); a list whose every line has `None` for its depth.
+    /// As [`open`](Self::open); also a list with `None` for every depth.
     pub fn open_kitti(
         root: &Path,
         list: &Path,
         encoding: DepthEncoding,
     ) -> Result<Self, DatasetError> {
-        Self::of_plan(Plan::of_list(
-            root,
-            list,
-            ListFormat::Kitti,
-            encoding,
-            Scene::Street,
-        ))
+        let format = ListFormat::Kitti;
+        Self::from_plan(Plan::for_list(root, list, format, encoding, Scene::Street))
     }
 
     /// Finds the pairs that a plan names.
-    pub(crate) fn of_plan(plan: Plan) -> Result<Self, DatasetError> {
+    pub(crate) fn from_plan(plan: Plan) -> Result<Self, DatasetError> {
         let (pairs, without_depth) = match &plan.naming {
             Naming::List(format) => listed(&plan, *format)?,
             Naming::Patterns(patterns, split) => {
-                let paired = patterns.all_pairs(&plan, *split)?;
-                let pairs = paired.entries.into_iter().map(Pair::as_listed);
+                let paired = plan.match_all(patterns, *split)?;
+                let pairs = paired.entries.into_iter().map(Pair::from);
                 (pairs.collect(), paired.unpaired.len())
             }
         };
@@ -127,22 +104,23 @@ impl RgbdList {
         &self.plan.list
     }
 
-    /// Images that were left out, since the list has `None` for their depth, or the description's patterns match none.
+    /// Number of images left out for lack of a depth map: the list has `None` for it, or the
+    /// description's patterns match none.
     pub fn without_depth(&self) -> usize {
         self.without_depth
     }
 
-    /// The largest depth that counts in [`mean_depth`], in metres.
+    /// The largest valid depth in metres; [`mean_depth`] ignores larger ones.
     pub fn max_depth(&self) -> f32 {
         self.plan.scene.max_depth()
     }
 
-    /// How the depth files write metres.
+    /// Encoding of the depth files.
     pub fn encoding(&self) -> DepthEncoding {
         self.plan.encoding
     }
 
-    /// The id of pair `index`: its colour image's path without the extension.
+    /// Id of pair `index`: the path of its colour image without the extension.
     ///
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
@@ -153,28 +131,21 @@ impl RgbdList {
     /// Reads pair `index`.
     ///
     /// # Errors
-    /// A file that cannot be read, is no image, is cut short, has another pixel type than 8-bit RGB
-    /// or the encoding's, or sizes that differ. Each names the file.
+    /// A file that cannot be read, is not an image, is truncated or damaged, has a pixel type other
+    /// than 8-bit RGB or the encoding's, or images of different sizes. Each error names the file.
     ///
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load(&self, index: usize) -> Result<Sample, DatasetError> {
         let pair = &self.pairs[index];
         let path = self.plan.root.join(&pair.rgb);
-        let rgb = decode::read_rgb(&path)?;
+        let mut rgb = decode::read_rgb(&path)?;
         let depth = self.load_depth(index)?;
         let rgb_size = (rgb.height() as usize, rgb.width() as usize);
-        self.fits(
-            path,
-            rgb_size,
-            self.plan.root.join(&pair.depth),
-            depth.size(),
-        )?;
-        let rgb = if rgb_size == depth.size() {
-            rgb
-        } else {
-            geometry::resize_rgb(&rgb, depth.size()).into_owned()
-        };
+        self.check_fit(pair, rgb_size, depth.size())?;
+        if rgb_size != depth.size() {
+            rgb = geometry::resize_rgb(&rgb, depth.size()).into_owned();
+        }
         Ok(Sample {
             id: pair.id.clone(),
             rgb,
@@ -183,45 +154,7 @@ impl RgbdList {
         })
     }
 
-    /// Looks into the files of every pair, in parallel: whether they are whole, of the right pixel
-    /// type and of one size, and whether `transform` takes that size. Nothing is decoded, so damage inside a whole file
-    /// goes unseen.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load) and [`Transform::check_size`], for the first pair in the list's order that is at fault.
-    pub fn check(&self, transform: &dyn Transform) -> Result<(), DatasetError> {
-        let faults: Vec<Result<(), DatasetError>> = self
-            .pairs
-            .par_iter()
-            .map(|pair| {
-                let (rgb, depth) = (
-                    self.plan.root.join(&pair.rgb),
-                    self.plan.root.join(&pair.depth),
-                );
-                let rgb_size = decode::rgb_size(&rgb)?;
-                let depth_size = decode::depth_size(&depth, self.plan.encoding)?;
-                self.fits(rgb, rgb_size, depth, depth_size)?;
-                transform.check_size(&pair.id, depth_size)
-            })
-            .collect();
-        faults.into_iter().collect()
-    }
-
-    /// (height, width) of the first pair; others of the list may differ.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
-        // A list is never empty.
-        let pair = &self.pairs[0];
-        if self.plan.resize_rgb {
-            decode::depth_size(&self.plan.root.join(&pair.depth), self.plan.encoding)
-        } else {
-            decode::rgb_size(&self.plan.root.join(&pair.rgb))
-        }
-    }
-
-    /// Reads the depth of pair `index` alone. What lies outside the description's range is 0.
+    /// Reads the depth of pair `index` alone. Depth outside the description's range becomes 0.
     ///
     /// # Errors
     /// As [`load`](Self::load), for the depth file.
@@ -231,27 +164,61 @@ impl RgbdList {
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
         let path = self.plan.root.join(&self.pairs[index].depth);
         let mut depth = decode::read_depth(&path, self.plan.encoding)?;
-        self.plan.leave_out_of_range(&mut depth);
+        self.plan.drop_out_of_range(&mut depth);
         Ok(depth)
     }
 
-    /// That a colour image fits its depth map, where need be by being resized.
-    fn fits(
+    /// Checks the files of every pair, in parallel: complete, of the right pixel type, of one size,
+    /// and of a size that `transform` accepts. Files are read but not decoded, so damage inside
+    /// goes unnoticed.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load) and [`Transform::check_size`], for the first bad pair of the list.
+    pub fn check(&self, transform: &dyn Transform) -> Result<(), DatasetError> {
+        let check = |pair: &Pair| {
+            let rgb_size = decode::read_rgb_size(&self.plan.root.join(&pair.rgb))?;
+            let depth = self.plan.root.join(&pair.depth);
+            let depth_size = decode::read_depth_size(&depth, self.plan.encoding)?;
+            self.check_fit(pair, rgb_size, depth_size)?;
+            transform.check_size(&pair.id, depth_size)
+        };
+        let checked: Vec<Result<(), DatasetError>> = self.pairs.par_iter().map(check).collect();
+        checked.into_iter().collect()
+    }
+
+    /// (height, width) of the first pair; others in the list may differ.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn frame_size(&self) -> Result<(usize, usize), DatasetError> {
+        // A list is never empty.
+        let pair = &self.pairs[0];
+        if self.plan.resize_rgb {
+            decode::read_depth_size(&self.plan.root.join(&pair.depth), self.plan.encoding)
+        } else {
+            decode::read_rgb_size(&self.plan.root.join(&pair.rgb))
+        }
+    }
+
+    fn check_fit(
         &self,
-        rgb: PathBuf,
+        pair: &Pair,
         rgb_size: (usize, usize),
-        depth: PathBuf,
         depth_size: (usize, usize),
     ) -> Result<(), DatasetError> {
-        match self.plan.takes_sizes(rgb_size, depth_size) {
-            Fit::Same | Fit::Resized => Ok(()),
-            Fit::OtherSize => Err(DatasetError::SizeMismatch {
+        let (rgb, depth) = (
+            self.plan.root.join(&pair.rgb),
+            self.plan.root.join(&pair.depth),
+        );
+        match self.plan.fit_sizes(rgb_size, depth_size) {
+            SizeFit::Same | SizeFit::Resized => Ok(()),
+            SizeFit::OtherSize => Err(DatasetError::SizeMismatch {
                 rgb,
                 rgb_size,
                 depth,
                 depth_size,
             }),
-            Fit::OtherShape => Err(DatasetError::OtherShape {
+            SizeFit::OtherAspectRatio => Err(DatasetError::AspectRatioMismatch {
                 rgb,
                 rgb_size,
                 depth,
@@ -260,48 +227,76 @@ impl RgbdList {
         }
     }
 
-    /// BLAKE3 hash (64 hexadecimal digits) of what a run reads: the depth encoding, the list, the content of every file in it, and
-    /// what a description says of them: range, camera, resizing, and the pairs that its patterns match. It does not depend on where the
-    /// data lie, nor on a description's name and comments.
+    /// BLAKE3 hash (64 hexadecimal digits) of everything that a run reads: the depth encoding, the
+    /// list, the content of its files, and what a description adds (range, camera, resizing, the
+    /// pairs that its patterns match).
+    ///
+    /// It depends neither on where the data are stored nor on a description's name and comments.
     ///
     /// # Errors
     /// A file that cannot be read.
     pub fn fingerprint(&self) -> Result<String, DatasetError> {
-        let files: Vec<&Path> = self
+        self.fingerprint_by(&|path| Ok(blake3::hash(&decode::read(path)?)))
+    }
+
+    /// The same value as [`fingerprint`](Self::fingerprint). Files whose hash is in `cache` are not
+    /// read. The caller saves the cache.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn fingerprint_cached(&self, cache: &HashCache) -> Result<String, DatasetError> {
+        self.fingerprint_by(&|path| {
+            let hash = cache.hash(path).and_then(|hex| {
+                let hash = blake3::Hash::from_hex(hex);
+                hash.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+            });
+            hash.map_err(|source| DatasetError::Read {
+                path: path.to_owned(),
+                source,
+            })
+        })
+    }
+
+    /// `hash` gives the BLAKE3 hash of a file's content.
+    fn fingerprint_by(
+        &self,
+        hash: &(dyn Fn(&Path) -> Result<blake3::Hash, DatasetError> + Sync),
+    ) -> Result<String, DatasetError> {
+        let files = self
             .pairs
-            .iter()
-            .flat_map(|pair| [pair.rgb.as_path(), pair.depth.as_path()])
-            .collect();
-        let hashes: Vec<blake3::Hash> = files
             .par_iter()
-            .map(|file| Ok(blake3::hash(&read(&self.plan.root.join(file))?)))
+            .flat_map_iter(|pair| [&pair.rgb, &pair.depth]);
+        let hashes: Vec<blake3::Hash> = files
+            .map(|file| hash(&self.plan.root.join(file)))
             .collect::<Result<_, DatasetError>>()?;
+        // The list enters by its hash, a fixed length: no list can imitate the files after it.
+        let list = match self.plan.naming {
+            Naming::List(_) => hash(&self.plan.list)?,
+            Naming::Patterns(..) => self.hash_of_matches(),
+        };
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.plan.encoding.to_string().as_bytes());
-        // The list by its hash: a fixed length, so that no list can imitate the files after it.
-        hasher.update(self.hash_of_listing()?.as_bytes());
+        hasher.update(list.as_bytes());
         for hash in &hashes {
             hasher.update(hash.as_bytes());
         }
-        // Nothing for a list alone, whose hash is the same with a description that adds nothing.
+        // Empty for a plain list: a description that adds nothing keeps the list's fingerprint.
         hasher.update(self.plan.additions().as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
     }
 
-    fn hash_of_listing(&self) -> Result<blake3::Hash, DatasetError> {
-        if matches!(self.plan.naming, Naming::List(_)) {
-            return Ok(blake3::hash(&read(&self.plan.list)?));
-        }
-        let lines = self.pairs.iter().map(|pair| {
+    fn hash_of_matches(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for pair in &self.pairs {
             let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
-            line.into_bytes()
-        });
-        Ok(blake3::hash(&lines.collect::<Vec<_>>().concat()))
+            hasher.update(line.as_bytes());
+        }
+        hasher.finalize()
     }
 }
 
-impl Pair {
-    fn as_listed(entry: Entry) -> Self {
+impl From<Entry> for Pair {
+    fn from(entry: Entry) -> Self {
         Self {
             id: entry.id,
             rgb: entry.rgb.into(),
@@ -311,7 +306,7 @@ impl Pair {
     }
 }
 
-/// The pairs of a list file, and how many images it lists without depth.
+/// The pairs of a list file, and the number of images that it lists without depth.
 fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), DatasetError> {
     let (list, expected) = (&plan.list, format.expected());
     if !list.exists() {
@@ -320,7 +315,7 @@ fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), Dataset
             expected,
         });
     }
-    let parsed = lines::parse(list, &read(list)?, format)?;
+    let parsed = lines::parse(list, &decode::read(list)?, format)?;
     if parsed.entries.is_empty() {
         let list = list.clone();
         return Err(match parsed.without_depth {
@@ -331,7 +326,7 @@ fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), Dataset
     Ok((find_files(plan, parsed.entries)?, parsed.without_depth))
 }
 
-/// Looks for both files of every line.
+/// Searches both files of every line.
 fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetError> {
     let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
         .par_iter()
@@ -356,7 +351,7 @@ fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetErro
         return Ok(pairs);
     }
     let count = missing.len();
-    missing.truncate(MISSING_NAMED);
+    missing.truncate(MAX_MISSING_NAMED);
     Err(DatasetError::MissingFiles {
         list: plan.list.clone(),
         root: plan.root.clone(),
@@ -366,13 +361,14 @@ fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetErro
     })
 }
 
-/// Mean over all valid depths (0 < d <= [`RgbdList::max_depth`]) of all images of a list, in metres: every pixel
-/// counts once. The answer of the constant predictor that a network has to beat.
+/// Mean of all valid depths (0 < d <= [`RgbdList::max_depth`]) of a list, in metres: the prediction
+/// of the constant baseline.
 ///
-/// Sums are f64 per image and added in the list's order: the same on any number of threads.
+/// Every pixel counts once. Sums are f64 per image and added in the list's order: the result is the
+/// same for any number of threads.
 ///
 /// # Errors
-/// A depth file that does not load, or no valid depth in the whole list.
+/// A depth file that does not load, or a list without any valid depth.
 pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
     let per_image: Vec<(f64, u64)> = (0..list.len())
         .into_par_iter()
@@ -396,11 +392,4 @@ pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
         });
     }
     Ok(sum / count as f64)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, DatasetError> {
-    fs::read(path).map_err(|source| DatasetError::Read {
-        path: path.to_owned(),
-        source,
-    })
 }

@@ -1,11 +1,10 @@
-//! Batches of transformed samples, prepared ahead of the consumer by worker threads.
+//! Batches of transformed samples, prepared by worker threads ahead of the consumer.
 //!
-//! An epoch is a sequence of positions; position p shows sample `order[p]`, and batch b is the
-//! positions b·B to (b+1)·B. The unit of work is one position, so that all workers share the batch
-//! that the consumer waits for. Positions are handed out only `prefetch` batches ahead of the
-//! consumer, which bounds memory, and results are put back into order as they come in. What a
-//! position yields depends on (seed, epoch, sample index) alone: neither on the number of workers,
-//! nor on the batch at which the epoch was entered.
+//! An epoch is a sequence of positions: position p shows sample `order[p]`, and batch b holds the
+//! positions b·B to (b+1)·B. Workers take single positions, so all of them work on the batch that
+//! the consumer waits for. Positions are handed out at most `prefetch` batches ahead, which bounds
+//! memory, and results are put back in order. An example depends on (seed, epoch, sample index)
+//! alone, not on the number of workers or on the batch at which the epoch was entered.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -15,43 +14,44 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use serde::{Deserialize, Serialize};
 
+use crate::error::count;
 use crate::random::{epoch_order, sample_rng};
 use crate::{DatasetError, Example, ExampleBatch, RgbdList, Transform};
 
-/// How a [`Loader`] batches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a [`Loader`] makes batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Examples a batch; at least 1.
-    pub batch: usize,
+    /// Examples per batch; at least 1.
+    pub batch_size: usize,
     /// Seed of the order and of the augmentation.
     pub seed: u64,
-    /// Threads that decode and transform; at least 1. Does not change what comes out.
+    /// Number of threads that decode and transform; at least 1. Does not change the batches.
     pub workers: usize,
-    /// Batches prepared ahead of the one that the consumer asks for. With 0, work begins when a
-    /// batch is asked for. Does not change what comes out.
+    /// Number of batches prepared ahead of the consumer. With 0, work starts when a batch is
+    /// requested. Does not change the batches.
     pub prefetch: usize,
-    /// Whether each epoch has its own random order; else the list's.
+    /// Whether every epoch has its own random order; otherwise the order of the list.
     pub shuffle: bool,
-    /// Whether a last batch with fewer than `batch` examples is left out.
+    /// Whether to drop a last batch of fewer than `batch_size` examples.
     pub drop_last: bool,
 }
 
-/// A list, a transform and how to batch them.
+/// A list, a transform and how to make batches.
 #[derive(Clone)]
 pub struct Loader {
     list: Arc<RgbdList>,
     transform: Arc<dyn Transform>,
     config: LoaderConfig,
+    depth_only: bool,
 }
 
 impl Loader {
-    /// Checks the configuration; starts nothing yet.
+    /// Checks the configuration. Threads start with [`epoch`](Self::epoch).
     ///
     /// # Errors
-    /// A batch of 0, no workers, or a batch larger than the list where the last, smaller batch is
-    /// to be dropped (an epoch would have no batch at all).
+    /// A batch size of 0, no workers, or with `drop_last` a batch size above the length of the list
+    /// (an epoch would have no batches).
     pub fn new(
         list: Arc<RgbdList>,
         transform: Arc<dyn Transform>,
@@ -64,27 +64,38 @@ impl Loader {
                 reason,
             })
         };
-        if config.batch == 0 {
-            return wrong("batch", 0, "must be at least 1".to_owned());
+        if config.batch_size == 0 {
+            return wrong("batch size", 0, "must be at least 1".to_owned());
         }
         if config.workers == 0 {
             return wrong("workers", 0, "must be at least 1".to_owned());
         }
-        if config.drop_last && config.batch > list.len() {
+        if config.drop_last && config.batch_size > list.len() {
             let reason = format!(
-                "larger than the list {} ({} pairs), and incomplete batches are dropped: an epoch \
-                 would be empty; use a batch of at most {}",
+                "larger than the list {} ({}); incomplete batches are dropped, so an epoch would \
+                 be empty; use a batch size of at most {}",
                 list.list().display(),
-                list.len(),
+                count(list.len(), "pair"),
                 list.len()
             );
-            return wrong("batch", config.batch, reason);
+            return wrong("batch size", config.batch_size, reason);
         }
         Ok(Self {
             list,
             transform,
             config,
+            depth_only: false,
         })
+    }
+
+    /// The same loader without colour images, which are not read. Its batches have the same ids and
+    /// depths to the bit, but no `images`, `rgb` and `focals`.
+    #[must_use]
+    pub fn depth_only(&self) -> Self {
+        Self {
+            depth_only: true,
+            ..self.clone()
+        }
     }
 
     /// The list.
@@ -97,36 +108,39 @@ impl Loader {
         self.config
     }
 
-    /// Number of batches in every epoch; at least 1.
+    /// Number of batches per epoch; at least 1.
     pub fn batches_per_epoch(&self) -> usize {
         let LoaderConfig {
-            batch, drop_last, ..
+            batch_size,
+            drop_last,
+            ..
         } = self.config;
         if drop_last {
-            self.list.len() / batch
+            self.list.len() / batch_size
         } else {
-            self.list.len().div_ceil(batch)
+            self.list.len().div_ceil(batch_size)
         }
     }
 
-    /// Starts the workers on an epoch, from batch `first_batch` on (0 for the whole epoch; none at
-    /// all from [`batches_per_epoch`](Self::batches_per_epoch) on).
+    /// Starts the workers on an epoch at batch `first_batch`: 0 for the whole epoch; from
+    /// [`batches_per_epoch`](Self::batches_per_epoch) on, there are no batches.
     ///
-    /// Batch b is the same whatever `first_batch`, so an interrupted epoch resumes exactly.
+    /// Batch b is the same for every `first_batch`, so an interrupted epoch resumes exactly.
     pub fn epoch(&self, epoch: u64, first_batch: usize) -> EpochBatches {
         let LoaderConfig {
-            batch,
+            batch_size,
             seed,
             workers,
             prefetch,
             shuffle,
             ..
         } = self.config;
-        let end = self.list.len().min(self.batches_per_epoch() * batch);
-        let first = first_batch.saturating_mul(batch).min(end);
+        let end = self.list.len().min(self.batches_per_epoch() * batch_size);
+        let first = first_batch.saturating_mul(batch_size).min(end);
         let work = Arc::new(Work {
             list: Arc::clone(&self.list),
             transform: Arc::clone(&self.transform),
+            depth_only: self.depth_only,
             order: epoch_order(self.list.len(), shuffle, seed, epoch),
             seed,
             epoch,
@@ -140,8 +154,8 @@ impl Loader {
             pool,
             failed,
             waiting: BTreeMap::new(),
-            batch,
-            ahead: batch.saturating_mul(prefetch),
+            batch_size,
+            ahead: batch_size.saturating_mul(prefetch),
             next: first,
             issued: first,
             end,
@@ -153,20 +167,20 @@ impl Loader {
 
 /// The batches of one epoch, in order.
 ///
-/// The first error ends it: the iterator yields the error of the earliest failing sample of the
-/// failing batch, then None. Dropping it stops the workers (each finishes the sample at hand).
+/// The first error ends the epoch: the iterator yields the error of the batch's first failing
+/// sample, then None. Dropping it stops the workers; each finishes its current sample.
 pub struct EpochBatches {
     /// None once the epoch is over, or if the workers could not be started.
     pool: Option<Pool>,
     failed: Option<DatasetError>,
-    /// Results that came in before their turn, by position.
+    /// Results that arrived before their turn, by position.
     waiting: BTreeMap<usize, Result<Example, DatasetError>>,
-    batch: usize,
-    /// How many positions to be ahead of the consumer.
+    batch_size: usize,
+    /// Number of positions to be ahead of the consumer.
     ahead: usize,
     /// First position of the next batch.
     next: usize,
-    /// First position not handed to the workers yet.
+    /// First position not yet handed to the workers.
     issued: usize,
     /// One past the epoch's last position.
     end: usize,
@@ -183,12 +197,12 @@ impl EpochBatches {
     }
 
     fn next_batch(&mut self) -> Result<ExampleBatch, DatasetError> {
-        let positions = self.next..(self.next + self.batch).min(self.end);
+        let positions = self.next..(self.next + self.batch_size).min(self.end);
         self.issue_to(positions.end.saturating_add(self.ahead));
         while self.waiting.range(positions.clone()).count() < positions.len() {
             match self.pool.as_ref().and_then(Pool::receive) {
                 Some((position, example)) => self.waiting.insert(position, example),
-                // Workers end only when the pool is dropped, and panics come back as errors.
+                // Workers end only when the pool is dropped; panics come back as errors.
                 None => unreachable!("the workers ended before their work did"),
             };
         }
@@ -220,7 +234,7 @@ impl Iterator for EpochBatches {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.end - self.next).div_ceil(self.batch);
+        let left = (self.end - self.next).div_ceil(self.batch_size);
         // An error ends the iterator early.
         (left.min(1), Some(left))
     }
@@ -232,6 +246,7 @@ impl FusedIterator for EpochBatches {}
 struct Work {
     list: Arc<RgbdList>,
     transform: Arc<dyn Transform>,
+    depth_only: bool,
     /// Sample index at each position.
     order: Vec<usize>,
     seed: u64,
@@ -239,14 +254,24 @@ struct Work {
 }
 
 impl Work {
-    /// The example at a position. A panic in a decoder or transform becomes an error: it must not
-    /// leave the consumer waiting for a result that never comes.
+    /// The example at a position. A panic in a decoder or transform becomes an error: otherwise
+    /// the consumer would wait for a result that never comes.
     fn example(&self, position: usize) -> Result<Example, DatasetError> {
         let index = self.order[position];
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let sample = self.list.load(index)?;
-            self.transform
-                .apply(sample, &mut sample_rng(self.seed, self.epoch, index))
+            let rng = &mut sample_rng(self.seed, self.epoch, index);
+            if self.depth_only {
+                let (id, depth) = (self.list.id(index), self.list.load_depth(index)?);
+                return Ok(Example {
+                    id: id.to_owned(),
+                    image: Vec::new(),
+                    image_size: (0, 0),
+                    depth: self.transform.apply_to_depth(id, depth, rng)?,
+                    focal: None,
+                    rgb: None,
+                });
+            }
+            self.transform.apply(self.list.load(index)?, rng)
         }));
         made.unwrap_or_else(|panic| {
             Err(DatasetError::WorkerPanicked {
@@ -268,14 +293,14 @@ type Outcome = (usize, Result<Example, DatasetError>);
 
 /// The worker threads and the two channels between them and the consumer.
 struct Pool {
-    /// The ends of the channels; None only while dropping.
+    /// The pool's ends of the channels; None only while dropping.
     ends: Option<(Sender<usize>, Receiver<Outcome>)>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
     fn start(work: &Arc<Work>, workers: usize) -> Result<Self, DatasetError> {
-        // Unbounded channels: `EpochBatches` bounds how many positions are under way.
+        // Unbounded: `EpochBatches` limits the number of positions in flight.
         let (positions, inbox) = unbounded::<usize>();
         let (outbox, outcomes) = unbounded::<Outcome>();
         let mut pool = Self {
@@ -315,7 +340,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Both ends: waiting workers see the end of the work, busy ones that nobody listens.
+        // Both ends: idle workers see that no work is left, busy ones that nobody listens.
         self.ends = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // panics were caught on the thread

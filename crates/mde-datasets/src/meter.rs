@@ -1,23 +1,23 @@
-//! The recipe of METER (Papa et al. 2023): the whole image at a small size, no crop.
+//! The recipe of METER (Papa et al. 2023): the whole image at a small size, without a crop.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::photometric::{Levels, Normalisation};
-use crate::{DatasetError, Example, Sample, Transform, geometry};
+use crate::{DatasetError, DepthMap, Example, Sample, Transform, geometry};
 
-/// What METER takes: the size to which whole images are resized, and how their colours are normalised.
+/// METER's input: the size to which whole images are resized, and the normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MeterInput {
     /// (height, width) of the network's input.
     pub size: (usize, usize),
-    /// Colours.
+    /// Normalisation of the colours.
     pub normalisation: Normalisation,
 }
 
 impl MeterInput {
-    /// METER on NYUv2: 192x256, ImageNet's mean and standard deviation.
+    /// METER on NYUv2: 192x256, ImageNet normalisation.
     pub const fn nyu() -> Self {
         Self {
             size: (192, 256),
@@ -33,26 +33,27 @@ impl MeterInput {
         }
     }
 
-    /// The training target: every second row and column of the input, from the first on.
+    /// Size of the training target: every second row and column of the input, from the first.
     const fn target(self) -> (usize, usize) {
         (self.size.0.div_ceil(2), self.size.1.div_ceil(2))
     }
 
     fn check(self) -> Result<(), DatasetError> {
         if self.size.0 == 0 || self.size.1 == 0 {
-            return Err(geometry::empty(self));
+            return Err(geometry::empty_side(self));
         }
         Ok(())
     }
 }
 
-/// Fine-tuning of METER.
+/// METER's training transform.
 ///
-/// The image is resized to the input (RGB bilinear with antialiasing, depth nearest), whatever its shape; horizontal
-/// flip with probability 1/2; normalisation. The target is every second row and column of the resized depth.
+/// In this order: resize to the input size whatever the aspect ratio (RGB bilinear with antialiasing,
+/// depth nearest); horizontal flip with probability 1/2; normalisation. The target is every second
+/// row and column of the resized depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeterTrain {
-    /// Size and colours.
+    /// Input size and normalisation.
     pub input: MeterInput,
 }
 
@@ -77,7 +78,7 @@ impl Transform for MeterTrain {
     }
 
     fn check_size(&self, _id: &str, _size: (usize, usize)) -> Result<(), DatasetError> {
-        // Any image is resized.
+        // Images of any size are resized.
         self.input.check()
     }
 
@@ -90,47 +91,54 @@ impl Transform for MeterTrain {
     }
 }
 
-/// The ground truth that METER is given in evaluation.
+/// Size of METER's ground truth in evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MeterGt {
-    /// Depth at the size of the input, by nearest neighbour: for depth errors.
+    /// The input's size, for depth errors.
     Input,
-    /// Every second row and column of that, the size of the training target: for dissection.
+    /// The training target's size (every second row and column), for dissection.
     Target,
 }
 
-/// The evaluation view of METER: as in training, nothing random.
+/// METER's evaluation transform: as in training, without the flip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeterEval {
-    /// Size and colours.
+    /// Input size and normalisation.
     pub input: MeterInput,
     /// Size of the ground truth.
     pub gt: MeterGt,
 }
 
 impl Transform for MeterEval {
-    fn apply(&self, sample: Sample, _rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
+    fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         self.input.check()?;
-        let (height, width) = self.input.size;
-        let rgb = geometry::resize_rgb(&sample.rgb, (height, width));
-        let image = Levels::new(self.input.normalisation).planes(&rgb, false);
-        let depth = sample.depth.resize_nearest(height, width);
-        let depth = match self.gt {
-            MeterGt::Input => depth,
-            MeterGt::Target => depth.every_second(),
-        };
+        let rgb = geometry::resize_rgb(&sample.rgb, self.input.size);
         Ok(Example {
-            id: sample.id,
-            image,
+            image: Levels::new(self.input.normalisation).planes(&rgb, false),
             image_size: self.input.size,
-            depth,
+            depth: self.apply_to_depth(&sample.id, sample.depth, rng)?,
+            id: sample.id,
             focal: sample.focal,
             rgb: Some(rgb.into_owned().into_raw()),
         })
     }
 
+    fn apply_to_depth(
+        &self,
+        _id: &str,
+        depth: DepthMap,
+        _rng: &mut ChaCha8Rng,
+    ) -> Result<DepthMap, DatasetError> {
+        self.input.check()?;
+        let depth = depth.resize_nearest(self.input.size.0, self.input.size.1);
+        Ok(match self.gt {
+            MeterGt::Input => depth,
+            MeterGt::Target => depth.every_second(),
+        })
+    }
+
     fn check_size(&self, _id: &str, _size: (usize, usize)) -> Result<(), DatasetError> {
-        // Any image is resized.
+        // Images of any size are resized.
         self.input.check()
     }
 

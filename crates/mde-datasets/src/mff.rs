@@ -1,4 +1,4 @@
-//! The recipe of MFF on NYUv2: its sizes, its training transform and its evaluation view.
+//! The recipe of MFF on NYUv2: sizes, training transform and evaluation transform.
 
 use image::RgbImage;
 use rand::RngExt;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::photometric::{self, Levels, Normalisation};
 use crate::rotation::Rotation;
-use crate::{DatasetError, Example, Sample, Transform, geometry};
+use crate::{DatasetError, DepthMap, Example, Sample, Transform, geometry};
 
 /// Half the range of the random rotation, in degrees.
 const ROTATION: f32 = 5.0;
@@ -16,21 +16,21 @@ const JITTER: f32 = 0.4;
 /// Standard deviation of the PCA lighting.
 const LIGHTING: f32 = 0.1;
 
-/// The sizes of the MFF recipe. Pairs are (height, width).
+/// Sizes of the MFF recipe, as (height, width).
 ///
-/// All presets show the same field of view of a 4:3 frame, at different resolutions.
+/// All presets show the same part of a 4:3 frame, at different resolutions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MffGeometry {
     /// Length to which the image's shorter side is resized.
     pub shorter_side: usize,
-    /// Centre crop after that: the network's input.
+    /// Size of the centre crop after that: the network's input.
     pub crop: (usize, usize),
-    /// The crop's depth is resized to this: the network's output.
+    /// Size to which the crop's depth is resized: the network's output.
     pub target: (usize, usize),
 }
 
 impl MffGeometry {
-    /// The paper's: 240, crop 228x304, target 114x152.
+    /// The paper's sizes: 240, crop 228x304, target 114x152.
     pub const fn full() -> Self {
         Self {
             shorter_side: 240,
@@ -39,7 +39,7 @@ impl MffGeometry {
         }
     }
 
-    /// Half of it: 120, crop 114x152, target 57x76.
+    /// Half of them: 120, crop 114x152, target 57x76.
     pub const fn half() -> Self {
         Self {
             shorter_side: 120,
@@ -66,20 +66,20 @@ impl MffGeometry {
             self.target.1,
         ];
         if sides.contains(&0) {
-            Err(geometry::empty(self))
+            Err(geometry::empty_side(self))
         } else {
             Ok(())
         }
     }
 
-    /// Whether the crop fits into an image of this size.
+    /// Checks that the crop fits into an image of this size.
     fn check_size(self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
         self.check()?;
         geometry::centre_crop(id, self.resized(size), self.crop).map(|_| ())
     }
 
-    /// Size of an image of size `from` once its shorter side is resized; the longer side is rounded
-    /// down, as in the reference.
+    /// Size of an image after its shorter side is resized. The longer side is rounded down, as in
+    /// the reference.
     fn resized(self, (height, width): (usize, usize)) -> (usize, usize) {
         let side = self.shorter_side;
         if height <= width {
@@ -90,16 +90,16 @@ impl MffGeometry {
     }
 }
 
-/// The training recipe of MFF on NYUv2.
+/// MFF's training transform.
 ///
 /// In this order: resize the shorter side (RGB bilinear with antialiasing, depth nearest);
 /// horizontal flip with probability 1/2; rotation about the centre, uniform in ±5 degrees (RGB
 /// bilinear, depth nearest); centre crop; PCA lighting 0.1; brightness, contrast and saturation
 /// jitter of 0.4 in random order; normalisation. Depth is then resized to the target by nearest
-/// neighbour. Colours are 8-bit until the crop, and are not clamped after it.
+/// neighbour. Colours are 8-bit until the crop and are not clamped after it.
 ///
-/// Depth values themselves are never changed or mixed: 0 stays 0 (no measurement), and the corners
-/// that a rotation uncovers are black in RGB and 0 in depth.
+/// Depth values are never changed or mixed. 0 stays 0 (not measured); corners that a rotation
+/// uncovers are black in RGB and 0 in depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MffTrain {
     /// Sizes.
@@ -107,10 +107,9 @@ pub struct MffTrain {
 }
 
 impl Transform for MffTrain {
-    fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
+    fn apply(&self, mut sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         let MffGeometry { crop, target, .. } = self.geometry;
         self.geometry.check()?;
-        let mut sample = sample;
         let resized = self.geometry.resized(sample.depth.size());
         sample.rgb = geometry::resize_rgb(&sample.rgb, resized).into_owned();
         sample.depth = sample.depth.resize_nearest(resized.0, resized.1);
@@ -151,11 +150,11 @@ impl Transform for MffTrain {
     }
 }
 
-/// The evaluation view of MFF: resize and centre crop, nothing random.
+/// MFF's evaluation transform: resize and centre crop.
 ///
-/// The network's input has the size `input.crop`. Ground truth is always made at the size
-/// `gt.crop` (depth resized by nearest neighbour, then cropped), so that networks of different
-/// input resolutions are judged on the same pixels; a prediction is to be resized to it. 0 stays 0.
+/// The network's input has the size `input.crop`. The ground truth has the size `gt.crop` (depth
+/// resized by nearest neighbour, then cropped), so networks of different input resolutions are
+/// evaluated on the same pixels. Predictions have to be resized to it. 0 stays 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MffEval {
     /// Sizes of the input; `target` is not used.
@@ -165,26 +164,35 @@ pub struct MffEval {
 }
 
 impl Transform for MffEval {
-    fn apply(&self, sample: Sample, _rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
+    fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         self.input.check()?;
         self.gt.check()?;
-        let input = view(&sample, self.input)?;
+        let input = resize_and_crop(&sample, self.input)?;
         let picture = if self.gt == self.input {
             input.clone()
         } else {
-            view(&sample, self.gt)?
+            resize_and_crop(&sample, self.gt)?
         };
-        let (height, width) = self.gt.resized(sample.depth.size());
-        let (rows, columns) = geometry::centre_crop(&sample.id, (height, width), self.gt.crop)?;
-        let depth = sample.depth.resize_nearest(height, width);
         Ok(Example {
-            id: sample.id,
             image: Levels::new(Normalisation::ImageNet).planes(&input, false),
             image_size: self.input.crop,
-            depth: depth.crop(rows, columns),
+            depth: self.apply_to_depth(&sample.id, sample.depth, rng)?,
+            id: sample.id,
             focal: sample.focal,
             rgb: Some(picture.into_raw()),
         })
+    }
+
+    fn apply_to_depth(
+        &self,
+        id: &str,
+        depth: DepthMap,
+        _rng: &mut ChaCha8Rng,
+    ) -> Result<DepthMap, DatasetError> {
+        self.gt.check()?;
+        let (height, width) = self.gt.resized(depth.size());
+        let (rows, columns) = geometry::centre_crop(id, (height, width), self.gt.crop)?;
+        Ok(depth.resize_nearest(height, width).crop(rows, columns))
     }
 
     fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError> {
@@ -201,8 +209,8 @@ impl Transform for MffEval {
     }
 }
 
-/// The sample's colours, resized and cropped.
-fn view(sample: &Sample, sizes: MffGeometry) -> Result<RgbImage, DatasetError> {
+/// The sample's colour image, resized and cropped.
+fn resize_and_crop(sample: &Sample, sizes: MffGeometry) -> Result<RgbImage, DatasetError> {
     let size = sizes.resized(sample.depth.size());
     let (rows, columns) = geometry::centre_crop(&sample.id, size, sizes.crop)?;
     let rgb = geometry::resize_rgb(&sample.rgb, size);

@@ -1,15 +1,15 @@
-//! Which colour image belongs to which depth map where two patterns name them, and which of the pairs a split takes.
+//! Pairs of colour images and depth maps that two patterns name, and the choice of a split's pairs.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use crate::DatasetError;
+use crate::error::count;
 use crate::lines::{Entry, id_of};
 use crate::pattern::{Match, Pattern};
-use crate::plan::Plan;
-use crate::{DatasetError, Split};
 
-/// How many images an error names.
-const NAMED: usize = 10;
+/// Maximum number of images that an error names.
+const MAX_NAMED: usize = 10;
 
 /// The pairs of a split, by patterns.
 #[derive(Debug, Clone)]
@@ -20,48 +20,46 @@ pub(crate) struct Patterns {
     pub(crate) choice: Choice,
 }
 
-/// What makes two files a pair.
+/// How a depth map is found for a colour image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pairing {
-    /// Each star stands for the same text in both.
+    /// Each star has the same text in both paths.
     ByName {
-        /// Leave out images without a depth map; otherwise they are an error.
+        /// Whether to leave out images without a depth map; otherwise they are an error.
         skip_unpaired: bool,
     },
-    /// The last star is a time in seconds; the nearest depth map is taken, each once at most.
+    /// The last star is a time in seconds; the nearest depth map is taken, each at most once.
     ByTime {
-        /// The most seconds between the two.
+        /// Maximum number of seconds between the two.
         max_gap: f64,
     },
 }
 
-/// Which of the pairs a split takes, in this order.
+/// The pairs that a split uses, chosen in the order of the fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Choice {
-    /// Take only these texts of the first star.
+    /// Use only these texts of the first star.
     pub(crate) only: Option<HashSet<String>>,
     /// Leave out these texts of the first star.
     pub(crate) skip: HashSet<String>,
-    /// From this share of the pairs, in their order, to below that: 0 to 1 is all.
+    /// Range of the pairs as fractions: (0, 1) is all.
     pub(crate) part: (f64, f64),
-    /// The first of so many, in turn.
+    /// Use one of this number of consecutive pairs.
     pub(crate) every: usize,
 }
 
-/// The pairs that patterns name.
+/// The pairs that patterns match.
 #[derive(Debug)]
 pub(crate) struct Paired {
     /// In the natural order of their colour images.
     pub(crate) entries: Vec<Entry>,
-    /// Images for which there is no depth map.
+    /// Images without a depth map.
     pub(crate) unpaired: Vec<String>,
 }
 
-/// A fault, before it is known which file and split it is in.
+/// A fault of the patterns, or of reading the folder. The caller knows the file and the split.
 pub(crate) enum PairingFault {
-    /// Something could not be read.
     Read(DatasetError),
-    /// In words.
     Reason(String),
 }
 
@@ -78,24 +76,7 @@ impl From<String> for PairingFault {
 }
 
 impl Patterns {
-    /// The pairs of the split; images without depth are an error, unless the description says otherwise.
-    pub(crate) fn all_pairs(&self, plan: &Plan, split: Split) -> Result<Paired, DatasetError> {
-        let paired = self.pairs(plan, split)?;
-        if paired.unpaired.is_empty() || self.may_be_unpaired() {
-            return Ok(paired);
-        }
-        Err(fault(plan, split, &unpaired_in_words(&paired.unpaired)))
-    }
-
-    /// The same with images without depth left out.
-    pub(crate) fn pairs(&self, plan: &Plan, split: Split) -> Result<Paired, DatasetError> {
-        self.paired(&plan.root).map_err(|found| match found {
-            PairingFault::Read(error) => error,
-            PairingFault::Reason(reason) => fault(plan, split, &reason),
-        })
-    }
-
-    /// True if images without depth are to be left out.
+    /// True if images without a depth map are left out.
     pub(crate) fn may_be_unpaired(&self) -> bool {
         self.pairing
             != Pairing::ByName {
@@ -103,46 +84,46 @@ impl Patterns {
             }
     }
 
-    fn paired(&self, root: &Path) -> Result<Paired, PairingFault> {
+    /// The pairs below a data folder; images without a depth map are left out.
+    pub(crate) fn pairs(&self, root: &Path) -> Result<Paired, PairingFault> {
         let images = self.chosen(root)?;
         let (pairs, unpaired) = match self.pairing {
-            Pairing::ByName { .. } => self.by_name(root, images)?,
-            Pairing::ByTime { max_gap } => self.by_time(root, images, max_gap)?,
+            Pairing::ByName { .. } => self.pair_by_name(root, images)?,
+            Pairing::ByTime { max_gap } => self.pair_by_time(root, images, max_gap)?,
         };
         if pairs.is_empty() {
-            let examples = match self.pairing {
-                Pairing::ByName { .. } => unpaired_in_words(&unpaired),
+            let reason = match self.pairing {
+                Pairing::ByName { .. } => describe_unpaired(&unpaired),
                 Pairing::ByTime { max_gap } => format!(
-                    "none of {} images has a depth map within {max_gap} s; check that both names are times in seconds, and `max_gap`",
+                    "no image of {} has a depth map within {max_gap} s; check that both names are times in seconds, and `max_gap`",
                     unpaired.len()
                 ),
             };
-            return Err(examples.into());
+            return Err(reason.into());
         }
         let entries = self.choice.take(pairs);
         if entries.is_empty() {
-            return Err("`part` leaves no pair of so few; widen it"
-                .to_owned()
-                .into());
+            let reason = "`part` selects no pair; there are too few: widen it".to_owned();
+            return Err(reason.into());
         }
         Ok(Paired { entries, unpaired })
     }
 
-    /// The colour images whose first star is asked for.
+    /// The colour images that `only` and `skip` select.
     fn chosen(&self, root: &Path) -> Result<Vec<Match>, PairingFault> {
         let mut images = self.rgb.files(root)?;
         if images.is_empty() {
-            return Err(self.no_match(root, "rgb", &self.rgb).into());
+            return Err(no_match(root, "rgb", &self.rgb).into());
         }
         let Choice { only, skip, .. } = &self.choice;
-        // A name that is in no path is a slip, but not every scene of a long list need be downloaded.
+        // Names that match no path are allowed: not every scene of a long list is on disk.
         images.retain(|image| {
             let first = &image.stars[0];
             only.as_ref().is_none_or(|only| only.contains(first)) && !skip.contains(first)
         });
         if images.is_empty() {
             return Err(format!(
-                "`only` and `skip` leave none of the images that rgb = \"{}\" matches; they name what its first * stands for",
+                "`only` and `skip` leave none of the images that rgb = \"{}\" matches; they list texts of its first *",
                 self.rgb.text()
             )
             .into());
@@ -150,7 +131,7 @@ impl Patterns {
         Ok(images)
     }
 
-    fn by_name(
+    fn pair_by_name(
         &self,
         root: &Path,
         images: Vec<Match>,
@@ -161,7 +142,7 @@ impl Patterns {
             let other = self.depth.fill(&image.other_stars);
             if depth != other {
                 return Err(format!(
-                    "{} belongs to {depth} or to {other}: it is not clear what each * of rgb = \"{}\" stands for; write more of the names out",
+                    "{} belongs to {depth} or to {other}: the text of each * of rgb = \"{}\" is ambiguous; write out more of the names",
                     image.path,
                     self.rgb.text()
                 )
@@ -176,7 +157,7 @@ impl Patterns {
         Ok((pairs, unpaired))
     }
 
-    fn by_time(
+    fn pair_by_time(
         &self,
         root: &Path,
         images: Vec<Match>,
@@ -184,10 +165,10 @@ impl Patterns {
     ) -> Result<(Vec<Entry>, Vec<String>), PairingFault> {
         let depths = self.depth.files(root)?;
         if depths.is_empty() {
-            return Err(self.no_match(root, "depth", &self.depth).into());
+            return Err(no_match(root, "depth", &self.depth).into());
         }
         let mut sequences: BTreeMap<Vec<String>, [Vec<Timed>; 2]> = BTreeMap::new();
-        // The order of the images' sequences is that of their names.
+        // Sequences keep the order of their names.
         let mut order: Vec<Vec<String>> = Vec::new();
         for (which, files) in [images, depths].into_iter().enumerate() {
             for file in files {
@@ -200,27 +181,18 @@ impl Patterns {
         }
         let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
         for sequence in order {
-            let Some([images, depths]) = sequences.remove(&sequence) else {
-                continue;
-            };
-            nearest_in_time(images, depths, max_gap, &mut pairs, &mut unpaired);
+            if let Some([images, depths]) = sequences.remove(&sequence) {
+                pair_nearest(images, depths, max_gap, &mut pairs, &mut unpaired);
+            }
         }
         Ok((pairs, unpaired))
-    }
-
-    fn no_match(&self, root: &Path, key: &str, pattern: &Pattern) -> String {
-        format!(
-            "{key} = \"{}\" matches no file under {}; each * stands for text within one name, all else for itself",
-            pattern.text(),
-            root.display()
-        )
     }
 }
 
 impl Choice {
-    /// The part of the pairs, and every so many of it.
+    /// The pairs that `part` and `every` select.
     fn take(&self, mut pairs: Vec<Entry>) -> Vec<Entry> {
-        let at = |share: f64| (share * pairs.len() as f64).round() as usize;
+        let at = |fraction: f64| (fraction * pairs.len() as f64).round() as usize;
         let (from, to) = (at(self.part.0), at(self.part.1));
         pairs.truncate(to);
         pairs.into_iter().skip(from).step_by(self.every).collect()
@@ -236,21 +208,22 @@ fn entry(rgb: String, depth: String) -> Entry {
     }
 }
 
-/// The error of a description that does not fit the folder.
-fn fault(plan: &Plan, split: Split, reason: &str) -> DatasetError {
-    DatasetError::BadDescription {
-        path: plan.list.clone(),
-        line: None,
-        reason: format!("[{split}]: {reason}"),
-    }
+fn no_match(root: &Path, key: &str, pattern: &Pattern) -> String {
+    format!(
+        "{key} = \"{}\" matches no file in {}; each * matches text within one name",
+        pattern.text(),
+        root.display()
+    )
 }
 
-fn unpaired_in_words(unpaired: &[String]) -> String {
-    let dots = if unpaired.len() > NAMED { ", ..." } else { "" };
+/// The error for images without a depth map.
+pub(crate) fn describe_unpaired(unpaired: &[String]) -> String {
+    let more = unpaired.len() > MAX_NAMED;
     format!(
-        "{} images have no depth map: {}{dots}; add them, or leave such images out with skip_unpaired = true",
-        unpaired.len(),
-        unpaired[..unpaired.len().min(NAMED)].join(", ")
+        "{} without a depth map: {}{}; add the depth maps, or leave such images out with skip_unpaired = true",
+        count(unpaired.len(), "image"),
+        unpaired[..unpaired.len().min(MAX_NAMED)].join(", "),
+        if more { ", ..." } else { "" }
     )
 }
 
@@ -260,7 +233,7 @@ struct Timed {
     seconds: f64,
 }
 
-/// A file's sequence, which is what all stars but the last stand for, and its time.
+/// The sequence of a file, which is the text of all stars but the last, and its time.
 fn timed(file: Match) -> Result<(Vec<String>, Timed), String> {
     let Match {
         path,
@@ -269,20 +242,20 @@ fn timed(file: Match) -> Result<(Vec<String>, Timed), String> {
     } = file;
     if stars != other_stars {
         return Err(format!(
-            "{path}: it is not clear what each * stands for; write more of the names out"
+            "{path}: the text of each * is ambiguous; write out more of the names"
         ));
     }
     let time = stars.pop().unwrap_or_default();
     match time.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Ok((stars, Timed { path, seconds })),
         _ => Err(format!(
-            "{path}: `{time}` is no time in seconds, as the last * is with pair = \"time\""
+            "{path}: `{time}` is not a time in seconds, which pair = \"time\" expects for the last *"
         )),
     }
 }
 
-/// Takes the pairs of the smallest gaps first, each file once.
-fn nearest_in_time(
+/// Pairs each image with a depth map, smallest gap first, each file at most once.
+fn pair_nearest(
     mut images: Vec<Timed>,
     mut depths: Vec<Timed>,
     max_gap: f64,

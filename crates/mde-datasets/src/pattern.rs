@@ -1,17 +1,17 @@
-//! Paths with `*`, such as `scans/*/color/*.jpg`: which files they match, and what each `*` stands for.
+//! Paths with `*`, such as `scans/*/color/*.jpg`: the files they match and the text of each `*`.
 
 use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
 
 use crate::DatasetError;
-use crate::lines::inside;
+use crate::lines::check_inside;
 
-/// A path below the data folder in which each `*` stands for one or more characters of one name.
+/// A path in the data folder in which each `*` matches one or more characters of one name.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     text: String,
-    /// One a folder level: what lies between its stars.
+    /// Per folder level, the literals between its stars.
     levels: Vec<Vec<String>>,
 }
 
@@ -20,16 +20,16 @@ pub(crate) struct Pattern {
 pub(crate) struct Match {
     /// Relative to the data folder, `/` between folders.
     pub(crate) path: String,
-    /// What each star stands for, the first as short as can be.
+    /// The text of each star, with the first as short as possible.
     pub(crate) stars: Vec<String>,
-    /// The same with the first as long as can be: equal to `stars` where there is but one way.
+    /// The same with the first as long as possible: equal to `stars` if the match is unambiguous.
     pub(crate) other_stars: Vec<String>,
 }
 
 impl Pattern {
-    /// Reads a pattern; the error says what is wrong with it.
+    /// Parses a pattern; the error says what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        inside(text)?;
+        check_inside(text)?;
         let names = text.split('/').filter(|name| !matches!(*name, "" | "."));
         let levels: Vec<Vec<String>> = names
             .map(|name| name.split('*').map(str::to_owned).collect())
@@ -40,7 +40,7 @@ impl Pattern {
         };
         if levels.iter().any(adjacent) {
             return Err(format!(
-                "`{text}` has two * side by side; one * stands for any text within one folder's name"
+                "`{text}` has two * side by side; one * matches any text within one name"
             ));
         }
         let pattern = Self {
@@ -48,14 +48,12 @@ impl Pattern {
             levels,
         };
         if pattern.stars() == 0 {
-            return Err(format!(
-                "`{text}` has no *, so that it names one file at most"
-            ));
+            return Err(format!("`{text}` has no *, so it matches at most one file"));
         }
         Ok(pattern)
     }
 
-    /// The pattern as it was written.
+    /// The pattern as it is spelled.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -65,7 +63,7 @@ impl Pattern {
         self.levels.iter().map(|level| level.len() - 1).sum()
     }
 
-    /// The path in which the stars stand for these texts.
+    /// The path with these texts in place of the stars.
     pub(crate) fn fill(&self, stars: &[String]) -> String {
         let mut stars = stars.iter();
         let mut path = String::new();
@@ -83,9 +81,9 @@ impl Pattern {
         path
     }
 
-    /// All files that match, in the order of their stars: numbers in them by value, so that 2 comes before 10.
+    /// All files that match, in natural order: numbers are compared by value, so 2 comes before 10.
     ///
-    /// Names that begin with a dot are hidden, and match no `*` at the beginning.
+    /// A `*` at the beginning does not match hidden names, which begin with a dot.
     pub(crate) fn files(&self, root: &Path) -> Result<Vec<Match>, DatasetError> {
         let mut found = Vec::new();
         let start = Match {
@@ -155,7 +153,8 @@ impl Match {
     }
 }
 
-/// What the stars between the literals stand for, the first as short as can be, then the second; None if the name does not match.
+/// The texts of the stars between the literals, the first as short as possible, then the second.
+/// None if the name does not match.
 fn shortest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>> {
     let ([first, middle @ ..], last) = (&literals[..literals.len() - 1], literals.last()?) else {
         return None;
@@ -173,7 +172,7 @@ fn shortest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>
     (!star.is_empty()).then_some(stars)
 }
 
-/// The same with the last star as short as can be, then the one before it.
+/// The same with the last star as short as possible, then the one before it.
 fn longest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>> {
     let ([first, middle @ ..], last) = (&literals[..literals.len() - 1], literals.last()?) else {
         return None;
@@ -192,12 +191,12 @@ fn longest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>>
     (!star.is_empty()).then_some(stars)
 }
 
-/// Compares runs of digits by value and everything else by character.
+/// Compares digits by the value of their number and everything else by character.
 pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
         let (Some(x), Some(y)) = (left.chars().next(), right.chars().next()) else {
-            // Equal but for leading zeros, or one begins with the other.
+            // Equal except for leading zeros, or one is a prefix of the other.
             return left.len().cmp(&right.len()).then_with(|| a.cmp(b));
         };
         let order = if x.is_ascii_digit() && y.is_ascii_digit() {
@@ -213,7 +212,7 @@ pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Takes a run of digits off the front, and gives it without leading zeros.
+/// Removes the digits at the front and returns them without leading zeros.
 fn digits<'t>(text: &mut &'t str) -> &'t str {
     let end = text.find(|c: char| !c.is_ascii_digit());
     let (run, rest) = text.split_at(end.unwrap_or(text.len()));
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_stand_for_at_least_one_character() {
+    fn stars_match_at_least_one_character() {
         for (pattern, name, stars) in [
             ("*.png", "7.png", Some(vec!["7"])),
             ("*.png", ".png", None),
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn bad_patterns_are_refused() {
         for (text, reason) in [
             ("rgb/**/x.png", "side by side"),
             ("../*.png", "out of the data folder"),
@@ -284,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_filled_in_is_found_again(
+        fn filled_patterns_match_again(
             stars in prop::collection::vec("[a-c_.]{1,4}", 2),
             between in "[a-c_.-]{1,3}",
         ) {

@@ -1,8 +1,8 @@
-//! Colours: normalisation, and what the recipes do to them in training.
+//! Normalisation and colour augmentation.
 //!
-//! Values are planar `[3, H, W]`; before normalisation, 0 to 1 is the range of the file. What treats each channel of
-//! each pixel alone ([`Levels`]) is worked out for the 256 levels of a channel and looked up. MFF's lighting and jitter
-//! look at whole pixels or images and work on planes; they may leave the range and are not clamped, as in MFF's own
+//! Values are planar `[3, H, W]`, in [0, 1] before normalisation. Per-channel operations ([`Levels`])
+//! are computed for the 256 levels of a channel and looked up. MFF's lighting and jitter use whole
+//! pixels or images and work on planes. They may leave [0, 1] and are not clamped, as in MFF's own
 //! transform; the paper's code uses torchvision's `ColorJitter`, which clamps.
 
 use image::RgbImage;
@@ -16,14 +16,14 @@ pub const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's RGB values in [0, 1].
 pub const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// What a network takes for colours.
+/// Normalisation of a network's colour input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalisation {
     /// (x - mean) / std with [`IMAGENET_MEAN`] and [`IMAGENET_STD`], x in [0, 1].
     #[serde(rename = "imagenet")]
     ImageNet,
-    /// x in [0, 1], as it is.
+    /// x in [0, 1], unchanged.
     UnitRange,
 }
 
@@ -36,17 +36,18 @@ impl Normalisation {
     }
 }
 
-/// The network's input for each 8-bit level of each channel.
+/// The network's input value for each 8-bit level of each channel.
 pub(crate) struct Levels([[f32; 256]; 3]);
 
 impl Levels {
-    /// Normalisation alone.
+    /// Normalisation only.
     pub(crate) fn new(normalisation: Normalisation) -> Self {
         Self::mapped(normalisation, |_, value| value)
     }
 
-    /// BTS's augmentation, then normalisation: x^gamma times a brightness, times a factor for each channel, clamped to
-    /// [0, 1]. Gamma and the channels' factors are uniform in [0.9, 1.1], the brightness in 1 ± `brightness`.
+    /// BTS's augmentation, then normalisation: x^gamma times a brightness times a factor per channel,
+    /// clamped to [0, 1]. Gamma and the channel factors are uniform in [0.9, 1.1], the brightness in
+    /// 1 ± `brightness`.
     pub(crate) fn augmented(
         normalisation: Normalisation,
         brightness: f32,
@@ -60,7 +61,7 @@ impl Levels {
         })
     }
 
-    /// `change` is given the channel and the value in [0, 1].
+    /// `change` maps a channel and a value in [0, 1] to the value to normalise.
     fn mapped(normalisation: Normalisation, change: impl Fn(usize, f32) -> f32) -> Self {
         Self(std::array::from_fn(|channel| {
             std::array::from_fn(|level| {
@@ -69,7 +70,7 @@ impl Levels {
         }))
     }
 
-    /// `[H, W, 3]` u8 to planar `[3, H, W]`, left and right exchanged if `flip`.
+    /// `[H, W, 3]` u8 to planar `[3, H, W]`, mirrored left to right if `flip`.
     pub(crate) fn planes(&self, rgb: &RgbImage, flip: bool) -> Vec<f32> {
         let (width, height) = (rgb.width() as usize, rgb.height() as usize);
         let mut planes = vec![0.0; 3 * height * width];
@@ -99,8 +100,8 @@ impl Levels {
     }
 }
 
-/// Principal components of ImageNet's RGB values: the eigenvalues of their covariance and the
-/// eigenvectors, one a column (Krizhevsky et al., 2012, section 4.1).
+/// Principal components of ImageNet's RGB values: eigenvalues of the covariance, and eigenvectors as
+/// columns (Krizhevsky et al., 2012, section 4.1).
 const EIGENVALUES: [f32; 3] = [0.2175, 0.0188, 0.0045];
 const EIGENVECTORS: [[f32; 3]; 3] = [
     [-0.5675, 0.7192, 0.4009],
@@ -127,7 +128,7 @@ pub(crate) fn to_planes(rgb: &RgbImage) -> Vec<f32> {
     planes
 }
 
-/// ImageNet's normalisation.
+/// Applies the ImageNet normalisation.
 pub(crate) fn normalise(planes: &mut [f32]) {
     for (channel, plane) in channels(planes).enumerate() {
         plane
@@ -136,8 +137,8 @@ pub(crate) fn normalise(planes: &mut [f32]) {
     }
 }
 
-/// Shifts all pixels along the principal components of natural colours: for component j a draw
-/// a_j ~ N(0, std), channel c gains sum_j v_cj a_j λ_j.
+/// PCA lighting: with a draw a_j ~ N(0, std) per principal component j, channel c gains
+/// sum_j v_cj a_j λ_j.
 pub(crate) fn add_lighting(planes: &mut [f32], std: f32, rng: &mut ChaCha8Rng) {
     let strengths: [f32; 3] = std::array::from_fn(|j| std * normal(rng) * EIGENVALUES[j]);
     for (plane, row) in channels(planes).zip(EIGENVECTORS) {
@@ -146,9 +147,8 @@ pub(crate) fn add_lighting(planes: &mut [f32], std: f32, rng: &mut ChaCha8Rng) {
     }
 }
 
-/// Brightness, contrast and saturation in random order: each mixes the image with black, with its
-/// mean grey or with its own grey picture, (1 - t) x + t g, t uniform in ± `strength` (a negative t
-/// moves away from g).
+/// Brightness, contrast and saturation jitter in random order: (1 - t) x + t g, with t uniform in
+/// ± `strength` and g black, the mean grey or the image in grey. A negative t moves away from g.
 pub(crate) fn jitter(planes: &mut [f32], strength: f32, rng: &mut ChaCha8Rng) {
     let mut order = [Jitter::Brightness, Jitter::Contrast, Jitter::Saturation];
     order.shuffle(rng);
@@ -188,7 +188,7 @@ impl Jitter {
     }
 }
 
-/// Mean over all pixels of the luma, summed in f64.
+/// Mean luma of all pixels, summed in f64.
 fn mean_luma(planes: &mut [f32]) -> f32 {
     let pixels = planes.len() / 3;
     let sum: f64 = channels(planes)
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn normalising_uses_each_channels_own_moments() {
+    fn normalisation_uses_the_moments_of_each_channel() {
         let mut planes = [0.485, 1.0, 0.456, 1.0, 0.406, 1.0];
         normalise(&mut planes);
         close(
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_the_planes_of_the_picture_normalised_and_perhaps_flipped() {
+    fn levels_normalise_and_flip_the_image() {
         let image = RgbImage::from_fn(5, 3, |x, y| image::Rgb([(50 * x) as u8, (90 * y) as u8, 7]));
         let mut expected = to_planes(&image);
         close(
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn augmented_levels_follow_their_formula() {
+    fn augmented_levels_follow_the_formula() {
         // The same draws in the same order.
         let mut rng = sample_rng(4, 5, 6);
         let gamma = rng.random_range(0.9f32..=1.1);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_strength_of_one_gives_the_picture_mixed_in() {
+    fn jitter_with_t_1_gives_the_image_mixed_in() {
         let greys = [luma(0.8, 0.4, 0.2), luma(0.1, 0.2, 0.9)];
         let mean = (greys[0] + greys[1]) / 2.0;
         let applied = |jitter: Jitter, t| {
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn lighting_shifts_whole_channels_by_its_seed() {
+    fn lighting_shifts_whole_channels() {
         let mut planes = PLANES;
         add_lighting(&mut planes, 0.1, &mut sample_rng(1, 0, 0));
         let shifts: Vec<f32> = planes

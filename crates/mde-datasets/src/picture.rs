@@ -1,4 +1,4 @@
-//! Any picture, for a prediction without ground truth: read, and brought whole to a size that a network takes.
+//! Pictures without ground truth: reading, and resizing whole for a network.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use image::{ColorType, DynamicImage, ImageDecoder, RgbImage};
 use crate::photometric::{Levels, Normalisation};
 use crate::{BtsGeometry, BtsView, DatasetError, MeterInput, Preprocessing, decode, geometry};
 
-/// A longer picture would be a strip in which a network sees nothing whole.
-const MOST_TIMES: usize = 8;
+/// Maximum ratio of the sides: a network sees nothing whole in a narrower strip.
+const MAX_ASPECT_RATIO: usize = 8;
 
 /// Rows of a KITTI frame.
 const KITTI_HEIGHT: usize = 375;
@@ -17,17 +17,17 @@ const KITTI_CROP_HEIGHT: usize = 352;
 /// Focal length of a KITTI frame, in pixels (the drives of 26 September 2011).
 const KITTI_FOCAL: f32 = 721.5377;
 
-/// Reads a JPEG or PNG as 8-bit RGB, whatever its pixels are: grey becomes three equal channels, 16 bits become 8, a palette its
-/// colours. A JPEG is turned as its EXIF orientation says, so that up is up.
+/// Reads a JPEG or PNG of any pixel type as 8-bit RGB: grey becomes three equal channels, 16 bits
+/// become 8, palettes become colours. The EXIF orientation of a JPEG is applied.
 ///
 /// # Errors
-/// If the file cannot be read, is no whole JPEG or PNG, has transparent pixels (what colour would they have?), more than 2^27 pixels,
-/// or 16-bit grey ones: that is a depth map.
+/// A file that cannot be read, is not a complete JPEG or PNG, has transparent pixels, more than 2^27
+/// pixels, or 16-bit grey pixels (a depth map).
 pub fn read_picture(path: &Path) -> Result<RgbImage, DatasetError> {
     let bytes = decode::read(path)?;
     let mut decoder = decode::picture_decoder(path, &bytes)?;
     if matches!(decoder.color_type(), ColorType::L16 | ColorType::La16) {
-        return Err(DatasetError::GreyDepth {
+        return Err(DatasetError::LooksLikeDepth {
             path: path.to_owned(),
         });
     }
@@ -52,30 +52,32 @@ fn has_transparent_pixels(picture: &DynamicImage) -> bool {
     }
 }
 
-/// A whole picture as a network takes it.
+/// A whole picture as the input of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WholeImage {
-    /// Input, `[3, H, W]`, normalised as the recipe says.
+    /// Input `[3, H, W]`, normalised as the recipe defines.
     pub image: Vec<f32>,
     /// (H, W).
     pub size: (usize, usize),
-    /// Focal length at the scale of KITTI's frames, pixels, for networks that look at it.
+    /// Focal length in pixels at the scale of KITTI's frames, for networks that use it.
     pub focal: Option<f32>,
 }
 
 impl Preprocessing {
-    /// Brings a whole picture to the network, nothing cut off (RGB bilinear with antialiasing):
+    /// Resizes a whole picture for the network, without a crop (RGB bilinear with antialiasing).
     ///
-    /// - MFF: the shorter side is resized as for evaluation, the longer in proportion; the centre crop is left out.
-    /// - BTS: the same, by the scale at which evaluation sees a whole frame of the data set (NYUv2 480 rows, KITTI 375); unless
-    ///   that is the size of evaluation's input, sides are rounded to multiples of 32, which every encoder takes.
-    /// - METER: the input's size whatever the picture's shape, as for evaluation.
+    /// - MFF: the shorter side as in evaluation, the longer in proportion.
+    /// - BTS: the same, at the scale of a whole frame in evaluation (NYUv2 480 rows, KITTI 375).
+    ///   Sides are rounded to multiples of 32, which every encoder accepts, unless the size is that
+    ///   of evaluation's input.
+    /// - METER: the input size for every aspect ratio, as in evaluation.
     ///
-    /// `focal` is the camera's focal length in the picture's pixels, without which it is taken to be KITTI's; only BTS for KITTI is
-    /// given one ([`Preprocessing::uses_focal`]).
+    /// `focal` is the camera's focal length in pixels of the picture; the default is KITTI's. Only
+    /// BTS for KITTI uses it ([`Preprocessing::uses_focal`]).
     ///
     /// # Errors
-    /// [`DatasetError::TooLong`] for MFF and BTS if one side has more than 8 times the pixels of the other, and a geometry with a side of 0.
+    /// [`DatasetError::ExtremeAspectRatio`] for MFF and BTS if one side is more than 8 times the
+    /// other, and sizes with a side of 0.
     pub fn whole_image(
         self,
         rgb: &RgbImage,
@@ -94,7 +96,7 @@ impl Preprocessing {
             }) => (size, normalisation),
         };
         if size.0 == 0 || size.1 == 0 {
-            return Err(geometry::empty(self));
+            return Err(geometry::empty_side(self));
         }
         let resized = geometry::resize_rgb(rgb, size);
         let at_kitti_scale = KITTI_HEIGHT as f32 / found.0.min(found.1) as f32;
@@ -107,7 +109,7 @@ impl Preprocessing {
         })
     }
 
-    /// True if depth depends on the camera's focal length: BTS for KITTI.
+    /// True if the prediction depends on the camera's focal length: BTS for KITTI.
     pub fn uses_focal(self) -> bool {
         matches!(self, Self::Bts(sizes) if matches!(sizes.view, BtsView::Kitti { .. }))
     }
@@ -125,21 +127,22 @@ fn bts_size(sizes: BtsGeometry, found: (usize, usize)) -> Result<(usize, usize),
     in_proportion(found, shorter, MULTIPLE)
 }
 
-/// The size whose shorter side is `shorter` and whose shape is that of `found`, each side the nearest multiple and not 0.
+/// The size with shorter side `shorter` and the aspect ratio of `found`. Each side is rounded to the
+/// nearest positive multiple.
 fn in_proportion(
     found: (usize, usize),
     shorter: f64,
     multiple: usize,
 ) -> Result<(usize, usize), DatasetError> {
-    let (least, most) = (found.0.min(found.1), found.0.max(found.1));
-    if least == 0 || most > MOST_TIMES * least {
-        return Err(DatasetError::TooLong {
+    let (short, long) = (found.0.min(found.1), found.0.max(found.1));
+    if short == 0 || long > MAX_ASPECT_RATIO * short {
+        return Err(DatasetError::ExtremeAspectRatio {
             size: found,
-            most: MOST_TIMES,
+            max: MAX_ASPECT_RATIO,
         });
     }
     let side = |side: usize| {
-        let scaled = shorter * side as f64 / least as f64;
+        let scaled = shorter * side as f64 / short as f64;
         ((scaled / multiple as f64).round() as usize).max(1) * multiple
     };
     Ok((side(found.0), side(found.1)))

@@ -1,10 +1,10 @@
-//! Where the pairs of a split are named and how their files are read, before any file of a pair is looked for.
+//! How a split is read: where its pairs are named, and how their files are stored.
 
 use std::path::{Path, PathBuf};
 
 use crate::description::{Description, Source};
 use crate::lines::ListFormat;
-use crate::pairing::Patterns;
+use crate::pairing::{Paired, PairingFault, Patterns, describe_unpaired};
 use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Split, kitti};
 
 /// How a split is read.
@@ -17,11 +17,11 @@ pub(crate) struct Plan {
     pub(crate) naming: Naming,
     pub(crate) encoding: DepthEncoding,
     pub(crate) scene: Scene,
-    /// Depths outside count as not measured, in metres.
+    /// Depth outside this range in metres counts as not measured.
     pub(crate) range: Option<(f32, f32)>,
-    /// Colour images are brought to their depth maps' size.
+    /// Whether colour images are resized to the size of their depth maps.
     pub(crate) resize_rgb: bool,
-    /// The focal length of pairs that have none of their own.
+    /// Focal length of pairs that have none of their own.
     pub(crate) focal: Option<f32>,
 }
 
@@ -35,8 +35,8 @@ pub(crate) enum Naming {
 }
 
 impl Plan {
-    /// A list alone.
-    pub(crate) fn of_list(
+    /// The plan of a list without a description.
+    pub(crate) fn for_list(
         root: &Path,
         list: &Path,
         format: ListFormat,
@@ -55,25 +55,27 @@ impl Plan {
         }
     }
 
-    /// What a description says of a split; `by_kind` is the encoding if neither `encoding` nor the description says one.
-    pub(crate) fn described(
+    /// The plan of a described split. `kind_encoding` is used if neither `encoding` nor the
+    /// description gives one.
+    pub(crate) fn for_description(
         root: &Path,
         description: &Description,
         split: Split,
         encoding: Option<DepthEncoding>,
-        by_kind: Option<DepthEncoding>,
+        kind_encoding: Option<DepthEncoding>,
     ) -> Result<Self, DatasetError> {
-        let said = description
+        let described = description
             .split(split)
             .ok_or_else(|| DatasetError::NotDescribed {
                 path: description.path.clone(),
                 split,
             })?;
-        let encoding = encoding.or(said.encoding).or(by_kind).ok_or_else(|| {
-            let reason = "no `encoding`; add it here or to [depth]: u8/25.5, u16-mm, or u16/N with N stored units a metre";
-            description.fault(split, reason)
+        let encoding = encoding.or(described.encoding).or(kind_encoding);
+        let encoding = encoding.ok_or_else(|| {
+            let reason = "no `encoding`; add it here or to [depth]: u8/25.5, u16-mm, or u16/N with N stored units per metre";
+            DatasetError::bad_split(&description.path, split, reason)
         })?;
-        let (list, naming) = match &said.source {
+        let (list, naming) = match &described.source {
             Source::List(list) => {
                 let list = root.join(list);
                 let format = ListFormat::for_file(&list);
@@ -90,14 +92,40 @@ impl Plan {
             naming,
             encoding,
             scene: description.scene,
-            range: said.range,
+            range: described.range,
             resize_rgb: description.resize_rgb,
             focal: description.camera.map(|camera| camera.fx),
         })
     }
 
-    /// Makes 0 of depths outside the description's range.
-    pub(crate) fn leave_out_of_range(&self, depth: &mut DepthMap) {
+    /// The pairs that patterns match; images without a depth map are left out.
+    pub(crate) fn match_pairs(
+        &self,
+        patterns: &Patterns,
+        split: Split,
+    ) -> Result<Paired, DatasetError> {
+        patterns.pairs(&self.root).map_err(|fault| match fault {
+            PairingFault::Read(error) => error,
+            PairingFault::Reason(reason) => DatasetError::bad_split(&self.list, split, &reason),
+        })
+    }
+
+    /// The same; images without a depth map are an error unless the description allows them.
+    pub(crate) fn match_all(
+        &self,
+        patterns: &Patterns,
+        split: Split,
+    ) -> Result<Paired, DatasetError> {
+        let paired = self.match_pairs(patterns, split)?;
+        if paired.unpaired.is_empty() || patterns.may_be_unpaired() {
+            return Ok(paired);
+        }
+        let reason = describe_unpaired(&paired.unpaired);
+        Err(DatasetError::bad_split(&self.list, split, &reason))
+    }
+
+    /// Sets depth outside the description's range to 0.
+    pub(crate) fn drop_out_of_range(&self, depth: &mut DepthMap) {
         if let Some((near, far)) = self.range {
             for metres in &mut depth.metres {
                 if !(near..=far).contains(metres) {
@@ -107,7 +135,7 @@ impl Plan {
         }
     }
 
-    /// Folders below the data folder in which KITTI's downloads put files, if these are KITTI's; none for other data.
+    /// The folders of KITTI's downloads in the data folder; none for other data.
     pub(crate) fn also_in(&self) -> Vec<&'static str> {
         if self.is_kitti() {
             [&kitti::RGB_FOLDERS[1..], &kitti::DEPTH_FOLDERS[1..]].concat()
@@ -116,7 +144,7 @@ impl Plan {
         }
     }
 
-    /// Where a listed colour image lies, relative to the data folder, if it is there.
+    /// Path of a listed colour image relative to the data folder, if it exists.
     pub(crate) fn find_rgb(&self, listed: &str) -> Option<PathBuf> {
         if self.is_kitti() {
             kitti::find_rgb(&self.root, listed)
@@ -125,7 +153,7 @@ impl Plan {
         }
     }
 
-    /// Where a listed depth map lies, relative to the data folder, if it is there.
+    /// Path of a listed depth map relative to the data folder, if it exists.
     pub(crate) fn find_depth(&self, listed: &str) -> Option<PathBuf> {
         if self.is_kitti() {
             kitti::find_depth(&self.root, listed)
@@ -138,7 +166,7 @@ impl Plan {
         self.root.join(listed).is_file().then(|| listed.into())
     }
 
-    /// Streets by a list in KITTI's form may lie where KITTI's downloads put them.
+    /// Whether the files may be in the folders of KITTI's downloads.
     fn is_kitti(&self) -> bool {
         self.scene == Scene::Street
             && matches!(
@@ -147,7 +175,7 @@ impl Plan {
             )
     }
 
-    /// What a description adds to a list, for the fingerprint; empty if it adds nothing.
+    /// What a description adds to a list, for the fingerprint; empty if nothing.
     pub(crate) fn additions(&self) -> String {
         let mut words = String::new();
         if matches!(self.naming, Naming::Patterns(..)) {
@@ -165,35 +193,34 @@ impl Plan {
         words
     }
 
-    /// Whether a colour image of one size and a depth map of another make a pair.
-    pub(crate) fn takes_sizes(&self, rgb: (usize, usize), depth: (usize, usize)) -> Fit {
+    /// Whether the sizes of a colour image and a depth map fit each other.
+    pub(crate) fn fit_sizes(&self, rgb: (usize, usize), depth: (usize, usize)) -> SizeFit {
         if rgb == depth {
-            Fit::Same
+            SizeFit::Same
         } else if !self.resize_rgb {
-            Fit::OtherSize
-        } else if same_shape(rgb, depth) {
-            Fit::Resized
+            SizeFit::OtherSize
+        } else if same_aspect_ratio(rgb, depth) {
+            SizeFit::Resized
         } else {
-            Fit::OtherShape
+            SizeFit::OtherAspectRatio
         }
     }
 }
 
-/// How the sizes of a pair go together.
+/// How the sizes of a colour image and a depth map fit each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Fit {
+pub(crate) enum SizeFit {
     Same,
-    /// As the description asks for.
+    /// The colour image is resized, as the description demands.
     Resized,
     /// Not a pair.
     OtherSize,
-    /// Not a pair either way.
-    OtherShape,
+    /// Not a pair, even if resized.
+    OtherAspectRatio,
 }
 
-/// True if one size is the other resized: the sides' ratios differ by less than a fiftieth (ScanNet's 1296x968 and 640x480 differ by
-/// a two-hundredth).
-fn same_shape(a: (usize, usize), b: (usize, usize)) -> bool {
+/// True if the aspect ratios differ by less than 2 % (ScanNet's 1296x968 and 640x480: 0.4 %).
+fn same_aspect_ratio(a: (usize, usize), b: (usize, usize)) -> bool {
     let (left, right) = ((a.0 * b.1) as f64, (a.1 * b.0) as f64);
     (left - right).abs() < 0.02 * left.max(right)
 }

@@ -1,4 +1,4 @@
-//! What a recipe does with a sample, as a value that a run's configuration can hold.
+//! A recipe's preprocessing as a value, for the configuration of a run.
 
 use std::sync::Arc;
 
@@ -9,24 +9,23 @@ use crate::{
     MffGeometry, MffTrain, Transform,
 };
 
-/// A recipe's preprocessing: everything between a sample on disk and what the network is given, in training, in
-/// evaluation and in dissection.
+/// A recipe's preprocessing: everything between a sample on disk and the network's input and target,
+/// in training, evaluation and dissection.
 ///
-/// Written as `{"mff": {...}}`, `{"bts": {...}}` or `{"meter": {...}}`.
+/// Serialised as `{"mff": {...}}`, `{"bts": {...}}` or `{"meter": {...}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum Preprocessing {
     /// MFF: shorter side resized, centre crop.
     Mff(MffGeometry),
-    /// BTS: NYUv2's frame or KITTI's benchmark crop, random crop in training.
+    /// BTS: an NYUv2 frame or KITTI's benchmark crop, random crop in training.
     Bts(BtsGeometry),
     /// METER: the whole image at a small size.
     Meter(MeterInput),
 }
 
 impl Preprocessing {
-    /// The same for frames of this size (height, width): see [`BtsGeometry::for_frames`].
+    /// The same for frames of size (height, width), see [`BtsGeometry::for_frames`].
     #[must_use]
     pub fn for_frames(self, frame: (usize, usize)) -> Self {
         match self {
@@ -35,9 +34,10 @@ impl Preprocessing {
         }
     }
 
-    /// Name of the evaluation protocol that fits the ground truth of [`Preprocessing::evaluation`] (docs/protocols.md).
+    /// Name of the evaluation protocol for the ground truth of [`Preprocessing::evaluation`]
+    /// (docs/protocols.md).
     ///
-    /// A window smaller than the KITTI benchmark crop is scored in its Garg crop, the same part of the view.
+    /// Windows smaller than the KITTI benchmark crop use the Garg crop, the same part of the view.
     pub fn protocol(self) -> &'static str {
         match self {
             Self::Mff(_) => "nyu-mff",
@@ -60,7 +60,7 @@ impl Preprocessing {
         }
     }
 
-    /// The transform for depth errors. MFF's ground truth has the size 228x304 whatever the input's.
+    /// The transform for depth errors. MFF's ground truth is 228x304 for every input size.
     pub fn evaluation(self) -> Arc<dyn Transform> {
         match self {
             Self::Mff(input) => Arc::new(MffEval {
@@ -75,8 +75,8 @@ impl Preprocessing {
         }
     }
 
-    /// The transform for dissection: that of evaluation, but for METER, whose ground truth then has the size of the
-    /// training target.
+    /// The transform for dissection: that of evaluation, except that METER's ground truth has the
+    /// size of the training target.
     pub fn dissection(self) -> Arc<dyn Transform> {
         match self {
             Self::Meter(input) => Arc::new(MeterEval {

@@ -1,9 +1,8 @@
-//! Where the loader's random draws come from.
+//! Random generators of the loader.
 //!
-//! A generator is keyed, not mixed: ChaCha8's 32-byte key is the concatenation of the seed, the
-//! epoch, the sample's index in the list and a tag for the purpose (four little-endian u64). Two
-//! different tuples are two different keys, so streams never coincide, and the draws for a sample
-//! do not depend on which thread makes them, when, or for what batch.
+//! ChaCha8's 32-byte key is the concatenation of seed, epoch, index of the sample in the list and a
+//! tag for the purpose (four little-endian u64). Different tuples are different keys, so no two
+//! streams coincide. The draws for a sample do not depend on the thread, the time or the batch.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -12,13 +11,13 @@ use rand_chacha::ChaCha8Rng;
 const SAMPLE_TAG: u64 = u64::from_le_bytes(*b"mde-samp");
 const ORDER_TAG: u64 = u64::from_le_bytes(*b"mde-ordr");
 
-/// The generator for augmenting sample `index` of the list in `epoch`, whose key is
+/// The generator that augments sample `index` of a list in `epoch`. Its key is
 /// `seed | epoch | index | "mde-samp"`, each 8 bytes.
 pub fn sample_rng(seed: u64, epoch: u64, index: usize) -> ChaCha8Rng {
     keyed(seed, epoch, index as u64, SAMPLE_TAG)
 }
 
-/// The order of an epoch: all indices below `len`, shuffled (Fisher-Yates) if asked for.
+/// The order of an epoch: all indices below `len`, optionally shuffled (Fisher-Yates).
 pub(crate) fn epoch_order(len: usize, shuffle: bool, seed: u64, epoch: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
     if shuffle {
@@ -58,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_a_permutation_of_its_own_in_every_epoch() {
+    fn every_epoch_has_its_own_permutation() {
         let order = |seed, epoch| epoch_order(101, true, seed, epoch);
         let mut sorted = order(7, 0);
         assert_ne!(sorted, epoch_order(101, false, 7, 0));

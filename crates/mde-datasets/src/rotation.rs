@@ -1,4 +1,4 @@
-//! Rotation about the centre: colours bilinear, depth nearest, and only the part that is wanted.
+//! Rotation about the centre, of a part of the frame: RGB bilinear, depth nearest.
 
 use std::ops::Range;
 
@@ -6,8 +6,8 @@ use image::RgbImage;
 
 use crate::DepthMap;
 
-/// A rotation of a frame about its centre, counter-clockwise for positive degrees, the frame's size unchanged. What
-/// comes from outside the frame is black, and 0 in depth.
+/// A rotation of a frame about its centre, counter-clockwise for positive degrees. The size stays
+/// the same. Pixels from outside the frame are black in RGB and 0 in depth.
 pub(crate) struct Rotation {
     height: usize,
     width: usize,
@@ -16,7 +16,7 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// A rotation of frames of `size` (height, width).
+    /// A rotation of frames of this (height, width).
     pub(crate) fn new((height, width): (usize, usize), degrees: f32) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         Self {
@@ -27,8 +27,8 @@ impl Rotation {
         }
     }
 
-    /// Input positions (x, y) that the output pixels of row `y` show, or None outside the frame. Pixel i covers
-    /// [i - 0.5, i + 0.5).
+    /// Input positions (x, y) of the output pixels of row `y`, or None outside the frame. Pixel i
+    /// covers [i - 0.5, i + 0.5).
     #[inline(always)]
     fn sources(
         &self,
@@ -47,8 +47,8 @@ impl Rotation {
         })
     }
 
-    /// The given rows and columns of the rotated picture: bilinear, between the four nearest pixels; beyond the
-    /// outermost pixel centres the border pixel.
+    /// The given rows and columns of the rotated image: bilinear between the four nearest pixels,
+    /// the border pixel beyond the outermost pixel centres.
     pub(crate) fn rgb(
         &self,
         from: &RgbImage,
@@ -68,7 +68,7 @@ impl Rotation {
         to
     }
 
-    /// The given rows and columns of the rotated depth: nearest neighbour.
+    /// The given rows and columns of the rotated depth, by nearest neighbour.
     pub(crate) fn depth(
         &self,
         from: &DepthMap,
@@ -78,7 +78,7 @@ impl Rotation {
         let mut metres = Vec::with_capacity(rows.len() * columns.len());
         for y in rows.clone() {
             metres.extend(self.sources(y, columns).map(|source| match source {
-                // The casts floor, for sx + 0.5 >= 0, and only rounding can reach the frame's far side.
+                // The casts floor, since sx + 0.5 >= 0; `min` guards against rounding at the far side.
                 Some((sx, sy)) => {
                     let column = ((sx + 0.5) as usize).min(self.width - 1);
                     let row = ((sy + 0.5) as usize).min(self.height - 1);
@@ -96,7 +96,7 @@ impl Rotation {
 
     #[inline(always)]
     fn bilinear(&self, pixels: &[u8], x: f32, y: f32, to: &mut [u8]) {
-        /// Weights are whole numbers of 1 / ONE: two of them and a level fit 32 bits.
+        /// Weights are multiples of 1 / ONE: two of them and a level fit into 32 bits.
         const ONE: u32 = 2048;
         let (x, y) = (x.max(0.0), y.max(0.0));
         let (left, top) = (x as u32, y as u32);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_that_part_of_the_whole() {
+    fn a_part_equals_that_part_of_the_whole() {
         let whole = ramp(21, 35);
         let rotation = Rotation::new((21, 35), -4.0);
         let (rows, columns) = (3..18, 5..33);
@@ -181,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn depth_follows_its_picture(h in 9usize..24, w in 9usize..24, degrees in -5.0f32..5.0, flip: bool) {
+        fn depth_follows_its_image(h in 9usize..24, w in 9usize..24, degrees in -5.0f32..5.0, flip: bool) {
             let mut sample = ramp(h, w);
             if flip {
                 geometry::flip_horizontal(&mut sample);
@@ -189,7 +189,7 @@ mod tests {
             rotate(&mut sample, degrees);
             for (pixel, depth) in sample.rgb.pixels().zip(&sample.depth.metres) {
                 prop_assert_eq!(pixel.0[0] == 0, *depth == 0.0);
-                // Nearest is off by up to half a pixel either way: (2 + 1) / 2 grey levels, and rounding.
+                // Nearest is off by up to half a pixel in x and y: (2 + 1) / 2 grey levels, and rounding.
                 prop_assert!((f32::from(pixel.0[0]) - depth * 100.0).abs() <= 2.2);
             }
         }

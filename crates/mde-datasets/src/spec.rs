@@ -1,4 +1,4 @@
-//! Data sets by name, such as `nyu:DIR`, with their lists and depth encodings, and folders that describe themselves.
+//! Data sets by name: `nyu:DIR` and other known layouts, or a folder with a `dataset.toml`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,46 +11,49 @@ use crate::lines::ListFormat;
 use crate::plan::Plan;
 use crate::{DataKind, DatasetError, DepthEncoding, RgbdList, Split};
 
-/// A data set on disk. Written `nyu:DIR`, `rooms:DIR`, `kitti:DIR`, `streets:DIR`, or `DIR` alone, where `DIR/dataset.toml` says what
-/// is in it (docs/own-data.md).
+/// A data set on disk, written `nyu:DIR`, `rooms:DIR`, `kitti:DIR`, `streets:DIR`, or `DIR` for a
+/// folder with a `dataset.toml` (docs/own-data.md).
 ///
-/// If there is a `dataset.toml` in the folder of a kind, it decides too: lists and encodings come from it, and its scene must be the kind's.
+/// A `dataset.toml` in a folder with a kind is used too: lists and encodings come from it, and its
+/// scene must be that of the kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataSpec {
-    /// The layout, if it is named.
+    /// The layout, if given.
     pub kind: Option<DataKind>,
     /// The folder.
     pub root: PathBuf,
 }
 
 impl DataSpec {
-    /// The name that results record: the kind's, or the description's.
+    /// The name that results record: that of the kind, or of the description.
     ///
     /// # Errors
-    /// A description that is missing where there is no kind, or wrong.
+    /// A wrong description, or a missing one if there is no kind.
     pub fn name(&self) -> Result<String, DatasetError> {
         match self.kind {
             Some(kind) => Ok(kind.name().to_owned()),
             None => match self.description()? {
                 Some(description) => Ok(description.name),
-                None => Err(self.undescribed()),
+                None => Err(self.missing_description()),
             },
         }
     }
 
-    /// Opens a split. `encoding` overrides what the kind or the description says, for files that were converted.
+    /// Opens a split: every listed file must exist, none is read. `encoding` overrides that of the
+    /// kind or the description.
     ///
     /// # Errors
-    /// A folder, description or list that does not exist or is wrong, and whatever [`RgbdList::open`] or [`RgbdList::open_kitti`] finds.
+    /// A missing or wrong folder, description or list, and those of [`RgbdList::open`] and
+    /// [`RgbdList::open_kitti`].
     pub fn open(
         &self,
         split: Split,
         encoding: Option<DepthEncoding>,
     ) -> Result<RgbdList, DatasetError> {
-        RgbdList::of_plan(self.plan(split, encoding)?)
+        RgbdList::from_plan(self.plan(split, encoding)?)
     }
 
-    /// How a split is read: its list is there, the files that it names are not looked for yet.
+    /// How a split is read. The list file exists; the files that it names are not checked yet.
     pub(crate) fn plan(
         &self,
         split: Split,
@@ -60,15 +63,15 @@ impl DataSpec {
             return Err(self.missing_folder(split));
         }
         if let Some(description) = self.description()? {
-            let by_kind = self.kind.map(|kind| kind.encoding(split));
-            return Plan::described(&self.root, &description, split, encoding, by_kind);
+            let of_kind = self.kind.map(|kind| kind.encoding(split));
+            return Plan::for_description(&self.root, &description, split, encoding, of_kind);
         }
-        let kind = self.kind.ok_or_else(|| self.undescribed())?;
+        let kind = self.kind.ok_or_else(|| self.missing_description())?;
         let names = kind.lists(split);
         let tried: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
         let encoding = encoding.unwrap_or_else(|| kind.encoding(split));
         match tried.iter().find(|path| path.exists()) {
-            Some(list) => Ok(Plan::of_list(
+            Some(list) => Ok(Plan::for_list(
                 &self.root,
                 list,
                 ListFormat::for_kind(kind),
@@ -82,7 +85,7 @@ impl DataSpec {
         }
     }
 
-    /// The folder's description, if it has one, which must be about the kind's scenes.
+    /// The folder's description, if there is one. Its scene must be that of the kind.
     pub(crate) fn description(&self) -> Result<Option<Description>, DatasetError> {
         let described = Description::read(&self.root)?;
         if let (Some(description), Some(kind)) = (&described, self.kind)
@@ -92,7 +95,7 @@ impl DataSpec {
                 path: description.path.clone(),
                 line: None,
                 reason: format!(
-                    "scene = \"{}\", but {} is data of a kind that reaches to {} m (\"{}\"); name the folder without its kind, or correct the scene",
+                    "scene = \"{}\", but {} has depth up to {} m (\"{}\"); omit the kind, or correct the scene",
                     description.scene.name(),
                     self,
                     kind.scene().max_depth(),
@@ -103,16 +106,16 @@ impl DataSpec {
         Ok(described)
     }
 
-    fn undescribed(&self) -> DatasetError {
+    fn missing_description(&self) -> DatasetError {
         DatasetError::MissingDescription {
-            path: self.root.join(description::FILE),
+            path: self.root.join(description::FILE_NAME),
         }
     }
 
     fn missing_folder(&self, split: Split) -> DatasetError {
         let lists = self
             .kind
-            .map_or(&[description::FILE][..], |kind| kind.lists(split));
+            .map_or(&[description::FILE_NAME][..], |kind| kind.lists(split));
         DatasetError::MissingFolder {
             path: self.root.clone(),
             lists: lists.iter().map(|&name| name.to_owned()).collect(),

@@ -1,40 +1,61 @@
-//! The contract of transforms: from a sample on disk to a network's input and target.
+//! The trait of transforms: from a sample on disk to a network's input and target.
 
+use image::RgbImage;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{DatasetError, DepthMap, Sample};
 
-/// What a network is given, and what it should answer.
+/// The input of a network and its target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// The sample's id.
+    /// Id of the sample.
     pub id: String,
-    /// Input, `[3, H, W]`, normalised as the recipe says.
+    /// Input `[3, H, W]`, normalised as the recipe defines.
     pub image: Vec<f32>,
     /// (H, W).
     pub image_size: (usize, usize),
-    /// Target in metres; 0 = no measurement.
+    /// Target in metres; 0 = not measured.
     pub depth: DepthMap,
-    /// Focal length in pixels of the file as it lies on disk (resizing does not change it here), but for
-    /// [`BtsView::Kitti`](crate::BtsView::Kitti), which brings it to the scale of KITTI's frames.
+    /// Focal length in pixels of the file on disk; resizing does not change it.
+    /// [`BtsView::Kitti`](crate::BtsView::Kitti) scales it to KITTI's frames.
     pub focal: Option<f32>,
-    /// For pictures, from evaluation transforms: `[h, w, 3]` u8 of the same view and size as
-    /// `depth`; METER's for dissection, whose depth is small, has the size of `image`. None from training transforms.
+    /// The view as `[h, w, 3]` u8, for pictures: made by evaluation transforms only. Its size is
+    /// that of `depth`, or that of `image` for METER's dissection, whose depth is smaller.
     pub rgb: Option<Vec<u8>>,
 }
 
-/// Makes an [`Example`] of a [`Sample`].
+/// Turns a [`Sample`] into an [`Example`].
 pub trait Transform: Send + Sync {
-    /// Transforms one sample. All randomness comes from `rng`.
+    /// Transforms one sample. `rng` is the only source of randomness.
     ///
     /// # Errors
-    /// A sample that the transform cannot take, such as one too narrow for its crop.
+    /// A sample that the transform cannot use, such as one too narrow for the crop.
     fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Example, DatasetError>;
 
-    /// Whether a sample of this size (height, width) can be taken, which is known before it is decoded.
+    /// The `depth` of the example that [`apply`](Self::apply) makes with the same `rng`, without
+    /// the colour image. The default applies the transform to a black image.
     ///
     /// # Errors
-    /// As [`apply`](Self::apply), as far as the size alone is at fault; `id` is named in it.
+    /// As [`apply`](Self::apply).
+    fn apply_to_depth(
+        &self,
+        id: &str,
+        depth: DepthMap,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<DepthMap, DatasetError> {
+        let sample = Sample {
+            id: id.to_owned(),
+            rgb: RgbImage::new(depth.width as u32, depth.height as u32),
+            depth,
+            focal: None,
+        };
+        Ok(self.apply(sample, rng)?.depth)
+    }
+
+    /// Checks that a sample of this size (height, width) can be used, before it is decoded.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), for faults of the size alone; the error names `id`.
     fn check_size(&self, id: &str, size: (usize, usize)) -> Result<(), DatasetError>;
 
     /// (height, width) of every example's image.

@@ -1,27 +1,36 @@
-//! Depths of one map and of a whole split.
+//! Depths of one map and of a whole split, and whether they are plausible.
 
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::DepthMap;
+use super::finding::Severity;
+use crate::plan::Plan;
+use crate::{DepthMap, Scene};
 
-/// Depths are counted by the millimetre to here; what is farther counts as this far in quantiles.
-const COUNTED_TO: usize = 1 << 17;
+/// Depths are counted per millimetre up to here; larger ones count as this value in quantiles.
+const COUNTED_UP_TO: usize = 1 << 17;
+/// If 99 % of the depths are below this, in metres, the unit is wrong.
+const MIN_REACH: f64 = 0.2;
+/// If 99 % of the depths are below this fraction of a described range, the unit is doubtful.
+const MIN_USED_RANGE: f64 = 0.2;
+/// Fractions of depths outside the range above which the unit is wrong or doubtful.
+const MAX_OUTSIDE: f64 = 0.5;
+const DOUBTFUL_OUTSIDE: f64 = 0.25;
 
-/// Depths of a split.
+/// Depths of a split. Depth outside the description's range counts as missing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DepthSummary {
-    /// The nearest, in metres.
+    /// The smallest depth in metres.
     pub min: f32,
-    /// Half of what was measured is nearer, metres, by the millimetre.
+    /// Median in metres, to the millimetre.
     pub median: f64,
-    /// The farthest, in metres.
+    /// The largest depth in metres.
     pub max: f32,
-    /// Mean over all measured pixels, in metres.
+    /// Mean of all measured pixels in metres.
     pub mean: f64,
-    /// Share of pixels that were not measured.
-    pub holes: f64,
+    /// Fraction of pixels without a depth.
+    pub missing_fraction: f64,
 }
 
 /// Depths of one map.
@@ -32,63 +41,135 @@ pub(super) struct MapDepths {
     min: f32,
     max: f32,
     sum: f64,
-    pub(super) median: f64,
-    pub(super) nearly_all: f64,
+    /// Why its stored depths cannot be right, if so.
+    pub(super) implausible: Option<String>,
 }
 
 impl MapDepths {
-    /// The map's depths, and how often each millimetre occurs, up to the farthest.
-    fn of(map: &DepthMap) -> (Self, Vec<u64>) {
+    /// The depths of a map, and their counts.
+    fn new(map: &DepthMap) -> (Self, Counts) {
         let measured = || map.metres.iter().copied().filter(|&metres| metres > 0.0);
         let (mut min, mut max, mut sum) = (f32::INFINITY, 0.0f32, 0.0);
         for metres in measured() {
             (min, max) = (min.min(metres), max.max(metres));
             sum += f64::from(metres);
         }
-        let mut counts = vec![0; millimetre(max) + 1];
-        measured().for_each(|metres| counts[millimetre(metres)] += 1);
+        let counts = Counts::new(measured(), max);
         let depths = Self {
             pixels: map.metres.len() as u64,
-            measured: measured().count() as u64,
+            measured: counts.total(),
             min,
             max,
             sum,
-            median: quantile(&counts, 0.5),
-            nearly_all: quantile(&counts, 0.99),
+            implausible: None,
         };
         (depths, counts)
     }
 
-    /// Share of pixels that were not measured.
-    pub(super) fn holes(&self) -> f64 {
+    /// Fraction of pixels without a depth.
+    pub(super) fn missing_fraction(&self) -> f64 {
         1.0 - self.measured as f64 / self.pixels.max(1) as f64
     }
 
-    /// The depth of all pixels, if they have one.
+    /// The depth of all measured pixels, if they have only one.
     pub(super) fn constant(&self) -> Option<f32> {
         (self.measured > 1 && self.min == self.max).then_some(self.min)
     }
 }
 
-fn millimetre(metres: f32) -> usize {
-    ((metres * 1000.0).round() as usize).min(COUNTED_TO - 1)
-}
+/// Number of depths per millimetre.
+#[derive(Debug, Default)]
+struct Counts(Vec<u64>);
 
-/// The smallest depth in metres that at least this share of the counts does not exceed; 0 if there are none.
-fn quantile(counts: &[u64], share: f64) -> f64 {
-    let total: u64 = counts.iter().sum();
-    let rank = (share * total as f64).ceil() as u64;
-    let mut below = 0;
-    for (millimetre, count) in counts.iter().enumerate() {
-        below += count;
-        if below >= rank.max(1) {
-            return millimetre as f64 / 1000.0;
+impl Counts {
+    fn new(depths: impl Iterator<Item = f32>, max: f32) -> Self {
+        let mut counts = vec![0; millimetre(max) + 1];
+        depths.for_each(|metres| counts[millimetre(metres)] += 1);
+        Self(counts)
+    }
+
+    fn add(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (sum, count) in self.0.iter_mut().zip(&other.0) {
+            *sum += count;
         }
     }
-    0.0
+
+    fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The smallest depth in metres that at least this fraction of the depths does not exceed; 0
+    /// without depths.
+    fn quantile(&self, fraction: f64) -> f64 {
+        let rank = (fraction * self.total() as f64).ceil() as u64;
+        let mut below = 0;
+        for (millimetre, count) in self.0.iter().enumerate() {
+            below += count;
+            if below >= rank.max(1) {
+                return millimetre as f64 / 1000.0;
+            }
+        }
+        0.0
+    }
+
+    /// Fraction of the depths for which `test` is true, in metres.
+    fn fraction(&self, test: impl Fn(f64) -> bool) -> f64 {
+        let counts = self.0.iter().enumerate();
+        let passed = counts.filter(|(millimetre, _)| test(*millimetre as f64 / 1000.0));
+        let passed: u64 = passed.map(|(_, count)| count).sum();
+        passed as f64 / self.total().max(1) as f64
+    }
+
+    /// Why stored depths are wrong (error) or doubtful (warning), if so: too large or too small for
+    /// the scene or the description's range.
+    fn implausible(&self, scene: Scene, range: Option<(f32, f32)>) -> Option<(Severity, String)> {
+        if self.total() == 0 {
+            return None;
+        }
+        let reach = self.quantile(0.99);
+        if reach < MIN_REACH {
+            let what = format!("99 % of the stored depths are below {reach:.3} m");
+            return Some((Severity::Error, what));
+        }
+        let scene_max = scene.max_depth();
+        let (near, far) = range.map_or((0.0, scene_max), |(near, far)| (near, far.min(scene_max)));
+        let below = self.fraction(|metres| metres < near.into());
+        let beyond = self.fraction(|metres| metres > far.into());
+        if below + beyond > DOUBTFUL_OUTSIDE {
+            let what = format!(
+                "{:.0} % of the stored depths are below {near} m and {:.0} % beyond {far} m, the range of the {}",
+                100.0 * below,
+                100.0 * beyond,
+                range.map_or("scene", |_| "description")
+            );
+            let wrong = below + beyond > MAX_OUTSIDE;
+            return Some((
+                if wrong {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                },
+                what,
+            ));
+        }
+        if range.is_some() && reach < MIN_USED_RANGE * f64::from(far) {
+            let what = format!(
+                "99 % of the stored depths are below {reach:.2} m, but the range is {near} to {far} m"
+            );
+            return Some((Severity::Warning, what));
+        }
+        None
+    }
 }
 
-/// Depths of a split, added up while its maps are looked at, in any order.
+fn millimetre(metres: f32) -> usize {
+    ((metres * 1000.0).round() as usize).min(COUNTED_UP_TO - 1)
+}
+
+/// Depths of a split, summed while its maps are inspected, in any order.
 #[derive(Debug)]
 pub(super) struct Depths(Mutex<Sums>);
 
@@ -98,9 +179,11 @@ struct Sums {
     measured: u64,
     min: f32,
     max: f32,
-    /// In millionths of a metre: whole numbers add up to the same in any order.
+    /// Integers, so that the sum does not depend on the order.
     micrometres: u128,
-    by_millimetre: Vec<u64>,
+    valid: Counts,
+    /// Before the description's range is applied; empty if there is none.
+    stored: Counts,
 }
 
 impl Depths {
@@ -111,24 +194,33 @@ impl Depths {
             min: f32::INFINITY,
             max: 0.0,
             micrometres: 0,
-            by_millimetre: Vec::new(),
+            valid: Counts::default(),
+            stored: Counts::default(),
         }))
     }
 
-    /// Adds a map, and gives its own depths.
-    pub(super) fn add(&self, map: &DepthMap) -> MapDepths {
-        let (map, counts) = MapDepths::of(map);
+    /// Adds a map as it is stored, and returns its own depths. Applies the description's range.
+    pub(super) fn add(&self, map: &mut DepthMap, plan: &Plan) -> MapDepths {
+        let stored = plan.range.map(|_| MapDepths::new(map).1);
+        plan.drop_out_of_range(map);
+        let (mut map, valid) = MapDepths::new(map);
+        // A single map may well be outside of the description's range: only the scene counts.
+        let implausible = stored
+            .as_ref()
+            .unwrap_or(&valid)
+            .implausible(plan.scene, None);
+        map.implausible = implausible
+            .filter(|(severity, _)| *severity == Severity::Error)
+            .map(|(_, what)| what);
         let mut sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sums.pixels += map.pixels;
         sums.measured += map.measured;
         sums.min = sums.min.min(map.min);
         sums.max = sums.max.max(map.max);
         sums.micrometres += (map.sum * 1e6).round() as u128;
-        if sums.by_millimetre.len() < counts.len() {
-            sums.by_millimetre.resize(counts.len(), 0);
-        }
-        for (sum, count) in sums.by_millimetre.iter_mut().zip(counts) {
-            *sum += count;
+        sums.valid.add(&valid);
+        if let Some(stored) = stored {
+            sums.stored.add(&stored);
         }
         map
     }
@@ -138,16 +230,20 @@ impl Depths {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (sums.measured > 0).then(|| DepthSummary {
             min: sums.min,
-            median: quantile(&sums.by_millimetre, 0.5),
+            median: sums.valid.quantile(0.5),
             max: sums.max,
             mean: sums.micrometres as f64 / 1e6 / sums.measured as f64,
-            holes: 1.0 - sums.measured as f64 / sums.pixels as f64,
+            missing_fraction: 1.0 - sums.measured as f64 / sums.pixels as f64,
         })
     }
 
-    /// What 99 of 100 depths do not exceed, in metres.
-    pub(super) fn nearly_all(&self) -> f64 {
+    /// Why the stored depths of all maps together are wrong or doubtful, if so.
+    pub(super) fn implausible(&self, plan: &Plan) -> Option<(Severity, String)> {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        quantile(&sums.by_millimetre, 0.99)
+        let stored = match plan.range {
+            Some(_) => &sums.stored,
+            None => &sums.valid,
+        };
+        stored.implausible(plan.scene, plan.range)
     }
 }

@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::judge::Looked;
+use super::finding::{Finding, relative};
 use super::listing::Listing;
-use super::{Finding, Severity, relative};
+use super::pair::InspectedPair;
+use crate::error::count;
 use crate::lines::shown;
 
 /// Hexadecimal digits of a BLAKE3 hash.
 const DIGITS: usize = 64;
 
 /// Adds the hashes of a split's files and of its list.
-pub(super) fn collect(listing: &Listing, pairs: &[Looked], hashes: &mut BTreeMap<String, String>) {
+pub(super) fn collect(
+    listing: &Listing,
+    pairs: &[InspectedPair],
+    hashes: &mut BTreeMap<String, String>,
+) {
     for pair in pairs {
-        let rgb = pair.rgb.as_ref().map(|rgb| &rgb.file);
-        let depth = pair.depth.as_ref().map(|depth| &depth.file);
-        for (path, file) in [(&pair.listed.rgb, rgb), (&pair.listed.depth, depth)] {
+        for (path, file) in [
+            (&pair.listed.rgb, pair.rgb.as_ref()),
+            (&pair.listed.depth, pair.depth_file()),
+        ] {
             if let (Some(path), Some(hash)) = (path, file.and_then(|file| file.hash)) {
                 hashes.insert(relative(Path::new(""), path), hash.to_string());
             }
@@ -29,17 +35,17 @@ pub(super) fn collect(listing: &Listing, pairs: &[Looked], hashes: &mut BTreeMap
     }
 }
 
-/// Compares with a file of recorded hashes; `whole` if all splits were looked at.
+/// Compares hashes with those recorded in a file. `all_splits`: whether every split was inspected.
 pub(super) fn compare(
     file: &Path,
     found: &BTreeMap<String, String>,
-    whole: bool,
+    all_splits: bool,
     findings: &mut Vec<Finding>,
 ) {
     let shown_file = file.display().to_string();
     let wrong = |place: String, what: String| {
         let advice = "give a file that b3sum or `mde inspect --write-hashes` has written";
-        Finding::new(Severity::Error, "hash-file", place, what, advice)
+        Finding::error("hash-file", place, what, advice)
     };
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
@@ -60,7 +66,7 @@ pub(super) fn compare(
             }
             None => {
                 let what = format!(
-                    "`{}` is no hash of {DIGITS} digits, two blanks and a path",
+                    "`{}` is not a hash of {DIGITS} digits, two blanks and a path",
                     shown(&String::from_utf8_lossy(line))
                 );
                 findings.push(wrong(format!("{shown_file}, line {number}"), what));
@@ -69,43 +75,33 @@ pub(super) fn compare(
     }
     for (path, hash) in found {
         if recorded.get(path).is_some_and(|recorded| recorded != hash) {
-            findings.push(Finding::new(
-                Severity::Error,
+            findings.push(Finding::error(
                 "hash-mismatch",
                 path,
-                format!("not the file whose hash was recorded in {shown_file}"),
-                "copy or download the file again, or record anew what is meant to be there",
+                format!("not the file whose hash is recorded in {shown_file}"),
+                "copy or download the file again, or record new hashes if the change is intended",
             ));
         }
     }
-    let unknown = recorded
-        .keys()
-        .filter(|path| !found.contains_key(*path))
-        .count();
-    let unrecorded = found
-        .keys()
-        .filter(|path| !recorded.contains_key(*path))
-        .count();
-    for (count, what) in [
-        (unknown, "recorded files are not part of the data"),
-        (unrecorded, "files of the data have no recorded hash"),
+    if !all_splits {
+        return;
+    }
+    let unknown = recorded.keys().filter(|path| !found.contains_key(*path));
+    let unrecorded = found.keys().filter(|path| !recorded.contains_key(*path));
+    for (number, noun, what) in [
+        (unknown.count(), "recorded file", "not in the data set"),
+        (unrecorded.count(), "file", "without a recorded hash"),
     ] {
-        if whole && count > 0 {
-            let what = format!("{count} {what}");
-            findings.push(Finding::new(
-                Severity::Note,
-                "hash-file",
-                &shown_file,
-                what,
-                "",
-            ));
+        if number > 0 {
+            let what = format!("{} {what}", count(number, noun));
+            findings.push(Finding::note("hash-file", &shown_file, what));
         }
     }
 }
 
-/// A line's hash and path, which is relative to the data folder.
+/// The hash of a line and its path, relative to the data folder.
 fn parse(line: &str) -> Option<(String, String)> {
-    // A backslash in front says that those in the path are doubled, and that `\n` is a line break.
+    // A backslash in front means that `\\` and `\n` in the path are escapes.
     let (escaped, line) = match line.strip_prefix('\\') {
         Some(line) => (true, line),
         None => (false, line),
@@ -119,7 +115,9 @@ fn parse(line: &str) -> Option<(String, String)> {
         return None;
     }
     let path = if escaped {
-        path.replace("\\n", "\n").replace("\\\\", "\\")
+        // No path contains NUL, which stands for a backslash until `\n` is replaced.
+        let path = path.replace("\\\\", "\0").replace("\\n", "\n");
+        path.replace('\0', "\\")
     } else {
         path.to_owned()
     };

@@ -1,4 +1,4 @@
-//! Which pairs a split has, with everything that is wrong with its list.
+//! The pairs of a split, and the faults of its list.
 
 use std::collections::HashMap;
 use std::fs;
@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use rayon::prelude::*;
 
-use super::{Finding, InspectOptions, Severity, relative, without_path};
+use super::finding::{Finding, Severity, relative, without_path};
+use crate::error::count;
 use crate::lines::{self, Entry, Focals, Line, ListFormat};
 use crate::plan::{Naming, Plan};
-use crate::{DataSpec, DatasetError, Split};
+use crate::{DataSpec, DatasetError, DepthEncoding, Split};
 
-/// A split's pairs, as far as they could be found.
+/// The pairs of a split that could be found.
 #[derive(Debug)]
 pub(super) struct Listing {
     pub(super) split: Split,
@@ -41,114 +42,97 @@ pub(super) struct Listed {
     /// The list and the line, or the description and the split.
     pub(super) place: String,
     pub(super) entry: Entry,
-    /// Where the files lie, relative to the data folder, if they are there.
+    /// Paths of the files relative to the data folder, if they exist.
     pub(super) rgb: Option<PathBuf>,
     pub(super) depth: Option<PathBuf>,
 }
 
-/// The splits that are there.
+/// The splits that exist.
 pub(super) fn list(
     data: &DataSpec,
-    options: &InspectOptions,
+    split: Option<Split>,
+    encoding: Option<DepthEncoding>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Listing> {
-    let asked = match options.split {
-        Some(split) => vec![split],
-        None => vec![Split::Train, Split::Test],
-    };
+    let splits = split.map_or(vec![Split::Train, Split::Test], |split| vec![split]);
     let (mut listings, mut faults) = (Vec::new(), Vec::new());
-    for split in asked {
-        match data.plan(split, options.encoding) {
+    for split in splits {
+        match data.plan(split, encoding) {
             Ok(plan) => listings.push(listing(split, plan, findings)),
             Err(error) => faults.push(plan_fault(data, split, &error)),
         }
     }
-    // A folder may hold one split alone.
-    let one_is_there = !listings.is_empty();
+    // A folder may hold a single split.
+    let one_exists = !listings.is_empty();
     for fault in &mut faults {
-        if one_is_there && fault.check == "missing-list" {
+        if one_exists && fault.check == "missing-list" {
             fault.severity = Severity::Note;
         }
     }
-    // A folder or a description that is wrong is so for both splits.
+    // A wrong folder or description concerns both splits; it is reported once.
     faults.dedup_by(|a, b| a.check == b.check && a.place == b.place && a.check != "missing-list");
     findings.extend(faults);
     listings
 }
 
+const CORRECT_DESCRIPTION: &str = "correct the file; docs/own-data.md explains it";
+
 fn plan_fault(data: &DataSpec, split: Split, error: &DatasetError) -> Finding {
-    let (check, place, advice) = match error {
-        DatasetError::MissingFolder { path, .. } => (
-            "missing-folder",
-            path.display().to_string(),
-            "check the path, or fetch or render the data",
-        ),
-        DatasetError::MissingDescription { path } => (
+    let root = data.root.display().to_string();
+    match error {
+        DatasetError::MissingFolder { path, .. } => {
+            let advice = "check the path, or download or render the data";
+            Finding::error("missing-folder", root, without_path(error, path), advice)
+        }
+        DatasetError::MissingDescription { path } => Finding::error(
             "missing-description",
             relative(&data.root, path),
+            without_path(error, path),
             "write one (docs/own-data.md), or name the folder's layout: nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR",
         ),
-        DatasetError::MissingList { .. } | DatasetError::NotDescribed { .. } => (
-            "missing-list",
-            split.name().to_owned(),
-            "put the list into the folder, or inspect the other split alone",
-        ),
-        DatasetError::BadDescription { path, .. } => (
+        DatasetError::BadDescription { path, .. } => Finding::error(
             "bad-description",
             relative(&data.root, path),
-            "correct the file; docs/own-data.md explains it",
+            without_path(error, path),
+            CORRECT_DESCRIPTION,
         ),
-        _ => (
-            "unreadable",
-            data.root.display().to_string(),
-            "check the permissions and the disk",
+        DatasetError::MissingList { .. } | DatasetError::NotDescribed { .. } => Finding::error(
+            "missing-list",
+            split.name(),
+            without_path(error, &data.root),
+            "put the list into the folder, or inspect the other split only",
         ),
-    };
-    let path = match error {
-        DatasetError::MissingFolder { path, .. }
-        | DatasetError::MissingDescription { path }
-        | DatasetError::BadDescription { path, .. } => path,
-        _ => &data.root,
-    };
-    let what = without_path(error, path);
-    Finding::new(Severity::Error, check, place, what, advice)
+        _ => {
+            let advice = "check the permissions and the disk";
+            Finding::error("unreadable", root, without_path(error, &data.root), advice)
+        }
+    }
 }
 
 fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
     let (entries, without_depth) = match &plan.naming {
         Naming::List(format) => listed(&plan, *format, findings),
-        Naming::Patterns(patterns, _) => match patterns.pairs(&plan, split) {
+        Naming::Patterns(patterns, _) => match plan.match_pairs(patterns, split) {
             Ok(paired) => {
                 let place = name(&plan, split);
-                let unpaired = paired.unpaired.iter().map(|image| {
-                    let (severity, advice) = if patterns.may_be_unpaired() {
-                        (Severity::Note, "")
-                    } else {
-                        (
-                            Severity::Error,
-                            "add the depth maps, or set skip_unpaired = true",
-                        )
-                    };
-                    let what = format!("{image}: no depth map belongs to it");
-                    Finding::new(severity, "image-without-depth", &place, what, advice)
-                });
-                findings.extend(unpaired);
+                findings.extend(paired.unpaired.iter().map(|image| {
+                    let check = "image-without-depth";
+                    let what = format!("{image}: no depth map matches");
+                    if patterns.may_be_unpaired() {
+                        return Finding::note(check, &place, what);
+                    }
+                    let advice = "add the depth maps, or set skip_unpaired = true";
+                    Finding::error(check, &place, what, advice)
+                }));
                 let entries = paired.entries.into_iter();
-                (
-                    entries.map(|entry| (place.clone(), entry)).collect(),
-                    paired.unpaired.len(),
-                )
+                let entries = entries.map(|entry| (place.clone(), entry)).collect();
+                (entries, paired.unpaired.len())
             }
             Err(error) => {
                 let place = relative(&plan.root, &plan.list);
-                let advice = "correct the file; docs/own-data.md explains it";
-                findings.push(Finding::new(
-                    Severity::Error,
-                    "bad-description",
-                    place,
-                    without_path(&error, &plan.list),
-                    advice,
-                ));
+                let what = without_path(&error, &plan.list);
+                let check = "bad-description";
+                findings.push(Finding::error(check, place, what, CORRECT_DESCRIPTION));
                 (Vec::new(), 0)
             }
         },
@@ -162,8 +146,8 @@ fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
             entry,
         })
         .collect();
-    duplicates(&pairs, findings);
-    missing(&plan, &pairs, findings);
+    duplicate_lines(&pairs, findings);
+    missing_files(&plan, &pairs, findings);
     Listing {
         split,
         plan,
@@ -172,7 +156,7 @@ fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
     }
 }
 
-/// The pairs of a list's sound lines, each with its place.
+/// The pairs of a list's good lines, each with its place, and the number of images without depth.
 fn listed(
     plan: &Plan,
     format: ListFormat,
@@ -182,15 +166,9 @@ fn listed(
     let text = match fs::read(&plan.list) {
         Ok(text) => text,
         Err(error) => {
-            let advice = "put the list there, or check its permissions";
+            let advice = "add the list, or check its permissions";
             let what = format!("cannot be read: {error}");
-            findings.push(Finding::new(
-                Severity::Error,
-                "missing-list",
-                list,
-                what,
-                advice,
-            ));
+            findings.push(Finding::error("missing-list", list, what, advice));
             return (Vec::new(), 0);
         }
     };
@@ -201,7 +179,7 @@ fn listed(
         let place = format!("{list}, line {number}");
         let wrong = |check, what| {
             let advice = "correct the line or remove it";
-            Finding::new(Severity::Error, check, &place, what, advice)
+            Finding::error(check, &place, what, advice)
         };
         match content {
             Ok(None) => without_depth += 1,
@@ -220,49 +198,46 @@ fn listed(
     if !any_line || (entries.is_empty() && without_depth > 0) {
         let what = match without_depth {
             0 => "the list is empty".to_owned(),
-            images => format!("all {images} images are listed without depth (`None`)"),
+            images => format!(
+                "all {} are listed without depth (`None`)",
+                count(images, "image")
+            ),
         };
         let advice = "use a list with pairs";
-        findings.push(Finding::new(
-            Severity::Error,
-            "empty-list",
-            list,
-            what,
-            advice,
-        ));
+        findings.push(Finding::error("empty-list", list, what, advice));
     }
     (entries, without_depth)
 }
 
-fn duplicates(pairs: &[Listed], findings: &mut Vec<Finding>) {
+fn duplicate_lines(pairs: &[Listed], findings: &mut Vec<Finding>) {
     let mut seen: HashMap<&str, &Listed> = HashMap::new();
     for pair in pairs {
         let Some(first) = seen.get(pair.entry.rgb.as_str()) else {
             seen.insert(&pair.entry.rgb, pair);
             continue;
         };
-        let what = if first.entry.depth == pair.entry.depth {
-            format!("{} is listed before, in {}", pair.entry.rgb, first.place)
+        let other = if first.entry.depth == pair.entry.depth {
+            ""
         } else {
-            format!(
-                "{} is listed before with another depth map, in {}",
-                pair.entry.rgb, first.place
-            )
+            " with another depth map"
         };
-        findings.push(Finding::new(
-            Severity::Warning,
+        let what = format!(
+            "{} was listed before{other}, in {}",
+            pair.entry.rgb, first.place
+        );
+        findings.push(Finding::warning(
             "duplicate-line",
             &pair.place,
             what,
-            "remove one of the lines, unless the pair is to count twice",
+            "remove one of the lines, unless the pair has to count twice",
         ));
     }
 }
 
-fn missing(plan: &Plan, pairs: &[Listed], findings: &mut Vec<Finding>) {
-    let also = match plan.also_in().as_slice() {
+fn missing_files(plan: &Plan, pairs: &[Listed], findings: &mut Vec<Finding>) {
+    let also_in = match plan.also_in().as_slice() {
         [] => String::new(),
-        folders => format!(" (nor below its {})", folders.join(", ")),
+        folders => format!(" (nor in its {})", folders.join(", ")),
     };
     for pair in pairs {
         for (path, found) in [
@@ -270,12 +245,11 @@ fn missing(plan: &Plan, pairs: &[Listed], findings: &mut Vec<Finding>) {
             (&pair.entry.depth, &pair.depth),
         ] {
             if found.is_none() {
-                findings.push(Finding::new(
-                    Severity::Error,
+                findings.push(Finding::error(
                     "missing-file",
                     format!("{}: {path}", pair.place),
-                    format!("no such file in the data folder{also}"),
-                    "fetch or copy the missing files again, or remove their lines",
+                    format!("no such file in the data folder{also_in}"),
+                    "copy or download the missing files again, or remove their lines",
                 ));
             }
         }

@@ -116,8 +116,8 @@ fn a_sound_data_set_has_no_fault() {
         f64::from(measured[0])
     );
     assert!((depth.mean - mean).abs() < 1e-6);
-    let holes = 1.0 - measured.len() as f64 / f64::from(12 * 24 * 32);
-    assert!((depth.holes - holes).abs() < 1e-12);
+    let missing = 1.0 - measured.len() as f64 / f64::from(12 * 24 * 32);
+    assert!((depth.missing_fraction - missing).abs() < 1e-12);
 }
 
 /// Plants a fault of every kind in a sound folder; gives what must be found.
@@ -198,7 +198,7 @@ fn plant(root: &Path) -> BTreeSet<String> {
         "constant-depth rooms_test.csv, line 4: test/2_d.png",
         "implausible-depth rooms_test.csv, line 5: test/3_d.png",
         "implausible-depth rooms_test.csv, line 6: test/4_d.png",
-        "holes rooms_test.csv, line 7: test/5_d.png",
+        "missing-depth rooms_test.csv, line 7: test/5_d.png",
         "damaged rooms_test.csv, line 8: test/6_d.png",
     ]
     .map(str::to_owned)
@@ -225,7 +225,7 @@ fn every_planted_fault_is_found_and_nothing_else() {
         .iter()
         .find(|finding| finding.check == "sizes")
         .unwrap();
-    assert!(sizes.what.contains("24x20 (1 pairs)"), "{}", sizes.what);
+    assert!(sizes.what.contains("24x20 (1 pair)"), "{}", sizes.what);
 
     // What headers and lengths tell is found without decoding.
     let quick = faults(&rooms(dir.path(), false));
@@ -234,7 +234,7 @@ fn every_planted_fault_is_found_and_nothing_else() {
         "duplicate-image",
         "no-measurement",
         "implausible",
-        "holes",
+        "missing-depth",
         "damaged",
     ];
     let expected = planted
@@ -258,7 +258,7 @@ fn a_wrong_unit_of_all_maps_is_one_finding() {
     }
     for (encoding, parts) in [
         ("u16/100", "beyond"),
-        ("u16/65535", "nearer than"),
+        ("u16/65535", "99 % of the stored depths are below"),
         ("u16-mm", "3 of 8 depth maps"),
     ] {
         let options = InspectOptions {
@@ -278,6 +278,61 @@ fn a_wrong_unit_of_all_maps_is_one_finding() {
             inspection.findings[0].what
         );
     }
+}
+
+/// Depth maps of 0.8 to 4 m in this number of stored units per metre, declared as `encoding` with
+/// the range of the own-data guide's TUM example.
+fn with_range(units_per_metre: f32, encoding: &str) -> Inspection {
+    let dir = sound();
+    for number in 0..12 {
+        let map = Grey16::from_fn(SIZE.1, SIZE.0, |x, y| {
+            let metres = 0.8 + 3.2 * x as f32 / (SIZE.1 - 1) as f32;
+            Luma([(metres * units_per_metre) as u16 + (y + number) as u16])
+        });
+        map.save(dir.path().join(format!("train/{number}_d.png")))
+            .unwrap();
+    }
+    let text = format!(
+        "name = \"x\"\nscene = \"indoor\"\n[depth]\nencoding = \"{encoding}\"\nrange = [0.4, 8.0]\n[train]\nlist = \"rooms_train.csv\"\n"
+    );
+    fs::write(dir.path().join("dataset.toml"), text).unwrap();
+    let options = InspectOptions {
+        decode: true,
+        split: Some(Split::Train),
+        ..InspectOptions::default()
+    };
+    look(dir.path().to_str().unwrap(), options)
+}
+
+#[test]
+fn a_unit_wrong_by_5_is_found_before_the_range_is_applied() {
+    assert_eq!(with_range(5000.0, "u16/5000").findings, []);
+    assert_eq!(with_range(1000.0, "u16-mm").findings, []);
+    // TUM declared as millimetres: 4 to 20 m, of which the range hides what is beyond 8 m.
+    let too_large = with_range(5000.0, "u16-mm");
+    let [finding] = too_large.findings.as_slice() else {
+        panic!("{:?}", too_large.findings)
+    };
+    assert_eq!(
+        (finding.severity, finding.check, finding.place.as_str()),
+        (Severity::Error, "implausible-depth", "rooms_train.csv")
+    );
+    assert!(finding.what.contains("beyond 8 m"), "{}", finding.what);
+    assert!(too_large.splits[0].depth.unwrap().max <= 8.0);
+    // Millimetres declared as TUM's unit: 0.16 to 0.8 m.
+    let too_small = with_range(1000.0, "u16/5000");
+    let [finding] = too_small.findings.as_slice() else {
+        panic!("{:?}", too_small.findings)
+    };
+    assert_eq!(
+        (finding.severity, finding.check),
+        (Severity::Warning, "implausible-depth")
+    );
+    assert!(
+        finding.what.contains("below 0.4 m and 0 % beyond"),
+        "{}",
+        finding.what
+    );
 }
 
 #[test]
@@ -303,7 +358,7 @@ fn what_is_missing_altogether_is_a_finding() {
     fs::write(dir.path().join("other.csv"), named.collect::<String>()).unwrap();
     let inspection = rooms(dir.path(), false);
     let last = &inspection.findings[1].what;
-    assert_eq!(last, "1 images that no list names: train/other.jpg");
+    assert_eq!(last, "1 image not named by any list: train/other.jpg");
     fs::remove_file(dir.path().join("other.csv")).unwrap();
     let test = InspectOptions {
         split: Some(Split::Test),
@@ -458,7 +513,7 @@ fn real_data_are_sound() {
         );
         let depth = test.depth.unwrap();
         assert!(
-            depth.max <= 10.0 && depth.min > 0.5 && depth.holes < 0.01,
+            depth.max <= 10.0 && depth.min > 0.5 && depth.missing_fraction < 0.01,
             "{depth:?}"
         );
     }
@@ -472,7 +527,10 @@ fn real_data_are_sound() {
         let kitti = look(dir.path().to_str().unwrap(), decode());
         assert_eq!(faults(&kitti), none());
         let depth = kitti.splits[0].depth.unwrap();
-        assert!(depth.max > 60.0 && depth.holes > 0.7, "{depth:?}");
+        assert!(
+            depth.max > 60.0 && depth.missing_fraction > 0.7,
+            "{depth:?}"
+        );
     }
     let dir = tempfile::tempdir().unwrap();
     if let Some(root) = real_data("nyu-raw-sample") {
@@ -482,7 +540,7 @@ fn real_data_are_sound() {
         let raw = look(dir.path().to_str().unwrap(), decode());
         assert_eq!(faults(&raw), none());
         let depth = raw.splits[0].depth.unwrap();
-        assert!((0.01..0.6).contains(&depth.holes), "{depth:?}");
+        assert!((0.01..0.6).contains(&depth.missing_fraction), "{depth:?}");
     }
 }
 

@@ -244,7 +244,7 @@ fn drives_of_different_sizes_share_a_batch_after_the_crop() {
         ),
     ] {
         let config = LoaderConfig {
-            batch: 5,
+            batch_size: 5,
             seed: 3,
             workers: 2,
             prefetch: 1,
@@ -310,7 +310,7 @@ fn real_pairs_at_a_quarter_keep_most_of_the_ground_measured() {
     let Some((_dir, list)) = real() else { return };
     let list = Arc::new(list);
     let config = LoaderConfig {
-        batch: 3,
+        batch_size: 3,
         seed: 0,
         workers: 2,
         prefetch: 1,

@@ -1,10 +1,12 @@
 //! Lists, files and their faults: every bad input gives a message with the file and the remedy.
 
-use std::fs;
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime};
 
 use crate::common::{Folder, Grey16, SIZE, depth_mm, depth_u8, picture};
 use image::{DynamicImage, GrayImage, Rgb, RgbImage};
 use mde_datasets::{DataKind, DataSpec, DatasetError, DepthEncoding, Scene, Split, mean_depth};
+use mde_files::HashCache;
 
 const MM: DepthEncoding = DepthEncoding::U16_MM;
 
@@ -392,6 +394,47 @@ fn the_fingerprint_is_that_of_the_content() {
         here.open().unwrap().fingerprint().unwrap(),
         "the order does"
     );
+}
+
+#[test]
+fn a_cached_fingerprint_is_the_same_and_reads_no_unchanged_file() {
+    let folder = Folder::new(3);
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let set_time = |name: &str| {
+        let file = File::options().write(true).open(folder.path(name)).unwrap();
+        file.set_modified(hour_ago).unwrap();
+    };
+    for number in 0..3 {
+        set_time(&format!("train/{number:05}.png"));
+        set_time(&format!("train/{number:05}_depth.png"));
+    }
+    set_time("list.csv");
+    let list = folder.open().unwrap();
+    let original = list.fingerprint().unwrap();
+    let cached = || {
+        let cache = HashCache::open(&folder.path("hashes.json"));
+        let fingerprint = list.fingerprint_cached(&cache).unwrap();
+        cache.save().unwrap();
+        fingerprint
+    };
+    assert_eq!(cached(), original, "an empty cache");
+    assert_eq!(cached(), original, "a filled cache");
+
+    // Other content of the same length and time in the same file: not read, so not noticed.
+    let name = "train/00001.png";
+    let mut bytes = fs::read(folder.path(name)).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    folder.write(name, &bytes);
+    set_time(name);
+    assert_eq!(cached(), original);
+    folder.write(name, &bytes);
+    assert_ne!(cached(), original, "a new time");
+    assert_eq!(cached(), list.fingerprint().unwrap());
+
+    fs::remove_file(folder.path(name)).unwrap();
+    let cache = HashCache::open(&folder.path("hashes.json"));
+    let error = list.fingerprint_cached(&cache).unwrap_err();
+    says(&error.to_string(), &[name, "cannot be read"]);
 }
 
 #[test]

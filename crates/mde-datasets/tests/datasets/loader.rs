@@ -17,7 +17,7 @@ const SMALL: MffGeometry = MffGeometry {
     target: (5, 7),
 };
 const CONFIG: LoaderConfig = LoaderConfig {
-    batch: 3,
+    batch_size: 3,
     seed: 9,
     workers: 2,
     prefetch: 2,
@@ -116,7 +116,17 @@ fn augmentation_changes_from_epoch_to_epoch_and_with_the_seed() {
 #[test]
 fn a_sample_s_augmentation_does_not_depend_on_its_batch() {
     let folder = Folder::new(4);
-    let by_one = batches(&loader(&folder, LoaderConfig { batch: 1, ..CONFIG }), 0, 0);
+    let by_one = batches(
+        &loader(
+            &folder,
+            LoaderConfig {
+                batch_size: 1,
+                ..CONFIG
+            },
+        ),
+        0,
+        0,
+    );
     let by_three = batches(&loader(&folder, CONFIG), 0, 0);
     let joined: Vec<f32> = by_one
         .iter()
@@ -166,8 +176,11 @@ fn options_out_of_range_are_named() {
     let list = Arc::new(folder.open().unwrap());
     for (config, parts) in [
         (
-            LoaderConfig { batch: 0, ..CONFIG },
-            ["batch = 0", "at least 1"],
+            LoaderConfig {
+                batch_size: 0,
+                ..CONFIG
+            },
+            ["batch size = 0", "at least 1"],
         ),
         (
             LoaderConfig {
@@ -178,11 +191,11 @@ fn options_out_of_range_are_named() {
         ),
         (
             LoaderConfig {
-                batch: 3,
+                batch_size: 3,
                 drop_last: true,
                 ..CONFIG
             },
-            ["batch = 3", "list.csv (2 pairs)"],
+            ["batch size = 3", "list.csv (2 pairs)"],
         ),
     ] {
         let transform = Arc::new(MffTrain { geometry: SMALL });
@@ -281,7 +294,7 @@ fn dropping_an_epoch_stops_its_workers_and_prefetch_is_bounded() {
     let list = Arc::new(folder.open().unwrap());
     let shared: Arc<dyn Transform> = transform.clone();
     let config = LoaderConfig {
-        batch: 2,
+        batch_size: 2,
         prefetch: 3,
         ..CONFIG
     };
@@ -387,7 +400,7 @@ fn focal_lengths_reach_the_batch_if_the_list_gives_them() {
     };
     let first = |folder: &Folder| {
         let config = LoaderConfig {
-            batch: 2,
+            batch_size: 2,
             shuffle: false,
             ..CONFIG
         };

@@ -105,7 +105,10 @@ fn strips_and_sizes_of_nothing_are_refused() {
     assert_eq!(whole(mff, 8, 64, None).size, (60, 480));
     for (height, width) in [(8, 65), (65, 8), (0, 5), (5, 0)] {
         let error = mff.whole_image(&picture(height, width), None).unwrap_err();
-        assert!(matches!(error, DatasetError::TooLong { .. }), "{error}");
+        assert!(
+            matches!(error, DatasetError::ExtremeAspectRatio { .. }),
+            "{error}"
+        );
         let message = error.to_string();
         assert!(message.contains(&format!("{height}x{width}")), "{message}");
     }

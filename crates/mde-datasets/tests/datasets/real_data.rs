@@ -94,7 +94,7 @@ fn raw_frames_have_holes_that_stay_holes() {
         gt: MffGeometry::full(),
     };
     let config = LoaderConfig {
-        batch: 3,
+        batch_size: 3,
         seed: 0,
         workers: 2,
         prefetch: 1,
@@ -120,7 +120,7 @@ fn a_training_epoch_runs_on_real_frames() {
         geometry: MffGeometry::full(),
     });
     let config = LoaderConfig {
-        batch: 8,
+        batch_size: 8,
         seed: 1,
         workers: 2,
         prefetch: 1,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mde_datasets::{
-    BtsGeometry, DataSpec, Loader, LoaderConfig, MffGeometry, Preprocessing, Split,
+    BtsGeometry, DataSpec, Loader, LoaderConfig, MeterInput, MffGeometry, Preprocessing, Split,
 };
 use mde_scenes::{RenderConfig, render_street, write_rooms, write_streets};
 
@@ -34,7 +34,7 @@ fn streets_at_half_of_kittis_size_are_read_and_fit_the_scaled_down_recipe() {
     let recipe = Preprocessing::Bts(BtsGeometry::kitti_quarter().for_frames((188, 621)));
     list.check(recipe.training().as_ref()).unwrap();
     let options = LoaderConfig {
-        batch: 2,
+        batch_size: 2,
         seed: 0,
         workers: 1,
         prefetch: 0,
@@ -65,4 +65,64 @@ fn rooms_are_read_as_nyu_is() {
     let rng = &mut mde_datasets::sample_rng(0, 0, 0);
     let example = transform.apply(list.load(0).unwrap(), rng).unwrap();
     assert_eq!((example.image_size, example.focal), ((57, 76), None));
+}
+
+#[test]
+fn depth_only_batches_have_the_depths_of_full_ones_and_read_no_colour_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let (rooms, streets) = (dir.path().join("rooms"), dir.path().join("streets"));
+    write_rooms(&rooms, &config(80, 60), &|_| ()).unwrap();
+    write_streets(&streets, &config(621, 188), &|_| ()).unwrap();
+    let street_sizes = BtsGeometry::kitti_quarter().for_frames((188, 621));
+    let recipes = [
+        (&rooms, "rooms", Preprocessing::Mff(MffGeometry::quarter())),
+        (
+            &rooms,
+            "rooms",
+            Preprocessing::Bts(BtsGeometry::nyu_quarter()),
+        ),
+        (&rooms, "rooms", Preprocessing::Meter(MeterInput::nyu())),
+        (&streets, "streets", Preprocessing::Bts(street_sizes)),
+        (
+            &streets,
+            "streets",
+            Preprocessing::Meter(MeterInput::kitti()),
+        ),
+    ];
+    let options = LoaderConfig {
+        batch_size: 2,
+        seed: 3,
+        workers: 2,
+        prefetch: 1,
+        shuffle: true,
+        drop_last: false,
+    };
+    let mut loaders = Vec::new();
+    for (root, kind, recipe) in recipes {
+        let spec: DataSpec = format!("{kind}:{}", root.display()).parse().unwrap();
+        let list = Arc::new(spec.open(Split::Train, None).unwrap());
+        for transform in [recipe.training(), recipe.evaluation(), recipe.dissection()] {
+            let loader = Loader::new(Arc::clone(&list), transform, options).unwrap();
+            let full = loader.epoch(1, 0).next().unwrap().unwrap();
+            let depth_only = loader.depth_only();
+            let batch = depth_only.epoch(1, 0).next().unwrap().unwrap();
+            assert_eq!(batch.ids, full.ids);
+            assert_eq!(batch.depth_size, full.depth_size);
+            assert!(batch.depths == full.depths, "{recipe:?}");
+            assert!(batch.images.is_empty() && batch.rgb.is_empty() && batch.focals.is_none());
+            for index in 0..list.len() {
+                let id = list.id(index);
+                let extension = if kind == "rooms" { "jpg" } else { "png" };
+                let file = root.join(format!("{id}.{extension}"));
+                assert!(file.exists());
+                loaders.push((depth_only.clone(), file));
+            }
+        }
+    }
+    for (_, file) in &loaders {
+        std::fs::write(file, "not an image").unwrap();
+    }
+    for (loader, _) in &loaders {
+        loader.epoch(1, 0).next().unwrap().unwrap();
+    }
 }
