@@ -2,8 +2,6 @@
 //! conversions and inspections.
 
 use std::cell::OnceCell;
-use std::error::Error;
-use std::ffi::OsStr;
 
 use anyhow::ensure;
 use mde_fetch::{
@@ -40,40 +38,11 @@ pub(crate) fn data(data: DataSet) -> anyhow::Result<()> {
     let home = Home::find()?;
     let convert = |conversion: Conversion<'_>| {
         let mde = Mde::build(DeviceChoice::Auto)?;
-        run_conversion(&mde, conversion)
+        Ok(mde.run(conversion.arguments())?)
     };
     let folder = mde_fetch::fetch_data(data, &home, &terminal(), &convert)?;
     println!("{}", folder.display());
     Ok(())
-}
-
-/// Runs `mde convert`.
-pub(crate) fn run_conversion(
-    mde: &Mde,
-    conversion: Conversion<'_>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let (form, files) = match conversion {
-        Conversion::Labelled { mat, splits, out } => (
-            "nyu-labelled",
-            vec![("--mat", mat), ("--splits", splits), ("--out", out)],
-        ),
-        Conversion::FastDepth { shard, out } => {
-            ("nyu-fastdepth", vec![("--shard", shard), ("--out", out)])
-        }
-        Conversion::Bts { archive, list, out } => (
-            "nyu-bts",
-            vec![("--archive", archive), ("--out", out), ("--list", list)],
-        ),
-        Conversion::Mff { archive, list, out } => (
-            "nyu-mff",
-            vec![("--archive", archive), ("--out", out), ("--list", list)],
-        ),
-    };
-    let files = files
-        .iter()
-        .flat_map(|(option, path)| [OsStr::new(*option), path.as_os_str()]);
-    let command = ["convert", form].into_iter().map(OsStr::new);
-    Ok(mde.run(command.chain(files))?)
 }
 
 /// What to look at.
@@ -94,19 +63,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<bool> {
         let built = || Mde::build(DeviceChoice::Auto).map_err(|error| format!("{error:#}"));
         let mde = mde.get_or_init(built).as_ref();
         let mde: &Mde = mde.map_err(|error| InspectError::NoProgram(error.clone()))?;
-        let mut command: Vec<&OsStr> = Vec::new();
-        match inspected {
-            Inspected::Data { spec, decode } => {
-                command.extend(["inspect", "--data", spec].map(OsStr::new));
-                command.extend(decode.then_some(OsStr::new("--decode")));
-            }
-            Inspected::Weights { file, model } => {
-                command.extend(["inspect", "--weights"].map(OsStr::new));
-                command.push(file.as_os_str());
-                command.extend(["--model", model].map(OsStr::new));
-            }
-        }
-        mde.json(command)
+        mde.json(inspected.arguments())
             .map_err(|error| InspectError::Failed(format!("{error:#}")))
     };
     let examination = mde_fetch::examine(&args.options, &home, &terminal(), &inspect);

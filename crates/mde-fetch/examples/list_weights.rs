@@ -13,7 +13,11 @@ fn main() -> Result<(), mde_fetch::FetchError> {
             _ => "can be downloaded",
         };
         print(&format!("{name}: {}", entry.summary));
-        print(&format!("  fits {}; licence {}", entry.models.join(", "), entry.licence));
+        print(&format!(
+            "  fits {}; licence {}",
+            entry.models.join(", "),
+            entry.licence
+        ));
         print(&format!("  {} ({state})", file.display()));
     }
     Ok(())

@@ -7,7 +7,6 @@ use mde_fetch::{
     DataPlan, DataSet, Front, Home, SPARE_MEGABYTES, add_weights_to_bill, is_complete,
 };
 
-use crate::fetch::run_conversion;
 use crate::mde::Mde;
 
 /// A data set that is not here, ready to be fetched.
@@ -69,6 +68,6 @@ impl Missing<'_> {
     pub(super) fn fetch(self, mde: &Mde) -> anyhow::Result<()> {
         Ok(self
             .plan
-            .fetch(&|conversion| run_conversion(mde, conversion))?)
+            .fetch(&|conversion| Ok(mde.run(conversion.arguments())?))?)
     }
 }

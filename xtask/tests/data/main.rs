@@ -12,7 +12,6 @@
 //! | `kills` | processes that end at any moment, and two at once |
 //! | `reproduce` | the whole job, from a download to the report |
 //! | `doctor` | what is found, and what is not |
-//! | `manifest` | damaged manifests |
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -25,7 +24,6 @@ mod files;
 mod kills;
 mod kitti;
 mod kitti_errors;
-mod manifest;
 mod nyu;
 mod place;
 mod reproduce;

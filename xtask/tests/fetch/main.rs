@@ -10,7 +10,7 @@
 //! | `proxy` | proxies from the environment |
 //! | `disk` | full disks, folders that cannot be written |
 //! | `by_hand` | `--from`, `--offline`, `--list` |
-//! | `manifest` | bad manifests, and the one that is shipped |
+//! | `manifest` | the built-in manifest, and bad ones |
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../common/done.rs"]

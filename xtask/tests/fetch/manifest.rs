@@ -1,129 +1,50 @@
-//! Manifests: the one that is shipped, and bad ones.
+//! Manifests, as the program sees them. Bad ones are tests of the library.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use crate::place::{Entry, Place};
+use crate::place::{Done, Entry, Place, done};
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn shipped(place: &Place, arguments: &[&str]) -> crate::place::Done {
-    let manifest = workspace().join("crates/mde-fetch/manifest.toml");
-    fs::copy(manifest, place.dir.path().join("manifest.toml")).unwrap();
-    place.run(arguments)
+/// The program without `--manifest`.
+fn run(place: &Place, arguments: &[&str]) -> Done {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command
+        .env("MDE_HOME", place.dir.path().join("home"))
+        .arg("fetch-weights")
+        .args(arguments)
+        .stdin(Stdio::null());
+    done(command.output().unwrap())
 }
 
 #[test]
-fn the_shipped_manifest_is_read() {
+fn the_built_in_manifest_is_listed() {
     let place = Place::new(&Entry::manual(""));
-    let done = shipped(&place, &["--list"]).assert_ok();
+    let done = run(&place, &["--list"]).assert_ok();
     for name in [
         "resnet50-imagenet",
-        "densenet161-imagenet",
-        "senet154-imagenet",
-        "bts-densenet161-nyu",
         "bts-resnet50-kitti",
         "meter-xxs-nyu",
-        "mff-resnet50-nyu",
         "interpretable-mff-senet154",
     ] {
-        let line = done
-            .stdout
-            .lines()
-            .find(|line| line.starts_with(&format!("{name} ")));
+        let mut lines = done.stdout.lines();
+        let line = lines.find(|line| line.starts_with(&format!("{name} ")));
         assert!(
             line.is_some_and(|line| line.contains("absent")),
             "{name}: {}",
             done.stdout
         );
     }
+    // Nothing was made for a list.
+    assert!(!place.dir.path().join("home").exists());
 }
 
 #[test]
-fn its_verified_hashes_are_those_of_the_real_files() {
-    let Some(weights) = mde_test_kit::real_data("weights") else {
-        return;
-    };
-    for name in ["meter-xxs-nyu", "meter-xxs-kitti"] {
-        let place = Place::new(&Entry::manual(""));
-        let file = weights.join(format!("{}.pth", name.replace('-', "_")));
-        shipped(&place, &[name, "--from", &file.display().to_string()]).assert_ok();
-        let other = weights.join(format!(
-            "{}.pth",
-            if name.ends_with("nyu") {
-                "meter_xxs_kitti"
-            } else {
-                "meter_xxs_nyu"
-            }
-        ));
-        let place = Place::new(&Entry::manual(""));
-        shipped(&place, &[name, "--from", &other.display().to_string()]).assert_fails(&["SHA-256"]);
-    }
-}
-
-#[test]
-fn unknown_names_are_answered_with_the_known_ones() {
-    let entry = Entry::manual("follow the link");
-    let place = Place::with(&[("net", &entry), ("other", &entry)]);
-    place
-        .run(&["net", "nets"])
-        .assert_fails(&["\"nets\"", "net, other"]);
-}
-
-#[test]
-fn bad_manifests_are_refused_with_file_and_place() {
-    let good = |change: &dyn Fn(String) -> String| {
-        let place = Place::new(&Entry::url("http://127.0.0.1:9/f").size(5));
-        let path = place.dir.path().join("manifest.toml");
-        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
-        place
-    };
-    let replaced = |from: &'static str, to: &'static str| {
-        good(&move |text| {
-            assert!(text.contains(from));
-            text.replace(from, to)
-        })
-    };
-    for (place, words) in [
-        (replaced("[weights.net]", "[weights.net"), "not valid"),
-        (
-            replaced("[weights.net]", "[weights.\"../net\"]"),
-            "not that of a folder",
-        ),
-        (
-            replaced("\"net.pth\"", "\"../../net.pth\""),
-            "not the name of a file",
-        ),
-        (
-            replaced("\"net.pth\"", "\"/etc/net.pth\""),
-            "not the name of a file",
-        ),
-        (replaced("\"net.pth\"", "\"..\""), "not the name of a file"),
-        (
-            replaced("size = 5", "sha256 = \"12ab\""),
-            "64 hexadecimal digits",
-        ),
-        (
-            replaced("verified = false", "verified = true"),
-            "needs size and sha256",
-        ),
-        (replaced("size = 5", "size = -5"), "not valid"),
-        (replaced("licence = \"MIT\"\n", ""), "licence"),
-        (
-            replaced("url = \"http://127.0.0.1:9/f\"\n", ""),
-            "not valid",
-        ),
-        (replaced("size = 5", "sise = 5"), "sise"),
-        (good(&|_| String::new()), "weights"),
-    ] {
-        place
-            .run(&["--list"])
-            .assert_fails(&["manifest.toml", words]);
-    }
+fn bad_names_manifests_and_addresses_are_refused() {
     let place = Place::new(&Entry::manual(""));
-    fs::remove_file(place.dir.path().join("manifest.toml")).unwrap();
+    run(&place, &["meter_xxs_nyu"])
+        .assert_fails(&["\"meter_xxs_nyu\"", "did you mean \"meter-xxs-nyu\"?"]);
+    std::fs::write(place.dir.path().join("manifest.toml"), "[weights").unwrap();
+    place.fetch().assert_fails(&["manifest.toml", "not valid"]);
+    std::fs::remove_file(place.dir.path().join("manifest.toml")).unwrap();
     place
         .fetch()
         .assert_fails(&["cannot read the manifest", "manifest.toml"]);

@@ -1,5 +1,6 @@
 //! What all data sets share: options, folders, the conversion that a program does.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::bill::{Bill, SPARE_MEGABYTES};
@@ -100,8 +101,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Something downloaded that has to be converted: a program does so by the crate `mde-convert`, or
-/// by the command `mde convert`.
+/// Something downloaded that has to be converted. A program does so by the crate `mde-convert`, or by
+/// the command `mde convert`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion<'a> {
     /// NYU Depth V2's labelled pairs.
@@ -138,6 +139,36 @@ pub enum Conversion<'a> {
         /// The data set's folder.
         out: &'a Path,
     },
+}
+
+impl Conversion<'_> {
+    /// The command line of `mde` that does it, without the program's name.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let (form, files) = match *self {
+            Self::Labelled { mat, splits, out } => (
+                "nyu-labelled",
+                vec![("--mat", mat), ("--splits", splits), ("--out", out)],
+            ),
+            Self::FastDepth { shard, out } => {
+                ("nyu-fastdepth", vec![("--shard", shard), ("--out", out)])
+            }
+            Self::Bts { archive, list, out } => (
+                "nyu-bts",
+                vec![("--archive", archive), ("--out", out), ("--list", list)],
+            ),
+            Self::Mff { archive, list, out } => (
+                "nyu-mff",
+                vec![("--archive", archive), ("--out", out), ("--list", list)],
+            ),
+        };
+        let files = files.iter();
+        let files = files.flat_map(|(option, path)| [option.into(), path.as_os_str().into()]);
+        ["convert", form]
+            .into_iter()
+            .map(OsString::from)
+            .chain(files)
+            .collect()
+    }
 }
 
 /// What a program does for a conversion.

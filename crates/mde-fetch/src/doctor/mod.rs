@@ -4,6 +4,7 @@ mod data;
 mod environment;
 mod finding;
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::Value;
@@ -42,6 +43,24 @@ pub enum Inspected<'a> {
         /// The network that it should fit.
         model: &'a str,
     },
+}
+
+impl Inspected<'_> {
+    /// The command line of `mde` that inspects it, without the program's name.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["inspect".into()];
+        match *self {
+            Self::Data { spec, decode } => {
+                arguments.extend(["--data", spec].map(OsString::from));
+                arguments.extend(decode.then_some("--decode".into()));
+            }
+            Self::Weights { file, model } => {
+                arguments.extend(["--weights".into(), file.as_os_str().to_owned()]);
+                arguments.extend(["--model", model].map(OsString::from));
+            }
+        }
+        arguments
+    }
 }
 
 /// Why a program could not inspect.
