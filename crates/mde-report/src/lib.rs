@@ -12,7 +12,7 @@
 //! | `picture` | [`coloured_picture`]: a map as a picture of its own, with a colour bar |
 //! | `render` | fills the templates (folder `templates/`) and writes the files |
 //!
-//! **Invariants.** The crate computes no result but differences, means and intervals of what the run
+//! **Invariants.** The crate computes nothing but differences, means and intervals of what the run
 //! folders hold. The page loads nothing: style, script, charts, pictures and tables are inside. All
 //! content is there without the script, which adds sorting, filters, the view of one unit and
 //! downloads. All outside text is escaped by the templates, `charts::escape` or

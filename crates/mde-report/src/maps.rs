@@ -1,5 +1,5 @@
-//! Depth and error maps as PNGs of 256 colours and photographs as JPEGs, as data URIs. Colour bars as
-//! SVG.
+//! Depth and error maps as PNGs of 256 colours and photographs as JPEGs, in data URIs. Colour bars
+//! as SVG.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

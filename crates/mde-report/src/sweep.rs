@@ -44,9 +44,9 @@ pub fn write_sweep(sweep: &AlphaSweep, out: &Path) -> Result<SweepPaths, ReportE
     let page = Page {
         title: format!("Assignments of {} on {}", sweep.model, sweep.data),
         lede: format!(
-            "{} trained with seed {}, with different weights and layers of the assignment, evaluated on {} with protocol \
-             {}. Intervals and bars are 95 % intervals over images. They do not include the variation between seeds, \
-             which can be as large.",
+            "{} trained with seed {}, with different weights and layers of the assignment, \
+             evaluated on {} with protocol {}. Intervals and bars are 95 % intervals over \
+             images. They do not include the variation between seeds, which can be as large.",
             counted(networks.len() as u64, "network"),
             sweep.seed,
             counted(sweep.images, "image"),
@@ -130,8 +130,8 @@ fn table(sweep: &AlphaSweep) -> Table {
     let layers = sweep.points.first();
     let layers = layers.map_or(&[][..], |point| &point.by_layer);
     let layers = layers.iter().map(|layer| layer.layer.as_str());
-    let caption = "Means over the test images. Selectivity by the valid-bins estimator: the mean of the assigned layers, and \
-                   each layer.";
+    let caption = "Means over the test images. Selectivity by the valid-bins estimator: the mean \
+                   of the assigned layers, and each layer.";
     let mut table = Table::new("sweep", caption, columns.into_iter().chain(layers), 1);
     for point in &sweep.points {
         let layers = listed(&point.layers);

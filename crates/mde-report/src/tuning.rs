@@ -2,7 +2,7 @@
 //! layer.
 //!
 //! The horizontal axis gives every depth bin the same width and is labelled in metres.
-//! Spacing-increasing bins are narrow near the camera. On an axis linear in metres they would vanish.
+//! Spacing-increasing bins are narrow near the camera and would vanish on a linear axis.
 
 use mde_metrics::{DepthBins, UnitAssignment};
 use mde_results::LayerDissection;
@@ -107,7 +107,7 @@ fn describe(layer: &LayerDissection, unit: usize, assigned: Option<usize>) -> St
 /// to the unit's largest.
 ///
 /// Rows are sorted by assigned bin in a layer trained with an assignment, else by preferred depth.
-/// Sorting by preference gives a diagonal in every layer. Sorting by assignment gives one only where
+/// Sorting by preference gives a diagonal in every layer. Sorting by assignment gives one only if
 /// the units follow their assignment.
 pub(crate) fn response_map(layer: &LayerDissection, alt: &str) -> Result<String, ReportError> {
     const WIDTH: f64 = 460.0;

@@ -168,8 +168,8 @@ fn chart(
         .find_map(|curve| errors(curve.points.first()?, range));
     let fill_words = fill_words(fill);
     let alt = format!(
-        "AbsRel of the {} model by fraction of the units of {} removed, each {fill_words}, {depths}. \
-         ablation_curves.csv has the numbers.",
+        "AbsRel of the {} model by fraction of the units of {} removed, each {fill_words}, \
+         {depths}. ablation_curves.csv has the numbers.",
         model.label.name, layer.layer,
     );
     let labels = Labels {
@@ -240,8 +240,8 @@ fn area_table(all: &[(&Model<'_>, Ablated<'_>)]) -> Table {
         "δ < 1.25",
         INTERVAL,
     ];
-    let caption = "Mean difference between each ordered curve and the mean of the random ones, over the \
-                   fraction of units removed. Intervals over images.";
+    let caption = "Mean difference between each ordered curve and the mean of the random ones, \
+                   over the fraction of units removed. Intervals over images.";
     let mut table = Table::new("ablation_areas", caption, columns, 5);
     for (model, (_, layer)) in all {
         for area in &layer.areas {
@@ -275,8 +275,8 @@ pub(super) fn data_table(models: &Models<'_>) -> Option<Table> {
         "model", "layer", "fill", "order", "removed", "from_m", "to_m", "abs_rel", "rmse_m",
         "delta_1",
     ];
-    let caption = "Errors with units removed, over all depths (mean over images) and by depth range \
-                   (pixels pooled).";
+    let caption = "Errors with units removed, over all depths (mean over images) and by depth \
+                   range (pixels pooled).";
     let mut table = Table::new("ablation_curves", caption, columns, 0);
     for (model, (ablation, layer)) in all {
         for curve in &layer.curves {

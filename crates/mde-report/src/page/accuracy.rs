@@ -89,9 +89,9 @@ pub(super) fn note(models: &Models<'_>) -> String {
         )
     });
     format!(
-        "Protocol {}: {}, {} valid pixels with {} m < depth < {} m. Metrics are means over images, except \
-         for the two pooled rows, which are computed over all pixels at once. ↓ lower is better, ↑ higher \
-         is better.{}",
+        "Protocol {}: {}, {} valid pixels with {} m < depth < {} m. Metrics are means over \
+         images, except for the two pooled rows, which are computed over all pixels at once. ↓ \
+         lower is better, ↑ higher is better.{}",
         protocol.name,
         counted(summary.images, "image"),
         grouped(summary.pixels),

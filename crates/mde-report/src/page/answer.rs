@@ -223,7 +223,8 @@ fn effect(models: &Models<'_>) -> Option<String> {
     });
     let removal = removal.map(|changes| {
         format!(
-            "In {name}, removing units most selective first instead of in random order changes AbsRel {changes}."
+            "In {name}, removing units most selective first instead of in random order changes \
+             AbsRel {changes}."
         )
     });
     let correction = by_model(&|model| {

@@ -6,10 +6,9 @@ use mde_metrics::statistics::Interval;
 use mde_results::{Fill, LayerDissection, TopImages};
 use serde::Serialize;
 
+use super::missing::{Missing, missing};
 use super::model::{Label, Model, Models};
 use super::units::{MAX_UNITS, drawn, removed, short};
-use super::view::Missing;
-use super::words;
 use crate::error::ReportError;
 use crate::maps::{Canvas, grey};
 use crate::tuning::{assigned_bins, depth_ticks};
@@ -169,7 +168,7 @@ fn panel(
         edges: layer.bins.edges().iter().copied().map(short).collect(),
         pixels: layer.pixels.clone(),
         ticks: depth_ticks(&layer.bins),
-        missing: words::missing(model, std::slice::from_ref(layer)),
+        missing: missing(model, std::slice::from_ref(layer)),
         units: units.collect::<Result<_, ReportError>>()?,
     })
 }

@@ -5,8 +5,8 @@ use mde_results::{RunComparison, RunResults};
 use super::model::Models;
 use super::view::Page;
 use super::{
-    ablation, accuracy, answer, browser, browser_data, correction, pairs, pictures, provenance,
-    selectivity, terms, training, words,
+    ablation, accuracy, answer, browser, browser_data, correction, missing, pairs, pictures,
+    provenance, selectivity, terms, training, words,
 };
 use crate::error::ReportError;
 
@@ -32,7 +32,7 @@ impl Page {
             key_numbers: words::key_numbers(models, comparison),
             missing: models
                 .iter()
-                .flat_map(|model| words::missing(model, model.run.layers()))
+                .flat_map(|model| missing::missing(model, model.run.layers()))
                 .collect(),
             accuracy: accuracy::table(models, comparison),
             accuracy_note: accuracy::note(models),

@@ -100,8 +100,8 @@ fn row(
         (
             "Best unit",
             format!(
-                "The unit whose correction reduces the error most at each pixel of {id}; the list names \
-                 the colours"
+                "The unit whose correction reduces the error most at each pixel of {id}; the \
+                 list names the colours"
             ),
             unit_map,
         ),

@@ -61,10 +61,10 @@ pub(super) fn section(models: &Models<'_>) -> Result<Option<CorrectionSection>, 
 fn note(correction: &Correction, all: &Layers<'_, '_>) -> String {
     let replaced = all.iter().map(|(_, layer)| layer.replaced);
     format!(
-        "Correction sets a unit’s response at every pixel to its mean response at the true depth, then runs the \
-         rest of the network. It uses the ground truth, so the errors after correction are not an accuracy that \
-         the network could reach. Intervals over {}. At least {} of the feature maps’ pixels were corrected: \
-         those with a measured depth.",
+        "Correction sets a unit’s response at every pixel to its mean response at the true \
+         depth, then runs the rest of the network. It uses the ground truth, so the errors after \
+         correction are not an accuracy that the network could reach. Intervals over {}. At \
+         least {} of the feature maps’ pixels were corrected: those with a measured depth.",
         counted(correction.images as u64, "image"),
         percent(replaced.fold(1.0, f64::min), 0),
     )
@@ -83,8 +83,8 @@ fn summary(all: &Layers<'_, '_>) -> Table {
         "RMSE before (m)",
         "RMSE after (m)",
     ];
-    let caption = "Errors before and after correction, means over images: of all units, of the best single \
-                   unit, and of the units of the best bin.";
+    let caption = "Errors before and after correction, means over images: of all units, of the \
+                   best single unit, and of the units of the best bin.";
     let mut table = Table::new("correction", caption, columns, 3);
     for (model, layer) in all {
         let mut row = |what: String, corrected: &Corrected| {
@@ -142,7 +142,8 @@ fn by_depth(models: &Models<'_>, model: &Model<'_>, layer: &LayerCorrection) -> 
     ];
     let title = models.titled("AbsRel by depth", model);
     let alt = format!(
-        "{title}, before and after correcting all units of {}. correction_by_bin.csv has the numbers.",
+        "{title}, before and after correcting all units of {}. correction_by_bin.csv has the \
+         numbers.",
         layer.layer
     );
     let labels = Labels {
@@ -216,8 +217,9 @@ fn indicator_table(all: &Layers<'_, '_>) -> Table {
         "Best unit",
         "Its correlation",
     ];
-    let caption = "Spearman’s rank correlation with the AbsRel of an image: of the score, and of the mean \
-                   predicted depth as a baseline. The best of many units is high by chance alone.";
+    let caption = "Spearman’s rank correlation with the AbsRel of an image: of the score, and of \
+                   the mean predicted depth as a baseline. The best of many units is high by \
+                   chance alone.";
     let mut table = Table::new("indicator", caption, columns, 3);
     for (model, layer) in all {
         let indicator = &layer.indicator;
@@ -255,8 +257,8 @@ fn image_table(all: &Layers<'_, '_>) -> Table {
         "Units with the largest reduction",
         "Score",
     ];
-    let caption = "Errors of every image before and after correcting all units, and the units with the largest \
-                   reduction on their own. The score uses no ground truth.";
+    let caption = "Errors of every image before and after correcting all units, and the units \
+                   with the largest reduction on their own. The score uses no ground truth.";
     let mut table = Table::new("correction_images", caption, columns, 3);
     table.shown = Some(LISTED_IMAGES);
     for (model, layer) in all {
@@ -305,8 +307,8 @@ pub(super) fn data_table(models: &Models<'_>) -> Option<Table> {
         "low",
         "high",
     ];
-    let caption = "Errors by depth bin before and after correcting all units, and the reduction of AbsRel over \
-                   all depths by correcting the units of a bin.";
+    let caption = "Errors by depth bin before and after correcting all units, and the reduction \
+                   of AbsRel over all depths by correcting the units of a bin.";
     let mut table = Table::new("correction_by_bin", caption, columns, 0);
     for (model, layer) in all {
         for (bin, group) in layer.groups.iter().enumerate() {

@@ -27,8 +27,8 @@ pub(super) fn section(models: &Models<'_>) -> Option<BinSection> {
         "Reference",
         "Flat-unit floor",
     ];
-    let caption = "Mean selectivity under other bins. The floor is the reference estimator’s score of a \
-                   unit with the same response at all depths.";
+    let caption = "Mean selectivity under other bins. The floor is the reference estimator’s \
+                   score of a unit with the same response at all depths.";
     let mut table = Table::new("discretisations", caption, columns, 3);
     for (model, layer) in &layers {
         for score in &layer.discretisations {

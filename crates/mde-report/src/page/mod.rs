@@ -10,6 +10,7 @@ mod build;
 mod corrected_maps;
 mod correction;
 mod discretisations;
+mod missing;
 mod model;
 mod pairs;
 mod pictures;

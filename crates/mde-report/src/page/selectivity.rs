@@ -90,8 +90,8 @@ fn notes(models: &Models<'_>) -> Vec<String> {
         let undefined = units.filter(|unit| unit.selectivity.is_none()).count();
         if undefined > 0 {
             notes.push(format!(
-                "{undefined} of {} units of {} in the {} model have no valid-bins score and are not in the \
-                 mean: they never respond, or too few bins hold enough pixels.",
+                "{undefined} of {} units of {} in the {} model have no valid-bins score and are \
+                 not in the mean: they never respond, or too few bins hold enough pixels.",
                 layer.units, layer.layer, model.label.name
             ));
         }

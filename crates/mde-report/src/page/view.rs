@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::browser_data::BrowserData;
+use super::missing::Missing;
 use super::model::Label;
 use crate::table::Table;
 
@@ -72,14 +73,6 @@ impl Page {
 pub(crate) struct Answer {
     pub topic: &'static str,
     pub text: String,
-}
-
-/// A part that is not on the page, and the command that adds it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Missing {
-    pub model: String,
-    pub what: String,
-    pub command: String,
 }
 
 /// A number of the first screen, with a value per model.

@@ -2,12 +2,11 @@
 
 use mde_metrics::statistics::Interval;
 use mde_results::{
-    AssignmentConfig, InitialPart, InitialWeights, LayerDissection, RunComparison, RunResults,
-    TrainingSummary,
+    AssignmentConfig, InitialPart, InitialWeights, RunComparison, RunResults, TrainingSummary,
 };
 
 use super::model::{Model, Models};
-use super::view::{KeyNumber, KeyValue, Missing};
+use super::view::{KeyNumber, KeyValue};
 use crate::format::{between, counted, fixed, grouped, listed, metres, short_hash};
 
 /// What was trained and measured, on which data.
@@ -106,8 +105,9 @@ pub(super) fn warnings(models: &Models<'_>) -> Vec<String> {
     let warnings = models.iter().filter_map(|model| {
         let warning = model.run.evaluation.unit_warning.as_ref()?;
         Some(format!(
-            "The predictions of the {} model may be in another unit than the ground truth: their median ratio is {}. \
-             Likely cause: {}. Accuracy and selectivity mean little until this is resolved.",
+            "The predictions of the {} model may be in another unit than the ground truth: their \
+             median ratio is {}. Likely cause: {}. Accuracy and selectivity mean little until \
+             this is resolved.",
             model.label.name,
             fixed(warning.median_ratio, 3),
             warning.likely
@@ -140,7 +140,8 @@ pub(super) fn caveats(models: &Models<'_>) -> Vec<String> {
         }
         for stage in &run.outdated {
             caveats.push(format!(
-                "The {name} model was dissected again after `mde {stage}`. Run `{}` to update these results.",
+                "The {name} model was dissected again after `mde {stage}`. Run `{}` to update \
+                 these results.",
                 run.command(stage)
             ));
         }
@@ -176,55 +177,11 @@ fn other_differences(models: &Models<'_>) -> Option<String> {
     let differing: Vec<String> = differing.collect();
     (!differing.is_empty()).then(|| {
         format!(
-            "The two training runs differ in more than the assignment: {}. Differences between the models cannot be \
-             attributed to the assignment alone.",
+            "The two training runs differ in more than the assignment: {}. Differences between \
+             the models cannot be attributed to the assignment alone.",
             listed(&differing)
         )
     })
-}
-
-/// What was not measured of a model or of some of its layers, by the command that adds it.
-pub(super) fn missing(model: &Model<'_>, layers: &[LayerDissection]) -> Vec<Missing> {
-    let run = model.run;
-    let any = |lacks: &dyn Fn(&LayerDissection) -> bool| layers.iter().any(lacks);
-    let stages = [
-        (
-            "dissect",
-            vec![
-                ("depth selectivity", run.dissection.is_none()),
-                ("the chance level", any(&|layer| layer.null.is_none())),
-                ("other bins", any(&|layer| layer.discretisations.is_empty())),
-                (
-                    "the images with the strongest response",
-                    any(&|layer| layer.top_images.is_none()),
-                ),
-            ],
-        ),
-        (
-            "ablate",
-            vec![(
-                "the effect of removing units",
-                any(&|layer| run.ablated(&layer.layer).is_none()),
-            )],
-        ),
-        (
-            "correct",
-            vec![(
-                "the effect of correcting units",
-                any(&|layer| run.corrected(&layer.layer).is_none()),
-            )],
-        ),
-    ];
-    let missing = stages.into_iter().filter_map(|(stage, parts)| {
-        let parts = parts.into_iter().filter(|(_, missing)| *missing);
-        let parts: Vec<String> = parts.map(|(part, _)| part.to_owned()).collect();
-        (!parts.is_empty()).then(|| Missing {
-            model: model.label.label.clone(),
-            what: listed(&parts),
-            command: run.command(stage),
-        })
-    });
-    missing.collect()
 }
 
 pub(super) fn key_numbers(
