@@ -1,4 +1,5 @@
 //! Removes one hidden unit of a network and measures how the predicted depth changes.
+#![allow(clippy::print_stdout)]
 
 use candle_core::{Device, Result, Tensor};
 use mde_models::{DepthInput, LayerInfo, Mode, NoProbe, Parameters, Preset, Probe};

@@ -60,6 +60,7 @@ impl EncoderConfig {
 }
 
 #[derive(Debug, Clone)]
+#[allow(clippy::enum_variant_names)] // the networks' own names
 pub(crate) enum Encoder {
     ResNet(ResNet),
     SeNet(SeNet),
