@@ -78,7 +78,7 @@ fn sparse(
     let mut weights = vec![0.0; batch * k * pixels];
     let depths = gt.flatten_from(1)?.to_vec2::<f32>()?;
     for (depths, weights) in depths.iter().zip(weights.chunks_mut(k * pixels)) {
-        let image = BinWeights::new(bins, depths, gt_size, feature_size)?;
+        let image = BinWeights::for_stretched_features(bins, depths, gt_size, feature_size)?;
         for (slot, count) in image.counts().iter().enumerate() {
             counts[slot % k] += count;
         }

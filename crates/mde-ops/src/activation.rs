@@ -1,9 +1,9 @@
 //! ReLU and ELU, with PyTorch's gradient everywhere, including at 0. One pass each.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, rectify, vectorised};
+use crate::cpu::{self, CpuOp, Gradients, Kernel, Output, apply1, rectify, vectorised};
 use crate::exp::exp_m1;
 use crate::plain;
 use crate::shapes::on_cpu_kernels;
@@ -18,7 +18,7 @@ use crate::trace::{self, Work};
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     let _span = trace::forward("relu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op1(Activation::Relu)
+        apply1(Activation::Relu, x)
     } else {
         plain::relu(x)
     }
@@ -31,7 +31,7 @@ pub fn relu(x: &Tensor) -> Result<Tensor> {
 pub fn elu(x: &Tensor) -> Result<Tensor> {
     let _span = trace::forward("elu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op1(Activation::Elu)
+        apply1(Activation::Elu, x)
     } else {
         plain::elu(x)
     }
@@ -52,25 +52,19 @@ impl Activation {
     }
 }
 
-impl CustomOp1 for Activation {
-    fn name(&self) -> &'static str {
-        match self {
-            Activation::Relu => "mde-relu",
-            Activation::Elu => "mde-elu",
-        }
-    }
+impl CpuOp<1> for Activation {
+    const NAME: &'static str = "mde-activation";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(storage, layout)?;
+    fn forward(&self, [x]: [&[f32]; 1], [shape]: [&Shape; 1]) -> Output {
         let out = match self {
             Activation::Relu => map([x], |[x]| rectify(x)),
             Activation::Elu => map([x], |[x]| if x > 0.0 { x } else { exp_m1(x) }),
         };
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
     /// The slope follows from the output: that of ELU is exp(x) = out + 1 where x is not positive.
-    fn bwd(&self, x: &Tensor, out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let _span = trace::backward(self.op(), || Work::elementwise(x));
         let grad_x = cpu::with_values([out, grad], |operands| {
             let grad_x = match self {
@@ -81,7 +75,7 @@ impl CustomOp1 for Activation {
             };
             cpu::tensor(grad_x, x.shape())
         })?;
-        Ok(Some(grad_x))
+        Ok([Some(grad_x)])
     }
 }
 

@@ -1,10 +1,10 @@
 //! `max(x + y, 0)` in one pass: the end of a residual block.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::affine::mask;
-use crate::cpu::{self, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, apply2, rectify};
 use crate::plain;
 use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
@@ -25,7 +25,7 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     }
     let _span = trace::forward("add_relu", || Work::elementwise(x));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op2(&y.contiguous()?, AddRelu)
+        apply2(AddRelu, x, y)
     } else {
         plain::add_relu(x, y)
     }
@@ -33,20 +33,11 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 
 struct AddRelu;
 
-impl CustomOp2 for AddRelu {
-    fn name(&self) -> &'static str {
-        "mde-add-relu"
-    }
+impl CpuOp<2> for AddRelu {
+    const NAME: &'static str = "mde-add-relu";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        y: &CpuStorage,
-        y_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, [x, y]: [&[f32]; 2], [shape, _]: [&Shape; 2]) -> Output {
         const RUN: usize = 1 << 14;
-        let (x, y) = (cpu::values(x, x_layout)?, cpu::values(y, y_layout)?);
         let mut out = vec![0.0; x.len()];
         let runs = out
             .par_chunks_mut(RUN)
@@ -57,20 +48,14 @@ impl CustomOp2 for AddRelu {
                 *out = rectify(x + y);
             }
         });
-        Ok((CpuStorage::F32(out), x_layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        _y: &Tensor,
-        out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, _]: [&Tensor; 2], out: &Tensor, grad: &Tensor) -> Gradients<2> {
         let _span = trace::backward("add_relu", || Work::elementwise(x));
         cpu::with_values([out, grad], |[out, grad]| {
             let grad = cpu::tensor(mask(grad, out, true).into_owned(), x.shape())?;
-            Ok((Some(grad.clone()), Some(grad)))
+            Ok([Some(grad.clone()), Some(grad)])
         })
     }
 }

@@ -1,9 +1,9 @@
 //! `scale[c] * x + shift[c]`, with an optional ReLU in the same pass: batch norm in eval mode.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, apply3, rectify};
 use crate::plain;
 use crate::shapes::{check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -18,11 +18,7 @@ pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) ->
     check_norm("channel_affine", x, scale, shift)?;
     let _span = trace::forward("channel_affine", || Work::elementwise(x));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op3(
-            &scale.contiguous()?,
-            &shift.contiguous()?,
-            ChannelAffine { relu },
-        )
+        apply3(ChannelAffine { relu }, x, scale, shift)
     } else {
         plain::channel_affine(x, scale, shift, relu)
     }
@@ -32,37 +28,18 @@ struct ChannelAffine {
     relu: bool,
 }
 
-impl CustomOp3 for ChannelAffine {
-    fn name(&self) -> &'static str {
-        "mde-channel-affine"
-    }
+impl CpuOp<3> for ChannelAffine {
+    const NAME: &'static str = "mde-channel-affine";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        scale: &CpuStorage,
-        scale_layout: &Layout,
-        shift: &CpuStorage,
-        shift_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let scale = cpu::values(scale, scale_layout)?;
-        let shift = cpu::values(shift, shift_layout)?;
-        let (_, c, h, w) = layout.shape().dims4()?;
-        let out = affine_planes(cpu::values(x, layout)?, h * w, self.relu, |plane| {
+    fn forward(&self, [x, scale, shift]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
+        let (_, c, h, w) = shape.dims4()?;
+        let out = affine_planes(x, h * w, self.relu, |plane| {
             (scale[plane % c], shift[plane % c])
         });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        scale: &Tensor,
-        _shift: &Tensor,
-        out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, scale, _]: [&Tensor; 3], out: &Tensor, grad: &Tensor) -> Gradients<3> {
         let _span = trace::backward("channel_affine", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values(
@@ -72,7 +49,7 @@ impl CustomOp3 for ChannelAffine {
                 let sums = channel_sums(&grad, x_values, c, h * w);
                 let grad_x =
                     affine_planes(&grad, h * w, false, |plane| (scale_values[plane % c], 0.0));
-                Ok((
+                Ok([
                     Some(cpu::tensor(grad_x, x.shape())?),
                     Some(cpu::tensor(
                         sums.iter().map(|sum| sum.product as f32).collect(),
@@ -82,7 +59,7 @@ impl CustomOp3 for ChannelAffine {
                         sums.iter().map(|sum| sum.value as f32).collect(),
                         c,
                     )?),
-                ))
+                ])
             },
         )
     }

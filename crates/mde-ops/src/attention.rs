@@ -3,11 +3,13 @@
 //! Each task handles one sequence. It keeps the scores of one query at a time; the backward pass
 //! computes them again.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, transpose, vectorised, with_scratch};
+use crate::cpu::{
+    self, CpuOp, Gradients, Kernel, Output, apply1, transpose, vectorised, with_scratch,
+};
 use crate::exp::exp_m1;
 use crate::plain;
 use crate::shapes::{AttentionDims, on_cpu_kernels};
@@ -25,7 +27,7 @@ pub fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
     let sizes = AttentionDims::new(qkv, heads)?;
     let _span = trace::forward("attention", || Work::attention(qkv, heads));
     if on_cpu_kernels(qkv) {
-        qkv.contiguous()?.apply_op1(Attention { sizes })
+        apply1(Attention { sizes }, qkv)
     } else {
         plain::attention(qkv, heads)
     }
@@ -70,14 +72,11 @@ struct Attention {
     sizes: AttentionDims,
 }
 
-impl CustomOp1 for Attention {
-    fn name(&self) -> &'static str {
-        "mde-attention"
-    }
+impl CpuOp<1> for Attention {
+    const NAME: &'static str = "mde-attention";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn forward(&self, [qkv]: [&[f32]; 1], _: [&Shape; 1]) -> Output {
         let sizes = self.sizes;
-        let qkv = cpu::values(storage, layout)?;
         let mut out = vec![0.0; qkv.len() / 3];
         out.par_chunks_exact_mut(sizes.tokens * sizes.token() / 3)
             .zip(qkv.par_chunks_exact(sizes.tokens * sizes.token()))
@@ -98,10 +97,10 @@ impl CustomOp1 for Attention {
                     },
                 );
             });
-        Ok((CpuStorage::F32(out), sizes.out_shape().into()))
+        Ok((out, sizes.out_shape().into()))
     }
 
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let sizes = self.sizes;
         let work = || Work::attention(x, sizes.heads).both_gradients();
         let _span = trace::backward("attention", work);
@@ -144,7 +143,7 @@ impl CustomOp1 for Attention {
                 });
             cpu::tensor(grad_qkv, x.shape())
         })?;
-        Ok(Some(grad_qkv))
+        Ok([Some(grad_qkv)])
     }
 }
 

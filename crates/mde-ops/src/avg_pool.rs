@@ -1,9 +1,9 @@
 //! The mean of 2x2 blocks, with a gradient for odd sizes.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, CpuOp, Gradients, Output, apply1};
 use crate::plain;
 use crate::shapes::{check_avg_pool, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -19,7 +19,7 @@ pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
     let (_, _, h, w) = check_avg_pool(x)?;
     let _span = trace::forward("avg_pool2x2", || Work::resampling(x, (h / 2, w / 2)));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op1(AvgPool)
+        apply1(AvgPool, x)
     } else {
         plain::avg_pool2x2(x)
     }
@@ -27,14 +27,11 @@ pub fn avg_pool2x2(x: &Tensor) -> Result<Tensor> {
 
 struct AvgPool;
 
-impl CustomOp1 for AvgPool {
-    fn name(&self) -> &'static str {
-        "mde-avg-pool2x2"
-    }
+impl CpuOp<1> for AvgPool {
+    const NAME: &'static str = "mde-avg-pool2x2";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(storage, layout)?;
-        let (b, c, h, w) = layout.shape().dims4()?;
+    fn forward(&self, [x]: [&[f32]; 1], [shape]: [&Shape; 1]) -> Output {
+        let (b, c, h, w) = shape.dims4()?;
         let (out_h, out_w) = (h / 2, w / 2);
         let mut out = vec![0.0; b * c * out_h * out_w];
         out.par_chunks_mut(out_h * out_w)
@@ -49,10 +46,10 @@ impl CustomOp1 for AvgPool {
                     }
                 }
             });
-        Ok((CpuStorage::F32(out), (b, c, out_h, out_w).into()))
+        Ok((out, (b, c, out_h, out_w).into()))
     }
 
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let (_, _, h, w) = x.dims4()?;
         let (out_h, out_w) = (h / 2, w / 2);
         let _span = trace::backward("avg_pool2x2", || Work::resampling(x, (out_h, out_w)));
@@ -71,6 +68,6 @@ impl CustomOp1 for AvgPool {
                 });
             cpu::tensor(grad_x, x.shape())
         })?;
-        Ok(Some(grad_x))
+        Ok([Some(grad_x)])
     }
 }

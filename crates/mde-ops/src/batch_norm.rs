@@ -1,9 +1,9 @@
 //! Batch norm over batch and pixels, with an optional ReLU in the same pass.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 
 use crate::affine::affine_planes;
-use crate::cpu;
+use crate::cpu::{self, CpuOp, Gradients, Output, apply3};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::plain;
 use crate::shapes::{BatchStats, check_norm, on_cpu_kernels};
@@ -31,10 +31,7 @@ pub fn batch_norm_train(
     let x = x.contiguous()?;
     let (channels, stats) = norm_batch(&x, weight, bias, eps, relu)?;
     let op = BatchNormTrain { channels, relu };
-    Ok((
-        x.apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)?,
-        stats,
-    ))
+    Ok((apply3(op, &x, weight, bias)?, stats))
 }
 
 /// Scale and shift per channel, `[C]`, of a batch norm with fixed statistics.
@@ -61,35 +58,18 @@ struct BatchNormTrain {
     relu: bool,
 }
 
-impl CustomOp3 for BatchNormTrain {
-    fn name(&self) -> &'static str {
-        "mde-batch-norm"
-    }
+impl CpuOp<3> for BatchNormTrain {
+    const NAME: &'static str = "mde-batch-norm";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        _weight: &CpuStorage,
-        _weight_layout: &Layout,
-        _bias: &CpuStorage,
-        _bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (_, c, h, w) = layout.shape().dims4()?;
-        let out = affine_planes(cpu::values(x, layout)?, h * w, self.relu, |plane| {
+    fn forward(&self, [x, _, _]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
+        let (_, c, h, w) = shape.dims4()?;
+        let out = affine_planes(x, h * w, self.relu, |plane| {
             self.channels[plane % c].affine()
         });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        _weight: &Tensor,
-        _bias: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, _, _]: [&Tensor; 3], _out: &Tensor, grad: &Tensor) -> Gradients<3> {
         let _span = trace::backward("batch_norm_train", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values([x, grad], |[x_values, grad]| {
@@ -97,11 +77,11 @@ impl CustomOp3 for BatchNormTrain {
             let (mut grad_weight, mut grad_bias) = (vec![0.0; c], vec![0.0; c]);
             let gradients = (&mut grad_weight[..], &mut grad_bias[..]);
             norm_backward(&self.channels, x_values, h * w, &mut grad_x, gradients);
-            Ok((
+            Ok([
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grad_weight, c)?),
                 Some(cpu::tensor(grad_bias, c)?),
-            ))
+            ])
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Responses summed by depth bin, without upsampling the features.
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Matrix, MatrixMut, Threads, for_each_tile, gemm};
+use crate::cpu::{
+    self, CpuOp, Gradients, Matrix, MatrixMut, Output, Threads, apply2, for_each_tile, gemm,
+};
 use crate::shapes::{map_dims, on_cpu_kernels};
 use crate::trace::{self, Work};
 
@@ -32,13 +34,8 @@ pub fn bin_pool(features: &Tensor, weights: &Tensor, absolute: bool) -> Result<T
     let _span = trace::forward("bin_pool", || Work::pooling(features, [b, n, h, w], bins));
     let features = features.reshape((b, n, h * w))?.contiguous()?;
     if on_cpu_kernels(&features) {
-        features.apply_op2(
-            &weights.contiguous()?,
-            BinPool {
-                absolute,
-                size: (h, w),
-            },
-        )
+        let size = (h, w);
+        apply2(BinPool { absolute, size }, &features, weights)
     } else {
         magnitude(&features, absolute)?
             .matmul(&weights.transpose(1, 2)?.contiguous()?)?
@@ -65,22 +62,12 @@ struct BinPool {
     size: (usize, usize),
 }
 
-impl CustomOp2 for BinPool {
-    fn name(&self) -> &'static str {
-        "mde-bin-pool"
-    }
+impl CpuOp<2> for BinPool {
+    const NAME: &'static str = "mde-bin-pool";
 
-    fn cpu_fwd(
-        &self,
-        features: &CpuStorage,
-        features_layout: &Layout,
-        weights: &CpuStorage,
-        weights_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (b, n, pixels) = features_layout.shape().dims3()?;
-        let (_, bins, _) = weights_layout.shape().dims3()?;
-        let features = cpu::values(features, features_layout)?;
-        let weights = cpu::values(weights, weights_layout)?;
+    fn forward(&self, [features, weights]: [&[f32]; 2], shapes: [&Shape; 2]) -> Output {
+        let (b, n, pixels) = shapes[0].dims3()?;
+        let (_, bins, _) = shapes[1].dims3()?;
         let runs = pixels.div_ceil(RUN);
         let sums: Vec<Vec<f32>> = (0..b * runs)
             .into_par_iter()
@@ -117,16 +104,15 @@ impl CustomOp2 for BinPool {
                 *total += sum;
             }
         }
-        Ok((CpuStorage::F32(total), (n, bins).into()))
+        Ok((total, (n, bins).into()))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        features: &Tensor,
-        weights: &Tensor,
+        [features, weights]: [&Tensor; 2],
         _out: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    ) -> Gradients<2> {
         let (b, n, pixels) = features.dims3()?;
         let (_, bins, _) = weights.dims3()?;
         let _span = trace::backward("bin_pool", || {
@@ -177,6 +163,6 @@ impl CustomOp2 for BinPool {
         } else {
             None
         };
-        Ok((grad_features, grad_weights))
+        Ok([grad_features, grad_weights])
     }
 }

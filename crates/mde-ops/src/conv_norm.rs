@@ -9,14 +9,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 use tracing::span::EnteredSpan;
 
 use crate::add_relu::add_relu;
 use crate::affine::{affine_planes, mask};
 use crate::conv;
-use crate::cpu::{self, Finish, rectify};
+use crate::cpu::{self, CpuOp, Finish, Gradients, Output, apply3, rectify};
 use crate::device;
 use crate::norm::{Channel, Moments, moments, norm_backward};
 use crate::shapes::{
@@ -123,7 +123,7 @@ fn joined(
         kept: kept.clone(),
     };
     let (weights, norms) = (together(&weights)?, together(&norms)?);
-    let out = x.contiguous()?.apply_op3(&weights, &norms, op)?;
+    let out = apply3(op, x, &weights, &norms)?;
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let stats = kept.iter().flatten().map(Kept::stats);
     let stats = stats.collect::<Result<_>>()?;
@@ -276,23 +276,10 @@ impl Chain {
     }
 }
 
-impl CustomOp3 for Chain {
-    fn name(&self) -> &'static str {
-        "mde-conv-norm-chain"
-    }
+impl CpuOp<3> for Chain {
+    const NAME: &'static str = "mde-conv-norm-chain";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        weights: &CpuStorage,
-        weight_layout: &Layout,
-        norms: &CpuStorage,
-        norm_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, layout)?;
-        let weights = cpu::values(weights, weight_layout)?;
-        let norms = cpu::values(norms, norm_layout)?;
+    fn forward(&self, [x, weights, norms]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
         let (mut out, kept) = self.run(x, weights, norms);
         match self.residual {
             Residual::None => {}
@@ -300,19 +287,16 @@ impl CustomOp3 for Chain {
             Residual::AddRelu => add(&mut out, x, true),
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        let shape = self.stages.last().map(|stage| stage.map.shape);
-        let shape = shape.map_or_else(|| layout.shape().clone(), Shape::from);
-        Ok((CpuStorage::F32(out), shape))
+        let last = self.stages.last().map(|stage| stage.map.shape);
+        Ok((out, last.map_or_else(|| shape.clone(), Shape::from)))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weights: &Tensor,
-        norms: &Tensor,
+        [x, weights, norms]: [&Tensor; 3],
         out: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Gradients<3> {
         let _span = trace::backward("conv_norm_chain", || {
             let stages = self.stages.iter();
             work(x, stages.map(|stage| (&stage.map, stage.norm.is_some()))).gradients(x)
@@ -374,11 +358,11 @@ impl CustomOp3 for Chain {
                     }
                     cpu::tensor(current, x.shape())
                 });
-                Ok((
+                Ok([
                     grad_x.transpose()?,
                     Some(cpu::tensor(grad_weights, weights.shape())?),
                     Some(cpu::tensor(grad_norms, norms.shape())?),
-                ))
+                ])
             },
         )
     }

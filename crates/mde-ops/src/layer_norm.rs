@@ -1,10 +1,10 @@
 //! Layer norm over the last dimension (Ba et al. 2016, "Layer normalization").
 
-use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
+use candle_core::{D, Result, Shape, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, vectorised};
+use crate::cpu::{self, CpuOp, Gradients, Kernel, Output, apply3, vectorised};
 use crate::plain;
 use crate::shapes::{check_layer_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -21,8 +21,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     let _span = trace::forward("layer_norm", || Work::elementwise(x));
     if on_cpu_kernels(x) {
         let op = LayerNorm { eps: eps as f32 };
-        x.contiguous()?
-            .apply_op3(&weight.contiguous()?, &bias.contiguous()?, op)
+        apply3(op, x, weight, bias)
     } else {
         plain::layer_norm(x, weight, bias, eps)
     }
@@ -35,23 +34,10 @@ struct LayerNorm {
     eps: f32,
 }
 
-impl CustomOp3 for LayerNorm {
-    fn name(&self) -> &'static str {
-        "mde-layer-norm"
-    }
+impl CpuOp<3> for LayerNorm {
+    const NAME: &'static str = "mde-layer-norm";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, layout)?;
-        let weight = cpu::values(weight, weight_layout)?;
-        let bias = cpu::values(bias, bias_layout)?;
+    fn forward(&self, [x, weight, bias]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(ROWS * weight.len())
             .zip(x.par_chunks(ROWS * weight.len()))
@@ -64,17 +50,10 @@ impl CustomOp3 for LayerNorm {
                     out,
                 });
             });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _bias: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, weight, _]: [&Tensor; 3], _out: &Tensor, grad: &Tensor) -> Gradients<3> {
         let _span = trace::backward("layer_norm", || Work::elementwise(x));
         let length = x.dim(D::Minus1)?;
         cpu::with_values([x, weight, grad], |[x_values, weight, grad]| {
@@ -100,11 +79,11 @@ impl CustomOp3 for LayerNorm {
                 .collect();
             let mut grads = cpu::sum(&parts);
             let grad_bias = grads.split_off(length);
-            Ok((
+            Ok([
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grads, length)?),
                 Some(cpu::tensor(grad_bias, length)?),
-            ))
+            ])
         })
     }
 }

@@ -1,9 +1,12 @@
 //! Linear layer over the last dimension.
 
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
+use candle_core::{DType, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, gemm, multiply};
+use crate::cpu::{
+    self, CpuOp, Finish, Gradients, Matrix, MatrixMut, Output, PANEL, Rows, Threads, apply3, gemm,
+    multiply,
+};
 use crate::plain;
 use crate::shapes::{check_linear, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -19,11 +22,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
         return plain::linear(x, weight, bias);
     }
     let bias = match bias {
-        Some(bias) => bias.contiguous()?,
+        Some(bias) => bias.clone(),
         None => Tensor::zeros(weight.dim(0)?, DType::F32, x.device())?,
     };
-    x.contiguous()?
-        .apply_op3(&weight.contiguous()?, &bias, Linear)
+    apply3(Linear, x, weight, &bias)
 }
 
 /// Rows per task.
@@ -45,24 +47,15 @@ fn panels(weight: &[f32], out_size: usize, input: usize) -> Vec<f32> {
 
 struct Linear;
 
-impl CustomOp3 for Linear {
-    fn name(&self) -> &'static str {
-        "mde-linear"
-    }
+impl CpuOp<3> for Linear {
+    const NAME: &'static str = "mde-linear";
 
-    fn cpu_fwd(
+    fn forward(
         &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (out_size, input) = weight_layout.shape().dims2()?;
-        let x = cpu::values(x, layout)?;
-        let weight = cpu::values(weight, weight_layout)?;
-        let bias = cpu::values(bias, bias_layout)?;
+        [x, weight, bias]: [&[f32]; 3],
+        [shape, weight_shape, _]: [&Shape; 3],
+    ) -> Output {
+        let (out_size, input) = weight_shape.dims2()?;
         let panels = panels(weight, out_size, input);
         let mut out = vec![0.0; x.len() / input * out_size];
         out.par_chunks_mut(ROWS * out_size)
@@ -82,21 +75,19 @@ impl CustomOp3 for Linear {
                     }
                 }
             });
-        let mut dims = layout.dims().to_vec();
+        let mut dims = shape.dims().to_vec();
         if let Some(last) = dims.last_mut() {
             *last = out_size;
         }
-        Ok((CpuStorage::F32(out), dims.into()))
+        Ok((out, dims.into()))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
+        [x, weight, bias]: [&Tensor; 3],
         _out: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Gradients<3> {
         let _span = trace::backward("linear", || Work::linear(x, weight).both_gradients());
         let (out_size, input) = weight.dims2()?;
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
@@ -142,11 +133,11 @@ impl CustomOp3 for Linear {
                 .track_op()
                 .then(|| cpu::tensor(grad_bias, out_size))
                 .transpose()?;
-            Ok((
+            Ok([
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grads, weight.shape())?),
                 grad_bias,
-            ))
+            ])
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Batch norm, sum and ReLU in one pass, where two branches of a network meet.
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::add_relu::add_relu;
 use crate::affine::mask;
 use crate::batch_norm::batch_norm_train;
-use crate::cpu::{self, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, apply3, rectify};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::shapes::{BatchStats, Norm, check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -40,7 +40,7 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
         relu: norm.relu,
     };
     let parameters = Tensor::cat(&[norm.weight, norm.bias], 0)?;
-    Ok((x.apply_op3(&other.contiguous()?, &parameters, op)?, stats))
+    Ok((apply3(op, &x, other, &parameters)?, stats))
 }
 
 struct NormAddRelu {
@@ -49,23 +49,11 @@ struct NormAddRelu {
     relu: bool,
 }
 
-impl CustomOp3 for NormAddRelu {
-    fn name(&self) -> &'static str {
-        "mde-norm-add-relu"
-    }
+impl CpuOp<3> for NormAddRelu {
+    const NAME: &'static str = "mde-norm-add-relu";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        layout: &Layout,
-        other: &CpuStorage,
-        other_layout: &Layout,
-        _parameters: &CpuStorage,
-        _parameter_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, layout)?;
-        let other = cpu::values(other, other_layout)?;
-        let (_, c, h, w) = layout.shape().dims4()?;
+    fn forward(&self, [x, other, _]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
+        let (_, c, h, w) = shape.dims4()?;
         let mut out = vec![0.0; x.len()];
         out.par_chunks_mut(h * w)
             .zip(x.par_chunks(h * w))
@@ -79,17 +67,15 @@ impl CustomOp3 for NormAddRelu {
                     *out = rectify(normed + other);
                 }
             });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
+        Ok((out, shape.clone()))
     }
 
-    fn bwd(
+    fn backward(
         &self,
-        x: &Tensor,
-        _other: &Tensor,
-        parameters: &Tensor,
+        [x, _, parameters]: [&Tensor; 3],
         out: &Tensor,
         grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+    ) -> Gradients<3> {
         let _span = trace::backward("norm_add_relu", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values([x, out, grad], |[x_values, out, grad]| {
@@ -98,11 +84,11 @@ impl CustomOp3 for NormAddRelu {
             let mut grad_parameters = vec![0.0; 2 * c];
             let gradients = grad_parameters.split_at_mut(c);
             norm_backward(&self.channels, x_values, h * w, &mut grad_x, gradients);
-            Ok((
+            Ok([
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grad_other, x.shape())?),
                 Some(cpu::tensor(grad_parameters, parameters.shape())?),
-            ))
+            ])
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Rearranges channels into pixels, the last step of operations that enlarge a map at low
 //! resolution.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu;
+use crate::cpu::{self, CpuOp, Gradients, Output, apply1};
 use crate::plain;
 use crate::shapes::{PixelShuffle, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -25,7 +25,7 @@ pub fn pixel_shuffle(x: &Tensor, ratio: usize) -> Result<Tensor> {
 pub(crate) fn shuffle(x: &Tensor, op: PixelShuffle) -> Result<Tensor> {
     op.out_shape(x)?;
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op1(op)
+        apply1(op, x)
     } else {
         plain::shuffle(x, op)
     }
@@ -51,24 +51,21 @@ impl PixelShuffle {
     }
 }
 
-impl CustomOp1 for PixelShuffle {
-    fn name(&self) -> &'static str {
-        "mde-pixel-shuffle"
-    }
+impl CpuOp<1> for PixelShuffle {
+    const NAME: &'static str = "mde-pixel-shuffle";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(storage, layout)?;
-        let (b, channels, map_h, map_w) = layout.shape().dims4()?;
+    fn forward(&self, [x]: [&[f32]; 1], [shape]: [&Shape; 1]) -> Output {
+        let (b, channels, map_h, map_w) = shape.dims4()?;
         let (ratio, margin) = (self.ratio, self.margin());
         let (c, h, w) = (channels / (ratio * ratio), map_h - margin, map_w - margin);
         let mut out = vec![0.0; b * c * h * w * ratio * ratio];
         out.par_chunks_mut(h * w * ratio * ratio)
             .zip(x.par_chunks(ratio * ratio * map_h * map_w))
             .for_each(|(out, maps)| self.pairs((h, w), |to, from| out[to] = maps[from]));
-        Ok((CpuStorage::F32(out), (b, c, h * ratio, w * ratio).into()))
+        Ok((out, (b, c, h * ratio, w * ratio).into()))
     }
 
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let _span = trace::backward("pixel_shuffle", || Work::elementwise(x));
         let (_, h, w) = self.out_shape(x)?;
         let (_, _, map_h, map_w) = x.dims4()?;
@@ -81,6 +78,6 @@ impl CustomOp1 for PixelShuffle {
                 .for_each(|(maps, grad)| self.pairs((h, w), |from, to| maps[to] = grad[from]));
             cpu::tensor(grad_x, x.shape())
         })?;
-        Ok(Some(grad_x))
+        Ok([Some(grad_x)])
     }
 }

@@ -1,9 +1,9 @@
 //! Max-pooling with any kernel, stride and padding, in floor or ceil mode, with its gradient.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, vectorised, with_scratch};
+use crate::cpu::{self, CpuOp, Gradients, Kernel, Output, apply1, vectorised, with_scratch};
 use crate::device;
 use crate::shapes::{PoolConfig, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -20,7 +20,7 @@ pub fn max_pool2d(x: &Tensor, config: PoolConfig) -> Result<Tensor> {
     let _span = trace::forward("max_pool2d", || Work::resampling(x, out));
     if on_cpu_kernels(x) {
         let size = (x.dim(2)?, x.dim(3)?);
-        x.contiguous()?.apply_op1(MaxPool { config, size, out })
+        apply1(MaxPool { config, size, out }, x)
     } else {
         device::max_pool2d(x, config)
     }
@@ -115,14 +115,11 @@ impl Kernel for Maxima<'_> {
     }
 }
 
-impl CustomOp1 for MaxPool {
-    fn name(&self) -> &'static str {
-        "mde-max-pool2d"
-    }
+impl CpuOp<1> for MaxPool {
+    const NAME: &'static str = "mde-max-pool2d";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(storage, layout)?;
-        let (b, c, h, w) = layout.shape().dims4()?;
+    fn forward(&self, [x]: [&[f32]; 1], [shape]: [&Shape; 1]) -> Output {
+        let (b, c, h, w) = shape.dims4()?;
         let mut out = vec![0.0; b * c * self.out.0 * self.out.1];
         out.par_chunks_mut(self.out.0 * self.out.1)
             .zip(x.par_chunks(h * w))
@@ -136,10 +133,10 @@ impl CustomOp1 for MaxPool {
                     });
                 });
             });
-        Ok((CpuStorage::F32(out), (b, c, self.out.0, self.out.1).into()))
+        Ok((out, (b, c, self.out.0, self.out.1).into()))
     }
 
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let _span = trace::backward("max_pool2d", || Work::resampling(x, self.out));
         let pixels = (self.size.0 * self.size.1, self.out.0 * self.out.1);
         let grad_x = cpu::with_values([x, grad], |[x_values, grad]| {
@@ -153,6 +150,6 @@ impl CustomOp1 for MaxPool {
                 });
             cpu::tensor(grad_x, x.shape())
         })?;
-        Ok(Some(grad_x))
+        Ok([Some(grad_x)])
     }
 }

@@ -1,9 +1,11 @@
 //! Bilinear resize to any size, with its gradient.
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, lerp::Lerp, lerp::add_blend, lerp::add_scaled};
+use crate::cpu::{
+    self, CpuOp, Gradients, Output, apply1, lerp::Lerp, lerp::add_blend, lerp::add_scaled,
+};
 use crate::plain;
 use crate::shapes::{check_resize, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -21,7 +23,7 @@ pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor
     }
     let _span = trace::forward("resize_bilinear", || Work::resampling(x, (height, width)));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op1(ResizeBilinear { height, width })
+        apply1(ResizeBilinear { height, width }, x)
     } else {
         plain::resize_bilinear(x, height, width)
     }
@@ -32,14 +34,11 @@ struct ResizeBilinear {
     width: usize,
 }
 
-impl CustomOp1 for ResizeBilinear {
-    fn name(&self) -> &'static str {
-        "mde-resize-bilinear"
-    }
+impl CpuOp<1> for ResizeBilinear {
+    const NAME: &'static str = "mde-resize-bilinear";
 
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(storage, layout)?;
-        let (b, c, h, w) = layout.shape().dims4()?;
+    fn forward(&self, [x]: [&[f32]; 1], [shape]: [&Shape; 1]) -> Output {
+        let (b, c, h, w) = shape.dims4()?;
         let (rows, columns) = (Lerp::new(h, self.height), Lerp::new(w, self.width));
         let mut out = vec![0.0; b * c * self.height * self.width];
         out.par_chunks_mut(self.height * self.width)
@@ -62,10 +61,10 @@ impl CustomOp1 for ResizeBilinear {
                     }
                 },
             );
-        Ok((CpuStorage::F32(out), (b, c, self.height, self.width).into()))
+        Ok((out, (b, c, self.height, self.width).into()))
     }
 
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+    fn backward(&self, [x]: [&Tensor; 1], _out: &Tensor, grad: &Tensor) -> Gradients<1> {
         let size = (self.height, self.width);
         let _span = trace::backward("resize_bilinear", || Work::resampling(x, size));
         let (b, c, h, w) = x.dims4()?;
@@ -104,6 +103,6 @@ impl CustomOp1 for ResizeBilinear {
                 );
             cpu::tensor(grad_x, (b, c, h, w))
         })?;
-        Ok(Some(grad_x))
+        Ok([Some(grad_x)])
     }
 }

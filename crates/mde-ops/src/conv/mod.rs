@@ -16,12 +16,13 @@ mod panels;
 mod strips;
 mod winograd;
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::affine::channel_affine;
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{self, Finish};
+use crate::cpu::{self, CpuOp, Finish, Gradients, Output, apply2};
+use crate::device;
 use crate::shapes::{ConvConfig, ConvDims, check_channels, on_cpu_kernels};
 use crate::trace::{self, Work};
 use winograd::Tiles;
@@ -43,9 +44,9 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
             affine: None,
             relu: false,
         };
-        x.contiguous()?.apply_op2(&weight.contiguous()?, op)
+        apply2(op, x, weight)
     } else {
-        crate::device::conv2d(x, weight, config)
+        device::conv2d(x, weight, config)
     }
 }
 
@@ -76,7 +77,7 @@ pub fn conv2d_affine(
         affine: Some((scale.to_vec1()?, shift.to_vec1()?)),
         relu,
     };
-    x.contiguous()?.apply_op2_no_bwd(&weight.contiguous()?, &op)
+    apply2(op, x, weight)
 }
 
 /// The convolution as reported to a profiler.
@@ -148,36 +149,20 @@ struct Conv2d {
     relu: bool,
 }
 
-impl CustomOp2 for Conv2d {
-    fn name(&self) -> &'static str {
-        "mde-conv2d"
-    }
+impl CpuOp<2> for Conv2d {
+    const NAME: &'static str = "mde-conv2d";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, x_layout)?;
-        let weight = cpu::values(weight, weight_layout)?;
+    fn forward(&self, [x, weight]: [&[f32]; 2], _: [&Shape; 2]) -> Output {
         let affine = self.affine.as_ref();
         let finish = Finish {
             affine: affine.map(|(scale, shift)| (&scale[..], &shift[..])),
             relu: self.relu,
         };
         let out = forward(&self.dims, x, weight, finish);
-        Ok((CpuStorage::F32(out), self.dims.out_shape().into()))
+        Ok((out, self.dims.out_shape().into()))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, weight]: [&Tensor; 2], _out: &Tensor, grad: &Tensor) -> Gradients<2> {
         let _span = trace::backward("conv2d", || work(&self.dims, x, weight).gradients(x));
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             // An input image needs no gradient, and its convolution is among the largest.
@@ -191,7 +176,7 @@ impl CustomOp2 for Conv2d {
                 let values = backward_weight(&self.dims, x_values, grad);
                 cpu::tensor(values, self.dims.weight_shape())
             });
-            Ok((grad_x, grad_weight.transpose()?))
+            Ok([grad_x, grad_weight.transpose()?])
         })
     }
 }

@@ -12,13 +12,13 @@
 
 mod interpolate;
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::cpu::lerp::{Lerp, Readers};
 use crate::cpu::{
-    self, Finish, Matrix, MatrixMut, PANEL, Rows, Threads, for_each_tile, gemm, multiply,
-    transpose, vectorised, with_scratch,
+    self, CpuOp, Finish, Gradients, Matrix, MatrixMut, Output, PANEL, Rows, Threads, apply2,
+    for_each_tile, gemm, multiply, transpose, vectorised, with_scratch,
 };
 use crate::device;
 use crate::shapes::{ConvConfig, ResizedConvDims, on_cpu_kernels};
@@ -44,7 +44,7 @@ pub fn conv_after_resize(
     let op = ResizedConvDims::new(x, weight, (height, width))?;
     let _span = trace::forward("conv_after_resize", || op.work(x, weight));
     if on_cpu_kernels(x) {
-        x.contiguous()?.apply_op2(&weight.contiguous()?, op)
+        apply2(op, x, weight)
     } else {
         device::conv_after_resize(x, weight, height, width)
     }
@@ -383,42 +383,27 @@ fn pixels_first(values: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     out
 }
 
-impl CustomOp2 for ResizedConvDims {
-    fn name(&self) -> &'static str {
-        "mde-conv-after-resize"
-    }
+impl CpuOp<2> for ResizedConvDims {
+    const NAME: &'static str = "mde-conv-after-resize";
 
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = cpu::values(x, x_layout)?;
-        let out = self.forward(x, cpu::values(weight, weight_layout)?);
+    fn forward(&self, [x, weight]: [&[f32]; 2], _: [&Shape; 2]) -> Output {
+        let out = self.forward(x, weight);
         Ok((
-            CpuStorage::F32(out),
+            out,
             (self.batch, self.out, self.target.0, self.target.1).into(),
         ))
     }
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        _out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn backward(&self, [x, weight]: [&Tensor; 2], _out: &Tensor, grad: &Tensor) -> Gradients<2> {
         let _span = trace::backward("conv_after_resize", || {
             self.work(x, weight).both_gradients()
         });
         cpu::with_values([x, weight, grad], |[x_values, weight_values, grad]| {
             let (grad_x, grad_weight) = self.backward(x_values, weight_values, grad);
-            Ok((
+            Ok([
                 Some(cpu::tensor(grad_x, x.shape())?),
                 Some(cpu::tensor(grad_weight, weight.shape())?),
-            ))
+            ])
         })
     }
 }
