@@ -149,7 +149,7 @@ mod tests {
             assert_eq!((preset.mean, preset.std) == ([0.0; 3], [1.0; 3]), unit);
             let protocol = EvalProtocol::preset(recipe.preprocessing.protocol()).unwrap();
             assert_eq!(f64::from(protocol.max_depth), preset.max_depth);
-            assert_eq!(f64::from(recipe.scene.reach()), preset.max_depth);
+            assert_eq!(f64::from(recipe.scene.max_depth()), preset.max_depth);
             let (Discretisation::Sid { beta: last, .. }
             | Discretisation::Uniform { max: last, .. }) = recipe.discretisation
             else {

@@ -12,9 +12,9 @@ use mde_datasets::{
     DepthEncoding, Loader, LoaderConfig, MffGeometry, MffTrain, Preprocessing, RgbdList,
 };
 use mde_metrics::Discretisation;
+use mde_results::{AssignmentConfig, RunFolder, StepRecord, TrainingData};
 use mde_train::{
-    AdamConfig, AssignmentConfig, Checkpoint, DataConfig, DepthLoss, RunConfig, RunFolder,
-    Schedule, StepRecord, TrainError, TrainEvent, TrainOptions, train,
+    AdamConfig, DepthLoss, RunConfig, Schedule, TrainError, TrainEvent, TrainOptions, train,
 };
 use tempfile::TempDir;
 
@@ -52,7 +52,7 @@ impl Data {
     }
 
     pub(crate) fn folder(&self, name: &str) -> RunFolder {
-        RunFolder::new(&self.dir.path().join(name))
+        RunFolder::new(self.dir.path().join(name))
     }
 
     pub(crate) fn loader(&self, seed: u64, batch: usize) -> Loader {
@@ -81,10 +81,26 @@ impl Data {
         config: &RunConfig,
         watch: &mut dyn FnMut(&StepRecord),
     ) -> Result<(), TrainError> {
+        self.train_with(name, config, false, watch)
+    }
+
+    /// Trains although the files of the data may have changed, if `accept_changed_data`.
+    pub(crate) fn train_with(
+        &self,
+        name: &str,
+        config: &RunConfig,
+        accept_changed_data: bool,
+        watch: &mut dyn FnMut(&StepRecord),
+    ) -> Result<(), TrainError> {
         let options = TrainOptions {
             checkpoint_every: 2,
+            accept_changed_data,
         };
-        let (loader, folder) = (self.loader(config.seed, config.batch), self.folder(name));
+        let (loader, folder) = (
+            self.loader(config.seed, config.batch_size),
+            self.folder(name),
+        );
+        let lock = folder.lock_training().unwrap();
         let mut observer = |event: TrainEvent<'_>| {
             if let TrainEvent::Step(record) = event {
                 watch(record);
@@ -94,6 +110,7 @@ impl Data {
             config,
             &loader,
             &folder,
+            &lock,
             &Device::Cpu,
             options,
             &mut observer,
@@ -143,15 +160,16 @@ pub(crate) fn plain() -> RunConfig {
         version: "0.1.0".to_owned(),
         model: "mff-tiny".to_owned(),
         seed: 7,
-        data: DataConfig {
+        data: TrainingData {
             name: "generated".to_owned(),
             fingerprint: "00".to_owned(),
             images: PAIRS as usize,
             mean_depth: 2.5,
+            earlier: Vec::new(),
         },
         preprocessing: Preprocessing::Mff(GEOMETRY),
         init: None,
-        batch: BATCH,
+        batch_size: BATCH,
         steps: STEPS,
         learning_rate: 1e-3,
         schedule: Schedule::Step {
@@ -208,7 +226,7 @@ pub(crate) struct End {
 }
 
 pub(crate) fn end(folder: &RunFolder) -> End {
-    let checkpoint = folder.checkpoint().unwrap();
+    let checkpoint = folder.newest_checkpoint().unwrap();
     End {
         weights: tensors(&checkpoint.weights()),
         moments: tensors(&checkpoint.folder.join("optimiser.safetensors")),
@@ -242,9 +260,8 @@ pub(crate) fn checkpoints(folder: &RunFolder) -> Vec<String> {
 }
 
 pub(crate) fn newest(folder: &RunFolder) -> Option<u64> {
-    Checkpoint::newest(folder.path())
-        .unwrap()
-        .map(|checkpoint| checkpoint.step)
+    let newest = folder.checkpoints().unwrap().pop();
+    newest.map(|checkpoint| checkpoint.step)
 }
 
 pub(crate) fn path(folder: &RunFolder, name: &str) -> PathBuf {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use mde_models::Parameters;
-use mde_train::{InitialPart, InitialWeights, RunConfig, TrainError};
+use mde_results::{InitialPart, InitialWeights};
+use mde_train::{RunConfig, TrainError, load_checkpoint};
 
 use crate::common::{Data, end, newest, plain, records};
 
@@ -15,7 +16,7 @@ fn weights(data: &Data) -> PathBuf {
     data.train("other", &other).unwrap();
     let folder = data.folder("other");
     let file = folder.path().with_file_name("weights.safetensors");
-    fs::copy(folder.checkpoint().unwrap().weights(), &file).unwrap();
+    fs::copy(folder.newest_checkpoint().unwrap().weights(), &file).unwrap();
     file
 }
 
@@ -39,8 +40,8 @@ fn a_run_begins_with_the_weights_given() {
     // The seed draws no value that is left: only order and augmentation.
     let parameters = Parameters::new(0, &Device::Cpu);
     let _ = mde_models::build("mff-tiny", &parameters).unwrap();
-    let init = InitialWeights::new(&file, InitialPart::Network).unwrap();
-    let report = init.fill(&parameters).unwrap();
+    let checkpoint = data.folder("other").newest_checkpoint().unwrap();
+    let report = load_checkpoint(&checkpoint, &parameters).unwrap();
     assert_eq!(report.matched, parameters.all().len());
 }
 

@@ -3,9 +3,8 @@
 use std::fs;
 
 use candle_core::Device;
-use mde_train::{
-    AssignmentConfig, RunConfig, Schedule, TrainError, TrainOptions, WeightDecay, train,
-};
+use mde_results::AssignmentConfig;
+use mde_train::{RunConfig, Schedule, TrainError, TrainOptions, WeightDecay, train};
 
 use crate::common::{Data, assigned, end, newest, path, plain, records, undisturbed, usual};
 
@@ -20,8 +19,11 @@ fn another_configuration_is_another_run() {
     let changes: [(&str, Change); 9] = [
         ("model", |config| config.model = "mff-resnet18".to_owned()),
         ("seed", |config| config.seed += 1),
-        ("data", |config| config.data.fingerprint = "ff".to_owned()),
-        ("batch", |config| config.batch += 1),
+        ("data", |config| {
+            config.data.fingerprint = "ff".to_owned();
+            config.data.images += 1;
+        }),
+        ("batch_size", |config| config.batch_size += 1),
         ("steps", |config| config.steps += 1),
         ("learning_rate", |config| config.learning_rate *= 2.0),
         ("schedule", |config| {
@@ -116,16 +118,20 @@ fn settings_that_cannot_be_used_are_refused_before_anything_is_written() {
     }
     let options = TrainOptions {
         checkpoint_every: 0,
+        accept_changed_data: false,
     };
     let (loader, folder) = (data.loader(7, 2), data.folder("run"));
+    let lock = folder.lock_training().unwrap();
     let error = train(
         &plain(),
         &loader,
         &folder,
+        &lock,
         &Device::Cpu,
         options,
         &mut |_| {},
     );
+    drop(lock);
     assert!(matches!(error, Err(TrainError::Setting { .. })));
     assert!(!folder.path().exists());
 }
@@ -135,17 +141,21 @@ fn a_loader_that_does_not_follow_the_configuration_is_refused() {
     let data = Data::new();
     let options = TrainOptions {
         checkpoint_every: 1,
+        accept_changed_data: false,
     };
     let folder = data.folder("run");
     for loader in [data.loader(8, 2), data.loader(7, 3)] {
+        let lock = folder.lock_training().unwrap();
         let result = train(
             &plain(),
             &loader,
             &folder,
+            &lock,
             &Device::Cpu,
             options,
             &mut |_| {},
         );
+        drop(lock);
         assert!(matches!(result, Err(TrainError::Setting { .. })));
         assert!(!folder.path().exists());
     }
@@ -185,7 +195,7 @@ fn a_broken_configuration_is_an_error_that_names_the_file() {
     fs::write(&config, &whole[..whole.len() / 2]).unwrap();
     for error in [
         data.train("run", &plain()).unwrap_err(),
-        folder.config().unwrap_err(),
+        RunConfig::read(&folder).unwrap_err(),
     ] {
         assert!(matches!(error, TrainError::Json { .. }), "{error}");
         assert!(

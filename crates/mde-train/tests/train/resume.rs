@@ -3,7 +3,8 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
-use mde_train::TrainError;
+use mde_results::ResultsError;
+use mde_train::{RunConfig, TrainError};
 
 use crate::common::{Data, STEPS, checkpoints, end, newest, path, records, undisturbed, usual};
 
@@ -44,7 +45,7 @@ fn what_a_kill_leaves_half_written_is_passed_over() {
     let data = Data::new();
     data.train_killed_after(3, "killed", &usual());
     let folder = data.folder("killed");
-    let half = path(&folder, "checkpoint/step-000000004.incomplete");
+    let half = path(&folder, "checkpoint/.step-000000004.Ab12Cd.incomplete");
     fs::create_dir(&half).unwrap();
     fs::write(half.join("weights.safetensors"), "half").unwrap();
     let mut records = OpenOptions::new()
@@ -71,7 +72,7 @@ fn a_finished_run_is_left_alone() {
     data.train_watched("run", &config, &mut |_| panic!("a step"))
         .unwrap();
     assert!(end(&folder) == expected);
-    assert_eq!(folder.config().unwrap(), usual());
+    assert_eq!(RunConfig::read(&folder).unwrap(), usual());
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn a_broken_checkpoint_is_an_error_that_names_the_file() {
         ("state.json", None),
         ("state.json", Some("{\"format\":1}")),
     ] {
-        let broken = folder.checkpoint().unwrap().folder.join(file);
+        let broken = folder.newest_checkpoint().unwrap().folder.join(file);
         let whole = fs::read(&broken).unwrap();
         let content = content.map_or(&whole[..whole.len() / 2], str::as_bytes);
         fs::write(&broken, content).unwrap();
@@ -110,8 +111,93 @@ fn a_broken_checkpoint_is_an_error_that_names_the_file() {
 #[test]
 fn a_folder_without_checkpoint_says_so() {
     let data = Data::new();
-    let error = data.folder("nothing").checkpoint().unwrap_err();
-    assert!(matches!(error, TrainError::NoCheckpoint { .. }), "{error}");
-    let error = data.folder("nothing").config().unwrap_err();
+    let folder = data.folder("nothing");
+    let error = folder.newest_checkpoint().unwrap_err();
+    assert!(matches!(error, ResultsError::Missing { .. }), "{error}");
+    assert!(error.to_string().contains("mde train --out"), "{error}");
+    let error = RunConfig::read(&folder).unwrap_err();
     assert!(matches!(error, TrainError::NoRun { .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_a_damaged_one() {
+    let data = Data::new();
+    data.train_killed_after(3, "run", &usual());
+    let checkpoint = data.folder("run").newest_checkpoint().unwrap();
+    for file in [
+        checkpoint.weights(),
+        checkpoint.optimiser(),
+        checkpoint.state(),
+    ] {
+        let moved = file.with_extension("moved");
+        fs::rename(&file, &moved).unwrap();
+        let error = data.train("run", &usual()).unwrap_err();
+        assert!(matches!(error, TrainError::File { .. }), "{error}");
+        assert!(!error.to_string().contains("remove"), "{error}");
+        fs::rename(&moved, &file).unwrap();
+    }
+    data.train("run", &usual()).unwrap();
+    assert!(&end(&data.folder("run")) == undisturbed());
+}
+
+#[test]
+fn a_missing_record_is_told_before_anything_is_written() {
+    let data = Data::new();
+    data.train_killed_after(3, "run", &usual());
+    let records = path(&data.folder("run"), "metrics.jsonl");
+    let text = fs::read_to_string(&records).unwrap();
+    let without_first: String = text
+        .lines()
+        .skip(1)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&records, &without_first).unwrap();
+    let error = data.train("run", &usual()).unwrap_err();
+    assert!(
+        matches!(error, TrainError::MissingRecords { .. }),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(&records).unwrap(), without_first);
+}
+
+#[test]
+fn a_checkpoint_of_a_later_step_stays() {
+    let data = Data::new();
+    data.train_killed_after(1, "run", &usual());
+    let later = data.folder("run").checkpoint_at(900).folder;
+    fs::create_dir_all(later.parent().unwrap()).unwrap();
+    let mut watch = |_: &mde_results::StepRecord| fs::create_dir_all(&later).unwrap();
+    data.train_watched("run", &usual(), &mut watch).unwrap();
+    assert!(later.exists());
+}
+
+#[test]
+fn data_that_changed_is_refused_unless_it_is_accepted() {
+    let data = Data::new();
+    data.train_killed_after(3, "run", &usual());
+    let mut changed = usual();
+    changed.data.fingerprint = "ff".to_owned();
+    changed.data.mean_depth = 2.75;
+    let error = data.train("run", &changed).unwrap_err();
+    assert!(matches!(error, TrainError::DataChanged { .. }), "{error}");
+    assert!(
+        error.to_string().contains("--accept-changed-data"),
+        "{error}"
+    );
+
+    let mut steps = Vec::new();
+    let mut watch = |record: &mde_results::StepRecord| steps.push(record.step);
+    data.train_with("run", &changed, true, &mut watch).unwrap();
+    assert_eq!(steps, [3, 4]);
+    let folder = data.folder("run");
+    // The same images: only the record of what the run was trained on differs.
+    assert!(&end(&folder) == undisturbed());
+    let config = RunConfig::read(&folder).unwrap();
+    assert_eq!(config.data.fingerprint, "ff");
+    assert_eq!(config.data.earlier.len(), 1);
+    assert_eq!(config.data.earlier[0].fingerprint, usual().data.fingerprint);
+    assert_eq!(config.data.earlier[0].steps, 2);
+    // From now on it is the run of the changed data.
+    data.train("run", &changed).unwrap();
+    assert!(data.train("run", &usual()).is_err());
 }

@@ -4,7 +4,8 @@ use candle_core::{Device, Tensor};
 use mde_losses::{assigned_selectivity, mff_loss};
 use mde_metrics::Discretisation;
 use mde_models::{Capture, DepthInput, Mode, Parameters, build};
-use mde_train::{AssignmentConfig, RunConfig, StepAt, StepRecord, TrainError, Trainer};
+use mde_results::{AssignmentConfig, StepRecord};
+use mde_train::{RunConfig, StepAt, TrainError, Trainer, layer_assignments};
 
 use crate::common::{Data, EPOCH, STEPS, assigned, bits, end, plain, records};
 
@@ -51,7 +52,6 @@ fn step(trainer: &mut Trainer, images: &Tensor, depths: &Tensor, number: u64) ->
             at(number),
         )
         .unwrap()
-        .0
 }
 
 #[test]
@@ -70,11 +70,8 @@ fn the_loss_is_the_base_loss_less_alpha_times_the_selectivities() {
     let base = number(mff_loss(&pred, &depths).unwrap());
     assert_eq!(record.base, base);
     let mut loss = base;
-    let chosen = config
-        .assignment
-        .unwrap()
-        .assignments(network.as_ref())
-        .unwrap();
+    let assignment = config.assignment.unwrap();
+    let chosen = layer_assignments(&assignment, network.as_ref()).unwrap();
     assert_eq!(chosen.len(), 2);
     for chosen in chosen {
         assert_eq!((chosen.bins.len(), chosen.units.units()), (8, 32));
@@ -98,7 +95,7 @@ fn a_layer_has_at_most_as_many_bins_as_units() {
         max_bins,
     };
     let bins = |max_bins| -> Vec<usize> {
-        let assignments = config(max_bins).assignments(network.as_ref()).unwrap();
+        let assignments = layer_assignments(&config(max_bins), network.as_ref()).unwrap();
         assignments
             .iter()
             .map(|assignment| assignment.bins.len())
