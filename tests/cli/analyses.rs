@@ -1,4 +1,5 @@
-//! `mde ablate` and `mde correct`: what they leave, when they are skipped, and dissections that they cannot start from.
+//! `mde ablate` and `mde correct`: what they leave, when they are skipped, and dissections that
+//! they cannot start from.
 
 use std::fs;
 
@@ -75,8 +76,8 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
         );
     }
 
-    // The second time nothing is computed that is there; without the records everything ends in the same bytes, whatever the
-    // batch.
+    // The second time nothing is computed that is there; without the records everything ends in the
+    // same bytes, whatever the batch.
     let before = place.files("run");
     for stage in ANALYSES {
         assert_eq!(place.json(&line(stage))["up_to_date"], true);

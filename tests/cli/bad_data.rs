@@ -1,4 +1,5 @@
-//! Lists and files that are not what they should be. Training and evaluation refuse them before they write anything.
+//! Lists and files that are not what they should be. Training and evaluation refuse them before
+//! they write anything.
 
 use std::io::Cursor;
 

@@ -214,7 +214,8 @@ fn a_loss_that_is_no_number_ends_training() {
             "lower",
         ],
     );
-    // Every record is of a finite loss and a step that was taken, and going on ends in the same message.
+    // Every record is of a finite loss and a step that was taken, and going on ends in the same
+    // message.
     let records = place.text("run/metrics.jsonl");
     for (index, line) in records.lines().enumerate() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -1,4 +1,5 @@
-//! Files given as weights that are none, or another network's: for measuring (`--weights`) and for training (`--init`).
+//! Files given as weights that are none, or another network's: for measuring (`--weights`) and for
+//! training (`--init`).
 
 use safetensors::SafeTensors;
 
@@ -16,7 +17,8 @@ fn lines(file: &str) -> [String; 3] {
     ]
 }
 
-/// Fails unless each of the commands names the file, and what is wrong with it, and leaves nothing behind.
+/// Fails unless each of the commands names the file, and what is wrong with it, and leaves nothing
+/// behind.
 fn refused(place: &Place, file: &str, parts: &[&str]) {
     for line in lines(file) {
         place.refuses(&line, &[&[file], parts].concat());
@@ -211,7 +213,8 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     for (name, content) in files {
         let offset = archive.len() as u32;
         let size = (content.len() as u32).to_le_bytes();
-        // What both headers have: version, flags, method, time, date; checksum and sizes; lengths of name and extra.
+        // What both headers have: version, flags, method, time, date; checksum and sizes; lengths
+        // of name and extra.
         let mut fields = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
         fields.extend(crc32(content).to_le_bytes());
         fields.extend([size, size].concat());

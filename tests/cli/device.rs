@@ -1,5 +1,5 @@
-//! `--device`: what is chosen, what the log says of it, and what is refused. With `--features cuda` the choice is the
-//! machine's, and only what holds on all of them is tested.
+//! `--device`: what is chosen, what the log says of it, and what is refused. With `--features cuda`
+//! the choice is the machine's, and only what holds on all of them is tested.
 
 use crate::place::{Place, Said};
 

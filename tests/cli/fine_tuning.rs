@@ -1,4 +1,5 @@
-//! Training that begins with weights from elsewhere: a whole network's (`--init`) or an encoder's (`--backbone`).
+//! Training that begins with weights from elsewhere: a whole network's (`--init`) or an encoder's
+//! (`--backbone`).
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -22,7 +23,8 @@ fn mff(out: &str, options: &str) -> String {
     format!("train --model mff-tiny --data rooms:rooms --out {out} {options}")
 }
 
-/// The trained parameters of a run of one step, by name; not the averages of batch norm, which a step moves.
+/// The trained parameters of a run of one step, by name; not the averages of batch norm, which a
+/// step moves.
 fn parameters(place: &Place, run: &str) -> BTreeMap<String, Vec<f32>> {
     let bytes = place.read(&WEIGHTS.replace("run/", &format!("{run}/")));
     let tensors = SafeTensors::deserialize(&bytes).unwrap();

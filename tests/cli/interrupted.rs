@@ -1,4 +1,5 @@
-//! Killed at any moment, or stopped by a full disk, and run again: all ends as if nothing had happened.
+//! Killed at any moment, or stopped by a full disk, and run again: all ends as if nothing had
+//! happened.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +29,8 @@ fn kill_when(place: &Place, line: &str, now: impl Fn() -> bool) {
     child.wait().unwrap();
 }
 
-/// What a run of 5 steps leaves when nobody disturbs it: records, weights and optimiser, tensor by tensor.
+/// What a run of 5 steps leaves when nobody disturbs it: records, weights and optimiser, tensor by
+/// tensor.
 struct Left {
     records: String,
     tensors: BTreeMap<String, Vec<u8>>,
@@ -82,17 +84,26 @@ fn steps(place: &Place) -> usize {
     fs::read_to_string(place.path("run/metrics.jsonl")).map_or(0, |text| text.lines().count())
 }
 
-fn checkpoint(place: &Place, ending: &str) -> Option<u64> {
-    let entries = fs::read_dir(place.path("run/checkpoint")).ok()?;
+/// The names in a folder; none if it does not exist.
+fn names(place: &Place, folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(place.path(folder)).into_iter().flatten();
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names
-        .filter_map(|name| {
-            name.strip_prefix("step-")?
-                .strip_suffix(ending)?
-                .parse()
-                .ok()
-        })
-        .max()
+    names.collect()
+}
+
+/// The step of the newest checkpoint.
+fn checkpoint(place: &Place) -> Option<u64> {
+    let names = names(place, "run/checkpoint");
+    let steps = names
+        .iter()
+        .filter_map(|name| name.strip_prefix("step-")?.parse().ok());
+    steps.max()
+}
+
+/// True if a file or folder that is not finished is there.
+fn unfinished(place: &Place, folder: &str) -> bool {
+    let names = names(place, folder);
+    names.iter().any(|name| name.ends_with(".incomplete"))
 }
 
 #[test]
@@ -102,8 +113,8 @@ fn training_killed_at_several_moments_ends_in_the_same_weights_and_records() {
     let moments: [&dyn Fn() -> bool; 5] = [
         &|| place.path("run").exists(),
         &|| steps(&place) > 0,
-        &|| checkpoint(&place, ".incomplete").is_some(),
-        &|| checkpoint(&place, "").is_some_and(|step| step >= 2),
+        &|| unfinished(&place, "run/checkpoint"),
+        &|| checkpoint(&place).is_some_and(|step| step >= 2),
         &|| steps(&place) > 3,
     ];
     for moment in moments {
@@ -117,22 +128,22 @@ fn what_a_kill_may_leave_is_cleaned_up() {
     let undisturbed = Left::undisturbed();
     let place = Place::new();
     kill_when(&place, TRAIN, || {
-        checkpoint(&place, "").is_some_and(|step| step >= 2)
+        checkpoint(&place).is_some_and(|step| step >= 2)
     });
-    let next = checkpoint(&place, "").unwrap() + 1;
+    let next = checkpoint(&place).unwrap() + 1;
     let torn = "{\"step\":3,\"epoch\":1,\"lear";
     place.write("run/metrics.jsonl", place.text("run/metrics.jsonl") + torn);
-    for file in ["weights.safetensors", "state.json.incomplete", "stray"] {
+    for file in ["weights.safetensors", "state.json", "stray"] {
         place.write(
-            &format!("run/checkpoint/step-{next:09}.incomplete/{file}"),
+            &format!("run/checkpoint/.step-{next:09}.a1b2.incomplete/{file}"),
             "half",
         );
     }
     place.write(
-        "run/checkpoint/step-000000001.incomplete/weights.safetensors",
+        "run/checkpoint/.step-000000001.a1b2.incomplete/weights.safetensors",
         "half",
     );
-    place.write("run/metrics.jsonl.incomplete", "half");
+    place.write("run/.metrics.jsonl.a1b2.incomplete", "half");
     undisturbed.assert_same_after_resuming(&place);
 }
 
@@ -146,23 +157,27 @@ fn evaluation_and_dissection_killed_while_writing_end_in_the_same_files() {
     let untouched = place.files("run");
     lines.iter().for_each(|line| drop(place.json(line)));
     let undisturbed = place.files("run");
-    let outputs = [
-        "run/examples.safetensors.incomplete",
-        "run/evaluate.json",
-        "run/dissect",
-        "run/dissect.json",
+    let moments: [(&str, &dyn Fn() -> bool); 4] = [
+        ("an unfinished file", &|| unfinished(&place, "run")),
+        ("run/evaluate.json", &|| {
+            place.path("run/evaluate.json").exists()
+        }),
+        ("run/dissect", &|| place.path("run/dissect").exists()),
+        ("run/dissect.json", &|| {
+            place.path("run/dissect.json").exists()
+        }),
     ];
-    for output in outputs {
+    for (name, moment) in moments {
         fs::remove_dir_all(place.path("run")).unwrap();
         for (name, content) in &untouched {
             place.write(&format!("run/{name}"), content);
         }
         lines
             .iter()
-            .for_each(|line| kill_when(&place, line, || place.path(output).exists()));
+            .for_each(|line| kill_when(&place, line, moment));
         lines.iter().for_each(|line| drop(place.json(line)));
         assert_same(
-            &format!("killed at {output}"),
+            &format!("killed at {name}"),
             &place.files("run"),
             &undisturbed,
         );
@@ -200,16 +215,16 @@ fn a_full_disk_stops_training_and_leaves_what_was_whole() {
     undisturbed.assert_same_after_resuming(&place);
 
     let place = Place::new();
-    kill_when(&place, TRAIN, || checkpoint(&place, "").is_some());
-    let kept = checkpoint(&place, "").unwrap();
+    kill_when(&place, TRAIN, || checkpoint(&place).is_some());
+    let kept = checkpoint(&place).unwrap();
     let said = place.mde_on_full_disk(100, TRAIN);
     said.is_refusal(TRAIN, 1, &["weights.safetensors", "too large", "space"]);
     assert_eq!(
-        checkpoint(&place, ""),
+        checkpoint(&place),
         Some(kept),
         "the older checkpoint is still there"
     );
-    assert_eq!(checkpoint(&place, ".incomplete"), None);
+    assert!(!unfinished(&place, "run/checkpoint"));
     undisturbed.assert_same_after_resuming(&place);
 }
 
@@ -263,4 +278,28 @@ fn a_full_disk_stops_the_other_commands() {
         assert_eq!(output.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write to stdout"));
     }
+}
+
+#[test]
+fn a_second_training_in_the_same_folder_is_refused() {
+    let place = Place::new();
+    let long = TRAIN.replace("--steps 5", "--steps 500");
+    let mut command = place.command(&long);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while steps(&place) == 0 {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    let said = place.mde(&long);
+    let process = format!("run is in use by process {}", child.id());
+    said.is_refusal(&long, 1, &[&process, "choose another folder"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // A killed process holds no lock.
+    let other = long.replace("--alpha 0.1", "--alpha 0.2");
+    place.mde(&other).is_refusal(&other, 1, &["alpha"]);
 }

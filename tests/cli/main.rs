@@ -1,34 +1,35 @@
 //! The program `mde` from the outside: built, started, killed and fed with bad input.
 //!
-//! - `main_job`: render, train, evaluate, dissect, report; what they leave; what is skipped the second time
-//! - `analyses`: ablation and correction of a dissected run, and dissections that they cannot start from
+//! - `main_job`: render, train, evaluate, dissect, report; the files they write; what is up to date
+//!   the second time
+//! - `analyses`: ablation and correction of a dissected run, and unusable dissections
 //! - `comparison`: two runs side by side, and results that cannot be compared
-//! - `predict`: the depth of any picture, and pictures that are none
+//! - `predict`: depth of any picture, and files that are not pictures
 //! - `sweep`: trainings that differ in the assignment, their table and plot
-//! - `streets`: the same on streets, and lists and files of streets that are not what they should be
-//! - `models`: what networks there are
+//! - `streets`: the same on streets, and damaged lists and files of streets
+//! - `models`: the list of networks
 //! - `device`: which device a command computes on
-//! - `profile`: where a network's time goes
+//! - `profile`: time of a network by operation
 //! - `progress`: lines of progress where stderr is not a terminal
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `other_programs`: predictions and activations of other programs; protocols explained
 //! - `own_data`: data of one's own, converted archives, and what is wrong with a data set
-//! - `real_data`: trained weights on real images, where they are at hand
-//! - `interrupted`: killed at any moment and run again, all ends in the numbers of an undisturbed run; a full disk
-//! - `bad_data`: lists and files that are not what they should be
+//! - `real_data`: trained weights on real images, where available
+//! - `interrupted`: killed and run again, with the same final numbers; a full disk
+//! - `bad_data`: damaged or wrong lists and files
 //! - `bad_settings`: options that cannot be used
 //! - `bad_runs`: run folders, weights and output folders that cannot be used
-//! - `bad_weights`: files given as weights that are none, or another network's
-//! - `wrong_network`: networks on data that they are not made for
+//! - `bad_weights`: files that are not weights, or another network's
+//! - `wrong_network`: networks on data of another depth range
 //! - `up_to_date`: what is not hashed or decoded again, and what is
 //! - `weights_by_name`: weights by name or from the hub
 //! - `alone`: the program without the checkout
 //! - `usage`: what the command line itself refuses
 //! - `place`: a folder with a small data set in which all this happens
 //!
-//! Every refusal is held to the same: exit status 1 (2 for usage), a message on stderr that names the file or the
-//! setting and what was expected, nothing on stdout, and not one file changed.
+//! Every refusal has exit status 1 (2 for usage), a message on stderr that names the file or
+//! setting and what was expected, nothing on stdout, and no changed file.
 #![allow(clippy::unwrap_used)]
 
 mod alone;

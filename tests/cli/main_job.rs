@@ -118,7 +118,8 @@ fn examples_are_maps(bytes: &[u8], images: usize) {
     }
 }
 
-/// `sums` [images, units, K + 1], `counts` [images, K + 1] and `edges` [K + 1] add up to what `dissect.json` says.
+/// `sums` [images, units, K + 1], `counts` [images, K + 1] and `edges` [K + 1] add up to what
+/// `dissect.json` says.
 fn tallies_agree_with_the_document(place: &Place, run: &str) {
     let document: Value =
         serde_json::from_slice(&place.read(&format!("{run}/dissect.json"))).unwrap();
@@ -157,7 +158,8 @@ fn tallies_agree_with_the_document(place: &Place, run: &str) {
 
         let edges: Vec<f64> = words("edges").into_iter().map(f64::from_le_bytes).collect();
         assert_eq!(json!(edges), layer["bins"]["edges"]);
-        // The mean response of every unit in every bin is its sum over all images by the bin's pixels.
+        // The mean response of every unit in every bin is its sum over all images by the bin's
+        // pixels.
         let sums: Vec<f64> = words("sums").into_iter().map(f64::from_le_bytes).collect();
         for unit in 0..units {
             for bin in 0..slots - 1 {

@@ -30,7 +30,8 @@ fn a_described_folder_is_trained_on_and_measured() {
     let document = place.json("evaluate --run run --data rooms");
     assert_eq!(document["provenance"]["data"], "my-rooms");
     assert_eq!(document["summary"]["images"], 4);
-    // What lies outside the range is not measured: fewer pixels than the rooms have by their own list.
+    // What lies outside the range is not measured: fewer pixels than the rooms have by their own
+    // list.
     let mut pixels = vec![document["summary"]["pixels"].as_u64().unwrap()];
     place.write(
         "rooms/dataset.toml",

@@ -159,7 +159,8 @@ impl Place {
         (document, said.stderr)
     }
 
-    /// Runs `mde LINE --json`, which must print one document and then fail with a message that holds `part`.
+    /// Runs `mde LINE --json`, which must print one document and then fail with a message that
+    /// holds `part`.
     pub(crate) fn json_then_failure(&self, line: &str, part: &str) -> Value {
         let said = self.mde(&format!("{line} --json"));
         assert_eq!(said.status, Some(1), "mde {line}: {}", said.stderr);
@@ -179,7 +180,8 @@ impl Place {
 }
 
 impl Said {
-    /// Fails unless the command failed with `status`, silent on stdout, its message on stderr holding all `parts`.
+    /// Fails unless the command failed with `status`, silent on stdout, its message on stderr
+    /// holding all `parts`.
     pub(crate) fn is_refusal(&self, line: &str, status: i32, parts: &[&str]) {
         let message = &self.stderr;
         assert_eq!(self.status, Some(status), "mde {line}: {message}");
@@ -258,7 +260,7 @@ fn folders(folder: &Path) -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// Every file below `folder`, by path relative to it.
+/// Every file below `folder` but the locks, by path relative to it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let Ok(entries) = fs::read_dir(folder) else {
@@ -267,6 +269,9 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     for entry in entries {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
+        if name == ".lock" {
+            continue;
+        }
         if entry.path().is_dir() {
             for (inner, content) in files(&entry.path()) {
                 found.insert(format!("{name}/{inner}"), content);

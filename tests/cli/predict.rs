@@ -221,7 +221,8 @@ fn what_is_no_picture_is_told_at_the_end() {
     clear.get_pixel_mut(3, 2).0[3] = 254;
     place.write("bad/clear.png", png(clear));
     place.write("bad/long.png", png(GrayImage::new(3, 25)));
-    // A header that promises more than there is memory for: a JPEG's has height and width behind this marker.
+    // A header that promises more than there is memory for: a JPEG's has height and width behind
+    // this marker.
     let mut huge = jpeg.clone();
     let header = huge
         .windows(4)

@@ -1,4 +1,5 @@
-//! `mde profile`: where a network's time goes. No time is held to a number, only sums to each other.
+//! `mde profile`: where a network's time goes. No time is held to a number, only sums to each
+//! other.
 
 use safetensors::SafeTensors;
 use serde_json::{Value, json};

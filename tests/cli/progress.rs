@@ -1,4 +1,5 @@
-//! Progress where stderr is not a terminal: plain lines with what is done, the rate and the time left.
+//! Progress where stderr is not a terminal: plain lines with what is done, the rate and the time
+//! left.
 
 use crate::place::{Place, Said};
 

@@ -8,7 +8,8 @@ use crate::place::{Place, shared};
 
 const DRIVE: &str = "2011_09_26_drive_0002_sync";
 
-/// The three pairs in `kitti/`, listed for training and testing as the paper does, in the folders of KITTI's downloads.
+/// The three pairs in `kitti/`, listed for training and testing as the paper does, in the folders
+/// of KITTI's downloads.
 fn place_with_kitti(sample: &Path) -> Place {
     let place = Place::empty();
     let mut list = String::new();

@@ -1,5 +1,5 @@
-//! Streets through the program: from rendering to the report with BTS, and lists and files that are not what they
-//! should be.
+//! Streets through the program: from rendering to the report with BTS, and lists and files that are
+//! not what they should be.
 
 use std::fs;
 
@@ -62,7 +62,8 @@ fn from_streets_to_the_report() {
             .collect();
         assert_eq!(names, ["upconv3", "iconv2", "upconv2", "upconv1", "iconv1"]);
         for layer in layers {
-            // Bins end where KITTI's range does, and only the layers that were assigned have owners.
+            // Bins end where KITTI's range does, and only the layers that were assigned have
+            // owners.
             let edges = layer["bins"]["edges"].as_array().unwrap();
             assert!((edges.last().unwrap().as_f64().unwrap() - 80.0).abs() < 1e-9);
             let name = layer["layer"].as_str().unwrap();
@@ -141,8 +142,9 @@ fn trained() -> Place {
     place
 }
 
-/// Fails unless training names `parts` of a fault in the training streets, and measuring of the same in the test
-/// streets. `spoil` is told which; `SPLIT` in a part stands for it. Ends with the streets as they were.
+/// Fails unless training names `parts` of a fault in the training streets, and measuring of the
+/// same in the test streets. `spoil` is told which; `SPLIT` in a part stands for it. Ends with the
+/// streets as they were.
 fn refused(place: &Place, spoil: impl Fn(&Place, &str), parts: &[&str]) {
     let good = place.files("streets");
     let measuring = vec![measure("evaluate", "run"), measure("dissect", "run")];

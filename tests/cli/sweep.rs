@@ -68,7 +68,8 @@ fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
     assert_eq!(page.matches("<circle").count(), 6);
     assert!(!page.contains("http"), "it loads nothing");
 
-    // The second time nothing is trained or measured, and a point that was lost comes back as it was.
+    // The second time nothing is trained or measured, and a point that was lost comes back as it
+    // was.
     let before = place.files("sweep");
     fs::remove_dir_all(place.path("sweep/alpha0.1-MFF")).unwrap();
     place.json_and_remarks(&line);

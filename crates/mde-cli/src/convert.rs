@@ -13,10 +13,12 @@ use crate::arguments::SplitChoice;
 use crate::output::{Output, shown};
 use crate::progress::Progress;
 
-/// What to convert. Existing files are kept, so that the same command continues after an interruption.
+/// What to convert. Existing files are kept, so that the same command continues after an
+/// interruption.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Source {
-    /// The 1449 labelled frames (nyu_depth_v2_labeled.mat) in the official split: 795 training, 654 test.
+    /// The 1449 labelled frames (nyu_depth_v2_labeled.mat) in the official split: 795 training, 654
+    /// test.
     #[command(name = "nyu-labelled")]
     Labelled {
         /// nyu_depth_v2_labeled.mat, 2.8 GB.
@@ -31,7 +33,8 @@ pub(crate) enum Source {
         #[command(flatten)]
         out: OutArgs,
     },
-    /// FastDepth's distribution (47,584 training frames): tar shards of .h5 files, or a folder of them.
+    /// FastDepth's distribution (47,584 training frames): tar shards of .h5 files, or a folder of
+    /// them.
     #[command(name = "nyu-fastdepth")]
     Fastdepth {
         /// Shards, or a folder of .h5 files.
@@ -81,7 +84,8 @@ pub(crate) struct ArchiveArgs {
     /// Zip archive.
     #[arg(long, value_name = "FILE")]
     archive: PathBuf,
-    /// The paper's list; only its images are extracted, and all must be in the archive [default: all images].
+    /// The paper's list; only its images are extracted, and all must be in the archive [default:
+    /// all images].
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
     /// Output folder; several distributions may share one.

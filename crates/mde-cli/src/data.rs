@@ -8,8 +8,8 @@ use mde_models::Preset;
 /// The data set.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DataArgs {
-    /// Data set: nyu:DIR (NYU Depth V2 in the paper's layout), kitti:DIR (KITTI with the paper's lists),
-    /// rooms:DIR or streets:DIR (from `mde render`), or any DIR with a dataset.toml.
+    /// Data set: nyu:DIR (NYU Depth V2 in the paper's layout), kitti:DIR (KITTI with the paper's
+    /// lists), rooms:DIR or streets:DIR (from `mde render`), or any DIR with a dataset.toml.
     #[arg(long, value_name = "[KIND:]DIR")]
     pub(crate) data: DataSpec,
     /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
@@ -27,8 +27,8 @@ fn default_workers() -> usize {
 impl DataArgs {
     /// Opens one split for a network; every file in its list must exist.
     ///
-    /// Networks for rooms and for streets differ in depth range and image preparation. On the other's
-    /// data, their numbers would be meaningless.
+    /// Networks for rooms and for streets differ in depth range and image preparation. On the
+    /// other's data, their numbers would be meaningless.
     pub(crate) fn open(&self, split: Split, preset: &Preset) -> anyhow::Result<Arc<RgbdList>> {
         let list = self.data.open(split, self.depth_encoding)?;
         let reach = f64::from(list.max_depth());

@@ -75,7 +75,8 @@ enum Command {
     /// Convert a published distribution of NYU Depth V2 into a folder of images with lists.
     #[command(subcommand)]
     Convert(convert::Source),
-    /// Train a network, plain or with a depth range assigned to each unit; resumes an interrupted run.
+    /// Train a network, plain or with a depth range assigned to each unit; resumes an interrupted
+    /// run.
     Train(train::TrainArgs),
     /// Check a data set or a file of weights; list all problems, each with its repair.
     Inspect(inspect::InspectArgs),
@@ -85,15 +86,19 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Measure the depth selectivity of each hidden unit, of a network or of stored activations.
     Dissect(dissect::DissectArgs),
-    /// Measure depth errors with units removed: most selective first, least selective first, at random.
+    /// Measure depth errors with units removed: most selective first, least selective first, at
+    /// random.
     Ablate(ablate::AblateArgs),
-    /// Measure depth errors with responses set to those of the true depth: which units explain which error.
+    /// Measure depth errors with responses set to those of the true depth: which units explain
+    /// which error.
     Correct(correct::CorrectArgs),
-    /// Compare the accuracy and selectivity of two runs, with confidence intervals of the differences.
+    /// Compare the accuracy and selectivity of two runs, with confidence intervals of the
+    /// differences.
     Compare(compare::CompareArgs),
     /// Predict the depth of pictures, and show the activations of chosen units.
     Predict(predict::PredictArgs),
-    /// Train a grid of assignments and plot selectivity against accuracy; resumes an interrupted sweep.
+    /// Train a grid of assignments and plot selectivity against accuracy; resumes an interrupted
+    /// sweep.
     Sweep(sweep::SweepArgs),
     /// Time a network by operation and by layer.
     Profile(profile::ProfileArgs),
@@ -116,8 +121,8 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     cli.log.start();
-    // From a thread of the pool: the kernels run hundreds of parallel loops per step, and these then
-    // share their work without waking a thread of the pool first.
+    // From a thread of the pool: the kernels run hundreds of parallel loops per step, and these
+    // then share their work without waking a thread of the pool first.
     match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -95,8 +95,8 @@ struct UnitOutput {
     highest: f32,
 }
 
-/// Predicts. Pictures that cannot be read are left out and reported at the end. A file that cannot be
-/// written ends the command.
+/// Predicts. Pictures that cannot be read are left out and reported at the end. A file that cannot
+/// be written ends the command.
 pub(crate) fn run(args: PredictArgs, device: &Device) -> anyhow::Result<Output> {
     let predictor = Predictor::new(&args, device)?;
     let stems = stems(&args, &predictor.units)?;
@@ -272,8 +272,8 @@ fn range(values: &[f32]) -> [f32; 2] {
     })
 }
 
-/// The stems of the results' names. They must differ between pictures, and no result may overwrite a
-/// picture.
+/// The stems of the results' names. They must differ between pictures, and no result may overwrite
+/// a picture.
 fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result<Vec<&'a OsStr>> {
     let inputs: BTreeMap<PathBuf, &PathBuf> = (args.images.iter())
         .filter_map(|image| Some((image.canonicalize().ok()?, image)))

@@ -35,7 +35,8 @@ pub(crate) struct RenderArgs {
     /// Number of test images [default: 200 rooms, 100 streets].
     #[arg(long, value_name = "N")]
     test: Option<usize>,
-    /// Image width in pixels [default: 320 for rooms, 1242 for streets]. The focal length scales with it.
+    /// Image width in pixels [default: 320 for rooms, 1242 for streets]. The focal length scales
+    /// with it.
     #[arg(long, value_name = "PX")]
     width: Option<u32>,
     /// Image height in pixels [default: 240 for rooms, 375 for streets].

@@ -40,7 +40,8 @@ pub(crate) struct SweepArgs {
         default_value = "-0.1,0,0.03,0.1,0.3"
     )]
     alphas: Vec<f64>,
-    /// Layers assigned together; repeat the option for several choices [default: the recipe's layers].
+    /// Layers assigned together; repeat the option for several choices [default: the recipe's
+    /// layers].
     #[arg(long, value_name = "LAYER[,LAYER…]")]
     layers: Vec<LayerSet>,
 }

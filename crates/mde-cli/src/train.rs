@@ -1,6 +1,5 @@
 //! `mde train`: trains a network, or resumes its training.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +7,6 @@ use anyhow::Context;
 use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
 use mde_fetch::WeightSource;
-use mde_files::FolderLock;
 use mde_models::{Parameters, Preset};
 use mde_results::{AssignmentConfig, InitialPart, InitialWeights, RunFolder, TrainingData};
 use mde_train::{
@@ -33,7 +31,8 @@ pub(crate) struct TrainArgs {
     /// Run folder; an interrupted run in it is resumed.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, the paper uses 0.1.
+    /// Weight of the assigned selectivity in the loss; 0 trains the plain network, the paper uses
+    /// 0.1.
     #[arg(
         long,
         value_name = "WEIGHT",
@@ -62,11 +61,12 @@ pub(crate) struct TrainSettings {
     /// Random seed of weights, image order and augmentation.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Initial weights of the whole network, for fine-tuning: a file (safetensors or PyTorch's .pth), a
-    /// name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    /// Initial weights of the whole network, for fine-tuning: a file (safetensors or PyTorch's
+    /// .pth), a name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
     #[arg(long, value_name = "WEIGHTS", conflicts_with = "backbone")]
     init: Option<WeightSource>,
-    /// Initial weights of the encoder, from ImageNet with torchvision's or timm's names; as for --init.
+    /// Initial weights of the encoder, from ImageNet with torchvision's or timm's names; as for
+    /// --init.
     #[arg(long, value_name = "WEIGHTS")]
     backbone: Option<WeightSource>,
     /// Batch size [default: the recipe's].
@@ -211,7 +211,8 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    let lock = lock_run(&folder)?;
+    let lock = folder.lock_training()?;
+    warn_without_lock(&lock);
     let taken = folder
         .newest_checkpoint()
         .map_or(0, |checkpoint| checkpoint.step);
@@ -238,7 +239,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         &config,
         &loader,
         &folder,
-        &lock.lock,
+        &lock,
         device,
         options,
         &mut observer,
@@ -268,33 +269,6 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     Output::new(words, document)
 }
 
-/// The lock of a run folder. A folder that it has made is removed if nothing comes to lie in it.
-struct RunLock {
-    lock: FolderLock,
-    made: Option<PathBuf>,
-}
-
-fn lock_run(folder: &RunFolder) -> anyhow::Result<RunLock> {
-    let path = folder.path();
-    let made = (!path.exists()).then(|| path.to_owned());
-    let lock = folder.lock_training()?;
-    warn_without_lock(&lock);
-    Ok(RunLock { lock, made })
-}
-
-impl Drop for RunLock {
-    fn drop(&mut self) {
-        let Some(folder) = &self.made else {
-            return;
-        };
-        let entries = fs::read_dir(folder).map_or(0, Iterator::count);
-        // What cannot be removed is only the lock's file in an empty folder.
-        if entries <= 1 {
-            let _ = fs::remove_file(folder.join(".lock")).and_then(|()| fs::remove_dir(folder));
-        }
-    }
-}
-
 /// The training data. A run that was begun with the same data has checked the images and computed
 /// their mean depth, so that nothing is decoded again.
 fn training_data(
@@ -310,7 +284,8 @@ fn training_data(
         Some(data) => data.mean_depth,
         None => {
             let _progress = Progress::busy("checking the training images");
-            // Before the run folder is made: a damaged image would leave a run that cannot be resumed.
+            // Before the run folder is made: a damaged image would leave a run that cannot be
+            // resumed.
             list.check(transform)?;
             mean_depth(list)?
         }
@@ -324,7 +299,8 @@ fn training_data(
     })
 }
 
-/// The initial weights of the run, if any are given. A run with a checkpoint no longer needs the file.
+/// The initial weights of the run, if any are given. A run with a checkpoint no longer needs the
+/// file.
 fn initial_weights(
     settings: &TrainSettings,
     run: &RunFolder,

@@ -4,7 +4,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `write` | [`write_atomic`], [`write_atomic_unsynced`], [`AtomicFolder`], [`remove_leftovers`] |
+//! | `write` | [`write_atomic`], [`write_atomic_unsynced`], [`AtomicFolder`], [`remove_leftovers`], [`remove_leftovers_of`] |
 //! | `open` | [`open_no_follow`]: files opened without following a symbolic link |
 //! | `lock` | [`FolderLock`]: one process at a time in a folder |
 //! | `below` | [`path_below`]: names from outside as paths inside a folder |
@@ -23,4 +23,7 @@ pub use below::{OutsideFolder, path_below};
 pub use hash::{HashCache, hash_file};
 pub use lock::{FolderLock, LockError};
 pub use open::open_no_follow;
-pub use write::{AtomicFolder, remove_leftovers, sync_folder, write_atomic, write_atomic_unsynced};
+pub use write::{
+    AtomicFolder, remove_leftovers, remove_leftovers_of, sync_folder, write_atomic,
+    write_atomic_unsynced,
+};

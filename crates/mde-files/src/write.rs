@@ -115,6 +115,30 @@ impl AtomicFolder {
 /// # Errors
 /// Those of the file system.
 pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    remove_unfinished(folder, &|_| true)
+}
+
+/// [`remove_leftovers`] of the files and folders with these names, in a folder that several
+/// processes write to.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_leftovers_of(folder: &Path, names: &[&str]) -> io::Result<()> {
+    let prefixes: Vec<String> = names.iter().map(|name| prefix(Path::new(name))).collect();
+    remove_unfinished(folder, &|entry| {
+        // Between prefix and suffix is the random part, which has no dot.
+        let random = |prefix: &String| {
+            entry
+                .strip_prefix(prefix.as_str())?
+                .strip_suffix(UNFINISHED)
+        };
+        prefixes
+            .iter()
+            .any(|prefix| random(prefix).is_some_and(|random| !random.contains('.')))
+    })
+}
+
+fn remove_unfinished(folder: &Path, is_meant: &dyn Fn(&str) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -124,7 +148,7 @@ pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !(name.starts_with('.') && name.ends_with(UNFINISHED)) {
+        if !(name.starts_with('.') && name.ends_with(UNFINISHED) && is_meant(&name)) {
             continue;
         }
         let kind = entry.file_type()?;

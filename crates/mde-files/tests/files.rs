@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use mde_files::{
-    AtomicFolder, FolderLock, HashCache, LockError, hash_file, remove_leftovers, write_atomic,
-    write_atomic_unsynced,
+    AtomicFolder, FolderLock, HashCache, LockError, hash_file, remove_leftovers,
+    remove_leftovers_of, write_atomic, write_atomic_unsynced,
 };
 
 fn names(folder: &Path) -> Vec<String> {
@@ -118,6 +118,15 @@ fn leftovers_go_and_nothing_else() {
     remove_leftovers(folder.path()).unwrap();
     assert_eq!(names(folder.path()), ["a.json", "a.json.incomplete"]);
     remove_leftovers(&folder.path().join("absent")).unwrap();
+
+    // In a shared folder only those of one's own files.
+    let names = [".a.json.x1y2.incomplete", ".b.json.x1y2.incomplete"];
+    for name in names {
+        fs::write(folder.path().join(name), "half").unwrap();
+    }
+    remove_leftovers_of(folder.path(), &["a.json", "b"]).unwrap();
+    assert!(!folder.path().join(names[0]).exists());
+    assert!(folder.path().join(names[1]).exists());
 }
 
 #[test]

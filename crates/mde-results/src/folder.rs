@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mde_files::{FolderLock, LockError, remove_leftovers, write_atomic};
+use mde_files::{FolderLock, LockError, remove_leftovers, remove_leftovers_of, write_atomic};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -104,7 +104,8 @@ impl RunFolder {
     /// # Errors
     /// [`LockError::Held`] names the process that trains in the folder.
     pub fn lock_training(&self) -> Result<FolderLock, LockError> {
-        self.lock(&self.path, &[names::CHECKPOINTS])
+        let own = [names::CONFIG, names::RECORDS];
+        self.lock(&self.path, &own, &[names::CHECKPOINTS])
     }
 
     /// Locks the folder's results, as [`RunFolder::lock_training`] locks the training run.
@@ -113,11 +114,25 @@ impl RunFolder {
     /// [`LockError::Held`] names the process that measures the network.
     pub fn lock_results(&self) -> Result<FolderLock, LockError> {
         let stages = self.path.join(names::STAGES);
-        self.lock(&stages, &[names::STAGES, "dissect", "ablate", "correct"])
+        let own = [
+            names::EVALUATION,
+            names::EXAMPLES,
+            names::DISSECTION,
+            names::ABLATION,
+            names::CORRECTION,
+        ];
+        self.lock(
+            &stages,
+            &own,
+            &[names::STAGES, "dissect", "ablate", "correct"],
+        )
     }
 
-    fn lock(&self, folder: &Path, cleared: &[&str]) -> Result<FolderLock, LockError> {
+    /// Locks `folder`, and removes leftovers of the run folder's own files and of whole sub-folders.
+    fn lock(&self, folder: &Path, own: &[&str], cleared: &[&str]) -> Result<FolderLock, LockError> {
         let lock = FolderLock::try_acquire(folder)?;
+        let path = self.path.clone();
+        remove_leftovers_of(&path, own).map_err(|source| LockError::Io { path, source })?;
         for name in cleared {
             let path = self.path.join(name);
             remove_leftovers(&path).map_err(|source| LockError::Io { path, source })?;

@@ -1,4 +1,5 @@
-//! What tests of several crates share: where real data are, damaged files, and the memory that reading them takes.
+//! What tests of several crates share: where real data are, damaged files, and the memory that
+//! reading them takes.
 //!
 //! ```ignore
 //! #[global_allocator]
@@ -12,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or None with a note that the test
-/// was skipped.
+/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or
+/// None with a note that the test was skipped.
 #[allow(clippy::print_stdout)]
 pub fn real_data(path: &str) -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
@@ -62,8 +63,8 @@ fn taken(bytes: usize) {
     PEAK.fetch_max(used, Relaxed);
 }
 
-/// What `work` gives, and the most bytes that were in use meanwhile beyond those before. Counts all threads: a test that
-/// measures runs alone in its binary, or under a lock.
+/// What `work` gives, and the most bytes that were in use meanwhile beyond those before. Counts all
+/// threads: a test that measures runs alone in its binary, or under a lock.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = USED.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -79,8 +80,9 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
 /// What text is parted by.
 const SEPARATORS: &[u8] = b"\n,\" #*/.\0[=:";
 
-/// A damaged copy: cut short, a part lost or zeroed or doubled, a separator too many, bits flipped, numbers replaced by extreme ones. Half of all
-/// rewriting is in the first 200 bytes, where headers are.
+/// A damaged copy: cut short, a part lost or zeroed or doubled, a separator too many, bits flipped,
+/// numbers replaced by extreme ones. Half of all rewriting is in the first 200 bytes, where headers
+/// are.
 pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     if bytes.is_empty() {
@@ -108,7 +110,8 @@ pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     bytes
 }
 
-/// Flips bits of a byte, or writes a number that hurts over one, two, four or eight bytes. Of nothing it makes nothing.
+/// Flips bits of a byte, or writes a number that hurts over one, two, four or eight bytes. Of
+/// nothing it makes nothing.
 pub fn rewrite(bytes: &mut [u8], rng: &mut impl Rng) {
     if bytes.is_empty() {
         return;

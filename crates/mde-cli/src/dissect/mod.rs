@@ -1,4 +1,5 @@
-//! `mde dissect`: depth selectivity of hidden units, of a network or of another program's activations.
+//! `mde dissect`: depth selectivity of hidden units, of a network or of another program's
+//! activations.
 
 mod features;
 mod request;

@@ -24,12 +24,13 @@ pub(super) struct Options {
     /// With --features, the exact number [default: min(units, 64)].
     #[arg(long, value_name = "K")]
     pub(super) bins: Option<usize>,
-    /// Number of permutations of the depth maps among the images, for the chance level of selectivity;
-    /// 0 for none. They need a second pass over the data, and about 20 bytes of memory per image and
-    /// pixel of a layer's maps.
+    /// Number of permutations of the depth maps among the images, for the chance level of
+    /// selectivity; 0 for none. They need a second pass over the data, and about 20 bytes of memory
+    /// per image and pixel of a layer's maps.
     #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
     pub(super) permutations: usize,
-    /// Number of images to keep per unit, those it responds to most; 0 for none. Not with --features.
+    /// Number of images to keep per unit, those it responds to most; 0 for none. Not with
+    /// --features.
     #[arg(long, value_name = "N", default_value_t = TOP_IMAGES)]
     pub(super) top_images: usize,
     /// Batch size; does not change the result.

@@ -51,7 +51,8 @@ fn document(layer: &LayerDissection) -> serde_json::Value {
     })
 }
 
-/// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; chance level 0.2113, exceeded by 30 of 32 units),
+/// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; chance level 0.2113,
+/// exceeded by 30 of 32 units),
 /// 0.4171 [0.4012, 0.4330] (reference; flat unit 0.0000)`
 fn describe(layer: &LayerDissection) -> String {
     let number =

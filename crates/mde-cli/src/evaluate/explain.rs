@@ -83,8 +83,8 @@ fn words(id: &str, explained: &Explanation) -> String {
         format!("alignment     {}", alignment(explained)),
         format!(
             "clamped       {} raised to {least} m, {} lowered to {most} m; then {}",
-            explained.raised,
-            explained.lowered,
+            explained.clamped_to_min,
+            explained.clamped_to_max,
             spread(&explained.scored, " m")
         ),
         "metrics       p = prediction, d = ground truth, g = ln p - ln d, n = scored pixels"

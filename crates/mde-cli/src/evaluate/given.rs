@@ -21,12 +21,14 @@ use crate::stage::Results;
 /// Files of predictions and of their ground truth.
 #[derive(Debug, Clone, clap::Args, Serialize)]
 pub(super) struct GivenArgs {
-    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm, grey
-    /// .png or .safetensors files with one map each, or one file with many maps. Needs --gt and --protocol.
+    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm,
+    /// grey .png or .safetensors files with one map each, or one file with many maps. Needs --gt
+    /// and --protocol.
     #[arg(long, value_name = "PATH", group = "network", requires = "gt")]
     #[arg(conflicts_with_all = ["model", "data"])]
     pred: Option<PathBuf>,
-    /// Ground truth of --pred: files matched by name, or the test split of a data set, as for --data.
+    /// Ground truth of --pred: files matched by name, or the test split of a data set, as for
+    /// --data.
     #[arg(long, value_name = "PATH|[KIND:]DIR", requires = "pred")]
     gt: Option<String>,
     /// Array (.npz, .safetensors) or channel (.exr) of predictions, where files hold several.
@@ -35,7 +37,8 @@ pub(super) struct GivenArgs {
     /// Array or channel of the ground truth, where files hold several.
     #[arg(long, value_name = "NAME", requires = "pred")]
     gt_array: Option<String>,
-    /// Metres per unit of the predictions, 0.001 for millimetres [default: 1; required for integers].
+    /// Metres per unit of the predictions, 0.001 for millimetres [default: 1; required for
+    /// integers].
     #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     pred_scale: Option<f64>,
     /// Metres per unit of the ground truth's files [default: 1; required for integers].

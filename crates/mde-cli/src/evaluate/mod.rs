@@ -31,14 +31,15 @@ const EXAMPLES: usize = 4;
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     source: Source,
-    /// Alignment of each prediction with its ground truth before scoring: none, a scale (median), or
-    /// scale and shift (least-squares), the usual choice for relative depth.
+    /// Alignment of each prediction with its ground truth before scoring: none, a scale (median),
+    /// or scale and shift (least-squares), the usual choice for relative depth.
     #[arg(long, value_name = "none|median|least-squares", default_value_t = Alignment::None)]
     align: Alignment,
     /// Number of images whose depth maps are kept for the report.
     #[arg(long, value_name = "N", default_value_t = EXAMPLES)]
     examples: usize,
-    /// Explain one image instead (the first without an ID): mask, crop, counts and each metric step by step.
+    /// Explain one image instead (the first without an ID): mask, crop, counts and each metric step
+    /// by step.
     #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
     #[arg(conflicts_with_all = ["all_protocols", "dump"])]
     explain: Option<String>,

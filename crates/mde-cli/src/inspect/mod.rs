@@ -33,8 +33,8 @@ pub(crate) struct InspectArgs {
     /// Split to inspect [default: both].
     #[arg(long, value_enum, requires = "data")]
     split: Option<SplitChoice>,
-    /// Decode every image to find damage, wrong depths, missing depth and duplicates. Without it, only
-    /// lists and headers are checked.
+    /// Decode every image to find damage, wrong depths, missing depth and duplicates. Without it,
+    /// only lists and headers are checked.
     #[arg(long, requires = "data")]
     decode: bool,
     /// File of BLAKE3 hashes to compare with, as written by b3sum; paths are relative to DIR.
@@ -48,8 +48,8 @@ pub(crate) struct InspectArgs {
         conflicts_with = "hashes"
     )]
     write_hashes: Option<PathBuf>,
-    /// Weights to check in place of a data set, for the whole --model or its encoder: a file, a name
-    /// from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    /// Weights to check in place of a data set, for the whole --model or its encoder: a file, a
+    /// name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
     #[arg(long, value_name = "WEIGHTS", group = "subject", requires = "model")]
     weights: Option<WeightSource>,
     /// Network of --weights; `mde models` lists them.
@@ -93,7 +93,8 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
     Ok(output.with_errors(&inspection.data, errors))
 }
 
-/// A line as b3sum writes it. A leading backslash marks a path with escaped backslashes and line breaks.
+/// A line as b3sum writes it. A leading backslash marks a path with escaped backslashes and line
+/// breaks.
 fn hash_line(path: &str, hash: &str) -> String {
     if path.contains(['\\', '\n']) {
         let path = path.replace('\\', "\\\\").replace('\n', "\\n");

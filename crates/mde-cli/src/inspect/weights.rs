@@ -92,7 +92,8 @@ fn finding(file: &Path, check: &str, what: &str, advice: &str) -> Value {
     })
 }
 
-/// Loads the file for the whole network, else for its encoder. If both fail, returns the network's error.
+/// Loads the file for the whole network, else for its encoder. If both fail, returns the network's
+/// error.
 fn load(parameters: &Parameters, file: &Path) -> Result<(Role, LoadReport), ModelError> {
     match parameters.load(file) {
         Ok(keys) => Ok((Role::Network, keys)),

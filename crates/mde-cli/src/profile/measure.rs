@@ -16,7 +16,7 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    /// The fastest of `runs` passes, after one that is not timed: what disturbs a pass only ever slows it.
+    /// The fastest of `runs` passes, after a warm-up. Disturbances only slow a pass.
     pub(super) fn fastest(
         device: &Device,
         runs: usize,
@@ -41,12 +41,12 @@ impl Pass {
     }
 }
 
-/// A layer on the way of a forward pass.
+/// A layer of a timed forward pass.
 #[derive(Debug, Serialize)]
 pub(super) struct Layer {
-    /// Its name; none for the depth at the end.
+    /// Its name; `None` for the depth at the end.
     pub(super) layer: Option<String>,
-    /// From the beginning of the pass until it is there.
+    /// Time from the start of the pass.
     pub(super) seconds: f64,
     pub(super) shape: Vec<usize>,
     pub(super) bytes: u64,
@@ -63,7 +63,7 @@ impl Layer {
     }
 }
 
-/// Notes when each layer comes by.
+/// Records the time at each layer.
 struct Stopwatch<'a> {
     device: &'a Device,
     start: Instant,
@@ -80,7 +80,7 @@ impl Probe for Stopwatch<'_> {
     }
 }
 
-/// The layers of a network and, last, its depth, in the fastest of `runs` forward passes.
+/// The layers of a network and its depth, in the fastest of `runs` forward passes.
 pub(super) fn time_layers(
     network: &dyn DepthNet,
     input: &DepthInput,
@@ -106,8 +106,8 @@ pub(super) fn time_layers(
     Ok(fastest)
 }
 
-/// The best rate of plain matrix products of f32 in flops a second: 1024x1024 by 1024x1024 on every thread at a time, or
-/// one of 4096 on a GPU.
+/// The best rate of plain f32 matrix products, in flops per second: one 1024x1024 product per
+/// thread on the CPU, one 4096x4096 product on a GPU.
 pub(super) fn product_rate(device: &Device) -> anyhow::Result<f64> {
     const RUNS: usize = 15;
     let (side, threads) = if device.is_cpu() {
@@ -122,7 +122,7 @@ pub(super) fn product_rate(device: &Device) -> anyhow::Result<f64> {
         if threads == 1 {
             matrix.matmul(&matrix)?;
         } else {
-            // candle's own product stays on one thread (see `one_pool`).
+            // candle's own product stays on one thread (see `limit_candle_threads`).
             for product in rayon::broadcast(|_| matrix.matmul(&matrix)) {
                 product?;
             }
@@ -133,7 +133,7 @@ pub(super) fn product_rate(device: &Device) -> anyhow::Result<f64> {
     Ok((threads * 2 * side.pow(3)) as f64 / fastest)
 }
 
-/// Values from 0 to 1 that look like noise and are the same every time (splitmix64 of the index).
+/// Reproducible noise from 0 to 1 (splitmix64 of the index).
 pub(super) fn noise(shape: &[usize], device: &Device) -> candle_core::Result<Tensor> {
     let value = |index: u64| {
         let mut bits = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -1,4 +1,4 @@
-//! Listens to the spans of `mde-ops` and `mde-train` and adds up the time between their beginnings and ends.
+//! Adds up the time in the spans of `mde-ops` and `mde-train`.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -18,13 +18,13 @@ pub(super) struct Operation {
     pub(super) op: String,
     pub(super) pass: String,
     pub(super) shape: String,
-    /// Of its result.
+    /// Size of its result.
     pub(super) bytes: u64,
-    /// Two for every multiply-add of the plain operation.
+    /// Two per multiply-add of the plain operation.
     pub(super) flops: u64,
 }
 
-/// What was recorded of something.
+/// Calls and time.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Spent {
     pub(super) calls: u64,
@@ -35,9 +35,9 @@ pub(super) struct Spent {
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) operations: BTreeMap<Operation, Spent>,
-    /// Of a training step: forward, losses, backward, update, in the order of their first beginning.
+    /// Phases of a training step in the order of their start: forward, losses, backward, update.
     pub(super) phases: Vec<(&'static str, Spent)>,
-    /// The operations within each other at the moment.
+    /// Current number of nested operations.
     depth: usize,
 }
 
@@ -53,14 +53,14 @@ pub(super) fn record<T>(device: &Device, f: impl FnOnce() -> T) -> (T, Records) 
     (result, records)
 }
 
-/// What a span is to a profile.
+/// The kind of a span.
 #[derive(Debug, Clone)]
 enum Kind {
     Operation(Operation),
     Phase(&'static str),
 }
 
-/// When a span that counts began.
+/// The start of a counted span.
 struct Begun(Instant);
 
 struct Recorder {
@@ -73,9 +73,9 @@ fn locked(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
 }
 
 impl Recorder {
-    /// The time, once the device has done what it was told: a GPU is handed its work and left with it.
+    /// The time after the device has finished its work. A GPU works asynchronously.
     fn now(&self) -> Instant {
-        // If the device has failed, the next operation says so.
+        // A failed device is reported by the next operation.
         let _ = self.device.synchronize();
         Instant::now()
     }
@@ -106,7 +106,7 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Recorder {
         match extensions.get_mut::<Kind>() {
             None => return,
             Some(Kind::Operation(_)) => {
-                // An operation within another is part of it.
+                // A nested operation is part of the outer one.
                 let mut records = locked(&self.records);
                 records.depth += 1;
                 if records.depth > 1 {
