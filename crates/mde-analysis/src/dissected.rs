@@ -166,11 +166,11 @@ impl DissectedLayer {
             .summarise(name, *stride, assignment, bootstrap, tally)?;
         // A single image cannot be given another's depth.
         if self.tallies.images() > 1 && !self.permuted.is_empty() {
-            let null = PermutationNull::of(&self.tallies.total()?, &self.permuted, self.seed);
+            let null = PermutationNull::from_tallies(&self.tallies.total()?, &self.permuted, self.seed);
             summary.null = Some(null);
         }
         if let Some(fine) = &self.fine {
-            let scores = self.grids.iter().map(|grid| fine.score_under(grid));
+            let scores = self.grids.iter().map(|grid| fine.score_with_bins(grid));
             summary.discretisations = scores.collect::<Result<_, _>>()?;
         }
         Ok(summary)

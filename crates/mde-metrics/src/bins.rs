@@ -1,59 +1,61 @@
-//! Depth bins: how the depth axis is cut into ranges.
+//! Depth bins: ranges of the depth axis.
 
 use crate::MetricsError;
 use serde::{Deserialize, Serialize};
 
-/// How a grid of depth bins was made.
+/// Origin of a grid of depth bins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum BinKind {
-    /// Spacing-increasing discretisation, [`DepthBins::sid`].
+    /// Spacing-increasing discretisation: [`DepthBins::sid`].
     Sid,
-    /// Equal widths, [`DepthBins::uniform`].
+    /// Bins of equal width: [`DepthBins::uniform`].
     Uniform,
-    /// Edges that the user chose, [`DepthBins::from_edges`].
+    /// Given edges: [`DepthBins::from_edges`].
     Custom,
 }
 
-/// A rule that cuts a depth range into any number of bins: what the layers of one network share, whatever their units.
+/// A rule that divides a depth range into any number of bins.
+///
+/// Layers of one network share the rule but have different numbers of bins.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[non_exhaustive]
 pub enum Discretisation {
     /// [`DepthBins::sid`].
     Sid {
-        /// The first edge above 0, metres.
+        /// First edge above 0, metres.
         alpha: f64,
-        /// The last edge, metres.
+        /// Last edge, metres.
         beta: f64,
     },
     /// [`DepthBins::uniform`].
     Uniform {
-        /// The first edge, metres.
+        /// First edge, metres.
         min: f64,
-        /// The last edge, metres.
+        /// Last edge, metres.
         max: f64,
     },
 }
 
 impl Discretisation {
-    /// The paper's for NYU Depth V2.
+    /// The paper's rule for NYU Depth V2: SID from 0.75 to 10 m.
     pub const NYU: Self = Self::Sid {
         alpha: 0.75,
         beta: 10.0,
     };
 
-    /// The paper's for KITTI.
+    /// The paper's rule for KITTI: SID from 3 to 80 m.
     pub const KITTI: Self = Self::Sid {
         alpha: 3.0,
         beta: 80.0,
     };
 
-    /// Its `k` bins.
+    /// The grid of `k` bins.
     ///
     /// # Errors
-    /// As [`DepthBins::sid`] and [`DepthBins::uniform`].
+    /// Those of [`DepthBins::sid`] and [`DepthBins::uniform`].
     pub fn bins(self, k: usize) -> Result<DepthBins, MetricsError> {
         match self {
             Self::Sid { alpha, beta } => DepthBins::sid(alpha, beta, k),
@@ -62,10 +64,10 @@ impl Discretisation {
     }
 }
 
-/// K depth ranges; bin i holds the depths e_i < d <= e_{i+1}, metres.
+/// K depth bins; bin i holds depths e_i < d <= e_{i+1}, in metres.
 ///
-/// Depth maps are `f32`, so an edge is rounded to `f32` before it is compared with a depth, as the reference
-/// implementation does: a depth that equals the rounded edge lies below it.
+/// Depth maps are `f32`, so edges are rounded to `f32` before the comparison, as in the reference
+/// implementation. A depth equal to a rounded edge belongs to the bin below.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "RawBins")]
 pub struct DepthBins {
@@ -73,7 +75,7 @@ pub struct DepthBins {
     edges: Vec<f64>,
 }
 
-/// What JSON holds; goes through the checks on its way to [`DepthBins`].
+/// The JSON form of [`DepthBins`], checked on conversion.
 #[derive(Deserialize)]
 struct RawBins {
     kind: BinKind,
@@ -89,12 +91,14 @@ impl TryFrom<RawBins> for DepthBins {
 }
 
 impl DepthBins {
-    /// Spacing-increasing discretisation: e_0 = 0, e_1 = alpha, e_i = exp(i' ln(beta + 1 - alpha) / (k - 1)) - (1 - alpha)
-    /// with i' = i - 1 for i = 2..k-1, e_k = beta. One bin (`k = 1`) has no room for alpha: it is 0 < d <= beta.
+    /// Bins by spacing-increasing discretisation (SID).
+    ///
+    /// The edges are e_0 = 0, e_1 = alpha, e_i = exp((i - 1) ln(beta + 1 - alpha) / (k - 1)) - (1 -
+    /// alpha) for i = 2..k-1, and e_k = beta. With `k = 1` the only bin is 0 < d <= beta.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidBins`] unless 0 < alpha < beta, both finite, and k is from 1 up to where neighbouring
-    /// edges are still different `f32` numbers.
+    /// [`MetricsError::InvalidBins`] unless 0 < alpha < beta, both finite, and k is at least 1 and
+    /// small enough that neighbouring edges are distinct `f32` numbers.
     pub fn sid(alpha: f64, beta: f64, k: usize) -> Result<Self, MetricsError> {
         if !(alpha > 0.0 && alpha < beta && beta.is_finite()) {
             return Err(MetricsError::InvalidBins {
@@ -115,7 +119,7 @@ impl DepthBins {
     /// The paper's bins for NYU Depth V2: [`DepthBins::sid`] from 0.75 to 10 m.
     ///
     /// # Errors
-    /// As [`DepthBins::sid`].
+    /// Those of [`DepthBins::sid`].
     pub fn nyu(k: usize) -> Result<Self, MetricsError> {
         Discretisation::NYU.bins(k)
     }
@@ -123,7 +127,7 @@ impl DepthBins {
     /// The paper's bins for KITTI: [`DepthBins::sid`] from 3 to 80 m.
     ///
     /// # Errors
-    /// As [`DepthBins::sid`].
+    /// Those of [`DepthBins::sid`].
     pub fn kitti(k: usize) -> Result<Self, MetricsError> {
         Discretisation::KITTI.bins(k)
     }
@@ -131,8 +135,8 @@ impl DepthBins {
     /// `k` bins of equal width from `min` to `max` metres.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidBins`] unless 0 <= min < max, both finite, and k is from 1 up to where neighbouring edges
-    /// are still different `f32` numbers.
+    /// [`MetricsError::InvalidBins`] unless 0 <= min < max, both finite, and k is at least 1 and
+    /// small enough that neighbouring edges are distinct `f32` numbers.
     pub fn uniform(min: f64, max: f64, k: usize) -> Result<Self, MetricsError> {
         let edge = |i: usize| {
             if i == k {
@@ -144,16 +148,16 @@ impl DepthBins {
         Self::generated(BinKind::Uniform, k, edge)
     }
 
-    /// Bins between the edges given, metres.
+    /// Bins between given edges, in metres.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidBins`] unless there are at least two edges, finite, none negative, strictly increasing
-    /// also when rounded to `f32`.
+    /// [`MetricsError::InvalidBins`] unless there are at least two edges, all finite, none
+    /// negative, and strictly increasing as `f32` numbers.
     pub fn from_edges(edges: Vec<f64>) -> Result<Self, MetricsError> {
         Self::checked(BinKind::Custom, edges)
     }
 
-    /// More bins than this are a mistake, and would not fit in memory beside a layer's units.
+    /// Maximum number of bins; more would not fit in memory for a layer's units.
     const MAX_BINS: usize = 1 << 16;
 
     fn generated(
@@ -163,10 +167,7 @@ impl DepthBins {
     ) -> Result<Self, MetricsError> {
         if k == 0 || k > Self::MAX_BINS {
             return Err(MetricsError::InvalidBins {
-                reason: format!(
-                    "the number of bins is from 1 to {}, found {k}",
-                    Self::MAX_BINS
-                ),
+                reason: format!("expected from 1 to {} bins, found {k}", Self::MAX_BINS),
             });
         }
         Self::checked(kind, (0..=k).map(edge).collect())
@@ -185,7 +186,7 @@ impl DepthBins {
             .iter()
             .find(|&&edge| !(edge >= 0.0 && (edge as f32).is_finite()))
         {
-            return invalid(format!("an edge is a depth in metres, found {edge}"));
+            return invalid(format!("expected edges in metres, found {edge}"));
         }
         if let Some(pair) = edges
             .windows(2)
@@ -205,12 +206,12 @@ impl DepthBins {
         self.edges.len() - 1
     }
 
-    /// How the grid was made.
+    /// Origin of the grid.
     pub fn kind(&self) -> BinKind {
         self.kind
     }
 
-    /// The K + 1 edges, metres, increasing.
+    /// The K + 1 increasing edges, metres.
     pub fn edges(&self) -> &[f64] {
         &self.edges
     }
@@ -218,26 +219,31 @@ impl DepthBins {
     /// The edges of bin `i`, metres: it holds `range.0 < depth <= range.1`.
     ///
     /// # Panics
-    /// If there is no bin `i`, as indexing a slice does.
+    /// If there is no bin `i`.
     pub fn range(&self, i: usize) -> (f64, f64) {
         (self.edges[i], self.edges[i + 1])
     }
 
-    /// The middle of bin `i`, metres.
+    /// The centre of bin `i`, metres.
     ///
     /// # Panics
-    /// If there is no bin `i`, as indexing a slice does.
+    /// If there is no bin `i`.
     pub fn centre(&self, i: usize) -> f64 {
         f64::midpoint(self.edges[i], self.edges[i + 1])
     }
 
-    /// The bin that holds a depth; `None` for depths that are invalid (d <= 0, not finite) or outside the edges.
+    /// The bin of a depth; `None` for an invalid depth (d <= 0 or not finite) or one outside the
+    /// edges.
     pub fn bin(&self, depth: f32) -> Option<usize> {
         self.slot(depth).filter(|&slot| slot < self.len())
     }
 
-    /// As [`DepthBins::bin`], but K for a depth beyond the last edge. Tallies keep that extra slot, because the
-    /// reference estimator counts such depths in bin 0 and the valid-bins estimator drops them.
+    /// The slot of a depth: its bin, or K for a depth beyond the last edge; `None` as in [`bin`].
+    ///
+    /// Tallies keep the extra slot because the reference estimator counts such depths in bin 0 and
+    /// the valid-bins estimator drops them.
+    ///
+    /// [`bin`]: DepthBins::bin
     pub fn slot(&self, depth: f32) -> Option<usize> {
         if !(depth > 0.0 && depth.is_finite()) {
             return None;
@@ -276,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_edge_is_compared_as_f32() {
-        // 0.1 is below 0.1_f32: compared in f64, the rounded depth would lie in bin 1.
+        // 0.1 < 0.1_f32, so a comparison in f64 would give bin 1.
         let bins = DepthBins::from_edges(vec![0.0, 0.1, 1.0]).unwrap();
         assert!(f64::from(0.1_f32) > 0.1);
         assert_eq!(bins.bin(0.1), Some(0));

@@ -1,4 +1,4 @@
-//! The three depth errors that are followed through many variants of a network.
+//! The three depth errors that analyses compute for many variants of a network.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct CoreErrors {
 }
 
 impl CoreErrors {
-    /// The mean over images, each weighing the same; `None` without images.
+    /// The mean over images with equal weights; `None` without images.
     pub fn mean(images: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut count = 0;
         let (mut abs_rel, mut rmse, mut delta_1) = (0.0, 0.0, 0.0);
@@ -33,7 +33,7 @@ impl CoreErrors {
     }
 }
 
-/// Running sums over pixels, which give [`CoreErrors`].
+/// Sums over pixels from which [`CoreErrors`] are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CoreSums {
     pixels: u64,
@@ -43,9 +43,9 @@ pub struct CoreSums {
 }
 
 impl CoreSums {
-    /// Adds a pixel, in metres, both positive: see [`ScoredPixels`](crate::ScoredPixels).
+    /// Adds a pixel: positive depths in metres, as from [`ScoredPixels`](crate::ScoredPixels).
     pub fn push(&mut self, pred: f32, gt: f32) {
-        // In f32, as `depth_errors` does.
+        // In f32, as in `depth_errors`.
         self.within += u64::from((pred / gt).max(gt / pred) < 1.25);
         let (pred, gt) = (f64::from(pred), f64::from(gt));
         let difference = pred - gt;
@@ -54,7 +54,7 @@ impl CoreSums {
         self.squares += difference * difference;
     }
 
-    /// Adds other pixels.
+    /// Adds the pixels of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.pixels += other.pixels;
         self.relative += other.relative;
@@ -62,12 +62,12 @@ impl CoreSums {
         self.within += other.within;
     }
 
-    /// Pixels added.
+    /// Number of pixels.
     pub fn pixels(&self) -> u64 {
         self.pixels
     }
 
-    /// The errors over the pixels; `None` without pixels.
+    /// The errors, means over all pixels; `None` without pixels.
     pub fn errors(&self) -> Option<CoreErrors> {
         let count = self.pixels as f64;
         (self.pixels > 0).then(|| CoreErrors {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
     use crate::{DepthPair, ErrorTally, EvalProtocol, ImageSize, ScoredPixels, depth_errors};
 
-    /// Two images of which every error differs.
+    /// Two images whose errors all differ.
     fn images() -> [([f32; 6], [f32; 6]); 2] {
         [
             (
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_those_of_depth_errors_to_the_bit() {
+    fn core_errors_equal_depth_errors_to_the_bit() {
         let protocol = EvalProtocol::preset("nyu-full").unwrap();
         let mut tally = ErrorTally::default();
         let mut all = Vec::new();
@@ -120,7 +120,10 @@ mod tests {
             );
             all.push(found);
         }
-        let (found, expected) = (CoreErrors::mean(all).unwrap(), tally.summary().unwrap().mean);
+        let (found, expected) = (
+            CoreErrors::mean(all).unwrap(),
+            tally.summary().unwrap().mean,
+        );
         assert_eq!(
             (found.abs_rel, found.rmse, found.delta_1),
             (expected.abs_rel, expected.rmse, expected.delta_1)
@@ -141,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn without_pixels_or_images_there_are_none() {
+    fn there_are_no_errors_without_pixels_or_images() {
         assert_eq!(CoreSums::default().errors(), None);
         assert_eq!(CoreErrors::mean([]), None);
     }

@@ -1,23 +1,26 @@
-//! The depth errors of one image.
+//! Depth errors of one image.
 
+use crate::checks::check_length;
 use crate::{EvalProtocol, Fit, ImageSize, MetricsError};
 use serde::{Deserialize, Serialize};
 
-/// A predicted and a true depth map of one size, row-major, metres.
+/// A predicted depth map and its ground truth, row-major, in metres.
 #[derive(Clone, Copy, Debug)]
 pub struct DepthPair<'a> {
     /// Prediction, `[height, width]`.
     pub pred: &'a [f32],
-    /// Ground truth, `[height, width]`; what the protocol calls invalid (0, NaN, ...) is not scored.
+    /// Ground truth, `[height, width]`; invalid depth (0, NaN, outside the range) is not scored.
     pub gt: &'a [f32],
-    /// The size of both.
+    /// Size of both maps.
     pub size: ImageSize,
 }
 
-/// The errors of one image, over its valid pixels. With p = prediction, d = ground truth, g = ln p - ln d:
+/// Depth errors over the valid pixels of an image.
+///
+/// p = prediction, d = ground truth, g = ln p - ln d.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DepthErrors {
-    /// Valid pixels.
+    /// Number of valid pixels.
     pub pixels: u64,
     /// Fraction of pixels with max(p/d, d/p) < 1.02.
     pub delta_1_02: f64,
@@ -49,7 +52,7 @@ pub struct DepthErrors {
 pub(crate) const METRICS: usize = 12;
 
 impl DepthErrors {
-    /// The metrics' names, in the order of [`DepthErrors::values`].
+    /// Names of the metrics, in the order of [`DepthErrors::values`].
     pub const NAMES: [&'static str; METRICS] = [
         "delta_1_02",
         "delta_1_05",
@@ -65,7 +68,7 @@ impl DepthErrors {
         "silog",
     ];
 
-    /// The metrics in the order of [`DepthErrors::NAMES`].
+    /// Values of the metrics, in the order of [`DepthErrors::NAMES`].
     pub const fn values(&self) -> [f64; METRICS] {
         [
             self.delta_1_02,
@@ -117,32 +120,32 @@ impl DepthErrors {
     }
 }
 
-/// The pixels of one image that a protocol scores.
+/// The scored pixels of one image under a protocol.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoredPixels {
-    /// (prediction, ground truth) in metres, in row-major order, the prediction aligned and clamped as [`EvalProtocol`] says;
-    /// at least one.
+    /// (prediction, ground truth) in metres, row-major, predictions aligned and clamped. Not empty.
     pub pairs: Vec<(f32, f32)>,
-    /// What was fitted to the ground truth first.
+    /// The alignment of the prediction.
     pub fit: Fit,
 }
 
 impl ScoredPixels {
-    /// Finds them. For metrics of your own; [`depth_errors`] is computed from these.
+    /// Finds the scored pixels, for metrics of your own; [`depth_errors`] uses them too.
     ///
     /// # Errors
-    /// A buffer of the wrong length, a crop that does not fit, no valid pixel, a prediction that is not finite at a valid
-    /// pixel, and an alignment that these predictions do not allow.
+    /// If a buffer has the wrong length, the crop does not fit, there is no valid pixel, a
+    /// prediction is not finite at a valid pixel, or the alignment is undefined for these
+    /// predictions.
     pub fn new(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Self, MetricsError> {
         let mut pairs = valid_pairs(pair, protocol)?;
-        let fit = Fit::of(&pairs, protocol.prediction, protocol.alignment)?;
+        let fit = Fit::from_pairs(&pairs, protocol.prediction, protocol.alignment)?;
         for (pred, _) in &mut pairs {
             *pred = fit.depth(*pred, protocol);
         }
         Ok(Self { pairs, fit })
     }
 
-    /// The sums that all errors are made of.
+    /// Sums over the pixels, from which all errors are computed.
     pub fn sums(&self) -> ErrorSums {
         let mut sums = ErrorSums::default();
         for &(pred, gt) in &self.pairs {
@@ -152,14 +155,14 @@ impl ScoredPixels {
     }
 }
 
-/// The valid pixels in row-major order, (prediction, ground truth), predictions as they are given.
+/// The valid pixels, (original prediction, ground truth), row-major.
 pub(crate) fn valid_pairs(
     pair: DepthPair<'_>,
     protocol: &EvalProtocol,
 ) -> Result<Vec<(f32, f32)>, MetricsError> {
     protocol.check()?;
-    pair.size.check("prediction", 1, pair.pred.len())?;
-    pair.size.check("ground truth", 1, pair.gt.len())?;
+    check_length("prediction", 1, pair.size, pair.pred.len())?;
+    check_length("ground truth", 1, pair.size, pair.gt.len())?;
     let window = protocol.crop.window(pair.size)?;
 
     let mut pairs = Vec::new();
@@ -193,13 +196,14 @@ pub(crate) fn valid_pairs(
 /// Thresholds of max(p/d, d/p), in the order of [`DepthErrors`]' deltas.
 const THRESHOLDS: [f32; 6] = [1.02, 1.05, 1.10, 1.25, 1.25 * 1.25, 1.25 * 1.25 * 1.25];
 
-/// Sums over pixels that all of [`DepthErrors`] is made of; those of parts add up. p = prediction, d = ground truth, metres;
-/// g = ln p - ln d.
+/// Sums over pixels from which [`DepthErrors`] are computed.
+///
+/// p = prediction, d = ground truth, in metres; g = ln p - ln d.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ErrorSums {
-    /// Pixels.
+    /// Number of pixels.
     pub pixels: u64,
-    /// Pixels with max(p/d, d/p) below 1.02, 1.05, 1.10, 1.25, 1.25², 1.25³.
+    /// Number of pixels with max(p/d, d/p) below 1.02, 1.05, 1.10, 1.25, 1.25² and 1.25³.
     pub within: [u64; 6],
     /// Σ (p - d)², square metres.
     pub squared: f64,
@@ -216,10 +220,11 @@ pub struct ErrorSums {
 }
 
 impl ErrorSums {
-    /// Adds a pixel, in metres, both positive.
+    /// Adds a pixel: positive depths in metres.
     ///
-    /// The ratio max(p/d, d/p) is taken and compared in `f32`, as the reference implementation does: a pixel that lies on
-    /// a threshold counts alike. Everything else is computed in `f64`.
+    /// The ratio max(p/d, d/p) is computed and compared in `f32`, as in the reference
+    /// implementation, so that pixels at a threshold are counted alike. Everything else is computed
+    /// in `f64`.
     pub fn push(&mut self, pred: f32, gt: f32) {
         let ratio = (pred / gt).max(gt / pred);
         for (count, threshold) in self.within.iter_mut().zip(THRESHOLDS) {
@@ -237,7 +242,7 @@ impl ErrorSums {
         self.log_squared += log_ratio * log_ratio;
     }
 
-    /// Adds other pixels.
+    /// Adds the pixels of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.pixels += other.pixels;
         for (count, added) in self.within.iter_mut().zip(other.within) {
@@ -251,7 +256,7 @@ impl ErrorSums {
         self.log_squared += other.log_squared;
     }
 
-    /// The errors over the pixels, every pixel weighing the same; `None` without pixels.
+    /// The errors, means over all pixels; `None` without pixels.
     pub fn errors(&self) -> Option<DepthErrors> {
         let count = self.pixels as f64;
         let fraction = |index: usize| self.within[index] as f64 / count;
@@ -269,22 +274,22 @@ impl ErrorSums {
             abs_rel: self.absolute_relative / count,
             sq_rel: self.squared_relative / count,
             log10: self.log_absolute / count / std::f64::consts::LN_10,
-            // Rounding can push a zero variance below zero.
+            // Rounding can make a zero variance negative.
             silog: 100.0 * log_variance.max(0.0).sqrt(),
         })
     }
 }
 
-/// The depth errors of one image under a protocol, each a mean over the image's valid pixels.
+/// Computes the depth errors of one image under a protocol, each a mean over the valid pixels.
 ///
 /// # Errors
-/// As [`ScoredPixels::new`].
+/// Those of [`ScoredPixels::new`].
 pub fn depth_errors(
     pair: DepthPair<'_>,
     protocol: &EvalProtocol,
 ) -> Result<DepthErrors, MetricsError> {
     let scored = ScoredPixels::new(pair, protocol)?;
-    // There is a pixel, or there would have been an error.
+    // Unreachable: `ScoredPixels::new` guarantees at least one pixel.
     scored.sums().errors().ok_or(MetricsError::NoValidPixel {
         protocol: protocol.name.clone(),
         min_depth: protocol.min_depth,

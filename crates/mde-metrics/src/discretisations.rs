@@ -1,21 +1,21 @@
-//! One layer under many grids of bins, all of them unions of the bins of one fine tally.
+//! Selectivity of a layer with many bin grids, computed from one fine tally.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{DepthBins, Discretisation, Estimator, MetricsError, ResponseTally};
 
-/// A layer's mean selectivity under one grid of bins.
+/// Mean selectivity of a layer with one grid of bins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DiscretisationScore {
     /// The grid.
     pub bins: DepthBins,
-    /// Bins with enough pixels.
+    /// Number of bins with enough pixels.
     pub bins_used: usize,
-    /// By the valid-bins estimator.
+    /// Mean selectivity by the valid-bins estimator.
     pub valid_bins: Option<f64>,
-    /// By the reference estimator.
+    /// Mean selectivity by the reference estimator.
     pub reference: Option<f64>,
-    /// What a flat unit scores by the reference estimator; see [`ResponseTally::flat_floor`].
+    /// Selectivity of a flat unit by the reference estimator: [`ResponseTally::flat_floor`].
     pub flat_floor: Option<f64>,
 }
 
@@ -23,17 +23,18 @@ pub struct DiscretisationScore {
 const SWEEP: [usize; 5] = [8, 16, 32, 64, 128];
 
 impl Discretisation {
-    /// Other grids over the same range of depth: this rule's with 8, 16, 32, 64 and 128 bins, then as many of equal width.
+    /// Grids over the same depth range: 8, 16, 32, 64 and 128 bins by this rule, then the same
+    /// numbers of bins of equal width.
     ///
     /// # Errors
-    /// As [`Discretisation::bins`].
+    /// Those of [`Discretisation::bins`].
     pub fn sweep(self) -> Result<Vec<DepthBins>, MetricsError> {
         let uniform = match self {
             Self::Sid { beta, .. } => Some(Self::Uniform {
                 min: 0.0,
                 max: beta,
             }),
-            // The rule is that already.
+            // This rule already has equal widths.
             Self::Uniform { .. } => None,
         };
         let rules = std::iter::once(self).chain(uniform);
@@ -44,26 +45,26 @@ impl Discretisation {
 }
 
 impl DepthBins {
-    /// The bins between all edges of these grids: each of them is a union of these bins ([`ResponseTally::regroup`]), but
-    /// for the depths beyond its own edges.
+    /// The grid with all edges of these grids, so that each of them is a union of its bins
+    /// (see [`ResponseTally::regroup`]).
     ///
     /// # Errors
-    /// No grid, or more edges than a grid may have.
+    /// If there is no grid, or more edges than a grid can have.
     pub fn union(grids: &[Self]) -> Result<Self, MetricsError> {
         let mut edges: Vec<f64> = grids.iter().flat_map(Self::edges).copied().collect();
         edges.sort_unstable_by(f64::total_cmp);
-        // Depths are compared with the rounded edges, so that edges of one rounded value are one edge.
+        // Depths are compared with rounded edges, so edges that round to one value are one edge.
         edges.dedup_by_key(|edge| *edge as f32);
         Self::from_edges(edges)
     }
 }
 
 impl ResponseTally {
-    /// The layer's mean selectivity under another grid, whose edges are among this tally's.
+    /// The layer's mean selectivity with another grid, whose edges must be edges of this tally.
     ///
     /// # Errors
-    /// As [`ResponseTally::regroup`].
-    pub fn score_under(&self, grid: &DepthBins) -> Result<DiscretisationScore, MetricsError> {
+    /// Those of [`ResponseTally::regroup`].
+    pub fn score_with_bins(&self, grid: &DepthBins) -> Result<DiscretisationScore, MetricsError> {
         let tally = self.regroup(grid)?;
         let valid_bins = tally.selectivity(Estimator::valid_bins());
         Ok(DiscretisationScore {
@@ -129,7 +130,7 @@ mod tests {
         let fine = tally(&fine);
         let mut some_left_out = false;
         for grid in &grids {
-            let found = fine.score_under(grid).unwrap();
+            let found = fine.score_with_bins(grid).unwrap();
             let direct = tally(grid);
             let expected = direct.selectivity(Estimator::valid_bins());
             assert_eq!((&found.bins, found.bins_used), (grid, expected.bins_used));
@@ -146,6 +147,6 @@ mod tests {
             near(found.flat_floor, direct.flat_floor());
         }
         assert!(some_left_out);
-        assert!(fine.score_under(&DepthBins::kitti(8).unwrap()).is_err());
+        assert!(fine.score_with_bins(&DepthBins::kitti(8).unwrap()).is_err());
     }
 }

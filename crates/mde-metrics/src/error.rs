@@ -1,117 +1,134 @@
-//! What can go wrong in this crate.
+//! The error type.
 
 use crate::ImageSize;
 
-/// Bad input to a metric, a bin grid or a tally. Sizes read height x width.
+/// Errors of this crate. Sizes are height x width.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// A buffer does not have the length that its shape says.
+    /// The length of a buffer does not match its shape.
     #[error(
-        "{what}: expected {maps} x {size} values (neither side may be 0), found {found}; \
-         check the shape that goes with the buffer"
+        "{what}: expected {maps} x {size} values (at least one pixel), found {found}; \
+         check the shape passed with the buffer"
     )]
     Length {
-        /// Which buffer.
+        /// The buffer.
         what: &'static str,
-        /// How many maps it should hold.
+        /// Expected number of maps.
         maps: usize,
-        /// The size of one map.
+        /// Size of one map.
         size: ImageSize,
-        /// Its length.
+        /// Length of the buffer.
         found: usize,
     },
+    /// Feature maps and ground truth differ in aspect ratio, so they do not show the same view.
+    #[error(
+        "feature maps of {features} and ground truth of {gt} (height x width) differ in aspect ratio \
+         by more than 2 % and by more than rounding; check the order of the axes, or crop the ground truth to the network's view"
+    )]
+    AspectRatio {
+        /// Size of the feature maps.
+        features: ImageSize,
+        /// Size of the ground truth.
+        gt: ImageSize,
+    },
     /// No preset has this name.
-    #[error("unknown evaluation protocol {name:?}; the protocols are {}", known.join(", "))]
+    #[error(
+        "unknown evaluation protocol {name:?}{}; available protocols: {}",
+        suggestion.map_or(String::new(), |known| format!("; did you mean {known:?}?")),
+        known.join(", ")
+    )]
     UnknownProtocol {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The most similar preset, if one is similar enough.
+        suggestion: Option<&'static str>,
+        /// Names of all presets.
         known: &'static [&'static str],
     },
     /// The protocol cannot be applied to any image.
     #[error("evaluation protocol {name:?}: {reason}")]
     InvalidProtocol {
-        /// The protocol's name.
+        /// Name of the protocol.
         name: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The protocol's crop does not fit the image.
+    /// The image size does not match the protocol's crop.
     #[error(
-        "the crop is made for images of {expected}, found {found}; choose another protocol or resize first"
+        "the crop is defined for images of {expected}, found {found}; choose another protocol or resize first"
     )]
     CropSize {
-        /// The size that the crop needs.
+        /// Image size of the crop.
         expected: ImageSize,
-        /// The image's size.
+        /// Size of the image.
         found: ImageSize,
     },
-    /// The crop leaves no pixel of the image.
-    #[error("the crop leaves no pixel of a {size} image")]
+    /// The crop contains no pixel of the image.
+    #[error("the crop contains no pixel of a {size} image")]
     EmptyCrop {
-        /// The image's size.
+        /// Size of the image.
         size: ImageSize,
     },
-    /// No ground truth inside the crop lies in the protocol's depth range.
+    /// No ground-truth depth inside the crop is in the protocol's depth range.
     #[error(
-        "no valid pixel: no ground-truth depth inside the crop of protocol {protocol:?} lies between \
+        "no valid pixel: no ground-truth depth inside the crop of protocol {protocol:?} is between \
          {min_depth} and {max_depth} m; check the depth encoding, or skip this image"
     )]
     NoValidPixel {
-        /// The protocol's name.
+        /// Name of the protocol.
         protocol: String,
-        /// Its least depth, metres.
+        /// Minimum depth of the protocol, metres.
         min_depth: f32,
-        /// Its greatest depth, metres.
+        /// Maximum depth of the protocol, metres.
         max_depth: f32,
     },
-    /// A prediction is NaN or infinite where the ground truth is valid.
+    /// A prediction is NaN or infinite at a valid pixel.
     #[error(
-        "the prediction at row {row}, column {column} is {value}; a prediction must be finite at every valid pixel"
+        "the prediction at row {row}, column {column} is {value}; predictions must be finite at all valid pixels"
     )]
     NonFinitePrediction {
         /// Row of the first such pixel.
         row: usize,
         /// Column of the first such pixel.
         column: usize,
-        /// The prediction there.
+        /// The prediction at that pixel.
         value: f32,
     },
-    /// Median scaling divides by the predictions' median.
+    /// The median prediction is not positive, so median scaling is undefined.
     #[error(
-        "median scaling needs a positive median prediction, found {median}; turn median scaling off or check the predictions"
+        "median scaling needs a positive median prediction, found {median}; turn it off, or check the predictions"
     )]
     MedianScaling {
-        /// The median of the predictions at the valid pixels.
+        /// Median prediction over the valid pixels.
         median: f64,
     },
-    /// Scale and shift cannot be told from a prediction that does not vary.
+    /// The prediction is constant, so least squares is undefined.
     #[error(
-        "the prediction is {value} at all {pixels} valid pixels; least squares needs at least two values: align with \
-         the median or not at all"
+        "the prediction is {value} at all {pixels} valid pixels; least squares needs at least two values; \
+         use another alignment"
     )]
     ConstantPrediction {
-        /// The prediction.
+        /// The constant prediction.
         value: f32,
-        /// Valid pixels.
+        /// Number of valid pixels.
         pixels: usize,
     },
     /// No alignment has this name.
     #[error("unknown alignment {name:?}; expected none, median or least-squares")]
     UnknownAlignment {
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
-    /// The edges do not make a bin grid.
+    /// The edges are not a valid bin grid.
     #[error("invalid depth bins: {reason}")]
     InvalidBins {
-        /// What is wrong with them.
+        /// What is wrong with the edges.
         reason: String,
     },
     /// A feature is NaN or infinite.
     #[error(
-        "the feature of unit {unit} at row {row}, column {column} is {value}; a tally needs finite features"
+        "the feature of unit {unit} at row {row}, column {column} is {value}; features must be finite"
     )]
     NonFiniteFeature {
         /// The unit.
@@ -120,46 +137,42 @@ pub enum MetricsError {
         row: usize,
         /// Column in the feature map.
         column: usize,
-        /// The feature there.
+        /// The feature at that position.
         value: f32,
     },
-    /// Stored sums are NaN or infinite.
+    /// A stored sum is NaN or infinite.
     #[error(
-        "the sum of unit {unit} in slot {slot} is {value}; the stored tally is damaged, dissect again"
+        "the sum of unit {unit} in slot {slot} is {value}; the stored tally is damaged; dissect again"
     )]
     NonFiniteSum {
         /// The unit.
         unit: usize,
-        /// The slot (a bin, or the one beyond the last edge).
+        /// The slot: a bin, or K for depths beyond the last edge.
         slot: usize,
-        /// The sum there.
+        /// The sum.
         value: f64,
     },
-    /// Two things that belong together differ in a number.
+    /// Two related quantities differ.
     #[error("{what}: expected {expected}, found {found}")]
     Mismatch {
-        /// What was compared.
+        /// The quantity compared.
         what: &'static str,
-        /// The number it should be.
+        /// The expected number.
         expected: usize,
-        /// The number it is.
+        /// The number found.
         found: usize,
     },
-    /// Two tallies were made with different bins.
-    #[error(
-        "the tallies' bins differ, so their sums cannot be added; dissect both with the same bins"
-    )]
+    /// Two tallies, or a tally and pooling weights, have different bins.
+    #[error("the bins differ, so the sums cannot be added; use the same bins for both")]
     DifferentBins,
-    /// A coarser grid has an edge that the finer one lacks.
+    /// An edge of the coarser grid is not an edge of the finer one.
     #[error("cannot regroup: the edge at {edge} m is not an edge of the finer bins")]
     NotASubset {
-        /// The edge, metres.
+        /// The missing edge, metres.
         edge: f64,
     },
-    /// An assignment without units, without bins, or with bins that nobody would own.
-    #[error(
-        "cannot assign {bins} bins to {units} units; take from 1 bin to as many bins as there are units"
-    )]
+    /// An assignment needs at least one bin and at most as many bins as units.
+    #[error("cannot assign {bins} bins to {units} units; use at least 1 and at most {units} bins")]
     InvalidAssignment {
         /// Number of units.
         units: usize,

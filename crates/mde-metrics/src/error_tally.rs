@@ -1,10 +1,29 @@
-//! Depth errors of many images: sums that can be merged, and the summary they give.
+//! Aggregates the depth errors of many images.
 
 use crate::DepthErrors;
 use crate::depth_errors::METRICS;
 use serde::{Deserialize, Serialize};
 
-/// Running sums over images. Shards merge into what one pass over all images gives.
+/// Aggregates the errors of images: [`push`](Self::push) each image, then
+/// [`summary`](Self::summary).
+///
+/// Tallies of disjoint sets of images can be merged.
+///
+/// ```
+/// use mde_metrics::{DepthPair, ErrorTally, EvalProtocol, ImageSize, depth_errors};
+///
+/// let protocol = EvalProtocol::preset("nyu-full")?;
+/// let mut tally = ErrorTally::default();
+/// for (pred, gt) in [([1.0, 2.0], [1.0, 4.0]), ([3.0, 3.0], [3.0, 0.0])] {
+///     let size = ImageSize::new(1, 2);
+///     let pair = DepthPair { pred: &pred, gt: &gt, size };
+///     tally.push(&depth_errors(pair, &protocol)?);
+/// }
+/// let summary = tally.summary().expect("two images");
+/// assert_eq!((summary.images, summary.pixels), (2, 3));
+/// assert_eq!(summary.mean.abs_rel, 0.125); // mean of 0.25 and 0
+/// # Ok::<(), mde_metrics::MetricsError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ErrorTally {
     images: u64,
@@ -15,7 +34,7 @@ pub struct ErrorTally {
 }
 
 impl ErrorTally {
-    /// Adds one image. An image without pixels has no errors and is left out.
+    /// Adds one image. Skips an image without pixels.
     pub fn push(&mut self, errors: &DepthErrors) {
         if errors.pixels == 0 {
             return;
@@ -29,7 +48,7 @@ impl ErrorTally {
         self.squared_log += errors.pixels as f64 * errors.rmse_log.powi(2);
     }
 
-    /// Adds another tally's images.
+    /// Adds the images of another tally.
     pub fn merge(&mut self, other: &Self) {
         self.images += other.images;
         self.pixels += other.pixels;
@@ -40,7 +59,7 @@ impl ErrorTally {
         self.squared_log += other.squared_log;
     }
 
-    /// The summary, or `None` before the first image.
+    /// The errors over all images; `None` without images.
     pub fn summary(&self) -> Option<ErrorSummary> {
         if self.images == 0 {
             return None;
@@ -59,18 +78,20 @@ impl ErrorTally {
     }
 }
 
-/// Depth errors of a set of images. Publications differ in how they aggregate RMSE, so both ways are here.
+/// Depth errors of a set of images, returned by [`ErrorTally::summary`].
+///
+/// Publications aggregate RMSE in two ways; both are given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ErrorSummary {
-    /// Images with at least one valid pixel.
+    /// Number of images with at least one valid pixel.
     pub images: u64,
-    /// Valid pixels of all images.
+    /// Number of valid pixels of all images.
     pub pixels: u64,
-    /// The mean over images of every metric, each image weighing the same; `pixels` is the total.
+    /// Mean over images of each metric, with equal weights. `pixels` is the total.
     pub mean: DepthErrors,
-    /// Root of the mean squared error over all pixels of all images, metres.
+    /// Root mean squared error over all pixels of all images, metres.
     pub rmse_pooled: f64,
-    /// Root of the mean squared log error over all pixels of all images.
+    /// Root mean squared log error over all pixels of all images.
     pub rmse_log_pooled: f64,
 }
 
@@ -98,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_images_no_summary() {
+    fn there_is_no_summary_without_images() {
         let mut tally = ErrorTally::default();
         tally.push(&image(0, f64::NAN));
         assert_eq!(tally.summary(), None);

@@ -1,73 +1,73 @@
-//! How one image's errors come about, step by step: what to look at when a number disagrees with a published one.
+//! Shows step by step how the errors of one image are computed, to find why a number differs.
 
-use crate::alignment::median;
 use crate::depth_errors::valid_pairs;
+use crate::fit::median;
 use crate::{
     DepthErrors, DepthPair, ErrorSums, EvalProtocol, Fit, ImageSize, MetricsError, ScoredPixels,
     depth_errors,
 };
 use serde::{Deserialize, Serialize};
 
-/// What a protocol does with one image.
+/// Every step of a protocol on one image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The protocol.
     pub protocol: EvalProtocol,
-    /// The image's size.
+    /// Size of the image.
     pub size: ImageSize,
-    /// First row of the crop, and one past its last.
+    /// Rows of the crop: first, and one past the last.
     pub rows: (usize, usize),
-    /// First column of the crop, and one past its last.
+    /// Columns of the crop: first, and one past the last.
     pub columns: (usize, usize),
-    /// What becomes of the pixels.
+    /// Number of pixels in each class.
     pub pixels: PixelCounts,
     /// Ground truth at the scored pixels, metres.
     pub gt: Spread,
-    /// The prediction there, as it is given.
+    /// Original prediction at the scored pixels.
     pub pred: Spread,
-    /// What was fitted.
+    /// Fitted alignment.
     pub fit: Fit,
-    /// The prediction there after fit and clamping, metres.
+    /// Prediction at the scored pixels after alignment and clamping, metres.
     pub scored: Spread,
-    /// Scored pixels whose prediction was below the least depth and is raised to it.
-    pub raised: u64,
-    /// Scored pixels whose prediction was above the greatest depth and is lowered to it.
-    pub lowered: u64,
-    /// The sums over the scored pixels.
+    /// Number of scored pixels whose prediction was clamped to the minimum depth.
+    pub clamped_to_min: u64,
+    /// Number of scored pixels whose prediction was clamped to the maximum depth.
+    pub clamped_to_max: u64,
+    /// Sums over the scored pixels.
     pub sums: ErrorSums,
-    /// What they give.
+    /// Errors computed from the sums.
     pub errors: DepthErrors,
 }
 
-/// Every pixel of the image in one of five classes.
+/// Number of pixels of an image in each of five classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PixelCounts {
     /// Outside the crop.
     pub outside: u64,
-    /// Ground truth 0, negative or not a number: nothing was measured.
+    /// Without a measurement: ground truth 0, negative or NaN.
     pub unmeasured: u64,
-    /// Measured, but not beyond the protocol's least depth.
+    /// At or below the protocol's minimum depth.
     pub too_near: u64,
-    /// At or beyond the protocol's greatest depth.
+    /// At or above the protocol's maximum depth.
     pub too_far: u64,
-    /// The rest.
+    /// Scored.
     pub scored: u64,
 }
 
-/// Least, middle and greatest of some values.
+/// Minimum, median and maximum of a set of values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// The least.
+    /// Minimum.
     pub min: f64,
-    /// The middle one, or the mean of the two middle ones.
+    /// Median.
     pub median: f64,
-    /// The greatest.
+    /// Maximum.
     pub max: f64,
 }
 
 impl Spread {
-    /// Of at least one value.
-    fn of(values: impl Iterator<Item = f32>) -> Self {
+    /// The spread of at least one value.
+    fn from_values(values: impl Iterator<Item = f32>) -> Self {
         let values: Vec<f64> = values.map(f64::from).collect();
         Self {
             min: values.iter().copied().fold(f64::INFINITY, f64::min),
@@ -77,10 +77,10 @@ impl Spread {
     }
 }
 
-/// Scores one image and says how.
+/// Scores one image and returns every step.
 ///
 /// # Errors
-/// As [`depth_errors`](crate::depth_errors).
+/// Those of [`depth_errors`](crate::depth_errors).
 pub fn explain(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Explanation, MetricsError> {
     let given = valid_pairs(pair, protocol)?;
     let scored = ScoredPixels::new(pair, protocol)?;
@@ -103,10 +103,10 @@ pub fn explain(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Explanati
     let aligned = given
         .iter()
         .map(|&(pred, _)| scored.fit.depth(pred, &unclamped));
-    let (raised, lowered) = aligned.fold((0, 0), |(raised, lowered), depth| {
+    let (clamped_to_min, clamped_to_max) = aligned.fold((0, 0), |(min, max), depth| {
         (
-            raised + u64::from(depth < protocol.min_depth),
-            lowered + u64::from(depth > protocol.max_depth),
+            min + u64::from(depth < protocol.min_depth),
+            max + u64::from(depth > protocol.max_depth),
         )
     });
     Ok(Explanation {
@@ -115,19 +115,19 @@ pub fn explain(pair: DepthPair<'_>, protocol: &EvalProtocol) -> Result<Explanati
         rows: (window.rows.start, window.rows.end),
         columns: (window.columns.start, window.columns.end),
         pixels,
-        gt: Spread::of(scored.pairs.iter().map(|pair| pair.1)),
-        pred: Spread::of(given.iter().map(|pair| pair.0)),
+        gt: Spread::from_values(scored.pairs.iter().map(|pair| pair.1)),
+        pred: Spread::from_values(given.iter().map(|pair| pair.0)),
         fit: scored.fit,
-        scored: Spread::of(scored.pairs.iter().map(|pair| pair.0)),
-        raised,
-        lowered,
+        scored: Spread::from_values(scored.pairs.iter().map(|pair| pair.0)),
+        clamped_to_min,
+        clamped_to_max,
         sums: scored.sums(),
         errors: depth_errors(pair, protocol)?,
     })
 }
 
 impl PixelCounts {
-    /// The count that a pixel inside the crop belongs to.
+    /// The count of the class of a pixel inside the crop.
     fn class(&mut self, gt: f32, protocol: &EvalProtocol) -> &mut u64 {
         if gt > protocol.min_depth && gt < protocol.max_depth {
             &mut self.scored
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{Alignment, Crop, Quantity};
 
-    /// 2x4, of which the protocol scores columns 1 to 3 of both rows.
+    /// Scores columns 1 to 3 of a 2x4 image.
     fn protocol() -> EvalProtocol {
         EvalProtocol {
             crop: Crop::Pixels {
@@ -180,7 +180,7 @@ mod tests {
         };
         assert_eq!(found.pixels, expected);
         assert_eq!((found.rows, found.columns), ((0, 2), (1, 4)));
-        assert_eq!((found.raised, found.lowered), (1, 1));
+        assert_eq!((found.clamped_to_min, found.clamped_to_max), (1, 1));
         let spread = |min, median, max| Spread { min, median, max };
         assert_eq!(found.gt, spread(2.0, 3.0, 4.0));
         assert_eq!(found.pred, spread(-2.0, 14.0, 30.0));

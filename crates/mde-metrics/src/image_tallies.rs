@@ -1,27 +1,33 @@
-//! The tallies of a layer image by image: what other choices of images say of its selectivity.
+//! Per-image tallies of a layer: bootstrap intervals and held-out selectivity.
 
 use rayon::prelude::*;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::check_sums;
 use crate::selectivity::{mean, mean_response, preferred_bin, selectivity_at, unit_selectivity};
 use crate::statistics::{Bootstrap, Interval, keyed_seed, permutation};
 use crate::{DepthBins, Estimator, MetricsError};
 
-/// Selectivity without the optimism of choosing a unit's bin and scoring it on the same images: the images are split in two halves at
-/// random, the bin with the greatest |response| is chosen on one and scored on the other, and the same the other way round.
+/// Held-out selectivity: each unit's bin is chosen on one half of the images and scored on the
+/// other.
+///
+/// The images are split in half at random, in both directions. This avoids the optimism of choosing
+/// and scoring a bin on the same images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HeldOutSelectivity {
-    /// Splits drawn; a unit's value is the mean over them and both directions, of those that are defined.
+    /// Number of random splits. A unit's value is the mean of the defined values over splits and
+    /// directions.
     pub splits: usize,
     /// Mean over the units that have a value.
     pub mean: Option<f64>,
-    /// Every unit, `[N]`; `None` for fewer than two images, and where no split gives a value.
+    /// Each unit, `[N]`; `None` for fewer than two images, or if no split gives a value.
     pub units: Vec<Option<f64>>,
 }
 
-/// A layer's response sums and pixel counts of each image: with them every image can be given a weight, and the layer be
-/// scored anew, without another forward pass.
+/// Response sums and pixel counts of a layer for each image.
+///
+/// They give bootstrap intervals and held-out selectivity without another forward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageTallies<'a> {
     slots: usize,
@@ -30,25 +36,25 @@ pub struct ImageTallies<'a> {
     counts: &'a [u64],
 }
 
-/// How much a layer's numbers depend on which images it was dissected on, under `N` estimators.
+/// Bootstrap intervals of a layer's selectivity under `N` estimators, and of its mean responses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TallyIntervals<const N: usize> {
-    /// Of selectivity, under each estimator asked for.
+    /// Intervals of selectivity, one per estimator.
     pub selectivity: [SelectivityIntervals; N],
-    /// Of the mean responses, `[units][K]`.
+    /// Intervals of the mean responses, `[units][K]`.
     pub responses: Vec<Vec<Option<Interval>>>,
 }
 
-/// Intervals of a layer's selectivity under one estimator.
+/// Bootstrap intervals of a layer's selectivity under one estimator.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SelectivityIntervals {
-    /// Of the mean over units.
+    /// Interval of the mean over units.
     pub mean: Option<Interval>,
-    /// Of every unit.
+    /// Interval of each unit.
     pub units: Vec<Option<Interval>>,
 }
 
-/// Values of one unit in every resample.
+/// Values of one unit in each resample.
 struct UnitResamples<const N: usize> {
     /// Selectivity, `[estimators][resamples]`.
     selectivity: [Vec<Option<f64>>; N],
@@ -57,10 +63,11 @@ struct UnitResamples<const N: usize> {
 }
 
 impl<'a> ImageTallies<'a> {
-    /// `sums` `[images, units, K + 1]`, `counts` `[images, K + 1]`, in the slots of [`DepthBins::slot`].
+    /// Tallies from `sums` `[images, units, K + 1]` and `counts` `[images, K + 1]`, in the slots of
+    /// [`DepthBins::slot`].
     ///
     /// # Errors
-    /// Lengths that do not fit, or a sum that is not finite.
+    /// If a length does not match, or a sum is not finite.
     pub fn new(
         bins: &DepthBins,
         units: usize,
@@ -89,13 +96,7 @@ impl<'a> ImageTallies<'a> {
                 });
             }
         }
-        if let Some(at) = sums.iter().position(|sum| !sum.is_finite()) {
-            return Err(MetricsError::NonFiniteSum {
-                unit: at / slots % units,
-                slot: at % slots,
-                value: sums[at],
-            });
-        }
+        check_sums(sums, units, slots)?;
         Ok(Self {
             slots,
             units,
@@ -109,10 +110,12 @@ impl<'a> ImageTallies<'a> {
         self.counts.len() / self.slots
     }
 
-    /// The bootstrap's intervals over images, of selectivity under each of `estimators` and of the mean responses by
-    /// `responses`. In each resample the estimators' rules hold anew: bins with too few pixels drop out. Where that leaves a
-    /// value undefined, the interval is of the resamples in which it is defined, as in [`Bootstrap::interval`]; there is none
-    /// for fewer than two images.
+    /// Bootstrap intervals over images: of selectivity under each of `estimators`, and of the mean
+    /// responses under `responses`.
+    ///
+    /// Each resample applies the estimator's rules again, so bins with too few pixels are dropped.
+    /// An interval uses the resamples in which its value is defined, as in [`Bootstrap::interval`].
+    /// There is none for fewer than two images.
     pub fn intervals<const N: usize>(
         &self,
         bootstrap: &Bootstrap,
@@ -131,7 +134,7 @@ impl<'a> ImageTallies<'a> {
             };
         }
         let times = bootstrap.multiplicities(self.images());
-        let units = self.weighted(&times, |resamples| {
+        let units = self.map_units(&times, |resamples| {
             let means: Vec<_> = resamples
                 .iter()
                 .map(|resample| resample.response(responses))
@@ -140,7 +143,7 @@ impl<'a> ImageTallies<'a> {
             UnitResamples {
                 selectivity: estimators.map(|estimator| selectivity_in(resamples, estimator)),
                 responses: (0..bins)
-                    .map(|bin| bootstrap.interval_of(of_bin(bin)))
+                    .map(|bin| bootstrap.interval_from_values(of_bin(bin)))
                     .collect(),
             }
         });
@@ -148,9 +151,9 @@ impl<'a> ImageTallies<'a> {
             selectivity: std::array::from_fn(|at| {
                 let values = units.iter().map(|unit| &unit.selectivity[at]);
                 SelectivityIntervals {
-                    mean: bootstrap.interval_of(layer_means(values.clone())),
+                    mean: bootstrap.interval_from_values(layer_means(values.clone())),
                     units: values
-                        .map(|values| bootstrap.interval_of(values.iter().copied()))
+                        .map(|values| bootstrap.interval_from_values(values.iter().copied()))
                         .collect(),
                 }
             }),
@@ -158,19 +161,22 @@ impl<'a> ImageTallies<'a> {
         }
     }
 
-    /// The layer's mean selectivity in each resample of [`Bootstrap::multiplicities`], `[resamples]`: of two networks
-    /// dissected on the same images, the resamples' differences are paired.
+    /// The layer's mean selectivity in each resample of [`Bootstrap::multiplicities`],
+    /// `[resamples]`.
+    ///
+    /// For two networks dissected on the same images, the differences per resample are paired.
     pub fn resampled_means(&self, bootstrap: &Bootstrap, estimator: Estimator) -> Vec<Option<f64>> {
         let times = bootstrap.multiplicities(self.images());
-        let units = self.weighted(&times, |resamples| selectivity_in(resamples, estimator));
+        let units = self.map_units(&times, |resamples| selectivity_in(resamples, estimator));
         layer_means(units.iter())
     }
 
-    /// Selectivity where a unit's bin is chosen on one half of the images and scored on the other; see
-    /// [`HeldOutSelectivity`]. Of an odd number of images the second half has one more. It can be negative: the bin that
-    /// was chosen need not be a strong one on the other half.
+    /// Held-out selectivity over `splits` random splits; see [`HeldOutSelectivity`].
+    ///
+    /// It can be negative, because the chosen bin can respond weakly on the other half. The second
+    /// half has the extra image of an odd number.
     pub fn held_out(&self, estimator: Estimator, splits: usize) -> HeldOutSelectivity {
-        // Apart from the seeds of other draws.
+        // A seed of its own, distinct from other draws.
         const SEED: u64 = 0x4845_4c44;
         let images = self.images();
         if images < 2 {
@@ -191,7 +197,7 @@ impl<'a> ImageTallies<'a> {
                 })
             })
             .collect();
-        let units = self.weighted(&halves, |halves| {
+        let units = self.map_units(&halves, |halves| {
             let responses: Vec<_> = halves.iter().map(|half| half.response(estimator)).collect();
             let scores = responses.chunks_exact(2).flat_map(|halves| {
                 [(0, 1), (1, 0)].map(|(chosen, scored)| {
@@ -208,14 +214,15 @@ impl<'a> ImageTallies<'a> {
         }
     }
 
-    /// Hands `of_unit` the layer's tally under each of `weights` `[rows][images]`, unit by unit.
+    /// Calls `compute` for each unit with its tallies under each row of image weights
+    /// `[rows][images]`.
     ///
-    /// The sums are the matrix product of the weights and the images' sums, added up in the images' order whatever the
+    /// The sums are the product of weights and per-image sums, added in the order of images for any
     /// number of threads.
-    fn weighted<T: Send>(
+    fn map_units<T: Send>(
         &self,
         weights: &[Vec<u32>],
-        of_unit: impl Fn(&[Resample<'_>]) -> T + Sync,
+        compute: impl Fn(&[Resample<'_>]) -> T + Sync,
     ) -> Vec<T> {
         let counts: Vec<Vec<u64>> = weights
             .par_iter()
@@ -249,12 +256,12 @@ impl<'a> ImageTallies<'a> {
                     .zip(&counts)
                     .map(|(sums, counts)| Resample { sums, counts })
                     .collect();
-                of_unit(&resamples)
+                compute(&resamples)
             })
             .collect()
     }
 
-    /// A unit's sums under all weights, `[rows, slots]`, rows padded to whole groups and slots to whole panels.
+    /// Sums of a unit under all weights, `[rows, slots]`, padded to whole groups and panels.
     fn unit_sums(&self, unit: usize, groups: &[Vec<[f64; ROWS]>]) -> Vec<f64> {
         let width = self.slots.next_multiple_of(COLUMNS);
         let images = self.sums.chunks_exact(self.units * self.slots);
@@ -283,12 +290,13 @@ impl<'a> ImageTallies<'a> {
     }
 }
 
-/// Rows and columns of the matrix product that are worked on together: as many sums as fit into registers.
+/// Tile size of the matrix product: as many sums as fit in registers.
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
-/// Σ over images of weight · sum. Multiplications and additions are rounded one by one, so that vectors of any length give
-/// the same bits.
+/// Σ over images of weight · sum.
+///
+/// Multiplication and addition are rounded separately, so any vector width gives the same bits.
 #[inline(always)]
 fn product(weights: &[[f64; ROWS]], sums: &[[f64; COLUMNS]]) -> [[f64; COLUMNS]; ROWS] {
     let mut tile = [[0.0; COLUMNS]; ROWS];
@@ -302,9 +310,9 @@ fn product(weights: &[[f64; ROWS]], sums: &[[f64; COLUMNS]]) -> [[f64; COLUMNS];
     tile
 }
 
-/// One unit's tally under one choice of images.
+/// Tally of one unit in one resample.
 struct Resample<'a> {
-    /// `[K + 1]`, and padding.
+    /// `[K + 1]`, padded.
     sums: &'a [f64],
     /// `[K + 1]`.
     counts: &'a [u64],

@@ -2,38 +2,41 @@
 //!
 //! # Code map
 //!
-//! | module | holds |
+//! | module | content |
 //! |---|---|
-//! | `protocol` | which pixels count: [`EvalProtocol`], [`Crop`] |
-//! | `alignment` | what is fitted to the ground truth before: [`Alignment`], [`Quantity`], [`Fit`] |
+//! | `protocol` | evaluation protocols: [`EvalProtocol`], [`Crop`] |
+//! | `alignment`, `fit` | alignment with ground truth: [`Alignment`], [`Quantity`], [`Fit`] |
 //! | `depth_errors` | errors of one image: [`depth_errors`], [`DepthErrors`], [`ScoredPixels`] |
-//! | `explanation` | how an image's errors come about, step by step: [`explain`] |
+//! | `explanation` | all steps of an image's errors: [`explain`] |
 //! | `error_tally` | errors of many images: [`ErrorTally`], [`ErrorSummary`] |
-//! | `protocol_table` | the same predictions under many protocols: [`ProtocolTable`] |
-//! | `bins` | depth ranges: [`DepthBins`], and the rules that cut them, [`Discretisation`] |
-//! | `bin_weights` | pooling a feature map by depth without upsampling it: [`BinWeights`] |
-//! | `slot_table` | the bins of many depths at once |
-//! | `response` | what a layer's units answer per bin: [`ResponseTally`] |
-//! | `selectivity` | the two estimators of depth selectivity: [`Estimator`], [`LayerSelectivity`] |
-//! | `image_tallies` | intervals over images and held-out selectivity, from tallies kept image by image: [`ImageTallies`] |
-//! | `permutation_null` | selectivity by chance, from tallies of permuted depth maps |
-//! | `discretisations` | one fine tally under many grids of bins |
-//! | `core_errors` | the three errors that analyses follow: [`CoreErrors`], [`CoreSums`] |
-//! | [`statistics`] | bootstrap intervals over images, rank correlation |
+//! | `protocol_table` | the same predictions under several protocols: [`ProtocolTable`] |
+//! | `core_errors` | the three errors used by analyses: [`CoreErrors`], [`CoreSums`] |
+//! | `bins` | depth bins and the rules that define them: [`DepthBins`], [`Discretisation`] |
+//! | `bin_weights` | pooling by depth without upsampling: [`BinWeights`] |
+//! | `slot_table` | fast lookup of bins |
+//! | `response` | responses of a layer's units per bin: [`ResponseTally`] |
+//! | `selectivity` | depth selectivity: [`Estimator`], [`LayerSelectivity`], [`UnitAssignment`] |
+//! | `discretisations` | one fine tally with other bins: [`DiscretisationScore`] |
+//! | `image_tallies` | bootstrap intervals and held-out selectivity: [`ImageTallies`] |
+//! | `permutation_null` | chance level of selectivity: [`PermutationNull`] |
+//! | [`statistics`] | bootstrap, rank correlation, permutations |
+//! | `checks`, `error`, `size` | shared checks, [`MetricsError`], [`ImageSize`] |
 //!
-//! **Invariants.** Slices are row-major, depths are metres, sums are `f64`. A value that is not defined is an
-//! `Option`, never NaN. The crate reads no file, prints nothing and knows no tensor library.
+//! **Invariants.** Slices are row-major, depths are in metres, sums are `f64`. An undefined value
+//! is `None`, never NaN. The crate reads no files, prints nothing and uses no tensor library.
 
 mod alignment;
 mod bin_weights;
 mod bins;
+mod checks;
+mod core_errors;
 mod depth_errors;
 mod discretisations;
 mod error;
 mod error_tally;
 mod explanation;
+mod fit;
 mod image_tallies;
-mod core_errors;
 mod permutation_null;
 mod protocol;
 mod protocol_table;
@@ -43,7 +46,7 @@ mod size;
 mod slot_table;
 pub mod statistics;
 
-pub use alignment::{Alignment, Fit, Quantity};
+pub use alignment::{Alignment, Quantity};
 pub use bin_weights::BinWeights;
 pub use bins::{BinKind, DepthBins, Discretisation};
 pub use core_errors::{CoreErrors, CoreSums};
@@ -52,6 +55,7 @@ pub use discretisations::DiscretisationScore;
 pub use error::MetricsError;
 pub use error_tally::{ErrorSummary, ErrorTally};
 pub use explanation::{Explanation, PixelCounts, Spread, explain};
+pub use fit::Fit;
 pub use image_tallies::{HeldOutSelectivity, ImageTallies, SelectivityIntervals, TallyIntervals};
 pub use permutation_null::{PermutationNull, UnitNull};
 pub use protocol::{Crop, EvalProtocol};

@@ -1,4 +1,4 @@
-//! Selectivity by chance: what a layer scores when depth maps belong to other images.
+//! Chance level of selectivity: the selectivity of a layer with depth maps of other images.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,43 +6,48 @@ use crate::selectivity::mean;
 use crate::statistics::quantile;
 use crate::{Estimator, ResponseTally};
 
-/// Selectivity by the valid-bins estimator where responses and depths belong to different images: every image's depth map is
-/// given to another image, all of them permuted at random, and the layer is tallied again. What then is left comes from chance, from the
-/// number of pixels per bin, and from what all images share, such as a floor below that is near.
+/// Chance level of a layer's selectivity, by the valid-bins estimator.
+///
+/// The depth maps are permuted among the images and the layer is tallied again. The remaining
+/// selectivity comes from chance, from the number of pixels per bin, and from what all images
+/// share, such as a near floor at the bottom.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PermutationNull {
-    /// Permutations drawn.
+    /// Number of permutations.
     pub permutations: usize,
-    /// Seed of the draws.
+    /// Seed of the permutations.
     pub seed: u64,
     /// Mean over permutations of the layer's mean selectivity.
     pub mean: Option<f64>,
-    /// Every unit, `[N]`.
+    /// Chance level of each unit, `[N]`.
     pub units: Vec<UnitNull>,
-    /// Units with p < 0.05.
+    /// Number of units with p < 0.05.
     pub above: usize,
-    /// Units with a p-value.
+    /// Number of units with a p-value.
     pub tested: usize,
 }
 
-/// One unit's selectivity by chance.
+/// Chance level of one unit's selectivity.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitNull {
-    /// Mean over the permutations in which it is defined.
+    /// Mean over the permutations in which the selectivity is defined.
     pub mean: Option<f64>,
-    /// 95 % of the permutations lie below it.
+    /// 95th percentile over these permutations.
     pub quantile_95: Option<f64>,
-    /// (1 + permutations at least as selective as the unit is) / (1 + permutations); `None` for a unit without a selectivity.
+    /// p-value: (1 + number of permutations with at least the unit's selectivity) / (1 +
+    /// permutations). `None` for a unit whose selectivity is undefined.
     pub p_value: Option<f64>,
 }
 
 impl PermutationNull {
-    /// Units with a p-value below this count as above chance.
+    /// Significance level: units with a smaller p-value count as above chance.
     pub const LEVEL: f64 = 0.05;
 
-    /// The null of a layer from its tally and one tally of each permutation, all of the same units and bins; `seed` is
-    /// that of the permutations. Both are scored by [`Estimator::valid_bins`].
-    pub fn of(observed: &ResponseTally, permuted: &[ResponseTally], seed: u64) -> Self {
+    /// Compares the tally of a layer with one tally per permutation, all with the same units and
+    /// bins.
+    ///
+    /// `seed` is the seed of the permutations. All tallies are scored by [`Estimator::valid_bins`].
+    pub fn from_tallies(observed: &ResponseTally, permuted: &[ResponseTally], seed: u64) -> Self {
         let estimator = Estimator::valid_bins();
         let layers: Vec<_> = permuted
             .iter()
@@ -54,7 +59,7 @@ impl PermutationNull {
             .enumerate()
             .map(|(unit, observed)| {
                 let values = layers.iter().map(|layer| layer.units[unit].selectivity);
-                UnitNull::of(observed.selectivity, values.collect())
+                UnitNull::from_values(observed.selectivity, values.collect())
             })
             .collect();
         let p_values = units.iter().filter_map(|unit| unit.p_value);
@@ -70,8 +75,8 @@ impl PermutationNull {
 }
 
 impl UnitNull {
-    /// From a unit's selectivity and those of all permutations.
-    fn of(observed: Option<f64>, permuted: Vec<Option<f64>>) -> Self {
+    /// Compares a unit's selectivity with that in all permutations.
+    fn from_values(observed: Option<f64>, permuted: Vec<Option<f64>>) -> Self {
         let permutations = permuted.len();
         let mut values: Vec<f64> = permuted.into_iter().flatten().collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -92,7 +97,8 @@ mod tests {
     use super::*;
     use crate::DepthBins;
 
-    /// Two bins of 100 pixels, in which the units answer 1 and what makes them so selective; `None` never answers.
+    /// Two bins of 100 pixels, with responses that give these selectivities; `None` for a silent
+    /// unit.
     fn tally(selectivities: &[Option<f64>]) -> ResponseTally {
         let bins = DepthBins::uniform(0.0, 2.0, 2).unwrap();
         let sums = selectivities
@@ -106,7 +112,8 @@ mod tests {
 
     #[test]
     fn counts_and_quantiles_by_hand() {
-        // Unit 0 beats all of 39, unit 1 ties with 1 and is beaten by 1, unit 2 has no value, unit 3 is silent under most.
+        // Unit 0 exceeds all 39 permutations; unit 1 equals one and is below one; unit 2 is
+        // undefined; unit 3 is silent in most.
         let observed = tally(&[Some(0.9), Some(0.75), None, Some(0.5)]);
         let permuted: Vec<_> = (0..39)
             .map(|p| {
@@ -119,14 +126,14 @@ mod tests {
                 tally(&[Some(p as f64 / 50.0), Some(unit_1), Some(0.5), unit_3])
             })
             .collect();
-        let null = PermutationNull::of(&observed, &permuted, 6);
+        let null = PermutationNull::from_tallies(&observed, &permuted, 6);
         assert_eq!((null.permutations, null.seed), (39, 6));
         let p: Vec<_> = null.units.iter().map(|unit| unit.p_value).collect();
         assert_eq!(
             p,
             [Some(1.0 / 40.0), Some(3.0 / 40.0), None, Some(2.0 / 40.0)]
         );
-        // 2 of 40 is 0.05, and not below it.
+        // 2 of 40 is 0.05, not below it.
         assert_eq!((null.above, null.tested), (1, 3));
         let near = |found: Option<f64>, expected: f64| {
             assert!(
@@ -134,7 +141,7 @@ mod tests {
                 "{found:?} {expected}"
             );
         };
-        // 0.95 of 38 steps of 0.02.
+        // 95 % of 38 steps of 0.02.
         near(null.units[0].quantile_95, 36.1 / 50.0);
         near(null.units[0].mean, 19.0 / 50.0);
         near(null.units[1].mean, (37.0 * 0.25 + 0.75 + 0.8) / 39.0);
@@ -146,8 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn without_values_there_is_none() {
-        let null = PermutationNull::of(&tally(&[None]), &[tally(&[None])], 0);
+    fn undefined_selectivities_give_none() {
+        let null = PermutationNull::from_tallies(&tally(&[None]), &[tally(&[None])], 0);
         let none = UnitNull {
             mean: None,
             quantile_95: None,
@@ -155,8 +162,8 @@ mod tests {
         };
         assert_eq!((null.mean, null.above, null.tested), (None, 0, 0));
         assert_eq!(null.units, [none]);
-        // A null without any value says nothing against the unit, and nothing for it.
-        let null = PermutationNull::of(&tally(&[Some(0.5)]), &[tally(&[None])], 0);
+        // Without any defined permutation, the p-value is 1 / (1 + permutations).
+        let null = PermutationNull::from_tallies(&tally(&[Some(0.5)]), &[tally(&[None])], 0);
         assert_eq!(null.units[0].p_value, Some(0.5));
     }
 }

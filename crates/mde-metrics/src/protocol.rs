@@ -1,4 +1,4 @@
-//! Evaluation protocols: which pixels of an image count, and what is done to the prediction before.
+//! Evaluation protocols: which pixels are scored and how predictions are prepared.
 
 use crate::{Alignment, ImageSize, MetricsError, Quantity};
 use serde::{Deserialize, Serialize};
@@ -21,10 +21,10 @@ pub enum Crop {
         left: usize,
         /// One past the last column.
         right: usize,
-        /// The only image size that these numbers are meant for.
+        /// The only valid image size.
         size: ImageSize,
     },
-    /// As `Pixels`, each number a fraction of the height or width, cut down to a whole pixel.
+    /// Like `Pixels`, with fractions of the height and width, rounded down to whole pixels.
     Fractions {
         /// First row.
         top: f64,
@@ -35,16 +35,17 @@ pub enum Crop {
         /// One past the last column.
         right: f64,
     },
-    /// The window of `size` at the bottom, centred from left to right (the KITTI benchmark crop), then `within` it.
+    /// A window of `size` at the bottom centre (the KITTI benchmark crop), then `within` that
+    /// window.
     BottomCentre {
-        /// The window's size; smaller images are an error.
+        /// Size of the window; a smaller image is an error.
         size: ImageSize,
         /// A crop of the window.
         within: Box<Crop>,
     },
 }
 
-/// Garg et al. (ECCV 2016), the usual KITTI crop.
+/// The crop of Garg et al. (ECCV 2016), the usual KITTI crop.
 const GARG: Crop = Crop::Fractions {
     top: 0.40810811,
     bottom: 0.99189189,
@@ -60,7 +61,7 @@ const EIGEN_KITTI: Crop = Crop::Fractions {
     right: 0.96405229,
 };
 
-/// The rows and columns that are scored.
+/// The scored rows and columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
     pub(crate) rows: Range<usize>,
@@ -68,7 +69,7 @@ pub(crate) struct Window {
 }
 
 impl Crop {
-    /// The rows and columns of an image of `size` that this crop keeps.
+    /// Rows and columns of this crop in an image of `size`.
     pub(crate) fn window(&self, size: ImageSize) -> Result<Window, MetricsError> {
         let (rows, columns) = match self {
             Crop::None => (0..size.height, 0..size.width),
@@ -93,7 +94,7 @@ impl Crop {
                 left,
                 right,
             } => {
-                // A float-to-integer cast truncates and saturates, as the published crops do.
+                // Float-to-integer casts truncate, as in the published crops.
                 let cut = |fraction: f64, length: usize| (fraction * length as f64) as usize;
                 (
                     cut(*top, size.height)..cut(*bottom, size.height),
@@ -127,31 +128,31 @@ impl Crop {
     }
 }
 
-/// How predictions are compared with ground truth.
+/// An evaluation protocol: the rules for comparing a prediction with ground truth.
 ///
-/// A pixel is valid where `min_depth < gt < max_depth` (so the ground truth is finite) inside the crop. There the
-/// prediction is aligned with the ground truth as `alignment` says, turned into depth if it is disparity, and clamped to
+/// A pixel inside the crop is valid if `min_depth < gt < max_depth`. At valid pixels the prediction
+/// is aligned with the ground truth, converted to depth if it is disparity, and clamped to
 /// `[min_depth, max_depth]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvalProtocol {
-    /// The preset's name, or the user's own.
+    /// Name of the preset, or a name of your own.
     pub name: String,
-    /// Ground truth at or below this is not scored, metres.
+    /// Minimum depth, metres: ground truth at or below it is not scored.
     pub min_depth: f32,
-    /// Ground truth at or above this is not scored, metres.
+    /// Maximum depth, metres: ground truth at or above it is not scored.
     pub max_depth: f32,
     /// The part of the image that is scored.
     pub crop: Crop,
-    /// What the prediction's numbers are. Depth in every preset.
+    /// Predicted quantity. Depth in every preset.
     #[serde(default)]
     pub prediction: Quantity,
-    /// What is fitted to each image's ground truth first. Nothing in every preset.
+    /// Alignment of each prediction with its ground truth. None in every preset.
     #[serde(default)]
     pub alignment: Alignment,
 }
 
 impl EvalProtocol {
-    /// The names that [`EvalProtocol::preset`] knows.
+    /// Names of all presets.
     pub const fn names() -> &'static [&'static str] {
         &[
             "nyu-mff",
@@ -164,20 +165,20 @@ impl EvalProtocol {
         ]
     }
 
-    /// A protocol of the literature.
+    /// A preset protocol from the literature.
     ///
     /// | name | valid depth | scored part |
     /// |---|---|---|
-    /// | `nyu-mff` | 0.001 to 10 m | all of the map; the resize and the centre crop to 228x304 are the data transform's |
+    /// | `nyu-mff` | 0.001 to 10 m | whole map (resize and centre crop to 228x304 come first) |
     /// | `nyu-eigen` | 0.001 to 10 m | rows 45..471, columns 41..601 of 480x640 |
-    /// | `nyu-full` | 0.001 to 10 m | all of the map |
-    /// | `nyu-meter` | 0.001 to 10 m | all of the map; the resize to 192x256 is the data transform's |
-    /// | `kitti-garg` | 0.001 to 80 m | the Garg crop |
-    /// | `kitti-eigen` | 0.001 to 80 m | the Eigen crop |
-    /// | `kitti-bts` | 0.001 to 80 m | the benchmark crop (352x1216, bottom centre), then the Garg crop of that |
+    /// | `nyu-full` | 0.001 to 10 m | whole map |
+    /// | `nyu-meter` | 0.001 to 10 m | whole map (resize to 192x256 comes first) |
+    /// | `kitti-garg` | 0.001 to 80 m | Garg crop |
+    /// | `kitti-eigen` | 0.001 to 80 m | Eigen crop |
+    /// | `kitti-bts` | 0.001 to 80 m | Garg crop of the benchmark crop (352x1216, bottom centre) |
     ///
     /// # Errors
-    /// [`MetricsError::UnknownProtocol`], which lists the names.
+    /// [`MetricsError::UnknownProtocol`], which suggests a similar name.
     pub fn preset(name: &str) -> Result<Self, MetricsError> {
         let (max_depth, crop) = match name {
             "nyu-mff" | "nyu-full" | "nyu-meter" => (10.0, Crop::None),
@@ -203,6 +204,7 @@ impl EvalProtocol {
             _ => {
                 return Err(MetricsError::UnknownProtocol {
                     name: name.to_owned(),
+                    suggestion: most_similar(name, Self::names()),
                     known: Self::names(),
                 });
             }
@@ -217,7 +219,7 @@ impl EvalProtocol {
         })
     }
 
-    /// Checks the depth range: logarithms and ratios need `0 < min_depth < max_depth`, both finite.
+    /// Checks that `0 < min_depth < max_depth`, both finite, as logarithms and ratios need.
     pub(crate) fn check(&self) -> Result<(), MetricsError> {
         if self.min_depth > 0.0 && self.min_depth < self.max_depth && self.max_depth.is_finite() {
             return Ok(());
@@ -225,11 +227,21 @@ impl EvalProtocol {
         Err(MetricsError::InvalidProtocol {
             name: self.name.clone(),
             reason: format!(
-                "needs finite depths 0 < min_depth < max_depth, found {} and {}",
+                "expected finite depths 0 < min_depth < max_depth, found {} and {}",
                 self.min_depth, self.max_depth
             ),
         })
     }
+}
+
+/// The known name most similar to `name`, if it is similar enough for a typing error.
+fn most_similar(name: &str, known: &'static [&'static str]) -> Option<&'static str> {
+    /// Minimum similarity of a suggestion, from 0 to 1.
+    const MIN_SIMILARITY: f64 = 0.6;
+    let similarity = |known: &str| strsim::normalized_damerau_levenshtein(name, known);
+    let scored = known.iter().map(|known| (similarity(known), *known));
+    let best = scored.max_by(|(one, _), (other, _)| one.total_cmp(other))?;
+    (best.0 > MIN_SIMILARITY).then_some(best.1)
 }
 
 #[cfg(test)]
@@ -260,9 +272,14 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let message = EvalProtocol::preset("nyu").unwrap_err().to_string();
+        let message = |name| EvalProtocol::preset(name).unwrap_err().to_string();
         for name in EvalProtocol::names() {
-            assert!(message.contains(name), "{message}");
+            assert!(message("nyu").contains(name), "{name}");
+        }
+        assert!(!message("nyu").contains("did you mean"));
+        for typo in ["nyu-egen", "nyu_eigen", "nyu-eigne"] {
+            let message = message(typo);
+            assert!(message.contains("did you mean \"nyu-eigen\"?"), "{message}");
         }
     }
 
@@ -273,7 +290,8 @@ mod tests {
         assert_eq!(window("nyu-mff", 228, 304), expect(0..228, 0..304));
         assert_eq!(window("kitti-garg", 375, 1242), expect(153..371, 44..1197));
         assert_eq!(window("kitti-eigen", 375, 1242), expect(124..342, 44..1197));
-        // Garg of 352x1216 is rows 143..349, columns 43..1172; the window starts at row 23, column 13.
+        // Garg of 352x1216 is rows 143..349, columns 43..1172; the window starts at row 23, column
+        // 13.
         assert_eq!(window("kitti-bts", 375, 1242), expect(166..372, 56..1185));
         assert_eq!(window("kitti-bts", 352, 1216), expect(143..349, 43..1172));
     }

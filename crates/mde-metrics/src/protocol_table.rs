@@ -1,4 +1,4 @@
-//! The same predictions under every protocol: where a published number may come from.
+//! Scores the same predictions under several protocols, to find the origin of a published number.
 
 use crate::{
     DepthErrors, DepthPair, ErrorSummary, ErrorSums, ErrorTally, EvalProtocol, MetricsError,
@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Errors under many protocols, image by image.
+/// Aggregates errors under several protocols: push each image, then [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct ProtocolTable {
     rows: Vec<Row>,
@@ -22,23 +22,23 @@ struct Row {
     refused: Option<MetricsError>,
 }
 
-/// What one protocol makes of the predictions.
+/// Errors of the predictions under one protocol.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProtocolErrors {
     /// The protocol.
     pub protocol: EvalProtocol,
-    /// Each image weighing the same; none where the protocol cannot be applied.
+    /// Mean over images; `None` if the protocol cannot be applied.
     pub by_image: Option<ErrorSummary>,
-    /// The pixels of all images pooled, each weighing the same.
+    /// Mean over the pixels of all images.
     pub by_pixel: Option<DepthErrors>,
-    /// Images without a valid pixel.
+    /// Number of images without a valid pixel.
     pub skipped: usize,
     /// Why the protocol cannot be applied.
     pub refused: Option<String>,
 }
 
 impl ProtocolTable {
-    /// No image yet.
+    /// A table without images.
     pub fn new(protocols: Vec<EvalProtocol>) -> Self {
         let row = |protocol| Row {
             protocol,
@@ -52,10 +52,10 @@ impl ProtocolTable {
         }
     }
 
-    /// Adds an image. A protocol whose crop does not fit it is out of the table from then on.
+    /// Adds an image. A protocol whose crop does not fit the image is marked as not applicable.
     ///
     /// # Errors
-    /// A prediction that is not finite at a valid pixel, or cannot be aligned.
+    /// If a prediction is not finite at a valid pixel, or cannot be aligned.
     pub fn push(&mut self, pair: DepthPair<'_>) -> Result<(), MetricsError> {
         for row in self.rows.iter_mut().filter(|row| row.refused.is_none()) {
             match ScoredPixels::new(pair, &row.protocol) {
@@ -76,7 +76,7 @@ impl ProtocolTable {
         Ok(())
     }
 
-    /// The table, in the order of the protocols.
+    /// The errors under each protocol, in the given order.
     pub fn finish(self) -> Vec<ProtocolErrors> {
         let finished = self.rows.into_iter().map(|row| {
             let applied = row.refused.is_none();

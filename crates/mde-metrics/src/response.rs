@@ -1,12 +1,13 @@
-//! What the units of a layer answer to each depth: the sufficient statistics of network dissection.
+//! Responses of a layer's units per depth bin: the sufficient statistics of network dissection.
 
+use crate::checks::{check_length, check_sums};
 use crate::{BinWeights, DepthBins, ImageSize, MetricsError};
 
-/// For one layer, a sum of responses per (unit, slot) and a pixel count per slot.
+/// Sums of responses per (unit, slot) and pixel counts per slot of one layer.
 ///
-/// Everything about a layer's depth selectivity is computed from these, without another forward pass. Tallies of
-/// disjoint sets of images add up ([`ResponseTally::merge`]). Slots are those of [`DepthBins::slot`]: K bins, and one
-/// for depths beyond the last edge, so that both estimators come from one tally.
+/// Depth selectivity is computed from these without another forward pass. Tallies of disjoint sets
+/// of images can be added ([`ResponseTally::merge`]). The slots of [`DepthBins::slot`] are K bins
+/// and one slot for depths beyond the last edge, so one tally serves both estimators.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseTally {
     units: usize,
@@ -16,7 +17,7 @@ pub struct ResponseTally {
 }
 
 impl ResponseTally {
-    /// An empty tally of `units` units.
+    /// An empty tally for `units` units.
     pub fn new(units: usize, bins: &DepthBins) -> Self {
         let slots = bins.len() + 1;
         Self {
@@ -27,10 +28,10 @@ impl ResponseTally {
         }
     }
 
-    /// A tally from stored parts: `sums` `[units, K + 1]`, `counts` `[K + 1]`.
+    /// A tally from stored `sums` `[units, K + 1]` and `counts` `[K + 1]`.
     ///
     /// # Errors
-    /// Lengths that do not fit `bins`, or a sum that is not finite.
+    /// If a length does not match `bins`, or a sum is not finite.
     pub fn from_parts(
         bins: &DepthBins,
         sums: Vec<f64>,
@@ -51,26 +52,25 @@ impl ResponseTally {
                 found: sums.len() % slots,
             });
         }
-        if let Some(at) = sums.iter().position(|sum| !sum.is_finite()) {
-            return Err(MetricsError::NonFiniteSum {
-                unit: at / slots,
-                slot: at % slots,
-                value: sums[at],
-            });
-        }
+        let units = sums.len() / slots;
+        check_sums(&sums, units, slots)?;
         Ok(Self {
-            units: sums.len() / slots,
+            units,
             bins: bins.clone(),
             sums,
             counts,
         })
     }
 
-    /// Adds one image: `features` `[units, feature_size]`, `gt` `[gt_size]` in metres. The features are pooled as if
-    /// they had been resized bilinearly to `gt_size`. Pixels without a valid depth add nothing.
+    /// Adds one image: `features` `[units, h, w]` and ground truth `gt` `[H, W]` in metres.
+    ///
+    /// The features are pooled as if resized bilinearly to `gt_size`. Pixels without valid depth
+    /// are skipped. Both sizes must have the same aspect ratio up to rounding; see
+    /// [`BinWeights::new`].
     ///
     /// # Errors
-    /// Buffers of another length than their shapes, or a feature that is not finite. The tally is then unchanged.
+    /// If a buffer has the wrong length, the aspect ratios differ, or a feature is not finite. The
+    /// tally is then unchanged.
     pub fn update(
         &mut self,
         features: &[f32],
@@ -78,20 +78,21 @@ impl ResponseTally {
         gt: &[f32],
         gt_size: ImageSize,
     ) -> Result<(), MetricsError> {
-        // First, so that a wrong size is an error before it is an allocation.
-        feature_size.check("features", self.units, features.len())?;
+        // First, so that a wrong size is an error before weights are allocated for it.
+        check_length("features", self.units, feature_size, features.len())?;
         self.update_pooled(
             features,
             &BinWeights::new(&self.bins, gt, gt_size, feature_size)?,
         )
     }
 
-    /// As [`ResponseTally::update`], with the weights of the image's ground truth: those of one feature size and one
-    /// grid of bins serve every layer that has both.
+    /// Adds one image like [`ResponseTally::update`], with precomputed weights of its ground truth.
+    ///
+    /// All layers with the same feature size and bins can share the weights.
     ///
     /// # Errors
-    /// Weights of other bins, features of another number of units or another size, or a feature that is not finite. The
-    /// tally is then unchanged.
+    /// If the weights have other bins, the features have the wrong length, or a feature is not
+    /// finite. The tally is then unchanged.
     pub fn update_pooled(
         &mut self,
         features: &[f32],
@@ -107,10 +108,10 @@ impl ResponseTally {
         Ok(())
     }
 
-    /// Adds another tally of the same units and bins.
+    /// Adds another tally with the same units and bins.
     ///
     /// # Errors
-    /// Another number of units, or other bins. The tally is then unchanged.
+    /// If the number of units or the bins differ. The tally is then unchanged.
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricsError> {
         if self.units != other.units {
             return Err(MetricsError::Mismatch {
@@ -131,11 +132,14 @@ impl ResponseTally {
         Ok(())
     }
 
-    /// The tally on a coarser grid, without another forward pass. What lies beyond the coarser grid's last edge goes
-    /// to its last slot; what lies below its first edge is dropped: as if the images had been tallied on it.
+    /// The tally with coarser bins, as if the images had been tallied with them.
+    ///
+    /// Depths beyond the last edge of `coarser` go to its last slot; depths below its first edge
+    /// are dropped.
     ///
     /// # Errors
-    /// [`MetricsError::NotASubset`] if an edge of `coarser` (as an `f32`) is not an edge of this tally's bins.
+    /// [`MetricsError::NotASubset`] if an edge of `coarser` (as `f32`) is not an edge of this
+    /// tally.
     pub fn regroup(&self, coarser: &DepthBins) -> Result<Self, MetricsError> {
         let rounded: Vec<f32> = self.bins.edges().iter().map(|&edge| edge as f32).collect();
         if let Some(&edge) = coarser
@@ -145,7 +149,7 @@ impl ResponseTally {
         {
             return Err(MetricsError::NotASubset { edge });
         }
-        // A bin holds its upper edge, so the slot of that edge is the slot of the whole bin.
+        // A bin contains its upper edge, so the slot of that edge is the slot of the bin.
         let mut slot_of: Vec<Option<usize>> = rounded[1..]
             .iter()
             .map(|&upper| coarser.slot(upper))
@@ -164,7 +168,7 @@ impl ResponseTally {
         Ok(regrouped)
     }
 
-    /// The mean response of each unit over all measured pixels, whatever their depth; `None` without pixels.
+    /// Mean response of each unit over all valid pixels; `None` without pixels.
     pub fn overall_mean(&self) -> Option<Vec<f64>> {
         let pixels: u64 = self.counts.iter().sum();
         let slots = self.bins.len() + 1;
@@ -190,7 +194,7 @@ impl ResponseTally {
         &self.sums
     }
 
-    /// Ground-truth pixels per slot, `[K + 1]`.
+    /// Number of ground-truth pixels per slot, `[K + 1]`.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -233,15 +237,30 @@ mod tests {
     }
 
     #[test]
-    fn the_overall_mean_is_that_of_the_measured_pixels() {
+    fn the_overall_mean_is_over_valid_pixels() {
         let mut tally = ResponseTally::new(2, &bins());
         assert_eq!(tally.overall_mean(), None);
         let features = [1.0, 2.0, 6.0, 0.0, 0.0, 0.0];
-        // In bin 0, unmeasured, beyond the last edge.
+        // Bin 0, invalid, beyond the last edge.
         tally
             .update(&features, SIZE, &[0.5, 0.0, 9.0], SIZE)
             .unwrap();
         assert_eq!(tally.overall_mean(), Some(vec![3.5, 0.0]));
+    }
+
+    #[test]
+    fn features_of_another_view_are_an_error() {
+        let mut tally = ResponseTally::new(1, &bins());
+        let gt = vec![1.0; 240 * 320];
+        let features = ImageSize::new(1200, 64);
+        let gt_size = ImageSize::new(240, 320);
+        let error = tally.update(&vec![1.0; features.pixels()], features, &gt, gt_size);
+        let expected = MetricsError::AspectRatio {
+            features,
+            gt: gt_size,
+        };
+        assert_eq!(error, Err(expected));
+        assert_eq!(tally, ResponseTally::new(1, &bins()));
     }
 
     #[test]

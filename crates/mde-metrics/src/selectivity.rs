@@ -1,25 +1,28 @@
-//! Depth selectivity of a layer's units, from a response tally, with two estimators; and the assignment of bins to units.
+//! Depth selectivity from a response tally with two estimators, and the assignment of bins to
+//! units.
 
 use crate::{MetricsError, ResponseTally};
 use serde::{Deserialize, Serialize};
 
-/// Bins with fewer pixels than this are left out by [`Estimator::valid_bins`]: a mean over fewer of an image's
-/// strongly correlated pixels says little.
+/// Minimum number of pixels of a bin for [`Estimator::valid_bins`].
+///
+/// Pixels of an image are strongly correlated, so a mean over fewer is unreliable.
 pub const DEFAULT_MIN_PIXELS: u64 = 100;
 
-/// How the mean response per bin is read from a tally.
+/// Estimator of the mean response per bin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Estimator {
-    /// The paper's code, quirks included: depths beyond the last edge count in bin 0, and an empty bin counts as
-    /// response 0. A unit with the same response everywhere then scores (K - m) / (K + m - 2) when m of K bins are
-    /// filled: use it for comparison with published numbers only.
+    /// The paper's code, including its quirks: depths beyond the last edge count in bin 0, and an
+    /// empty bin has response 0.
+    ///
+    /// With m of K bins filled, a unit with constant response scores (K - m) / (K + m - 2). Use
+    /// this estimator only to compare with published numbers.
     Reference,
-    /// Depths beyond the last edge are dropped, and so are bins with fewer than `min_pixels` pixels (an empty bin in
-    /// any case).
+    /// Drops depths beyond the last edge, empty bins and bins with fewer than `min_pixels` pixels.
     ValidBins {
-        /// Least number of pixels of a bin that is used.
+        /// Minimum number of pixels of a bin.
         min_pixels: u64,
     },
 }
@@ -45,14 +48,16 @@ impl std::fmt::Display for Estimator {
 /// Depth selectivity of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnitSelectivity {
-    /// (p - r) / (p + r), p = |R| at the preferred bin, r = the mean of |R| over the other bins used. `None` where
-    /// fewer than two bins are used (with K = 1, always). A unit that never responds scores 0 under the reference
-    /// estimator and `None` under valid-bins.
+    /// (p - r) / (p + r) with p = |R| at the preferred bin and r = mean |R| over the other bins
+    /// used.
+    ///
+    /// `None` if fewer than two bins are used. A silent unit scores 0 under the reference estimator
+    /// and `None` under valid-bins.
     pub selectivity: Option<f64>,
-    /// The bin with the greatest |R|, the first of equals. For a unit that never responds, bin 0 under the reference
-    /// estimator and `None` under valid-bins.
+    /// The bin with the largest |R|, the first of equals. For a silent unit, bin 0 under the
+    /// reference estimator and `None` under valid-bins.
     pub preferred_bin: Option<usize>,
-    /// R, with its sign, at the preferred bin.
+    /// R at the preferred bin, with its sign.
     pub response: Option<f64>,
 }
 
@@ -61,14 +66,14 @@ pub struct UnitSelectivity {
 pub struct LayerSelectivity {
     /// Mean over the units that have a value.
     pub mean: Option<f64>,
-    /// Bins that the estimator used: K for the reference.
+    /// Number of bins used: K for the reference estimator.
     pub bins_used: usize,
-    /// Every unit, in the layer's order.
+    /// Each unit, in the layer's order.
     pub units: Vec<UnitSelectivity>,
 }
 
 impl LayerSelectivity {
-    fn of(bins_used: usize, units: Vec<UnitSelectivity>) -> Self {
+    fn new(bins_used: usize, units: Vec<UnitSelectivity>) -> Self {
         Self {
             mean: mean(units.iter().map(|unit| unit.selectivity)),
             bins_used,
@@ -77,7 +82,7 @@ impl LayerSelectivity {
     }
 }
 
-/// Which bin each unit owns in training: unit k of N owns bin floor(k K / N).
+/// Assignment of bins to units in training: unit k of N is assigned bin floor(k K / N).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnitAssignment {
     units: usize,
@@ -85,10 +90,10 @@ pub struct UnitAssignment {
 }
 
 impl UnitAssignment {
-    /// Shares `bins` bins out among `units` units.
+    /// Assigns `bins` bins to `units` units.
     ///
     /// # Errors
-    /// [`MetricsError::InvalidAssignment`] unless 1 <= bins <= units: with more bins, some would have no owner.
+    /// [`MetricsError::InvalidAssignment`] unless 1 <= bins <= units.
     pub fn new(units: usize, bins: usize) -> Result<Self, MetricsError> {
         if bins == 0 || bins > units {
             return Err(MetricsError::InvalidAssignment { units, bins });
@@ -96,7 +101,7 @@ impl UnitAssignment {
         Ok(Self { units, bins })
     }
 
-    /// The bin that a unit (below [`UnitAssignment::units`]) owns.
+    /// The bin assigned to a unit; `unit` is below [`UnitAssignment::units`].
     pub fn bin_of(&self, unit: usize) -> usize {
         unit * self.bins / self.units
     }
@@ -113,7 +118,7 @@ impl UnitAssignment {
 }
 
 impl ResponseTally {
-    /// R: the mean response of each unit in each bin, `[units][K]`. `None` where the estimator leaves a bin out.
+    /// R, the mean response of each unit in each bin, `[units][K]`; `None` for a dropped bin.
     pub fn mean_response(&self, estimator: Estimator) -> Vec<Vec<Option<f64>>> {
         (0..self.units())
             .map(|unit| self.unit_response(unit, estimator))
@@ -126,7 +131,7 @@ impl ResponseTally {
         mean_response(sums, self.counts(), estimator)
     }
 
-    /// Bins that the estimator uses.
+    /// Number of bins that the estimator uses.
     fn bins_used(&self, estimator: Estimator) -> usize {
         let counts = &self.counts()[..self.bins().len()];
         match estimator {
@@ -138,20 +143,22 @@ impl ResponseTally {
         }
     }
 
-    /// Depth selectivity of every unit at the bin it prefers.
+    /// Depth selectivity of each unit at its preferred bin.
     pub fn selectivity(&self, estimator: Estimator) -> LayerSelectivity {
         let units = (0..self.units())
             .map(|unit| unit_selectivity(&self.unit_response(unit, estimator), estimator))
             .collect();
-        LayerSelectivity::of(self.bins_used(estimator), units)
+        LayerSelectivity::new(self.bins_used(estimator), units)
     }
 
-    /// Depth selectivity of every unit at the bin it was assigned: in the result, `preferred_bin` is the owned bin and
-    /// `response` the response there. A unit whose own bin holds no pixel scores 0 under the reference estimator, as in
-    /// the training loss, and has no value under the valid-bins estimator.
+    /// Depth selectivity of each unit at its assigned bin.
+    ///
+    /// In the result, `preferred_bin` is the assigned bin and `response` the response there. If
+    /// that bin is empty, the unit scores 0 under the reference estimator, as in the training loss,
+    /// and `None` under valid-bins.
     ///
     /// # Errors
-    /// [`MetricsError::Mismatch`] if the assignment is for another number of units or bins.
+    /// [`MetricsError::Mismatch`] if the number of units or bins differs.
     pub fn assigned_selectivity(
         &self,
         assignment: &UnitAssignment,
@@ -175,24 +182,25 @@ impl ResponseTally {
         }
         let units = (0..self.units())
             .map(|unit| {
-                let owned = assignment.bin_of(unit);
+                let assigned = assignment.bin_of(unit);
                 let response = self.unit_response(unit, estimator);
-                let absent = estimator == Estimator::Reference && self.reference_count(owned) == 0;
+                let absent =
+                    estimator == Estimator::Reference && self.reference_count(assigned) == 0;
                 UnitSelectivity {
                     selectivity: if absent {
                         Some(0.0)
                     } else {
-                        selectivity_at(&response, owned, estimator)
+                        selectivity_at(&response, assigned, estimator)
                     },
-                    preferred_bin: Some(owned),
-                    response: response[owned],
+                    preferred_bin: Some(assigned),
+                    response: response[assigned],
                 }
             })
             .collect();
-        Ok(LayerSelectivity::of(self.bins_used(estimator), units))
+        Ok(LayerSelectivity::new(self.bins_used(estimator), units))
     }
 
-    /// Pixels of a bin as the reference counts them.
+    /// Number of pixels of a bin under the reference estimator.
     fn reference_count(&self, bin: usize) -> u64 {
         let beyond = if bin == 0 {
             self.counts()[self.bins().len()]
@@ -202,8 +210,9 @@ impl ResponseTally {
         self.counts()[bin] + beyond
     }
 
-    /// What a unit that answers the same at every depth scores under the reference estimator: (K - m) / (K + m - 2) with m of
-    /// the K bins filled. `None` if no bin is filled, or K = 1.
+    /// Selectivity of a unit with constant response under the reference estimator.
+    ///
+    /// (K - m) / (K + m - 2) with m of K bins filled; `None` if no bin is filled, or K = 1.
     pub fn flat_floor(&self) -> Option<f64> {
         let bins = self.bins().len();
         let filled = (0..bins).filter(|&bin| self.reference_count(bin) > 0);
@@ -213,7 +222,7 @@ impl ResponseTally {
     }
 }
 
-/// The mean of the values that are defined, in their order; `None` if none is.
+/// Mean of the defined values, added in order; `None` without any.
 pub(crate) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0u32);
     for value in values.into_iter().flatten() {
@@ -223,7 +232,7 @@ pub(crate) fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64>
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// R of one unit, `[K]`, from its sums and the pixels per slot, both `[K + 1]`.
+/// R of one unit, `[K]`, from its sums and the pixel counts, both `[K + 1]`.
 pub(crate) fn mean_response(
     sums: &[f64],
     counts: &[u64],
@@ -248,7 +257,7 @@ pub(crate) fn mean_response(
         .collect()
 }
 
-/// The selectivity of a unit with this R at the bin that it prefers.
+/// Selectivity of a unit with mean responses R at its preferred bin.
 pub(crate) fn unit_selectivity(response: &[Option<f64>], estimator: Estimator) -> UnitSelectivity {
     let preferred_bin = preferred_bin(response, estimator);
     UnitSelectivity {
@@ -258,14 +267,14 @@ pub(crate) fn unit_selectivity(response: &[Option<f64>], estimator: Estimator) -
     }
 }
 
-/// The bin with the greatest |R|; see [`UnitSelectivity::preferred_bin`].
+/// The bin with the largest |R|; see [`UnitSelectivity::preferred_bin`].
 pub(crate) fn preferred_bin(response: &[Option<f64>], estimator: Estimator) -> Option<usize> {
-    // The reference's argmax of all zeros is bin 0.
+    // The reference's argmax of zeros is bin 0.
     let silent = (estimator == Estimator::Reference).then_some(0);
     strongest_bin(response).or(silent)
 }
 
-/// The bin with the greatest |R| > 0, the first of equals.
+/// The bin with the largest |R| > 0, the first of equals.
 fn strongest_bin(response: &[Option<f64>]) -> Option<usize> {
     let mut strongest = None;
     let mut greatest = 0.0;
@@ -278,9 +287,10 @@ fn strongest_bin(response: &[Option<f64>]) -> Option<usize> {
     strongest
 }
 
-/// (|R[bin]| - r) / (|R[bin]| + r), r = mean of |R| over the other bins that have a value; `None` without a value at
-/// `bin` or without other bins. A unit with no response anywhere scores 0 under the reference estimator, whose code adds a
-/// tiny number to the divisor, and has no value under valid-bins.
+/// Selectivity at a bin: (|R[bin]| - r) / (|R[bin]| + r), r = mean |R| over the other defined bins.
+///
+/// `None` if R[bin] is undefined or there is no other bin. A silent unit scores 0 under the
+/// reference estimator, whose code adds a tiny number to the divisor, and `None` under valid-bins.
 pub(crate) fn selectivity_at(
     response: &[Option<f64>],
     bin: usize,
@@ -315,7 +325,7 @@ mod tests {
 
     const ONE_PIXEL: Estimator = Estimator::ValidBins { min_pixels: 1 };
 
-    /// A tally of K = counts.len() - 1 bins with these mean responses, the last one beyond the edges.
+    /// A tally of K = counts.len() - 1 bins with these mean responses, the last beyond the edges.
     fn tally(counts: &[u64], means: &[&[f64]]) -> ResponseTally {
         let k = counts.len() - 1;
         let sums = means
@@ -346,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_unit_scores_zero_on_valid_bins_and_the_floor_on_the_reference() {
+    fn a_flat_unit_scores_zero_under_valid_bins_and_the_floor_under_reference() {
         let (k, m) = (6.0, 4.0);
         let tally = tally(&[5, 5, 0, 5, 5, 0, 0], &[&[2.0; 7]]);
         let reference = tally.selectivity(Estimator::Reference);
@@ -374,7 +384,7 @@ mod tests {
         assert_eq!(layer.units[0].selectivity, Some(0.5));
         let responses = tally.mean_response(Estimator::valid_bins());
         assert_eq!(responses, [[Some(1.0), None, Some(3.0)]]);
-        // An empty bin has no mean, whatever the threshold.
+        // An empty bin has no mean for any threshold.
         let zero = Estimator::ValidBins { min_pixels: 0 };
         let empty = ResponseTally::new(1, tally.bins());
         assert_eq!(empty.selectivity(zero).bins_used, 0);
@@ -382,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_unit_counts_as_0_in_the_reference_and_not_at_all_in_valid_bins() {
+    fn a_silent_unit_scores_0_under_reference_and_none_under_valid_bins() {
         let tally = tally(&[5, 5, 0], &[&[0.0; 3], &[3.0, 1.0, 0.0]]);
         let assignment = UnitAssignment::new(2, 2).unwrap();
         let layer = tally.selectivity(Estimator::Reference);
@@ -420,8 +430,8 @@ mod tests {
     }
 
     #[test]
-    fn the_flat_floor_is_what_a_flat_unit_scores() {
-        // Depth beyond the edges fills bin 0.
+    fn the_flat_floor_is_the_score_of_a_flat_unit() {
+        // Depths beyond the edges count in bin 0.
         for counts in [&[0u64, 3, 2][..], &[4, 4, 0], &[0, 0, 2, 0, 9], &[1, 0]] {
             let tally = tally(counts, &[&vec![2.0; counts.len()]]);
             let scored = tally.selectivity(Estimator::Reference).mean;
@@ -433,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn assignments_share_bins_out_in_order() {
+    fn assignments_are_in_order() {
         let assignment = UnitAssignment::new(7, 3).unwrap();
         let owners: Vec<usize> = (0..7).map(|unit| assignment.bin_of(unit)).collect();
         assert_eq!(owners, [0, 0, 0, 1, 1, 2, 2]);
@@ -443,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn assigned_selectivity_is_taken_at_the_owned_bin() {
+    fn assigned_selectivity_is_at_the_assigned_bin() {
         let tally = tally(
             &[5, 5, 0, 0],
             &[
@@ -457,7 +467,8 @@ mod tests {
             let layer = tally.assigned_selectivity(&assignment, estimator).unwrap();
             layer.units.iter().map(|unit| unit.selectivity).collect()
         };
-        // Bin 2 is absent. The reference counts it as response 0 among the others and scores 0 where it is owned.
+        // Bin 2 is empty: under the reference it has response 0, and a unit assigned to it scores
+        // 0.
         assert_eq!(
             scores(Estimator::Reference),
             [Some(2.5 / 3.5), Some(-0.5 / 2.5), Some(0.0)]

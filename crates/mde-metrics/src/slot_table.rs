@@ -1,36 +1,38 @@
-//! The slots of many depths at once.
+//! A fast lookup of depth slots.
 
 use crate::DepthBins;
 
-/// What [`DepthBins::slot`] answers, looked up instead of searched: the bits of positive floating-point numbers are
-/// ordered as the numbers are, so their upper part tells the few edges that a depth has to be compared with.
+/// A lookup table for [`DepthBins::slot`].
+///
+/// The bit patterns of positive floats have the same order as their values. The upper bits of a
+/// depth therefore select the few edges that it must be compared with.
 #[derive(Debug)]
 pub(crate) struct SlotTable {
     edges: Vec<f32>,
-    /// Bits of the depths where the first bucket begins and the last one ends.
+    /// Bit patterns of the smallest and largest depth with a bucket.
     range: (u32, u32),
     shift: u32,
-    /// Per bucket the number of edges below all of its depths; one more entry ends the last bucket.
+    /// Number of edges below all depths of each bucket, plus a final entry for the last bucket.
     edges_below: Vec<u32>,
 }
 
 impl SlotTable {
-    /// The slot of depths without value.
+    /// The slot of invalid depths and depths below the first edge.
     pub(crate) const NONE: u32 = u32::MAX;
 
     pub(crate) fn new(bins: &DepthBins) -> Self {
         let edges: Vec<f32> = bins.edges().iter().map(|&edge| edge as f32).collect();
-        // An edge of 0 m has no bucket: it lies below every depth.
+        // An edge of 0 m is below every valid depth and needs no bucket.
         let first = if edges[0] > 0.0 { edges[0] } else { edges[1] };
         let range = (first.to_bits(), edges[bins.len()].to_bits());
-        // Several buckets a bin: most of them lie within one bin, and need no comparison.
+        // With several buckets per bin, most buckets contain no edge and need no comparison.
         let buckets = (32 * edges.len()).clamp(1 << 10, 1 << 16) as u32;
         let mut shift = 0;
         while (range.1 - range.0) >> shift >= buckets {
             shift += 1;
         }
         let last = (range.1 - range.0) >> shift;
-        // Depths that are less than the range's first are in the first bucket.
+        // Depths below the range belong to the first bucket.
         let begin = |bucket: u32| match bucket {
             0 => f32::MIN_POSITIVE * f32::EPSILON,
             _ => f32::from_bits(range.0 + (bucket << shift)),
@@ -53,10 +55,10 @@ impl SlotTable {
         }
     }
 
-    /// [`DepthBins::slot`], [`SlotTable::NONE`] for none.
+    /// [`DepthBins::slot`], with [`SlotTable::NONE`] for `None`.
     #[inline]
     pub(crate) fn slot(&self, depth: f32) -> u32 {
-        // Positive and finite.
+        // Only positive finite depths are valid.
         let bits = depth.to_bits();
         if !(1..f32::INFINITY.to_bits()).contains(&bits) {
             return Self::NONE;
@@ -69,7 +71,7 @@ impl SlotTable {
             let near = &self.edges[below as usize..end as usize];
             below += near.partition_point(|&edge| edge < depth) as u32;
         }
-        // Below the first edge there is no slot: 0 - 1 is NONE.
+        // Below the first edge, 0 - 1 wraps to NONE.
         below.wrapping_sub(1)
     }
 }
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_what_the_search_says() {
+    fn the_table_equals_the_search() {
         let grids = [
             DepthBins::nyu(1),
             DepthBins::nyu(2),
@@ -97,7 +99,7 @@ mod tests {
             let table = SlotTable::new(&bins);
             let edges = bins.edges().iter().map(|&edge| edge as f32);
             let near_edges = edges.flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
-            // Every 1021st number, of both signs, with infinities and NaN.
+            // Every 1021st bit pattern, including negative numbers, infinities and NaN.
             let all = (0..u32::MAX / 1021).map(|i| f32::from_bits(i * 1021));
             let extreme = [0.0, -0.0, f32::MAX, f32::INFINITY, f32::NAN, 1e-45];
             for depth in near_edges.chain(all).chain(extreme) {

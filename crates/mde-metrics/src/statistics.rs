@@ -1,8 +1,8 @@
-//! What a sample of images says of all: bootstrap intervals, rank correlation; and orders drawn from a seed.
+//! Bootstrap intervals over images, rank correlation, and permutations from a seed.
 
 use serde::{Deserialize, Serialize};
 
-/// A range of values, both ends in it.
+/// A closed interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
@@ -11,27 +11,29 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// A value computed from a sample, and the bootstrap's interval of it.
+/// A statistic of a sample, with its bootstrap interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The sample's value.
+    /// Value of the sample.
     pub value: f64,
-    /// `None` where the sample is too small for one.
+    /// Bootstrap interval; `None` if the sample is too small.
     pub interval: Option<Interval>,
 }
 
-/// The percentile bootstrap over images (Efron 1979): images are drawn with replacement, as many as there are, and the
-/// statistic is computed of each such resample; the interval holds the middle `level` of its values.
+/// The percentile bootstrap over images (Efron 1979).
 ///
-/// Resample r depends on the seed, r and the number of images alone, so that statistics of the same images are
-/// resampled alike.
+/// Each resample draws as many images as there are, with replacement. The interval contains the
+/// middle `level` of the statistic's values over all resamples.
+///
+/// Resample r depends only on the seed, r and the number of images, so statistics of the same
+/// images use the same resamples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bootstrap {
-    /// Resamples drawn.
+    /// Number of resamples.
     pub resamples: usize,
-    /// Share of them inside the interval, such as 0.95.
+    /// Confidence level, such as 0.95.
     pub level: f64,
-    /// Seed of the draws.
+    /// Seed of the resamples.
     pub seed: u64,
 }
 
@@ -47,9 +49,10 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// The interval of a statistic of `images` images, which is given the indices of the images drawn. Resamples of which it
-    /// is not defined, or not finite, are left out. `None` for fewer than two images, of which every resample is the
-    /// same, and if no resample has a value.
+    /// The interval of a statistic over `images` images.
+    ///
+    /// `statistic` gets the indices of the images drawn. Resamples with an undefined or non-finite
+    /// value are skipped. `None` for fewer than two images, or if no resample has a value.
     pub fn interval(
         &self,
         images: usize,
@@ -59,21 +62,22 @@ impl Bootstrap {
             return None;
         }
         let mut drawn = vec![0; images];
-        self.interval_of((0..self.resamples).map(|resample| {
+        self.interval_from_values((0..self.resamples).map(|resample| {
             self.draw(resample, &mut drawn);
             statistic(&drawn)
         }))
     }
 
-    /// The indices of the images of a resample, as many as there are images.
+    /// Draws the image indices of a resample.
     fn draw(&self, resample: usize, drawn: &mut [usize]) {
         let images = drawn.len();
         let mut random = SplitMix64::keyed(self.seed, resample as u64);
         drawn.fill_with(|| random.below(images));
     }
 
-    /// How often each of `images` images is in each resample, `[resamples][images]`: the resamples of
-    /// [`Bootstrap::interval`], for statistics that are computed of sums over images.
+    /// Number of times each of `images` images is drawn in each resample, `[resamples][images]`.
+    ///
+    /// The same resamples as in [`Bootstrap::interval`], for statistics of sums over images.
     pub fn multiplicities(&self, images: usize) -> Vec<Vec<u32>> {
         let mut drawn = vec![0; images];
         let resamples = (0..self.resamples).map(|resample| {
@@ -85,9 +89,12 @@ impl Bootstrap {
         resamples.collect()
     }
 
-    /// The interval of a statistic from its values in the resamples; those that are not defined, or not finite, are left
-    /// out. `None` if no resample has a value.
-    pub fn interval_of(&self, values: impl IntoIterator<Item = Option<f64>>) -> Option<Interval> {
+    /// The interval from a statistic's values in all resamples; undefined and non-finite values are
+    /// skipped. `None` if no resample has a value.
+    pub fn interval_from_values(
+        &self,
+        values: impl IntoIterator<Item = Option<f64>>,
+    ) -> Option<Interval> {
         let values = values.into_iter().flatten();
         let mut values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -98,7 +105,8 @@ impl Bootstrap {
         })
     }
 
-    /// The mean of one value per image, with its interval; `None` without images or if a value is not finite.
+    /// The mean of one value per image, with its interval; `None` without images, or if a value is
+    /// not finite.
     pub fn mean(&self, values: &[f64]) -> Option<Estimate> {
         let mean = |sum: f64| sum / values.len() as f64;
         let value = mean(values.iter().sum());
@@ -124,7 +132,7 @@ impl Bootstrap {
     }
 }
 
-/// The value below which the share `p` of sorted values lies, interpolated linearly between neighbours.
+/// The `p`-quantile of sorted values, linearly interpolated; `None` without values.
 pub(crate) fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     let last = sorted.len().checked_sub(1)?;
     let at = p.clamp(0.0, 1.0) * last as f64;
@@ -133,8 +141,9 @@ pub(crate) fn quantile(sorted: &[f64], p: f64) -> Option<f64> {
     Some(low + (high - low) * (at - lower as f64))
 }
 
-/// Spearman's rank correlation: Pearson's correlation of the ranks, equal values sharing the mean of theirs. `None` where one
-/// side is constant (so also for fewer than two pairs) or a value is not finite.
+/// Spearman's rank correlation: Pearson's correlation of the ranks, with mean ranks for ties.
+///
+/// `None` if one side is constant (so for fewer than two pairs), or a value is not finite.
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     if pairs.iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
         return None;
@@ -151,13 +160,13 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     (scale > 0.0).then(|| (product(&x, &y) / scale).clamp(-1.0, 1.0))
 }
 
-/// The rank of each value, from 0; equal values share the mean of their ranks.
+/// The rank of each value, from 0; ties get their mean rank.
 fn ranks(values: Vec<f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|&i, &j| values[i].total_cmp(&values[j]));
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
-    // 0 and -0 are equal, and neighbours in the order.
+    // 0 and -0 are equal and adjacent in this order.
     for equal in order.chunk_by(|&i, &j| values[i] == values[j]) {
         let shared = first as f64 + (equal.len() as f64 - 1.0) / 2.0;
         for &index in equal {
@@ -168,7 +177,7 @@ fn ranks(values: Vec<f64>) -> Vec<f64> {
     ranks
 }
 
-/// The numbers 0 .. `count` in an order drawn from a seed (Fisher and Yates).
+/// A random permutation of 0 .. `count` from a seed (Fisher and Yates).
 pub fn permutation(count: usize, seed: u64) -> Vec<usize> {
     let mut random = SplitMix64::keyed(seed, 0);
     let mut order: Vec<usize> = (0..count).collect();
@@ -178,16 +187,17 @@ pub fn permutation(count: usize, seed: u64) -> Vec<usize> {
     order
 }
 
-/// A seed for draw `index` of those that come from `seed`: unlike `seed + index`, it meets no draw of another seed.
+/// The seed of draw `index` for a `seed`. Unlike `seed + index`, it does not collide with draws of
+/// other seeds.
 pub fn keyed_seed(seed: u64, index: usize) -> u64 {
     SplitMix64::keyed(seed, index as u64).next()
 }
 
-/// The generator of Steele, Lea and Flood (2014): small, fast, and any seed is a good one.
+/// SplitMix64 (Steele, Lea and Flood 2014): small, fast, and every seed is good.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// A generator of its own for every pair.
+    /// An independent generator for each (seed, index).
     fn keyed(seed: u64, index: u64) -> Self {
         let seed = Self(seed).next();
         Self(Self(seed ^ index).next())
@@ -201,7 +211,7 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`, each as likely as the others to 1 in 2^64 / bound.
+    /// A number below `bound`, uniform up to a bias of bound / 2^64.
     fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
@@ -219,7 +229,7 @@ mod tests {
             .collect()
     }
 
-    /// The definition, written out: every rank counted anew, every sum a loop.
+    /// The definition, computed naively.
     fn slow_spearman(pairs: &[(f64, f64)]) -> f64 {
         let n = pairs.len() as f64;
         let rank = |value: f64, side: fn(&(f64, f64)) -> f64| {
@@ -242,7 +252,7 @@ mod tests {
     #[test]
     fn spearman_is_its_definition_with_and_without_ties() {
         for (count, steps) in [(2, 1e9), (3, 1e9), (50, 1e9), (50, 5.0), (101, 3.0)] {
-            // Rounded to a few steps, values are often equal.
+            // Values rounded to a few steps are often equal.
             let values = |seed| -> Vec<f64> {
                 let values = random(count, seed).into_iter();
                 values.map(|v| (v * steps).floor() - 1.0).collect()
@@ -254,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn spearman_sees_the_order_alone() {
+    fn spearman_depends_only_on_the_order() {
         let rising: Vec<_> = (1..9).map(|i| (f64::from(i), f64::from(i).exp())).collect();
         let falling: Vec<_> = rising.iter().map(|&(x, y)| (x, -y)).collect();
         assert_eq!(spearman(&rising), Some(1.0));
@@ -274,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_that_of_resamples_written_out() {
+    fn the_interval_equals_a_naive_computation() {
         let values = random(23, 5);
         let bootstrap = Bootstrap {
             resamples: 41,
@@ -292,7 +302,7 @@ mod tests {
         }
         means.sort_by(f64::total_cmp);
         let found = bootstrap.mean(&values).unwrap();
-        // 5 % and 95 % of 40 steps: the third from each end.
+        // 5 % and 95 % of 40 steps: the third value from each end.
         let interval = found.interval.unwrap();
         assert!((interval.low - means[2]).abs() < 1e-12);
         assert!((interval.high - means[38]).abs() < 1e-12);
@@ -368,7 +378,7 @@ mod tests {
             })
         );
         assert_eq!(bootstrap.interval(5, |_| None), None);
-        // Of two pairs a resample is constant half of the time; the others all say 1.
+        // Half of the resamples of two pairs are constant; the others give 1.
         let pairs = bootstrap.spearman(&[(1.0, 1.0), (2.0, 2.0)]).unwrap();
         assert_eq!(pairs.interval.map(|i| (i.low, i.high)), Some((1.0, 1.0)));
     }

@@ -1,4 +1,5 @@
-//! What is computed of all resamples at once, against one resample at a time through [`ResponseTally`].
+//! What is computed of all resamples at once, against one resample at a time through
+//! [`ResponseTally`].
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use mde_metrics::statistics::{Bootstrap, Interval};
@@ -30,8 +31,8 @@ struct Layer {
 }
 
 impl Layer {
-    /// Images of 5x7 pixels, unit 1 of which is silent. Depths of an image lie in a range of their own, some beyond the
-    /// last edge; image 2 has none.
+    /// Images of 5x7 pixels, unit 1 of which is silent. Depths of an image lie in a range of their
+    /// own, some beyond the last edge; image 2 has none.
     fn new(images: usize, units: usize, bins: usize) -> Self {
         let bins = DepthBins::uniform(0.0, 4.0, bins).unwrap();
         let size = ImageSize::new(5, 7);
@@ -162,12 +163,14 @@ fn resampled_means_are_in_the_order_of_the_resamples() {
     assert_eq!(resample, means.len());
 }
 
-/// The halves are not handed out, so the split is found from what it gives: with two images there is only one.
+/// The halves are not handed out, so the split is found from what it gives: with two images there
+/// is only one.
 #[test]
 fn held_out_selectivity_of_two_images_by_hand() {
     let bins = DepthBins::uniform(0.0, 3.0, 3).unwrap();
     let counts = [30, 30, 30, 0, 30, 30, 30, 0];
-    // Unit 0 prefers bin 0 in one image and bin 1 in the other, unit 1 never answers, unit 2 answers to one image.
+    // Unit 0 prefers bin 0 in one image and bin 1 in the other, unit 1 never answers, unit 2
+    // answers to one image.
     let sums: Vec<f64> = [
         [3.0, 1.0, 2.0, 0.0],
         [0.0; 4],
@@ -226,7 +229,8 @@ fn held_out_selectivity_is_the_mean_over_random_splits() {
     assert_eq!(layer.tallies().held_out(one_pixel, 3000), found);
 }
 
-/// Units of pure chance: at a bin that was chosen on other images they answer no more than elsewhere.
+/// Units of pure chance: at a bin that was chosen on other images they answer no more than
+/// elsewhere.
 #[test]
 fn held_out_selectivity_has_no_optimism() {
     let (images, units) = (40, 50);

@@ -1,9 +1,10 @@
-//! Pooling by depth against what it stands for: resize every map, then add up the pixels of each slot, one by one.
+//! Compares pooling by depth with its definition: resize each map, then add the pixels of each
+//! slot.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use mde_metrics::{BinWeights, DepthBins, ImageSize, MetricsError, ResponseTally};
 
-/// Numbers from 0 to 1 that depend on the seed and the index only.
+/// Numbers from 0 to 1 that depend only on the seed and the index.
 fn random(count: usize, seed: u64) -> Vec<f32> {
     let mix = |index: u64| {
         let mut z = (seed << 32)
@@ -15,7 +16,7 @@ fn random(count: usize, seed: u64) -> Vec<f32> {
     (1..=count as u64).map(mix).collect()
 }
 
-/// Bilinear resize, half-pixel centres, source coordinate clamped at 0, of one map, at one pixel.
+/// One pixel of a bilinearly resized map: half-pixel centres, source coordinates clamped at 0.
 fn resized(map: &[f32], from: ImageSize, to: ImageSize, row: usize, column: usize) -> f64 {
     let source = |index: usize, from: usize, to: usize| {
         let position = ((index as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
@@ -45,8 +46,8 @@ fn case(units: usize, feature: [usize; 2], gt: [usize; 2], k: usize) -> Case {
     }
 }
 
-/// Units that fill registers and blocks and such that do not, maps of less than a tile and of many strips, maps larger and
-/// smaller than the ground truth, one bin and many.
+/// Units that fill registers and blocks and such that do not, maps of less than a tile and of many
+/// strips, maps larger and smaller than the ground truth, one bin and many.
 fn cases() -> Vec<Case> {
     vec![
         case(1, [1, 1], [1, 1], 1),
@@ -67,7 +68,8 @@ impl Case {
         values.into_iter().map(|v| 10.0 * v - 4.0).collect()
     }
 
-    /// Random depths; or a floor, so that neighbours share a bin. Some are not measured and some beyond the last edge.
+    /// Random depths; or a floor, so that neighbours share a bin. Some are not measured and some
+    /// beyond the last edge.
     fn gt(&self, smooth: bool) -> Vec<f32> {
         let depths = random(self.gt_size.pixels(), 2);
         let place = depths.iter().enumerate();
@@ -104,12 +106,13 @@ impl Case {
     }
 
     fn weights(&self, gt: &[f32]) -> BinWeights {
-        BinWeights::new(&self.bins, gt, self.gt_size, self.feature_size).unwrap()
+        // The cases have all aspect ratios.
+        BinWeights::for_stretched_features(&self.bins, gt, self.gt_size, self.feature_size).unwrap()
     }
 }
 
 #[test]
-fn sums_are_those_of_resized_maps() {
+fn sums_equal_those_of_resized_maps() {
     for case in cases() {
         for (smooth, absolute) in [(false, false), (true, false), (false, true)] {
             let (features, gt) = (case.features(), case.gt(smooth));
@@ -142,9 +145,7 @@ fn the_number_of_threads_changes_no_bit() {
             pool.build().unwrap().install(|| {
                 let mut tally = ResponseTally::new(case.units, &case.bins);
                 for _ in 0..2 {
-                    tally
-                        .update(&features, case.feature_size, &gt, case.gt_size)
-                        .unwrap();
+                    tally.update_pooled(&features, &case.weights(&gt)).unwrap();
                 }
                 let sums = tally.sums().iter().map(|sum| sum.to_bits());
                 (
@@ -165,9 +166,9 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
-/// Also where no depth was measured, so that no weight meets it.
+/// Also where there is no valid depth, so that no weight multiplies the feature.
 #[test]
-fn the_first_feature_that_is_not_finite_is_named() {
+fn the_first_non_finite_feature_is_named() {
     for case in cases() {
         let pixels = case.feature_size.pixels();
         for at in [0, case.units * pixels / 2, case.units * pixels - 1] {
@@ -220,7 +221,7 @@ fn layers_share_weights_made_once() {
 }
 
 #[test]
-fn slots_may_share_a_row_of_the_dense_weights() {
+fn slots_can_share_a_row_of_the_dense_weights() {
     let case = &cases()[4];
     let weights = case.weights(&case.gt(false));
     let (k, pixels) = (case.bins.len(), case.feature_size.pixels());

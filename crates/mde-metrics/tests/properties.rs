@@ -1,4 +1,5 @@
-//! Properties that hold for any input: merging, regrouping, the adjoint identity, identity predictions.
+//! Properties that hold for any input: merging, regrouping, the adjoint identity, identity
+//! predictions.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use mde_metrics::{
@@ -8,8 +9,8 @@ use mde_metrics::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Bilinear resize, half-pixel centres, source coordinate clamped at 0: one output pixel at a time, as one reads it
-/// in the definition.
+/// Bilinear resize, half-pixel centres, source coordinate clamped at 0: one output pixel at a time,
+/// as one reads it in the definition.
 fn resize(map: &[f32], from: ImageSize, to: ImageSize) -> Vec<f64> {
     let source = |index: usize, from: usize, to: usize| {
         let position = ((index as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
@@ -65,13 +66,11 @@ fn image() -> impl Strategy<Value = Image> {
 fn tally_of(images: &[Image], bins: &DepthBins) -> ResponseTally {
     let mut tally = ResponseTally::new(UNITS, bins);
     for image in images {
+        // The images have all aspect ratios.
+        let (gt_size, feature_size) = (image.gt_size, image.feature_size);
+        let weights = BinWeights::for_stretched_features(bins, &image.gt, gt_size, feature_size);
         tally
-            .update(
-                &image.features,
-                image.feature_size,
-                &image.gt,
-                image.gt_size,
-            )
+            .update_pooled(&image.features, &weights.unwrap())
             .unwrap();
     }
     tally
@@ -93,7 +92,7 @@ proptest! {
     fn pooling_equals_resizing_and_masking(image in image(), k in 1usize..20) {
         let bins = DepthBins::nyu(k).unwrap();
         let weights =
-            BinWeights::new(&bins, &image.gt, image.gt_size, image.feature_size).unwrap();
+            BinWeights::for_stretched_features(&bins, &image.gt, image.gt_size, image.feature_size).unwrap();
         let mut sums = vec![0.0; UNITS * (k + 1)];
         weights.accumulate(&image.features, &mut sums, false).unwrap();
 

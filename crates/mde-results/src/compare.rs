@@ -180,7 +180,7 @@ fn mean_over_layers(
 /// The interval of one value a resample; of fewer than two images all resamples are the same.
 fn interval_of(values: &[Option<f64>], images: usize, bootstrap: &Bootstrap) -> Option<Interval> {
     let values = values.iter().copied();
-    (images >= 2).then(|| bootstrap.interval_of(values))?
+    (images >= 2).then(|| bootstrap.interval_from_values(values))?
 }
 
 struct Pair<'a> {

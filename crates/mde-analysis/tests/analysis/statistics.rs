@@ -126,7 +126,7 @@ fn the_null_is_that_of_tallies_of_permuted_depth_maps() {
         })
         .collect();
     let dissected = run(&permutations(20), &network(), &images, 1, 6).unwrap();
-    let expected = PermutationNull::of(&dissected.tallies.total().unwrap(), &permuted, 4);
+    let expected = PermutationNull::from_tallies(&dissected.tallies.total().unwrap(), &permuted, 4);
     let found = summary(&dissected).null.unwrap();
     assert_eq!((found.permutations, found.seed), (20, 4));
     assert_eq!((found.above, found.tested), (expected.above, 2));

@@ -1,8 +1,8 @@
-//! Pooling a feature map by depth bin without upsampling it.
+//! Pools feature maps by depth bin without upsampling them.
 //!
-//! Bilinear upsampling U is linear, so the sum of U f over the ground-truth pixels of a bin, <U f, mask>, equals
-//! <f, Uᵀ mask>. [`BinWeights`] is Uᵀ mask for every bin at once: it is made once per image, at the cost of four
-//! additions per ground-truth pixel, and serves every unit.
+//! Bilinear upsampling U is linear, so the sum of U f over the pixels of a bin, <U f, mask>, equals
+//! <f, Uᵀ mask>. [`BinWeights`] holds Uᵀ mask for all bins. It is computed once per image with four
+//! additions per ground-truth pixel, and serves all units.
 
 mod pool;
 mod strip;
@@ -11,14 +11,15 @@ use pool::{BLOCK, Pool};
 use rayon::prelude::*;
 use strip::{STRIP, Scatter, Scratch, Strip, TILE};
 
+use crate::checks::{check_aspect_ratio, check_length};
 use crate::slot_table::SlotTable;
 use crate::{DepthBins, ImageSize, MetricsError};
 
-/// For every feature pixel, how much it weighs in the sum over each bin's ground-truth pixels.
+/// Weight of each feature pixel in the sum over the ground-truth pixels of each slot.
 ///
-/// The resize is bilinear, half-pixel centres (`align_corners = false`), no antialias, source coordinates clamped at 0.
-/// Most feature pixels see one or two bins, so the weights are kept sparse. Slots are those of [`DepthBins::slot`]: K
-/// bins and one beyond the last edge.
+/// The resize is bilinear with half-pixel centres (`align_corners = false`), without antialiasing,
+/// source coordinates clamped at 0. Weights are sparse, because most feature pixels contribute to
+/// one or two bins. The slots of [`DepthBins::slot`] are K bins and one beyond the last edge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BinWeights {
     bins: DepthBins,
@@ -28,20 +29,42 @@ pub struct BinWeights {
 }
 
 impl BinWeights {
-    /// The weights of feature maps of `feature_size` for one image's ground truth, `[gt_size]` metres.
+    /// Computes the weights of `feature_size` maps for one ground truth `gt` `[H, W]`, in metres.
+    ///
+    /// Feature maps and ground truth must show the same view. Their aspect ratios may differ by at
+    /// most 2 %, or by rounding: a common scale must give both sides of one map from the other to
+    /// within one pixel, as 8x10 for 228x304.
     ///
     /// # Errors
-    /// A ground truth of another length than its size, or a side of 0.
+    /// If `gt` has the wrong length, a side is 0, or the aspect ratios differ
+    /// ([`MetricsError::AspectRatio`]).
     pub fn new(
         bins: &DepthBins,
         gt: &[f32],
         gt_size: ImageSize,
         feature_size: ImageSize,
     ) -> Result<Self, MetricsError> {
-        // Of a parallel task.
+        check_length("ground truth", 1, gt_size, gt.len())?;
+        check_length("feature map", 1, feature_size, feature_size.pixels())?;
+        check_aspect_ratio(feature_size, gt_size)?;
+        Self::for_stretched_features(bins, gt, gt_size, feature_size)
+    }
+
+    /// Computes the weights without the check of the aspect ratio, for networks whose input is the
+    /// whole image stretched to another aspect ratio.
+    ///
+    /// # Errors
+    /// If `gt` has the wrong length, or a side is 0.
+    pub fn for_stretched_features(
+        bins: &DepthBins,
+        gt: &[f32],
+        gt_size: ImageSize,
+        feature_size: ImageSize,
+    ) -> Result<Self, MetricsError> {
+        /// Number of pixels per parallel task.
         const PIXELS: usize = 1 << 13;
-        gt_size.check("ground truth", 1, gt.len())?;
-        feature_size.check("feature map", 1, feature_size.pixels())?;
+        check_length("ground truth", 1, gt_size, gt.len())?;
+        check_length("feature map", 1, feature_size, feature_size.pixels())?;
 
         let slot_count = bins.len() + 1;
         let table = SlotTable::new(bins);
@@ -89,32 +112,33 @@ impl BinWeights {
         })
     }
 
-    /// Gives back the memory that was set aside for more weights than there are: for weights that are kept.
+    /// Frees unused capacity, for weights that are kept in memory.
     pub fn shrink_to_fit(&mut self) {
         self.strips.iter_mut().for_each(Strip::shrink_to_fit);
     }
 
-    /// The bins.
+    /// The depth bins.
     pub fn bins(&self) -> &DepthBins {
         &self.bins
     }
 
-    /// Ground-truth pixels of each slot, `[K + 1]`.
+    /// Number of ground-truth pixels per slot, `[K + 1]`.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// The size of the feature maps that these weights are for.
+    /// Size of the feature maps.
     pub fn feature_size(&self) -> ImageSize {
         self.feature_size
     }
 
-    /// Adds to `sums` `[units, K + 1]` the sum of each unit's upsampled response over the pixels of each slot.
-    /// `features` is `[units, height, width]`; with `absolute`, |features| is upsampled in their place.
+    /// Adds the sums of each unit's upsampled responses over the pixels of each slot to `sums`.
+    ///
+    /// `features` is `[units, height, width]`, `sums` is `[units, K + 1]`. With `absolute`,
+    /// |features| is upsampled instead.
     ///
     /// # Errors
-    /// `sums` that is not a whole number of rows, `features` of another number of units or another size, or a feature
-    /// that is not finite. `sums` is then unchanged.
+    /// If a length does not match, or a feature is not finite. `sums` is then unchanged.
     pub fn accumulate(
         &self,
         features: &[f32],
@@ -130,9 +154,10 @@ impl BinWeights {
             });
         }
         let units = sums.len() / slot_count;
-        self.feature_size.check("features", units, features.len())?;
-        // The parts of the map, and so the order of all sums, are the same for any number of threads. There are few where
-        // the parts' sums would need as much memory as the features.
+        check_length("features", units, self.feature_size, features.len())?;
+        // The parts of the map, and so the order of all sums, do not depend on the number of
+        // threads. The number of parts is limited so that their sums need less memory than the
+        // features.
         let pixels = self.feature_size.pixels();
         let parts = (pixels / (4 * slot_count)).clamp(1, 8);
         let strips_per_part = self.strips.len().div_ceil(parts);
@@ -178,7 +203,7 @@ impl BinWeights {
         Ok(())
     }
 
-    /// The error for the first feature that is not finite.
+    /// The error for the first non-finite feature.
     fn not_finite(&self, features: &[f32]) -> MetricsError {
         let at = features.iter().position(|value| !value.is_finite());
         let at = at.unwrap_or_default();
@@ -191,18 +216,20 @@ impl BinWeights {
         }
     }
 
-    /// The weights as a matrix, row-major `[K + 1, height * width]`; for training, where one matrix product gives the
-    /// sums and its transpose their gradient.
+    /// The weights as a row-major matrix `[K + 1, height * width]`.
+    ///
+    /// For training: one matrix product gives the sums, and its transpose their gradient.
     pub fn dense(&self) -> Vec<f32> {
         let mut matrix = vec![0.0; self.counts.len() * self.feature_size.pixels()];
         self.add_dense(&mut matrix, |slot| slot);
         matrix
     }
 
-    /// Adds the weights of each slot to its row of a row-major matrix `[rows, height * width]`: slots may share a row.
+    /// Adds the weights of each slot to row `row_of(slot)` of a row-major matrix
+    /// `[rows, height * width]`. Slots can share a row.
     ///
     /// # Panics
-    /// If the matrix has no such row, as indexing a slice does.
+    /// If the matrix has no such row.
     pub fn add_dense(&self, matrix: &mut [f32], row_of: impl Fn(usize) -> usize) {
         let pixels = self.feature_size.pixels();
         let tiles = self.strips.iter().flat_map(Strip::tiles);
@@ -225,7 +252,8 @@ mod tests {
     const GT_SIZE: ImageSize = ImageSize::new(1, 4);
     const FEATURE_SIZE: ImageSize = ImageSize::new(1, 2);
 
-    /// Two feature pixels under four ground-truth pixels, the last beyond the edges, the second not measured.
+    /// Two feature pixels and four ground-truth pixels: the second is invalid, the last beyond the
+    /// edges.
     fn weights() -> BinWeights {
         let bins = DepthBins::from_edges(vec![0.0, 1.0, 2.0]).unwrap();
         BinWeights::new(&bins, &[0.5, 0.0, 1.5, 9.0], GT_SIZE, FEATURE_SIZE).unwrap()
@@ -233,7 +261,7 @@ mod tests {
 
     #[test]
     fn weights_by_hand() {
-        // The four pixels read the two features with weights (1, 0), (0.75, 0.25), (0.25, 0.75), (0, 1).
+        // Weights of the two features in the pixels: (1, 0), (0.75, 0.25), (0.25, 0.75), (0, 1).
         let weights = weights();
         assert_eq!(weights.counts(), [1, 1, 1]);
         assert_eq!(weights.dense(), [1.0, 0.0, 0.25, 0.75, 0.0, 1.0]);

@@ -1,20 +1,20 @@
-//! The product of features and sparse weights.
+//! Multiplies features by sparse weights.
 
 use pulp::Simd;
 
 use super::strip::{Run, Strip, TILE};
 
-/// Units that one call serves.
+/// Number of units per call.
 pub(super) const BLOCK: usize = 32;
 
-/// Sums over the pixels of each slot for up to [`BLOCK`] units: `sums` `[slots, BLOCK]`, `features` `[units, pixels]`.
+/// Sums over the pixels of each slot for up to [`BLOCK`] units.
 ///
-/// Tile by tile, features are turned to `[pixels, units]`, so that one weight meets the responses of neighbouring
-/// units in one vector. Every unit's sum has a lane of its own: its bits depend neither on the width of the vectors
-/// nor on the other units.
+/// `features` is `[units, pixels]`, `sums` is `[slots, BLOCK]`. Features are transposed tile by
+/// tile to `[pixels, units]`, so that one weight multiplies a vector of units. Each unit has its
+/// own lane, so its sum does not depend on the vector width or on other units.
 pub(super) struct Pool<'a> {
     pub(super) strips: &'a [Strip],
-    /// The first pixel of these strips.
+    /// First pixel of these strips.
     pub(super) first: usize,
     pub(super) features: &'a [f32],
     pub(super) pixels: usize,
@@ -23,7 +23,7 @@ pub(super) struct Pool<'a> {
 }
 
 impl pulp::WithSimd for Pool<'_> {
-    /// Whether all features are finite.
+    /// True if all features are finite.
     type Output = bool;
 
     #[inline(always)]
@@ -39,12 +39,12 @@ impl pulp::WithSimd for Pool<'_> {
 }
 
 impl Pool<'_> {
-    /// With the units in groups of `R` registers.
+    /// Runs with groups of `R` registers of units.
     #[inline(always)]
     fn run<S: Simd, const R: usize>(self, simd: S) -> bool {
         let lanes = R * S::F64_LANES;
-        // `[lanes, TILE]`, a register's share of it in f64, and `[TILE, lanes]`. What earlier tiles left in them beyond the
-        // units and pixels at hand gets no weight, or goes to sums that nobody reads.
+        // `[lanes, TILE]`; one register's share in f64; `[TILE, lanes]`. Stale values beyond the
+        // current units and pixels get no weight, or go to sums that are not read.
         let mut near = vec![0f32; lanes * TILE];
         let mut rows = vec![0.0; S::F64_LANES * TILE];
         let mut turned = [[simd.splat_f64s(0.0); R]; TILE];
@@ -55,7 +55,7 @@ impl Pool<'_> {
         for (first, runs) in (self.first..self.pixels).step_by(TILE).zip(tiles) {
             let end = self.pixels.min(first + TILE);
             for (group, maps) in self.features.chunks(lanes * self.pixels).enumerate() {
-                // All that comes from far away first, without a computation in between that would have to wait.
+                // Copies from distant memory come first, so that no computation waits for them.
                 let maps = maps.chunks_exact(self.pixels);
                 let registers = maps.len().div_ceil(S::F64_LANES);
                 for (map, near) in maps.zip(near.chunks_exact_mut(TILE)) {
@@ -69,10 +69,10 @@ impl Pool<'_> {
                     let (rows, _) = S::as_simd_f64s(&rows);
                     let out = turned.iter_mut().map(|pixel| &mut pixel[register]);
                     check = match S::F64_LANES {
-                        8 => turn::<S, 8>(simd, rows, out, check),
-                        4 => turn::<S, 4>(simd, rows, out, check),
-                        2 => turn::<S, 2>(simd, rows, out, check),
-                        _ => turn::<S, 1>(simd, rows, out, check),
+                        8 => transpose::<S, 8>(simd, rows, out, check),
+                        4 => transpose::<S, 4>(simd, rows, out, check),
+                        2 => transpose::<S, 2>(simd, rows, out, check),
+                        _ => transpose::<S, 1>(simd, rows, out, check),
                     };
                 }
                 for run in runs.clone() {
@@ -81,14 +81,16 @@ impl Pool<'_> {
                 }
             }
         }
-        // 0 times what is not finite is NaN.
+        // 0 times a non-finite value is NaN.
         simd.reduce_sum_f64s(check) == 0.0
     }
 }
 
-/// Transposes `rows` `[N, TILE]` into `out`, `TILE` registers of `N` lanes. Gives back `check` plus 0 times all values.
+/// Transposes `rows` `[N, TILE]` to `out`, `TILE` registers of `N` lanes.
+///
+/// Returns `check` plus 0 times all values.
 #[inline(always)]
-fn turn<'a, S: Simd, const N: usize>(
+fn transpose<'a, S: Simd, const N: usize>(
     simd: S,
     rows: &[S::f64s],
     mut out: impl Iterator<Item = &'a mut S::f64s>,
@@ -104,7 +106,7 @@ where
         for row in square {
             check = simd.mul_add_f64s(row, simd.splat_f64s(0.0), check);
         }
-        // Halves, then quarters and so on, change places across the diagonal.
+        // Swaps halves across the diagonal, then quarters, and so on.
         let mut size = N / 2;
         while size > 0 {
             let keep = simd.equal_u64s(
@@ -139,7 +141,7 @@ fn add_run<S: Simd, const R: usize>(
 ) -> [S::f64s; R] {
     for (&pixel, &weight) in run.pixels.iter().zip(run.weights) {
         let weight = simd.splat_f64s(weight);
-        // A place is less than TILE: the remainder only spares a check.
+        // `pixel` is below TILE; the remainder avoids a bounds check.
         let features = &features[usize::from(pixel) % TILE];
         for (sum, &feature) in sums.iter_mut().zip(features) {
             *sum = simd.mul_add_f64s(weight, feature, *sum);
@@ -156,7 +158,7 @@ mod tests {
 
     type Run = fn(Pool<'_>) -> bool;
 
-    /// Registers of all lengths, whatever this machine has, and those that it has.
+    /// Registers of all widths, emulated, and those of this machine.
     const REGISTERS: [Run; 4] = [
         |pool| pulp::Scalar128b.vectorize(pool),
         |pool| pulp::Scalar256b.vectorize(pool),
@@ -164,14 +166,15 @@ mod tests {
         |pool| pulp::Arch::new().dispatch(pool),
     ];
 
-    /// The bits of the sums of `units` units, and whether all features are finite.
+    /// Bits of the sums of `units` units, and whether all features are finite.
     fn pooled(run: Run, features: &[f32], units: usize, absolute: bool) -> (Vec<u64>, bool) {
         let size = ImageSize::new(13, 15);
         let gt: Vec<f32> = (0..7 * 23)
             .map(|i| (i * 37 % 101) as f32 / 9.0 - 0.5)
             .collect();
         let bins = DepthBins::nyu(9).unwrap();
-        let weights = BinWeights::new(&bins, &gt, ImageSize::new(7, 23), size).unwrap();
+        let weights =
+            BinWeights::for_stretched_features(&bins, &gt, ImageSize::new(7, 23), size).unwrap();
         let mut sums = vec![0.0; 10 * BLOCK];
         let finite = run(Pool {
             strips: &weights.strips,
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_width_of_the_registers_changes_no_bit() {
+    fn the_register_width_changes_no_bit() {
         let features = features();
         for units in [1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 24, 25, 31, 32] {
             for absolute in [false, true] {
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn no_value_that_is_not_finite_is_missed() {
+    fn non_finite_values_are_always_detected() {
         for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for units in [1, 7, 17, 32] {
                 for at in [0, units * 195 / 2, units * 195 - 1] {

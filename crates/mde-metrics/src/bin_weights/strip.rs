@@ -1,29 +1,29 @@
-//! Making the weights: the adjoint of the resize, applied to the masks of all slots at once.
+//! Computes the weights: the adjoint of the resize, applied to the masks of all slots.
 
 use std::ops::Range;
 
 use crate::ImageSize;
 use crate::slot_table::SlotTable;
 
-/// Feature pixels of a tile, consecutive in row-major order. One bit of a word each.
+/// Number of feature pixels per tile, consecutive in row-major order; one bit of a word each.
 pub(super) const TILE: usize = 64;
 
-/// Tiles of a strip.
+/// Number of tiles per strip.
 pub(super) const STRIP: usize = 8;
 
-/// The weights of a few tiles: for each tile its slots, for each slot of a tile a run of pixels with their weights.
+/// The weights of several tiles: for each slot of a tile, a run of pixels with weights.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub(super) struct Strip {
-    /// Where the runs of each tile end.
+    /// End of each tile's runs.
     tile_ends: Vec<usize>,
-    /// Slot of each run, and where the run ends.
+    /// Slot and end of each run.
     runs: Vec<(u32, u32)>,
-    /// Place within the tile.
+    /// Pixel within the tile.
     pixels: Vec<u8>,
     weights: Vec<f64>,
 }
 
-/// The pixels of a tile that lie under depths of one slot, and how much each weighs.
+/// The pixels of a tile that contribute to one slot, and their weights.
 #[derive(Clone, Copy)]
 pub(super) struct Run<'a> {
     pub(super) slot: usize,
@@ -39,7 +39,7 @@ impl Strip {
         self.weights.shrink_to_fit();
     }
 
-    /// The runs of each tile, ordered by slot.
+    /// The runs of each tile, in order of slots.
     #[inline(always)]
     pub(super) fn tiles(&self) -> impl Iterator<Item = impl Iterator<Item = Run<'_>> + Clone> {
         let (mut next_run, mut next) = (0, 0);
@@ -61,7 +61,7 @@ impl Strip {
     }
 }
 
-/// What all strips are made of.
+/// Inputs of all strips.
 pub(super) struct Scatter<'a> {
     gt_slots: &'a [u32],
     gt_width: usize,
@@ -70,13 +70,13 @@ pub(super) struct Scatter<'a> {
     columns: Vec<Vec<(usize, f64)>>,
 }
 
-/// Memory for one tile, all zero between tiles.
+/// Buffers for one tile, all zero between tiles.
 pub(super) struct Scratch {
     /// `[slots, TILE]`.
     weights: Vec<f64>,
-    /// Per slot a bit for each pixel with a weight.
+    /// Per slot, one bit for each pixel with a weight.
     touched: Vec<u64>,
-    /// Entries of the last strip: the next one will have about as many.
+    /// Number of entries of the last strip, as an estimate for the next.
     entries: usize,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Scatter<'a> {
         }
     }
 
-    /// The weights of these tiles.
+    /// Computes the weights of these tiles.
     pub(super) fn strip(&self, tiles: Range<usize>, scratch: &mut Scratch) -> Strip {
         let mut strip = Strip {
             pixels: Vec::with_capacity(scratch.entries),
@@ -130,7 +130,7 @@ impl<'a> Scatter<'a> {
     fn scatter(&self, pixel: usize, place: usize, scratch: &mut Scratch) {
         let width = self.feature_size.width;
         let column_taps = &self.columns[pixel % width];
-        // Neighbouring depths are mostly of one slot: added up here, they cost no way through memory.
+        // Neighbouring depths usually share a slot, so their weights are added in a register.
         let (mut slot, mut sum) = (SlotTable::NONE, 0.0);
         for &(gt_row, row_weight) in &self.rows[pixel / width] {
             let gt_slots = &self.gt_slots[gt_row * self.gt_width..][..self.gt_width];
@@ -146,7 +146,7 @@ impl<'a> Scatter<'a> {
         scratch.add(slot, place, sum);
     }
 
-    /// Moves the weights of a tile from the scratch to the strip.
+    /// Moves the weights of a tile from the scratch buffers to the strip.
     fn gather(&self, strip: &mut Strip, scratch: &mut Scratch) {
         let planes = scratch.weights.chunks_exact_mut(TILE);
         for (slot, (plane, touched)) in planes.zip(&mut scratch.touched).enumerate() {
@@ -173,8 +173,9 @@ impl<'a> Scatter<'a> {
     }
 }
 
-/// The adjoint of linear interpolation from `feature_length` to `gt_length` samples: for each feature index, the
-/// ground-truth indices that read it and the positive weight with which they do.
+/// The adjoint of linear interpolation from `feature_length` to `gt_length` samples.
+///
+/// For each feature index, the ground-truth indices that read it, with positive weights.
 fn axis_adjoint(feature_length: usize, gt_length: usize) -> Vec<Vec<(usize, f64)>> {
     let mut taps = vec![Vec::new(); feature_length];
     let scale = feature_length as f64 / gt_length as f64;

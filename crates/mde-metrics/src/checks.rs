@@ -1,0 +1,102 @@
+//! Checks of sizes and lengths.
+
+use crate::{ImageSize, MetricsError};
+
+/// Maximum relative difference of two aspect ratios.
+const MAX_ASPECT_DIFFERENCE: f64 = 0.02;
+
+/// Checks that a buffer named `what` holds `maps` maps of this size, at least one pixel each.
+pub(crate) fn check_length(
+    what: &'static str,
+    maps: usize,
+    size: ImageSize,
+    found: usize,
+) -> Result<(), MetricsError> {
+    if size.pixels() == 0 || size.pixels().checked_mul(maps) != Some(found) {
+        return Err(MetricsError::Length {
+            what,
+            maps,
+            size,
+            found,
+        });
+    }
+    Ok(())
+}
+
+/// Checks that all sums of a tally `[.., units, slots]` are finite.
+pub(crate) fn check_sums(sums: &[f64], units: usize, slots: usize) -> Result<(), MetricsError> {
+    match sums.iter().position(|sum| !sum.is_finite()) {
+        Some(at) => Err(MetricsError::NonFiniteSum {
+            unit: at / slots % units,
+            slot: at % slots,
+            value: sums[at],
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Checks that feature maps and ground truth can show the same view; see [`BinWeights::new`].
+///
+/// [`BinWeights::new`]: crate::BinWeights::new
+pub(crate) fn check_aspect_ratio(features: ImageSize, gt: ImageSize) -> Result<(), MetricsError> {
+    // Aspect ratios as products, so that nothing is divided.
+    let (one, other) = (
+        features.height as f64 * gt.width as f64,
+        features.width as f64 * gt.height as f64,
+    );
+    let is_similar = (one - other).abs() <= MAX_ASPECT_DIFFERENCE * one.max(other);
+    if is_similar || is_rounded(features, gt) || is_rounded(gt, features) {
+        Ok(())
+    } else {
+        Err(MetricsError::AspectRatio { features, gt })
+    }
+}
+
+/// Whether a common scale of `map`'s sides gives those of `rounded` to within one pixel.
+fn is_rounded(rounded: ImageSize, map: ImageSize) -> bool {
+    let [height, width] = [rounded.height, rounded.width].map(|side| side as f64);
+    let [map_height, map_width] = [map.height, map.width].map(|side| side as f64);
+    // The intervals (side - 1) / map_side to (side + 1) / map_side overlap.
+    (height - 1.0) * map_width <= (width + 1.0) * map_height
+        && (width - 1.0) * map_height <= (height + 1.0) * map_width
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_of_networks_pass_and_other_views_do_not() {
+        let check = |features: [usize; 2], gt: [usize; 2]| {
+            let [features, gt] = [features, gt].map(|size| ImageSize::new(size[0], size[1]));
+            check_aspect_ratio(features, gt)
+        };
+        for (features, gt) in [
+            ([240, 320], [240, 320]),
+            // MFF, METER, BTS and Depth Anything: strides round up or down.
+            ([8, 10], [228, 304]),
+            ([15, 19], [114, 152]),
+            ([48, 64], [192, 256]),
+            ([192, 256], [480, 640]),
+            ([192, 636], [375, 1242]),
+            ([6, 20], [96, 318]),
+            ([11, 38], [352, 1216]),
+            ([37, 49], [480, 640]),
+            // Ground truth can be the rounded one.
+            ([57, 76], [29, 41]),
+            ([1, 1], [480, 640]),
+        ] {
+            assert_eq!(check(features, gt), Ok(()), "{features:?} {gt:?}");
+        }
+        for (features, gt) in [
+            ([64, 1200], [240, 320]),
+            ([1200, 64], [240, 320]),
+            ([320, 240], [240, 320]),
+            ([10, 8], [228, 304]),
+            ([12, 12], [480, 640]),
+            ([352, 1216], [375, 1242]),
+        ] {
+            assert!(check(features, gt).is_err(), "{features:?} {gt:?}");
+        }
+    }
+}
