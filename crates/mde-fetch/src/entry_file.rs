@@ -148,13 +148,13 @@ impl EntryFile<'_> {
 
     fn lock(&self, front: &dyn Front) -> Result<FolderLock> {
         let folder = self.target.parent().unwrap_or(Path::new(""));
-        let waits = |_| {
+        let waits = || {
             remark(
                 front,
                 format!("{}: waiting for another process that fetches it", self.name),
             );
         };
-        Ok(FolderLock::acquire_waiting(folder, waits)?)
+        partial::lock_folder(folder, waits)
     }
 
     /// True if the file is here and is what it should be.

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use mde_files::{open_no_follow, write_atomic};
+use mde_files::{FolderLock, open_no_follow, remove_leftovers, write_atomic_unsynced};
 use sha2::{Digest, Sha256};
 
 use crate::error::{self, FetchError, Result};
@@ -81,7 +81,7 @@ impl Partial {
             if file.metadata()?.len() != from {
                 file.set_len(from)?;
             }
-            write_atomic(&self.version, version.unwrap_or_default().as_bytes())?;
+            write_atomic_unsynced(&self.version, version.unwrap_or_default().as_bytes())?;
             file.seek(SeekFrom::Start(from))?;
             Ok(file)
         };
@@ -131,6 +131,14 @@ impl Partial {
             _ => error::io("write", &self.incomplete)(error),
         }
     }
+}
+
+/// Locks a folder, which is created if it does not exist, and removes what killed processes have
+/// left in it other than partial files.
+pub(crate) fn lock_folder(folder: &Path, on_wait: impl FnOnce()) -> Result<FolderLock> {
+    let lock = FolderLock::acquire_waiting(folder, |_| on_wait())?;
+    remove_leftovers(folder).map_err(error::io("clean", folder))?;
+    Ok(lock)
 }
 
 /// Compares a file with what is known of it, and returns its SHA-256.

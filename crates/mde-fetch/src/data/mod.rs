@@ -14,9 +14,10 @@ use std::path::{Path, PathBuf};
 use mde_files::FolderLock;
 
 use crate::bill::Bill;
-use crate::error::{FetchError, Result};
+use crate::error::Result;
 use crate::front::{Front, remark};
 use crate::home::Home;
+use crate::partial::lock_folder;
 
 pub use self::kitti::KittiOptions;
 pub use self::nyu::{NyuOptions, TrainingSet};
@@ -122,13 +123,24 @@ impl<'a> DataPlan<'a> {
     /// # Errors
     /// Those of the downloads and conversions. The same call goes on from there.
     pub fn fetch(self, convert: &Convert<'_>) -> Result<()> {
-        let _folder = lock(&self.folder(), self.front)?;
-        let _downloads = match self.lock {
+        let Self {
+            data,
+            home,
+            front,
+            lock: downloads,
+            ..
+        } = self;
+        let _downloads = match downloads {
             Some(lock) => lock,
-            None => lock(&self.data.downloads(self.home), self.front)?,
+            None => lock(&data.downloads(home), front)?,
+        };
+        let _folder = match &data {
+            DataSet::Kitti(_) => Some(lock(&data.folder(home), front)?),
+            // Whoever converts locks the folder.
+            DataSet::Nyu(_) => None,
         };
         // Another process may have fetched it since it was planned.
-        match Planned::new(&self.data, self.home, self.front, false)? {
+        match Planned::new(&data, home, front, false)? {
             Planned::Nyu(job) => job.fetch(convert),
             Planned::Kitti(job) => job.fetch(),
         }
@@ -195,7 +207,7 @@ pub fn is_complete(kind: &str, folder: &Path) -> bool {
 }
 
 fn lock(folder: &Path, front: &dyn Front) -> Result<FolderLock> {
-    let waits = |_| {
+    let waits = || {
         remark(
             front,
             format!(
@@ -204,5 +216,5 @@ fn lock(folder: &Path, front: &dyn Front) -> Result<FolderLock> {
             ),
         );
     };
-    FolderLock::acquire_waiting(folder, waits).map_err(FetchError::from)
+    lock_folder(folder, waits)
 }

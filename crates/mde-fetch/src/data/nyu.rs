@@ -59,7 +59,7 @@ const FASTDEPTH: &str = "nyu-fastdepth";
 const TEST_LIST: &str = "nyuv2_test.csv";
 /// Exists while the labelled pairs are converted: lists alone do not say that the folder is
 /// complete.
-const UNFINISHED: &str = ".nyu-labelled.incomplete";
+const UNFINISHED: &str = ".nyu-labelled.unfinished";
 
 /// Whether a folder holds labelled pairs whose conversion has not finished.
 pub(super) fn is_unfinished(folder: &Path) -> bool {

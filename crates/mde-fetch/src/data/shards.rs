@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mde_files::{FolderLock, write_atomic};
+use mde_files::write_atomic;
 use serde::Deserialize;
 
 use super::options::Job;
@@ -12,7 +12,7 @@ use crate::download::{Request, download};
 use crate::error::{FetchError, Result, io};
 use crate::hub::Hub;
 use crate::manifest::{HubFile, ManifestEntry, Source, is_plain};
-use crate::partial::Expected;
+use crate::partial::{Expected, lock_folder};
 
 /// One archive of the data set.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Resul
 fn fetch_list(at: &HubFile, list: &Path, job: &Job<'_>) -> Result<()> {
     let hub = Hub::from_env()?;
     let folder = list.parent().unwrap_or(Path::new(""));
-    let _lock = FolderLock::acquire_waiting(folder, |_| {})?;
+    let _lock = lock_folder(folder, || {})?;
     let request = Request {
         name: "list of shards",
         url: hub.folder_url(at),
