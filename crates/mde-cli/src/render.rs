@@ -73,11 +73,7 @@ pub(crate) fn run(scene: SceneArgs) -> anyhow::Result<Output> {
     };
     let (kind, config) = (kind.name(), args.config(default));
     let progress = Progress::new("rendering", "images", config.train + config.test);
-    let summary = writer(&args.out, &config, &|event| {
-        if let RenderEvent::Written { .. } = event {
-            progress.add(1);
-        }
-    })?;
+    let summary = writer(&args.out, &config, &|_: RenderEvent| progress.add(1))?;
     drop(progress);
     let words = format!(
         "{0}: {1} {kind} rendered, {2} were there (use as --data {kind}:{0})",
