@@ -22,7 +22,8 @@ pub enum LossError {
     },
     /// The batch has no valid depth.
     #[error(
-        "no pixel of the batch has a depth above {min_depth} m: check the depth maps and their encoding"
+        "no pixel of the batch has a depth above {min_depth} m: \
+         check the depth maps and their encoding"
     )]
     NoValidDepth {
         /// Depths up to this one are invalid, in metres.
@@ -30,8 +31,9 @@ pub enum LossError {
     },
     /// Features, pooling weights and assignment do not agree.
     #[error(
-        "features {features:?} and an assignment of {units} units to {bins} bins do not match ground truth {gt:?} \
-         pooled to {}x{} in {depth_bins} bins (at least 2): batch, size, units and bins must agree",
+        "features {features:?} and an assignment of {units} units to {bins} bins do not match \
+         ground truth {gt:?} pooled to {}x{} in {depth_bins} bins (at least 2): \
+         batch, size, units and bins must agree",
         feature_size.height,
         feature_size.width
     )]

@@ -40,7 +40,10 @@ pub(crate) fn apply3(op: impl CpuOp<3>, x: &Tensor, y: &Tensor, z: &Tensor) -> R
 struct Custom<Op>(Op);
 
 macro_rules! custom_op {
-    ($custom:ident, $count:literal, [$($x:ident $layout:ident),+], $grads:ty, $array:pat => $out:expr) => {
+    (
+        $custom:ident, $count:literal, [$($x:ident $layout:ident),+],
+        $grads:ty, $array:pat => $out:expr
+    ) => {
         impl<Op: CpuOp<$count>> $custom for Custom<Op> {
             fn name(&self) -> &'static str {
                 Op::NAME
@@ -66,4 +69,7 @@ macro_rules! custom_op {
 type Grad = Option<Tensor>;
 custom_op!(CustomOp1, 1, [x x_layout], Grad, [x] => x);
 custom_op!(CustomOp2, 2, [x x_layout, y y_layout], (Grad, Grad), grads => grads.into());
-custom_op!(CustomOp3, 3, [x x_layout, y y_layout, z z_layout], (Grad, Grad, Grad), grads => grads.into());
+custom_op!(
+    CustomOp3, 3, [x x_layout, y y_layout, z z_layout],
+    (Grad, Grad, Grad), grads => grads.into()
+);

@@ -98,7 +98,8 @@ pub(crate) fn check_chain(
             && (norm.weight.dims() != [shape.1] || norm.bias.dims() != [shape.1])
         {
             candle_core::bail!(
-                "conv_norm_chain: weight {:?} and bias {:?} for {shape:?}: expected a value per channel",
+                "conv_norm_chain: weight {:?} and bias {:?} for {shape:?}: \
+                 expected a value per channel",
                 norm.weight.dims(),
                 norm.bias.dims()
             );

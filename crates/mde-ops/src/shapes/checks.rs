@@ -40,7 +40,8 @@ pub(crate) fn check_channels(
 ) -> Result<()> {
     if weight.dims() != [channels] || bias.dims() != [channels] {
         candle_core::bail!(
-            "{operation}: weight {:?} and bias {:?} for {channels} channels: expected a value per channel",
+            "{operation}: weight {:?} and bias {:?} for {channels} channels: \
+             expected a value per channel",
             weight.dims(),
             bias.dims(),
         );
@@ -77,7 +78,8 @@ pub(crate) fn check_layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Re
     }
     if weight.dims() != [length.unwrap_or(0)] || bias.dims() != weight.dims() {
         candle_core::bail!(
-            "layer_norm: weight {:?} and bias {:?} for {:?}: expected a value per element of the last dimension",
+            "layer_norm: weight {:?} and bias {:?} for {:?}: \
+             expected a value per element of the last dimension",
             weight.dims(),
             bias.dims(),
             x.dims()

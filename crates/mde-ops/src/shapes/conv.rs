@@ -66,7 +66,8 @@ impl ConvDims {
         }
         if in_channels.checked_mul(groups) != Some(channels) || !out.is_multiple_of(groups) {
             candle_core::bail!(
-                "conv2d: weight [{out}, {in_channels}, {kh}, {kw}] in {groups} groups does not fit {channels} channels"
+                "conv2d: weight [{out}, {in_channels}, {kh}, {kw}] in {groups} groups does not \
+                 fit {channels} channels"
             );
         }
         let sizes = config.out_size(height, kh).zip(config.out_size(width, kw));

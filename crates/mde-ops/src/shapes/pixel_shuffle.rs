@@ -19,7 +19,8 @@ impl PixelShuffle {
         let Some(phases) = phases.filter(|&phases| phases > 0 && channels.is_multiple_of(phases))
         else {
             candle_core::bail!(
-                "pixel_shuffle: {channels} channels are not a multiple of the square of the ratio {}",
+                "pixel_shuffle: {channels} channels are not a multiple of the square of \
+                 the ratio {}",
                 self.ratio
             );
         };

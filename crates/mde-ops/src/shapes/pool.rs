@@ -24,7 +24,8 @@ impl PoolConfig {
         let (_, _, h, w) = map_dims("max_pool2d", x)?;
         if self.kernel == 0 || self.stride == 0 || self.padding > self.kernel / 2 {
             candle_core::bail!(
-                "max_pool2d: kernel and stride must be positive, padding at most half the kernel: {self:?}"
+                "max_pool2d: kernel and stride must be positive, padding at most half \
+                 the kernel: {self:?}"
             );
         }
         let Some(sizes) = self.out_size(h).zip(self.out_size(w)) else {
