@@ -1,7 +1,9 @@
-//! `cargo xtask bench`: how long the jobs of `tests/benches/jobs.rs` take, and with `--peer` the same in PyTorch.
+//! `cargo xtask bench`: how long the jobs of `tests/benches/jobs.rs` take, and with `--peer` the
+//! same in PyTorch.
 //!
-//! Each job runs in a process of its own, ours and PyTorch's in turn, so that both see the machine in the same state and
-//! the peak memory of each is its own. What counts is the ratio of the medians.
+//! Each job runs in a process of its own, ours and PyTorch's in turn, so that both see the machine
+//! in the same state and the peak memory of each is its own. What counts is the ratio of the
+//! medians.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -121,7 +123,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         for round in 1..=args.rounds {
             eprintln!("== {job}, round {round} of {}", args.rounds);
             let mut own = Command::new(&program);
-            // As in `mde`: candle's threads, which spin while they wait, would compete with the kernels'.
+            // As in `mde`: candle's threads, which spin while they wait, would compete with the
+            // kernels'.
             own.env("CANDLE_NUM_THREADS", "1");
             ours.add(measure(own, &job, args)?);
             if args.peer {
@@ -129,7 +132,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 python.arg(&peer).args(["--threads", &threads.to_string()]);
                 let mut measured = measure(python, &job, args)?;
                 if job == LOADER {
-                    // The peer loads in one process; the comparison is with as many as we have threads.
+                    // The peer loads in one process; the comparison is with as many as we have
+                    // threads.
                     measured
                         .runs
                         .iter_mut()

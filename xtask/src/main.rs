@@ -1,5 +1,5 @@
-//! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it builds
-//! fast and starts at once.
+//! `cargo xtask`: downloads, and pipelines over the program `mde`. Links no candle, so that it
+//! builds fast and starts at once.
 
 mod bench;
 mod fetch;
@@ -21,7 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Train a network plain and with depth ranges assigned, evaluate, dissect, ablate, correct and report.
+    /// Train a network plain and with depth ranges assigned, evaluate, dissect, ablate, correct and
+    /// report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
     /// Time the jobs that matter, on request beside PyTorch.

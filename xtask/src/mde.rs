@@ -80,8 +80,8 @@ pub(crate) struct Mde {
 }
 
 impl Mde {
-    /// Builds it in release, which takes minutes the first time. `MDE_PROGRAM` names a program to use
-    /// instead.
+    /// Builds it in release, which takes minutes the first time. `MDE_PROGRAM` names a program to
+    /// use instead.
     pub(crate) fn build(device: DeviceChoice) -> anyhow::Result<Self> {
         if let Some(program) = std::env::var_os("MDE_PROGRAM") {
             let program = PathBuf::from(program);

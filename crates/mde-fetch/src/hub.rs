@@ -1,8 +1,8 @@
 //! The Hugging Face hub: addresses, the token and the local cache, all by hf-hub.
 //!
-//! hf-hub does not transfer the file. Version 0.5 goes on with a partial file without looking whether
-//! the server did, checks no hash, retries what cannot succeed, and keeps files in a layout of its
-//! own. `download` transfers files of the hub and of plain addresses alike.
+//! hf-hub does not transfer the file. Version 0.5 goes on with a partial file without looking
+//! whether the server did, checks no hash, retries what cannot succeed, and keeps files in a layout
+//! of its own. `download` transfers files of the hub and of plain addresses alike.
 
 use std::path::PathBuf;
 

@@ -11,15 +11,16 @@
 //! | `doctor` | [`examine`]: the machine, the data sets and the weights |
 //! | `front` | [`Front`]: what a program shows and asks; `terminal` has one for command lines |
 //! | `entry_file` | one entry of the manifest and the place of its file |
-//! | `download` | one file: `transfer` makes a request, `retry` decides about the next, `partial` is the file on its way |
+//! | `download` | one file; uses `transfer`, `retry` and `partial` (the file on its way) |
 //! | `ranges` | parts of a file that stays on its server |
 //! | `hub` | the Hugging Face hub |
 //!
-//! **Invariants.** The crate prints nothing but in `terminal`, and downloads nothing that the caller
-//! or the user has not agreed to. A file under its final name is whole and checked.
+//! **Invariants.** The crate prints nothing but in `terminal`, and downloads nothing that the
+//! caller or the user has not agreed to. A file under its final name is whole and checked.
 
 mod bill;
 mod connection;
+mod consent;
 mod data;
 mod doctor;
 mod download;

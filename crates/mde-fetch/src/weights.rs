@@ -18,7 +18,8 @@ use crate::weight_list::{WeightList, WeightRow};
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct WeightOptions {
-    /// Which weights: names that --list shows, or hf:ORG/REPO[@REVISION]/FILE [default: show the list].
+    /// Which weights: names that --list shows, or hf:ORG/REPO[@REVISION]/FILE [default: show the
+    /// list].
     pub names: Vec<String>,
     /// Show what there is, what is here, and the licences.
     #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["from", "offline"]))]

@@ -38,7 +38,8 @@ impl Choice {
         }
     }
 
-    /// True if runs of this network get a folder with its name: they would not go on in one of the network for CPUs.
+    /// True if runs of this network get a folder with its name: they would not go on in one of the
+    /// network for CPUs.
     pub(super) fn is_named(&self) -> bool {
         matches!(self.reason, Reason::Named | Reason::Gpu)
     }
@@ -63,7 +64,8 @@ impl Choice {
     }
 }
 
-/// What was measured of such an experiment, or made of what was: README.md and docs/performance.md have the numbers.
+/// What was measured of such an experiment, or made of what was: README.md and docs/performance.md
+/// have the numbers.
 fn expected_time(kind: &str, model: &str, reason: Reason, quick: bool) -> &'static str {
     match (kind, model, quick) {
         _ if reason == Reason::Gpu => "not known: this experiment was not timed on a GPU yet",

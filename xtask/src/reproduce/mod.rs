@@ -31,8 +31,9 @@ pub(crate) enum Experiment {
     },
     /// On NYU Depth V2, which is downloaded unless it is here.
     Nyu {
-        /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what they list [default:
-        /// data/nyu of the workspace, filled as `cargo xtask fetch-data nyu` does it].
+        /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what
+        /// they list [default: data/nyu of the workspace, filled as `cargo xtask fetch-data nyu`
+        /// does it].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         #[command(flatten)]
@@ -40,8 +41,9 @@ pub(crate) enum Experiment {
     },
     /// On KITTI's Eigen split, which is downloaded unless it is here.
     Kitti {
-        /// The folder with eigen_train_files_with_gt.txt, eigen_test_files_with_gt.txt and what they list [default:
-        /// data/kitti of the workspace, filled as `cargo xtask fetch-data kitti` does it].
+        /// The folder with eigen_train_files_with_gt.txt, eigen_test_files_with_gt.txt and what
+        /// they list [default: data/kitti of the workspace, filled as `cargo xtask fetch-data
+        /// kitti` does it].
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
         #[command(flatten)]
@@ -52,19 +54,21 @@ pub(crate) enum Experiment {
 /// What all experiments share.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets; on real data, with an NVIDIA GPU and nvcc, the paper's
-    /// mff-resnet50 and bts-resnet50-kitti]. METER is fine-tuned from its published weights; the paper's full-size networks begin
-    /// with ImageNet's and take a GPU.
+    /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets; on real data, with an
+    /// NVIDIA GPU and nvcc, the paper's mff-resnet50 and bts-resnet50-kitti]. METER is fine-tuned
+    /// from its published weights; the paper's full-size networks begin with ImageNet's and take a
+    /// GPU.
     #[arg(long)]
     model: Option<String>,
-    /// The weights to begin with, for networks that do [default: fetched as `cargo xtask fetch-weights` does].
+    /// The weights to begin with, for networks that do [default: fetched as `cargo xtask
+    /// fetch-weights` does].
     #[arg(long, value_name = "FILE|NAME|hf:…")]
     init: Option<WeightSource>,
     /// A small budget: shows that everything works, not the effect in full.
     #[arg(long)]
     quick: bool,
-    /// Where data, runs and the report go [default: data/runs/EXPERIMENT of the workspace, with the model, -quick and the
-    /// seed where they apply].
+    /// Where data, runs and the report go [default: data/runs/EXPERIMENT of the workspace, with the
+    /// model, -quick and the seed where they apply].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Seed of the networks, their data order and augmentation.
@@ -209,8 +213,8 @@ impl Pipeline {
     }
 }
 
-/// The weights that a plan begins with: those given, else those of the plan; fetched unless they are
-/// here.
+/// The weights that a plan begins with: those given, else those of the plan; fetched unless they
+/// are here.
 fn initial_weights(
     plan: &Plan,
     given: Option<WeightSource>,

@@ -58,7 +58,8 @@ impl Start {
 const PAPER_ALPHA: &str = "0.1";
 
 impl Plan {
-    /// The plan of an experiment: its kind of data, the network if it is named, and whether it is to be quick.
+    /// The plan of an experiment: its kind of data, the network if it is named, and whether it is
+    /// to be quick.
     pub(super) fn new(kind: &str, model: Option<&str>, quick: bool) -> Self {
         let indoors = matches!(kind, "rooms" | "nyu");
         let model = model.unwrap_or(if indoors {
@@ -100,8 +101,8 @@ fn scenes(kind: &str, quick: bool) -> Option<Scenes> {
         ("streets", true) => (160, 30),
         _ => return None,
     };
-    // Rooms have the size of NYU's labelled frames in the paper's layout, streets half of KITTI's: the networks' inputs
-    // are smaller still.
+    // Rooms have the size of NYU's labelled frames in the paper's layout, streets half of KITTI's:
+    // the networks' inputs are smaller still.
     let (width, height) = if kind == "rooms" {
         (320, 240)
     } else {
@@ -115,9 +116,9 @@ fn scenes(kind: &str, quick: bool) -> Option<Scenes> {
     })
 }
 
-/// The tiny network begins at random and has minutes: it wants a larger rate than MFF's 1e-4 from ImageNet weights, and a
-/// loss whose gradient does not fade where the error is large; beside that loss, the same pull takes more than the
-/// paper's alpha (docs/deviations.md has the comparison).
+/// The tiny network begins at random and has minutes: it wants a larger rate than MFF's 1e-4 from
+/// ImageNet weights, and a loss whose gradient does not fade where the error is large; beside that
+/// loss, the same pull takes more than the paper's alpha (docs/deviations.md has the comparison).
 fn mff_tiny(kind: &str, quick: bool) -> Plan {
     let steps = match (kind, quick) {
         ("nyu", false) => "4000",
@@ -139,8 +140,9 @@ fn bts_tiny(quick: bool) -> Plan {
     Plan::at_random(training, PAPER_ALPHA, "upconv2,iconv1")
 }
 
-/// METER is fine-tuned from its published weights by its recipe in `mde`, but half as long again and with a weaker pull: that
-/// costs less accuracy for the same selectivity than 8 epochs at the paper's alpha (README).
+/// METER is fine-tuned from its published weights by its recipe in `mde`, but half as long again
+/// and with a weaker pull: that costs less accuracy for the same selectivity than 8 epochs at the
+/// paper's alpha (README).
 fn meter(model: &str, quick: bool) -> Plan {
     // `meter-xxs` is the preset for NYU, `meter-xxs-nyu` are its weights.
     let weights = if model.ends_with("-kitti") {

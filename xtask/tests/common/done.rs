@@ -44,8 +44,8 @@ impl Done {
     }
 }
 
-/// The command where no file may grow beyond so many blocks of 512 or 1024 bytes, which fails like a full disk: the signal for it is
-/// ignored.
+/// The command where no file may grow beyond so many blocks of 512 or 1024 bytes, which fails like
+/// a full disk: the signal for it is ignored.
 #[cfg(unix)]
 pub(crate) fn on_full_disk(inner: &Command, blocks: u32) -> Command {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");

@@ -1,4 +1,5 @@
-//! Archives as KITTI's, made here: drives with all cameras, annotated depth of drives that nobody lists.
+//! Archives as KITTI's, made here: drives with all cameras, annotated depth of drives that nobody
+//! lists.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -180,7 +181,8 @@ fn depth_map(drive: &str, split: &str, frame: u64) -> String {
     format!("{split}/{drive}_sync/proj_depth/groundtruth/image_02/{frame:010}.png")
 }
 
-/// A list in the form of the test's, with dates before depth maps, or of the training set's, without.
+/// A list in the form of the test's, with dates before depth maps, or of the training set's,
+/// without.
 fn list(drive: &str, frames: &[u64], dated: bool) -> String {
     let date = if dated {
         format!("{}/", &drive[..10])

@@ -39,7 +39,8 @@ fn document(done: &Done) -> Value {
     serde_json::from_str(&done.stdout).unwrap()
 }
 
-/// Findings about data, weights and programs, as `area check`: what this machine is like is not the test's business.
+/// Findings about data, weights and programs, as `area check`: what this machine is like is not the
+/// test's business.
 fn findings(document: &Value) -> Vec<String> {
     let findings = document["findings"].as_array().unwrap();
     let named = findings.iter().map(|finding| {

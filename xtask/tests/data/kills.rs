@@ -11,7 +11,8 @@ use crate::place::{Place, Random, bytes, done, sha256, tree};
 /// Large enough that a fetch takes longer than all the kills.
 const SIZE: usize = 4_000_000;
 
-/// Starts the command ten times, each time ends it as a power cut would, at some moment, and then lets it end by itself.
+/// Starts the command ten times, each time ends it as a power cut would, at some moment, and then
+/// lets it end by itself.
 fn kill_ten_times(mut command: impl FnMut() -> Command, seed: u64) {
     let mut random = Random(seed);
     let mut killed = 0;

@@ -135,7 +135,8 @@ fn broken_connections_are_taken_up_where_they_broke() {
     assert!(kitti.server.sent() < kitti.archives() / 8);
 }
 
-/// More than a directory of the old form can hold, as the real archive of depth has; it is read in one request.
+/// More than a directory of the old form can hold, as the real archive of depth has; it is read in
+/// one request.
 #[test]
 fn archives_of_very_many_files_are_read() {
     let kitti = Kitti::new().with_more_files(66_000);

@@ -142,7 +142,8 @@ fn a_disk_without_room_is_noticed_before_anything_comes() {
 #[test]
 fn a_disk_that_fills_leaves_what_was_there() {
     let kitti = Kitti::new();
-    // Files of at most 20 blocks of 512 or 1024 bytes, as if the disk were full then; directories are larger than images.
+    // Files of at most 20 blocks of 512 or 1024 bytes, as if the disk were full then; directories
+    // are larger than images.
     kitti.place.run(&["fetch-data", "kitti"]).assert_fails(&[]);
     let present = kitti.expected.keys().next().unwrap();
     let bytes = &kitti.expected[present];
@@ -157,7 +158,8 @@ fn a_disk_that_fills_leaves_what_was_there() {
     assert!(tree(&kitti.out()) == kitti.expected);
 }
 
-/// A small archive with bytes changed, most of them in its directory, or cut off: its good files come, or it is refused by name.
+/// A small archive with bytes changed, most of them in its directory, or cut off: its good files
+/// come, or it is refused by name.
 #[test]
 fn damaged_archives_are_refused_by_name_or_read() {
     let kitti = Kitti::new();

@@ -1,5 +1,5 @@
-//! `xtask fetch-data`, `reproduce` and `doctor`, driven as a user drives them, against a server on loopback and a program in
-//! the place of `mde`. No test leaves this machine.
+//! `xtask fetch-data`, `reproduce` and `doctor`, driven as a user drives them, against a server on
+//! loopback and a program in the place of `mde`. No test leaves this machine.
 //!
 //! | module | about |
 //! |---|---|

@@ -35,8 +35,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What stands in for `mde`: notes how it was called, writes the lists that a conversion leaves, and answers `inspect` with a
-/// file.
+/// What stands in for `mde`: notes how it was called, writes the lists that a conversion leaves,
+/// and answers `inspect` with a file.
 const MDE: &str = r#"#!/bin/sh
 echo "$@" >> "$MDE_LOG"
 command=$1
@@ -64,7 +64,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// With a manifest of these entries: a section's name, such as `data.kitti-raw`, and its lines beside those that all have.
+    /// With a manifest of these entries: a section's name, such as `data.kitti-raw`, and its lines
+    /// beside those that all have.
     pub(crate) fn new(entries: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Self { dir };

@@ -1,4 +1,5 @@
-//! `xtask fetch-weights`, driven as a user drives it, against servers on loopback. No test leaves this machine.
+//! `xtask fetch-weights`, driven as a user drives it, against servers on loopback. No test leaves
+//! this machine.
 //!
 //! | module | about |
 //! |---|---|

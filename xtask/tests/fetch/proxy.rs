@@ -1,4 +1,5 @@
-//! Proxies from the environment. The server that they are asked for does not exist; the proxy answers in its place.
+//! Proxies from the environment. The server that they are asked for does not exist; the proxy
+//! answers in its place.
 
 use crate::place::{Entry, Place, body, done};
 use crate::server::Server;

@@ -102,7 +102,8 @@ fn parts_of_two_versions_are_never_joined() {
 #[test]
 fn a_part_of_another_version_that_comes_all_the_same_is_thrown_away() {
     let body = body(SIZE);
-    // This server does not know If-Range: it has no version by that name, but answers with the part.
+    // This server does not know If-Range: it has no version by that name, but answers with the
+    // part.
     let server = Server::good(&body).with_header("ETag", "\"new\"");
     server.turn_to(&body, Some("old"), &[Reply::File]);
     let place = Place::new(&Entry::url(&server.url()));

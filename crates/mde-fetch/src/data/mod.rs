@@ -1,8 +1,8 @@
 //! Downloads data sets into the folders that `mde` reads.
 //!
 //! A job is planned first: what is here, what is missing, what that costs. The user is told and
-//! asked, then it is fetched. NYU's archives are converted by the program; of KITTI single files are
-//! taken out of archives on their servers.
+//! asked, then it is fetched. NYU's archives are converted by the program; of KITTI single files
+//! are taken out of archives on their servers.
 
 mod kitti;
 mod nyu;

@@ -23,8 +23,8 @@ pub struct NyuOptions {
     /// Training set. The labelled pairs come with each: the test images are among them.
     #[cfg_attr(feature = "cli", arg(long, value_enum, default_value_t))]
     pub train: TrainingSet,
-    /// Files downloaded by hand: nyu_depth_v2_labeled.mat, splits.mat, shards (.tar), or the archive of
-    /// --train bts or mff. They stay where they are.
+    /// Files downloaded by hand: nyu_depth_v2_labeled.mat, splits.mat, shards (.tar), or the
+    /// archive of --train bts or mff. They stay where they are.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub from: Vec<PathBuf>,
     /// Keep shards after their conversion.
@@ -289,7 +289,8 @@ impl<'a> Nyu<'a> {
     }
 }
 
-/// What there is to do for a training set; `files` are those given that are not the labelled pairs'.
+/// What there is to do for a training set; `files` are those given that are not the labelled
+/// pairs'.
 fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Training> {
     let usage = |what| Err(FetchError::Usage(what));
     let kind = match train {

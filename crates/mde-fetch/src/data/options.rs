@@ -101,8 +101,8 @@ impl<'a> Job<'a> {
     }
 }
 
-/// Something downloaded that has to be converted. A program does so by the crate `mde-convert`, or by
-/// the command `mde convert`.
+/// Something downloaded that has to be converted. A program does so by the crate `mde-convert`, or
+/// by the command `mde convert`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion<'a> {
     /// NYU Depth V2's labelled pairs.

@@ -42,8 +42,8 @@ struct LargeFile {
 /// The hub sends at most this many lines at once; no data set here has as many shards.
 const PAGE: usize = 1000;
 
-/// Asks the hub for the shards in the folder that `entry` names; without a connection, uses the list
-/// of the last time.
+/// Asks the hub for the shards in the folder that `entry` names; without a connection, uses the
+/// list of the last time.
 pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Result<Vec<Shard>> {
     let Source::Hub(at) = &entry.source else {
         return Err(FetchError::Usage(

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::finding::{Area, Examination, Severity};
-use super::{Inspect, InspectError, Inspected};
+use super::inspected::{DoctorOptions, Inspect, InspectError, Inspected};
 use crate::data::is_complete;
 use crate::entry_file::{EntryFile, State};
 use crate::front::Commands;
@@ -24,7 +24,7 @@ pub(super) struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    pub(super) fn examine(mut self, options: &super::DoctorOptions) {
+    pub(super) fn examine(mut self, options: &DoctorOptions) {
         self.examine_data(&options.data, options.decode);
         self.examine_weights();
     }

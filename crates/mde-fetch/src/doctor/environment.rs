@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::finding::{Area, Examination, Severity};
-use crate::bill::free_space;
+use crate::consent::free_space;
 use crate::home::Home;
 use crate::text::bytes;
 
@@ -168,7 +168,8 @@ fn gpu(examination: &mut Examination) {
     }
 }
 
-/// A training step of the paper's smallest network takes 1.7 GB at two images (docs/performance.md).
+/// A training step of the paper's smallest network takes 1.7 GB at two images
+/// (docs/performance.md).
 const LEAST_MEMORY: u64 = 2_000_000_000;
 
 fn memory(examination: &mut Examination) {

@@ -9,8 +9,8 @@ use crate::error::{FetchError, Result, io};
 /// The files that lists name.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    /// Colour images by drive, such as `2011_09_26_drive_0002_sync`, as named by the drive's archive
-    /// and the lists.
+    /// Colour images by drive, such as `2011_09_26_drive_0002_sync`, as named by the drive's
+    /// archive and the lists.
     pub(super) images: BTreeMap<String, BTreeSet<String>>,
     /// Depth maps without their date, as named by the archive of annotated depth below `train` and
     /// `val`.

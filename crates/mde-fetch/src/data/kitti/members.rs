@@ -40,8 +40,8 @@ const GAP: u64 = 1 << 17;
 const SPAN: u64 = 1 << 23;
 
 impl Plan {
-    /// Looks up what is wanted. `place` maps a member's name to the name by which it is wanted and to
-    /// its path below `out`.
+    /// Looks up what is wanted. `place` maps a member's name to the name by which it is wanted and
+    /// to its path below `out`.
     pub(super) fn new<R: Read + Seek>(
         zip: &ZipArchive<R>,
         wanted: &BTreeSet<String>,
@@ -167,7 +167,8 @@ impl Member {
         partial: &Partial,
     ) -> Result<(), Failed> {
         let member = zip.by_index(self.index).map_err(failed)?;
-        // One byte more than there should be, so that its end, where the checksum is compared, is reached.
+        // One byte more than there should be, so that its end, where the checksum is compared, is
+        // reached.
         let mut member = member.take(self.size.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;

@@ -31,8 +31,8 @@ use crate::text::{bytes, counted};
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct KittiOptions {
-    /// Folder with archives downloaded by hand (DRIVE_sync.zip, data_depth_annotated.zip) and lists;
-    /// what it lacks is downloaded.
+    /// Folder with archives downloaded by hand (DRIVE_sync.zip, data_depth_annotated.zip) and
+    /// lists; what it lacks is downloaded.
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub from: Option<PathBuf>,
     /// What all data sets share.
@@ -351,7 +351,8 @@ fn url(manifest: &Manifest, name: &str) -> Result<String> {
     }
 }
 
-/// An archive in a folder as it was downloaded, or below the folder of its drive as the server has it.
+/// An archive in a folder as it was downloaded, or below the folder of its drive as the server has
+/// it.
 fn given(from: &Path, name: &str) -> Option<PathBuf> {
     let drive = name.strip_suffix("_sync.zip").unwrap_or(name);
     let places = [from.join(name), from.join(drive).join(name)];

@@ -20,7 +20,8 @@ pub(super) const TAIL: u64 = 1 << 16;
 /// Maximum size of a directory in bytes; KITTI's largest takes 30 MB.
 const LARGEST_DIRECTORY: u64 = 1 << 28;
 
-/// The end of an archive with its directory, as it is kept in a file: a line of JSON, then the bytes.
+/// The end of an archive with its directory, as it is kept in a file: a line of JSON, then the
+/// bytes.
 pub(super) struct Directory {
     pub(super) head: Head,
     pub(super) tail: Vec<u8>,
@@ -179,7 +180,8 @@ impl Shared<'_> {
     fn read(&self, part: Range<u64>) -> std::io::Result<Vec<u8>> {
         let read = self.remote.read(part);
         if let Err(FetchError::Changed { .. }) = &read {
-            // What is kept is of another version. If it cannot be removed, the next run ends here again.
+            // What is kept is of another version. If it cannot be removed, the next run ends here
+            // again.
             drop(fs::remove_file(&self.kept));
         }
         read.map_err(std::io::Error::other)
