@@ -3,7 +3,7 @@ const key = (model, layer, unit) => `${model}/${encodeURIComponent(layer)}/${uni
 const centre = (panel, bin) => (bin === null ? null : (panel.edges[bin] + panel.edges[bin + 1]) / 2);
 const range = (panel, bin) => (bin === null ? NONE : `${metres(panel.edges[bin])} – ${metres(panel.edges[bin + 1])} m`);
 
-// Every unit with its panel, its card and the words that a search looks through.
+// Every unit with its panel, its card and the text that a search covers.
 const units = new Map();
 for (const panel of data.panels) {
   const layer = [...document.querySelectorAll(".layer")].find((node) => node.dataset.layer === panel.layer);
@@ -19,7 +19,7 @@ for (const panel of data.panels) {
   }
 }
 
-// How a unit's value is found, written, and which end of the order is of interest first.
+// How to get and write a value of a unit, and whether the largest values come first.
 const VALUES = {
   preferred: { of: (unit) => centre(unit.panel, unit.preferred), text: (value) => `${metres(value)} m`, name: "Preferred depth" },
   selectivity: { of: (unit) => unit.selectivity, text: (value) => fixed(value, 2), name: "Selectivity", descending: true },
@@ -36,10 +36,10 @@ const tools = document.getElementById("unit-tools");
 const fields = tools.elements;
 const direction = document.getElementById("unit-direction");
 let descending = false;
-// The units that are shown, in order: what previous and next go through.
+// The visible units in order, for "previous" and "next".
 let shown = [];
 
-// "17", "3, 20-25": numbers and ranges; anything else is looked for in the description.
+// "17" or "3, 20-25": numbers and ranges. Any other text is searched for in the description.
 const finder = (text) => {
   const parts = text.trim().toLowerCase().split(/[\s,]+/).filter(Boolean);
   const spans = parts.map((part) => /^(\d+)(?:[-–](\d+))?$/.exec(part));
@@ -121,7 +121,7 @@ const sortBy = (name) => {
   document.querySelector(".layer:not([hidden]) .unit-table [aria-sort] button")?.focus();
 };
 
-// Of the curves of a panel one is a stop of the Tab key; the arrow keys go through them.
+// One curve of a panel is a tab stop. The arrow keys move between curves.
 const rove = (list, current) => {
   for (const unit of list) unit.card.firstElementChild.tabIndex = unit === current ? 0 : -1;
 };
@@ -164,7 +164,7 @@ const curve = (unit) => {
   const x = (bin) => LEFT + (bin / bins) * (WIDTH - LEFT - 6);
   const y = (value) => BOTTOM - ((value - from) / span) * (BOTTOM - TOP);
   const at = (bin, value) => `${x(bin + 0.5).toFixed(1)} ${y(value).toFixed(1)}`;
-  // Runs of bins with a value: a gap in the data is a gap in the drawing.
+  // Runs of bins with a value, so that a gap in the data is a gap in the drawing.
   const runs = (values) => values.reduce((found, value, bin) => {
     if (value === null) return found;
     if (bin > 0 && values[bin - 1] !== null) found.at(-1).push(bin);
@@ -210,7 +210,7 @@ const curve = (unit) => {
   return [drawing, readout];
 };
 
-// Selectivity on a line from 0 to 1, over what chance gives.
+// Selectivity on a line from 0 to 1, over the chance level.
 const strip = (unit) => {
   if (unit.selectivity === null) return null;
   const x = (value) => 8 + Math.min(1, Math.max(0, value)) * (WIDTH - 16);
@@ -242,7 +242,7 @@ const facts = (unit) => {
   ];
   return rows.map(([term, words, value]) => ({ term, words: value === null ? null : words }));
 };
-// Facts of several units have the same rows, so that they can be read across.
+// Facts of two units have the same rows, to be compared side by side.
 const listed = (all, own) =>
   h("dl", { class: "facts" }, own.flatMap(({ term, words }, row) =>
     all.some((facts) => facts[row].words !== null) ? [h("dt", null, term), h("dd", null, words ?? NONE)] : []));
@@ -280,7 +280,7 @@ const open = (unit) => {
   opened = unit;
   const others = data.panels.filter((other) => other.layer === panel.layer && other !== panel);
   const same = others.map((other) => units.get(key(other.model, panel.layer, unit.unit))).filter(Boolean);
-  // Models keep their sides, whichever was opened.
+  // Each model stays on its side, whichever was opened.
   const pair = [unit, ...same].sort((a, b) => data.models.indexOf(a.panel.name) - data.models.indexOf(b.panel.name));
   const all = pair.map(facts);
   const around = shown.filter((other) => other.panel === panel);
@@ -311,7 +311,7 @@ const move = (by) => {
   if (next) open(next);
 };
 
-// The address says which unit is open, so that it can be kept and sent.
+// The address names the open unit, so a link to it can be shared.
 const follow = () => {
   const [, address] = /^#unit=(.+)$/.exec(location.hash) ?? [];
   const unit = units.get(address);

@@ -48,11 +48,10 @@ pub(super) fn table(models: &Models<'_>, comparison: Option<&RunComparison>) -> 
     columns.extend(comparison.map(|_| "Change"));
     columns.push(INTERVAL);
     columns.extend(baseline.map(|_| "Constant baseline"));
-    let interval = match comparison {
-        None => "over images",
-        Some(_) => "of the change",
+    let caption = match comparison {
+        None => "All metrics on the test images.",
+        Some(_) => "All metrics on the test images. Intervals are those of the change.",
     };
-    let caption = format!("All metrics on the test images. Intervals {interval}.");
     let mut table = Table::new("accuracy", caption, columns, 1);
     for (name, better, key) in METRICS {
         let values = models.iter().map(|model| &model.run.evaluation.summary);

@@ -42,6 +42,10 @@ fn training(run: &RunResults) -> String {
             };
             format!("{}, {how}", trained(config, ""))
         }
+        None if run.evaluation.provenance.is_stored() => format!(
+            "{}, from predictions that another program stored",
+            run.evaluation.provenance.model
+        ),
         None => format!(
             "{} with weights that were not trained here (blake3 {}…)",
             run.evaluation.provenance.model,

@@ -1,5 +1,5 @@
-//! A client of Chromium's DevTools protocol, over the pipe that `--remote-debugging-pipe` opens: messages of JSON, each ended by
-//! a zero byte.
+//! A client of Chromium's DevTools protocol over the pipe of `--remote-debugging-pipe`: JSON
+//! messages, each terminated by a zero byte.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a browser that hangs is given.
+/// Time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A page in a browser of its own.
@@ -20,12 +20,15 @@ pub struct Page {
     messages: Receiver<Value>,
     session: Value,
     sent: u64,
-    /// All that was reported meanwhile.
+    /// Events that were received so far.
     events: Vec<Value>,
     folder: TempDir,
 }
 
-/// The browser, or `None` with a note that the test is skipped; a missing browser fails where `MDE_REQUIRE_CHROMIUM` is set.
+/// The browser, or `None` with a message that the test is skipped.
+///
+/// # Panics
+/// If there is none and `MDE_REQUIRE_CHROMIUM` is set.
 #[allow(clippy::print_stdout)]
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -43,11 +46,11 @@ fn chromium() -> Option<PathBuf> {
 }
 
 impl Page {
-    /// Opens a file, with an address's part after it such as "#units"; `None` without Chromium.
+    /// Opens a file at a fragment such as "#units"; `None` without Chromium.
     pub fn open(file: &Path, part: &str) -> Option<Self> {
         let program = chromium()?;
         let folder = tempfile::tempdir().unwrap();
-        // The shell hands the pipes on as the descriptors 3 and 4, where Chromium looks for them.
+        // Chromium expects the pipes at the descriptors 3 and 4.
         let mut child = Command::new("sh")
             .args([
                 "-c",

@@ -1,4 +1,4 @@
-//! The page in headless Chromium, through its DOM: what a user sees, clicks and types.
+//! The page in headless Chromium: what a user sees, clicks and types.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
 
 #[path = "../common/mod.rs"]
@@ -31,7 +31,7 @@ fn report() -> (TempDir, PathBuf) {
 const SHOWN: &str = "[...document.querySelectorAll('.layer:not([hidden]) .panel.plain li:not([hidden])')].map((node) => node.dataset.unit).join()";
 const TOOLS: &str = "#unit-tools";
 
-/// Nothing was complained of, and nothing asked for that is not on the page.
+/// The browser reported no problem and requested nothing that is not on the page.
 fn quiet(page: &mut Page) {
     let (complaints, requests) = page.complaints_and_requests();
     assert!(complaints.is_empty(), "{complaints:?}");
@@ -52,7 +52,7 @@ fn quiet(page: &mut Page) {
     assert!(files.count() >= 1, "requests are seen at all");
 }
 
-/// The units' numbers sorted by a value of theirs in the page's data.
+/// Numbers of the units, sorted by a value in the page's data.
 fn sorted(page: &mut Page, value: &str, descending: bool) -> String {
     let sign = if descending { -1 } else { 1 };
     page.text(&format!(
@@ -432,5 +432,20 @@ fn without_scripts_all_curves_stand() {
     );
     assert_eq!(visible(&mut page, "#ablation-charts figure"), 4.0);
     assert!(visible(&mut page, "table") >= 4.0);
+    quiet(&mut page);
+}
+
+#[test]
+fn a_page_without_units_works() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(folder.path(), &PLAIN);
+    std::fs::remove_file(folder.path().join("dissect.json")).unwrap();
+    let report = common::report(&[folder.path()], "Rooms", folder.path()).unwrap();
+    let Some(mut page) = Page::open(&report.html, "") else {
+        return;
+    };
+    page.click("#table-accuracy th:nth-child(2) button");
+    let sorted = "document.querySelector('#table-accuracy [aria-sort]').getAttribute('aria-sort')";
+    assert_eq!(page.text(sorted), "ascending");
     quiet(&mut page);
 }
