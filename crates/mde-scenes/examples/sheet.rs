@@ -1,4 +1,5 @@
-//! Writes a contact sheet: `cargo run --release -p mde-scenes --example sheet -- rooms|streets FILE [seed] [pairs]`.
+//! Draws a contact sheet:
+//! `cargo run --release -p mde-scenes --example sheet -- rooms|streets FILE [seed] [pairs]`.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -14,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seed = args.next().map_or(Ok(0), |s| s.parse())?;
     let pairs = args.next().map_or(Ok(16), |s| s.parse())?;
     let sheet = match scene.as_str() {
-        "rooms" => mde_scenes::contact_sheet(seed, pairs, 2, 320, 240),
+        "rooms" => mde_scenes::room_sheet(seed, pairs, 2, 320, 240),
         "streets" => mde_scenes::street_sheet(seed, pairs, 2, 414, 125),
         _ => return Err(usage.into()),
     };

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use crate::solid::Ray;
 
 /// Focal length of NYU Depth V2's colour camera in pixels, at 640 pixels of width.
-pub const FOCAL_AT_640: f32 = 518.86;
+pub const KINECT_FOCAL: f32 = 518.86;
 
 /// Focal length of KITTI's left colour camera in pixels, at [`KITTI_SIZE`] (calibration of 2011-09-26, `P_rect_02`).
 pub const KITTI_FOCAL: f32 = 721.5377;
@@ -32,7 +32,7 @@ impl Lens {
     /// NYU Depth V2's colour camera, scaled with the width; principal point in the middle.
     pub(crate) fn kinect(width: u32, height: u32) -> Self {
         Self {
-            focal: FOCAL_AT_640 * width as f32 / 640.0,
+            focal: KINECT_FOCAL * width as f32 / 640.0,
             centre: vec2(width as f32, height as f32) / 2.0,
             width,
             height,

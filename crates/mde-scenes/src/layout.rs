@@ -4,20 +4,20 @@ use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageBuffer, ImageEncoder, ImageError, Luma, RgbImage};
+use image::{ImageError, ImageFormat};
 
 use crate::camera::Lens;
-use crate::{render_room, render_street};
+use crate::frame::{Frame, render_room, render_street};
 
-/// JPEG quality of rooms' photographs.
+/// JPEG quality of the photographs of rooms.
 const QUALITY: u8 = 92;
 
 /// The two layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// NYU Depth V2's, as the paper's lists have it.
+    /// NYU Depth V2's, as in the paper's lists.
     Rooms,
-    /// KITTI's, with one drive for each split.
+    /// KITTI's, with one drive per split.
     Streets,
 }
 
@@ -28,21 +28,16 @@ pub(crate) struct Names {
     pub(crate) depth: String,
 }
 
-/// A photograph with its depth as stored.
-pub(crate) struct Pair {
-    rgb: RgbImage,
-    depth: ImageBuffer<Luma<u16>, Vec<u16>>,
-}
-
 impl Layout {
-    /// Changes whenever the same seed gives another picture, so that one folder never mixes two generations.
+    /// Version of the renderer. It changes whenever the same seed gives another image, so that one
+    /// folder never mixes two versions.
     pub(crate) fn generation(self) -> u32 {
         match self {
             Self::Rooms | Self::Streets => 1,
         }
     }
 
-    /// The file that says how a folder was made.
+    /// The file that says how a folder was rendered.
     pub(crate) fn manifest(self) -> &'static str {
         match self {
             Self::Rooms => "rooms.json",
@@ -58,28 +53,32 @@ impl Layout {
         }
     }
 
-    /// Folders of a split.
-    pub(crate) fn folders(self, split: &str) -> Vec<String> {
+    /// Folders of a split: for photographs and for depth.
+    pub(crate) fn folders(self, split: &str) -> [String; 2] {
         match self {
-            Self::Rooms => vec![split.to_owned()],
-            Self::Streets => vec![street_rgb(split), street_depth(split)],
+            Self::Rooms => [split.to_owned(), split.to_owned()],
+            Self::Streets => [
+                format!("{split}/image_02/data"),
+                format!("{split}/proj_depth/groundtruth/image_02"),
+            ],
         }
     }
 
     pub(crate) fn names(self, split: &str, number: usize) -> Names {
+        let [rgb, depth] = self.folders(split);
         match self {
             Self::Rooms => Names {
-                rgb: format!("{split}/room_{number:05}.jpg"),
-                depth: format!("{split}/room_{number:05}.png"),
+                rgb: format!("{rgb}/room_{number:05}.jpg"),
+                depth: format!("{depth}/room_{number:05}.png"),
             },
             Self::Streets => Names {
-                rgb: format!("{}/{number:010}.png", street_rgb(split)),
-                depth: format!("{}/{number:010}.png", street_depth(split)),
+                rgb: format!("{rgb}/{number:010}.png"),
+                depth: format!("{depth}/{number:010}.png"),
             },
         }
     }
 
-    /// A pair's line of the list, for pictures of this width.
+    /// A pair's line in the list, for images of this width.
     pub(crate) fn line(self, Names { rgb, depth }: &Names, width: u32) -> String {
         match self {
             Self::Rooms => format!("{rgb},{depth}\n"),
@@ -87,54 +86,33 @@ impl Layout {
         }
     }
 
-    pub(crate) fn render(self, seed: u64, index: u64, width: u32, height: u32) -> Pair {
+    pub(crate) fn render(self, seed: u64, index: u64, width: u32, height: u32) -> Frame {
         match self {
-            Self::Rooms => {
-                let frame = render_room(seed, index, width, height);
-                Pair {
-                    rgb: frame.rgb,
-                    depth: frame.depth_mm,
-                }
-            }
-            Self::Streets => {
-                let frame = render_street(seed, index, width, height);
-                Pair {
-                    rgb: frame.rgb,
-                    depth: frame.depth,
-                }
-            }
+            Self::Rooms => render_room(seed, index, width, height),
+            Self::Streets => render_street(seed, index, width, height),
         }
     }
 
-    /// JPEG for rooms, PNG for streets, as in the data sets that they stand for.
-    pub(crate) fn encode_rgb(self, pair: &Pair) -> Result<Vec<u8>, ImageError> {
+    /// The photograph as JPEG for rooms and as PNG for streets, as in the imitated data sets.
+    pub(crate) fn encode_rgb(self, frame: &Frame) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Vec::new();
-        let (width, height) = pair.rgb.dimensions();
-        let (pixels, colour) = (pair.rgb.as_raw(), ExtendedColorType::Rgb8);
         match self {
-            Self::Rooms => JpegEncoder::new_with_quality(&mut bytes, QUALITY)
-                .write_image(pixels, width, height, colour)?,
-            Self::Streets => PngEncoder::new_with_quality(
-                &mut bytes,
-                CompressionType::Fast,
-                FilterType::Adaptive,
-            )
-            .write_image(pixels, width, height, colour)?,
+            Self::Rooms => {
+                let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+                frame.rgb.write_with_encoder(encoder)?;
+            }
+            Self::Streets => {
+                let (compression, filter) = (CompressionType::Fast, FilterType::Adaptive);
+                let encoder = PngEncoder::new_with_quality(&mut bytes, compression, filter);
+                frame.rgb.write_with_encoder(encoder)?;
+            }
         }
         Ok(bytes)
     }
 
-    pub(crate) fn encode_depth(self, pair: &Pair) -> Result<Vec<u8>, ImageError> {
+    pub(crate) fn encode_depth(self, frame: &Frame) -> Result<Vec<u8>, ImageError> {
         let mut bytes = Cursor::new(Vec::new());
-        pair.depth.write_to(&mut bytes, image::ImageFormat::Png)?;
+        frame.depth.write_to(&mut bytes, ImageFormat::Png)?;
         Ok(bytes.into_inner())
     }
-}
-
-fn street_rgb(split: &str) -> String {
-    format!("{split}/image_02/data")
-}
-
-fn street_depth(split: &str) -> String {
-    format!("{split}/proj_depth/groundtruth/image_02")
 }

@@ -13,7 +13,7 @@ use crate::random::{Dice, noise, normal, unit};
 use crate::view::{Fragment, on_edge};
 
 /// KITTI's depth ends here, in metres; nothing farther is stored.
-pub const MAX_LIDAR_DEPTH: f32 = 80.0;
+pub const LIDAR_MAX_DEPTH: f32 = 80.0;
 /// A stored depth of 1 is 1/256 m.
 pub const LIDAR_STEPS_PER_METRE: f32 = 256.0;
 
@@ -45,7 +45,7 @@ pub(crate) fn scan(
     for (i, pixel) in image.pixels_mut().enumerate() {
         let f = &fragments[i];
         // Noise can add a little.
-        if !f.z.is_finite() || f.z > MAX_LIDAR_DEPTH + 0.5 {
+        if !f.z.is_finite() || f.z > LIDAR_MAX_DEPTH + 0.5 {
             continue;
         }
         let (x, y) = (i % columns, i / columns);
@@ -58,7 +58,7 @@ pub(crate) fn scan(
         }
         if scanner.hits(f.point, kept) {
             let z = f.z + 0.015 * normal(x as i32, y as i32, seed ^ 2);
-            if z <= MAX_LIDAR_DEPTH {
+            if z <= LIDAR_MAX_DEPTH {
                 let stored: Luma<u16> = Luma([(z * LIDAR_STEPS_PER_METRE).round() as u16]);
                 *pixel = stored;
             }

@@ -10,9 +10,9 @@ use crate::view::{Fragment, on_edge};
 /// Distance between the depth sensor's projector and its camera in metres (Kinect).
 const BASELINE: f32 = 0.075;
 /// Beyond this the sensor gives nothing, and NYU Depth V2 ends.
-pub const MAX_DEPTH: f32 = 10.0;
+pub const KINECT_MAX_DEPTH: f32 = 10.0;
 /// Nearer than this it gives nothing either.
-pub const MIN_DEPTH: f32 = 0.5;
+pub const KINECT_MIN_DEPTH: f32 = 0.5;
 
 /// How a photograph is exposed: `grey` is the brightness that the mean of the darkest `share` of its pixels gets.
 #[derive(Clone, Copy, Debug)]
@@ -145,14 +145,14 @@ pub(crate) fn measure(
             || returned(f) < weakness * (0.003 + 0.03 * patch * patch + 0.003 * chance)
             || f.gloss > 0.5 && patch < 0.85
             || on_edge(fragments, width, i) && chance < 0.35;
-        if lost || f.z < MIN_DEPTH {
+        if lost || f.z < KINECT_MIN_DEPTH {
             continue;
         }
         let sigma = 0.0012 + 0.0019 * (f.z - 0.4).powi(2);
         let noisy = f.z + sigma * normal(x as i32, y as i32, seed ^ 2);
         let steps = 8.0 * BASELINE * 580.0 / noisy.max(0.3);
         let z = 8.0 * BASELINE * 580.0 / steps.round().max(1.0);
-        if z <= MAX_DEPTH {
+        if z <= KINECT_MAX_DEPTH {
             pixel[0] = (z * 1000.0).round() as u16;
         }
     }

@@ -1,4 +1,4 @@
-//! Rooms as a user meets them: frames, their statistics, and the folder that is written.
+//! Rooms through the public interface: frames, their statistics, and the written folder.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use mde_scenes::{
-    MAX_DEPTH, RenderConfig, RenderEvent, SceneError, contact_sheet, render_room, write_rooms,
+    KINECT_MAX_DEPTH, RenderConfig, SceneError, render_room, room_sheet, write_rooms,
 };
 
 fn small() -> RenderConfig {
@@ -30,7 +30,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     for part in ["", "train", "test"] {
         for entry in fs::read_dir(dir.join(part)).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_file() {
+            if path.is_file() && !path.ends_with(".lock") {
                 let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
                 files.insert(name, fs::read(&path).unwrap());
             }
@@ -66,7 +66,7 @@ fn depths_are_spread_and_holes_are_some_but_not_all() {
     let (mut means, mut holes) = (Vec::new(), Vec::new());
     for index in 0..80 {
         let frame = render_room(2, index, 80, 60);
-        let pixels = frame.depth_mm.as_raw();
+        let pixels = frame.depth.as_raw();
         let valid: Vec<f64> = pixels
             .iter()
             .filter(|&&mm| mm > 0)
@@ -78,7 +78,7 @@ fn depths_are_spread_and_holes_are_some_but_not_all() {
             frame.exact.iter().all(|z| z.is_finite() && *z > 0.3),
             "room {index} has a leak"
         );
-        assert!(valid.iter().all(|&z| z <= f64::from(MAX_DEPTH)));
+        assert!(valid.iter().all(|&z| z <= f64::from(KINECT_MAX_DEPTH)));
         means.push(valid.iter().sum::<f64>() / valid.len() as f64);
         holes.push(hole);
     }
@@ -104,7 +104,7 @@ fn depths_are_spread_and_holes_are_some_but_not_all() {
 #[test]
 fn measured_depth_is_the_exact_one_up_to_the_sensors_noise() {
     let frame = render_room(6, 2, 160, 120);
-    for (&mm, &z) in frame.depth_mm.as_raw().iter().zip(&frame.exact) {
+    for (&mm, &z) in frame.depth.as_raw().iter().zip(&frame.exact) {
         let allowed = 5.0 * (0.0012 + 0.0019 * (z - 0.4).powi(2)) + 0.003 * z * z + 0.002;
         assert!(
             mm == 0 || (f32::from(mm) / 1000.0 - z).abs() < allowed,
@@ -139,15 +139,8 @@ fn the_layout_is_readable() {
     assert_eq!((summary.rendered, summary.kept), (6, 0));
     let mut done = Vec::new();
     for event in events.into_inner().unwrap() {
-        let RenderEvent::Written {
-            done: now,
-            total: 6,
-            kept: false,
-        } = event
-        else {
-            panic!("{event:?}")
-        };
-        done.push(now);
+        assert_eq!((event.total, event.kept), (6, false));
+        done.push(event.done);
     }
     done.sort_unstable();
     assert_eq!(done, [1, 2, 3, 4, 5, 6]);
@@ -176,7 +169,7 @@ fn the_layout_is_readable() {
     let png = image::open(folder.path().join("train/room_00002.png"))
         .unwrap()
         .to_luma16();
-    assert_eq!(png, render_room(11, 2, 49, 37).depth_mm);
+    assert_eq!(png, render_room(11, 2, 49, 37).depth);
 }
 
 #[test]
@@ -198,7 +191,7 @@ fn a_broken_off_run_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     // Killed before anything had its final name.
-    fs::write(dir.join("rooms.json.incomplete"), "{").unwrap();
+    fs::write(dir.join(".rooms.json.a1b2c3.incomplete"), "{").unwrap();
     write(dir, &small()).unwrap();
     let whole = contents(dir);
     assert_eq!(
@@ -216,7 +209,8 @@ fn a_broken_off_run_ends_in_the_same_bytes() {
         fs::remove_file(dir.join(gone)).unwrap();
     }
     fs::remove_file(dir.join("rooms_train.csv")).unwrap();
-    fs::write(dir.join("train/room_00001.jpg.incomplete"), "half").unwrap();
+    let leftover = "train/.room_00001.jpg.a1b2c3.incomplete";
+    fs::write(dir.join(leftover), "half").unwrap();
     let summary = write(dir, &small()).unwrap();
     assert_eq!((summary.rendered, summary.kept), (3, 3));
     assert_eq!(contents(dir), whole);
@@ -305,7 +299,7 @@ fn another_configurations_folder_is_refused_and_left_alone() {
     .unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("made with seed 11, width 49, but seed 12, width 64"),
+        message.contains("rendered with seed 11, width 49, not seed 12, width 64"),
         "{message}"
     );
     assert_eq!(contents(folder.path()), before);
@@ -317,9 +311,21 @@ fn foreign_folders_are_refused() {
     fs::create_dir(folder.path().join("train")).unwrap();
     let error = write(folder.path(), &small()).unwrap_err();
     assert!(matches!(error, SceneError::ForeignFolder { .. }), "{error}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     fs::write(folder.path().join("rooms.json"), "[1, 2]").unwrap();
     let error = write(folder.path(), &small()).unwrap_err();
     assert!(matches!(error, SceneError::Manifest { .. }), "{error}");
+}
+
+#[test]
+fn a_folder_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &small()).unwrap();
+    let lock = mde_files::FolderLock::try_acquire(folder.path()).unwrap();
+    let error = write(folder.path(), &small()).unwrap_err();
+    assert!(matches!(error, SceneError::Lock(_)), "{error}");
+    drop(lock);
+    assert_eq!(write(folder.path(), &small()).unwrap().kept, 6);
 }
 
 #[test]
@@ -344,12 +350,12 @@ fn a_folder_that_cannot_be_made_is_named() {
 #[test]
 fn a_failed_write_leaves_no_list_and_no_half_a_file() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder in the way of one picture stands for a disk that fails in the middle.
+    // A folder in the way of one image stands for a disk that fails in the middle.
     write(folder.path(), &small()).unwrap();
     for gone in ["train/room_00002.png", "rooms_train.csv", "rooms_test.csv"] {
         fs::remove_file(folder.path().join(gone)).unwrap();
     }
-    let obstacle = folder.path().join("train/room_00002.png.incomplete");
+    let obstacle = folder.path().join("train/room_00002.png");
     fs::create_dir(&obstacle).unwrap();
     let error = write(folder.path(), &small()).unwrap_err();
     assert!(
@@ -362,13 +368,19 @@ fn a_failed_write_leaves_no_list_and_no_half_a_file() {
         ),
         "{error}"
     );
-    assert!(!folder.path().join("rooms_train.csv").exists());
-    assert!(!folder.path().join("train/room_00002.png").exists());
+    assert!(error.to_string().contains("room_00002.png"), "{error}");
+    let left = contents(folder.path());
+    assert!(!left.contains_key("rooms_train.csv"));
+    assert!(
+        left.keys().all(|name| !name.ends_with(".incomplete")),
+        "{:?}",
+        left.keys()
+    );
 }
 
 #[test]
 fn the_sheet_has_room_for_all_pairs() {
-    let sheet = contact_sheet(1, 5, 2, 24, 18);
+    let sheet = room_sheet(1, 5, 2, 24, 18);
     assert_eq!(sheet.dimensions(), (2 * (2 * 24 + 8) + 4, 3 * 22 + 4));
-    assert_eq!(contact_sheet(1, 0, 0, 24, 18).height(), 4);
+    assert_eq!(room_sheet(1, 0, 0, 24, 18).height(), 4);
 }
