@@ -117,8 +117,6 @@ impl Golden {
     }
 }
 
-pub use mde_test_kit::real_data;
-
 /// Every `step`-th row and column, as the `_subS` tensors.
 pub fn every(tensor: &Tensor, step: usize) -> Tensor {
     let (_, _, h, w) = tensor.dims4().unwrap();

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use candle_core::{Tensor, pickle};
 use mde_models::DepthInput;
-use mde_tests::{Golden, assert_close, every, real_data};
+use mde_test_kit::real_data;
+use mde_tests::{Golden, assert_close, every};
 
 use crate::networks::{TOLERANCE, built, tapped};
 
