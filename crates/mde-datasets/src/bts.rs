@@ -28,14 +28,16 @@ const KITTI_WIDTH: usize = 1242;
 #[serde(rename_all = "snake_case")]
 pub enum BtsView {
     /// NYU Depth V2 or other 4:3 frames. Evaluation uses the whole frame, with ground truth at
-    /// 480x640. Training uses rows 45..472 and columns 43..608 of 480x640, or the same in proportion.
+    /// 480x640. Training uses rows 45..472 and columns 43..608 of 480x640, or the same in
+    /// proportion.
     Nyu,
     /// KITTI or streets in its layout: a window at the bottom, horizontally centred (left margin
-    /// rounded down), such as the benchmark crop. Ground truth is the window at the file's resolution.
+    /// rounded down), such as the benchmark crop. Ground truth is the window at the file's
+    /// resolution.
     ///
-    /// Focal lengths are multiplied by 1216 / width of the window. Frames of half KITTI's size, with
-    /// half of the benchmark crop, so get the focal length of the full frame, which BTS's depth
-    /// scale expects.
+    /// Focal lengths are multiplied by 1216 / width of the window. Frames of half KITTI's size,
+    /// with half of the benchmark crop, so get the focal length of the full frame, which BTS's
+    /// depth scale expects.
     Kitti {
         /// Rows and columns of the window.
         window: (usize, usize),
@@ -206,15 +208,16 @@ impl BtsGeometry {
 
 /// BTS's training transform.
 ///
-/// In this order: crop to the view and resize; rotation about the centre, uniform in ±2.5 degrees on
-/// NYUv2 and ±1 on KITTI (RGB bilinear, depth nearest); random crop; horizontal flip with
+/// In this order: crop to the view and resize; rotation about the centre, uniform in ±2.5 degrees
+/// on NYUv2 and ±1 on KITTI (RGB bilinear, depth nearest); random crop; horizontal flip with
 /// probability 1/2; with probability 1/2 gamma, brightness and colour factors, clamped to [0, 1];
 /// ImageNet normalisation. Gamma and colour factors range from 0.9 to 1.1, brightness from 0.75 to
 /// 1.25 on NYUv2 and from 0.9 to 1.1 on KITTI.
 ///
 /// Where the input is smaller than the view, [`DepthMap::resize_nearest_valid`] resizes the depth:
-/// sparse LiDAR depth keeps a measurement wherever a pixel of the input covers one. Depths are never
-/// mixed. 0 stays 0 (not measured); corners that a rotation uncovers are black in RGB and 0 in depth.
+/// sparse LiDAR depth keeps a measurement wherever a pixel of the input covers one. Depths are
+/// never mixed. 0 stays 0 (not measured); corners that a rotation uncovers are black in RGB and 0
+/// in depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtsTrain {
     /// Sizes.
@@ -278,11 +281,11 @@ impl Transform for BtsTrain {
     }
 }
 
-/// BTS's evaluation transform: the whole view, with ground truth of the size [`BtsGeometry::gt`] for
-/// every input resolution.
+/// BTS's evaluation transform: the whole view, with ground truth of the size [`BtsGeometry::gt`]
+/// for every input resolution.
 ///
-/// Ground truth is the file's depth, cropped. NYUv2 frames of other sizes than 480x640 are resized to
-/// it by nearest neighbour. 0 stays 0.
+/// Ground truth is the file's depth, cropped. NYUv2 frames of other sizes than 480x640 are resized
+/// to it by nearest neighbour. 0 stays 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtsEval {
     /// Sizes; `crop` is not used.

@@ -76,10 +76,10 @@ impl DepthMap {
     /// Resizes a sparse map and keeps measurements that plain nearest neighbour would skip.
     ///
     /// Each output pixel covers a box of input pixels: output row i covers the input rows from
-    /// floor(i * scale) to below ceil((i + 1) * scale), columns likewise. It takes the measured depth
-    /// in the box that is nearest to the pixel that [`resize_nearest`](Self::resize_nearest) takes;
-    /// ties go to the first by row, then by column. It is 0 if the box holds no measurement. On a
-    /// dense map the two methods are equal. Depths are never mixed.
+    /// floor(i * scale) to below ceil((i + 1) * scale), columns likewise. It takes the measured
+    /// depth in the box that is nearest to the pixel that [`resize_nearest`](Self::resize_nearest)
+    /// takes; ties go to the first by row, then by column. It is 0 if the box holds no measurement.
+    /// On a dense map the two methods are equal. Depths are never mixed.
     ///
     /// # Panics
     /// If the map has no pixels and the result has some.

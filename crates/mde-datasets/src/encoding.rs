@@ -24,7 +24,8 @@ const fn units(per_metre: u16) -> NonZeroU16 {
 }
 
 impl DepthEncoding {
-    /// `u16-mm`: 16-bit grey, millimetres. NYUv2 test pairs, Kinect frames, ScanNet, rendered rooms.
+    /// `u16-mm`: 16-bit grey, millimetres. NYUv2 test pairs, Kinect frames, ScanNet, rendered
+    /// rooms.
     pub const U16_MM: Self = Self::U16Over(units(1000));
     /// `u16/256`: 16-bit grey, 256 units per metre. KITTI, rendered streets.
     pub const U16_OVER_256: Self = Self::U16Over(units(256));

@@ -1,4 +1,5 @@
-//! Search paths of KITTI's files: raw drives and annotated depth are two downloads with two layouts.
+//! Search paths of KITTI's files: raw drives and annotated depth are two downloads with two
+//! layouts.
 //!
 //! The paper's lists name both below one root (`2011_09_26/2011_09_26_drive_0002_sync/...`). BTS's
 //! lists name depth without the date (`2011_09_26_drive_0002_sync/proj_depth/...`). The annotated

@@ -1,17 +1,17 @@
 //! RGB-D samples from disk, the transforms of the MFF, BTS and METER recipes, and a reproducible
 //! parallel loader.
 //!
-//! A [`DataSpec`] opens a split as an [`RgbdList`]. The list loads a [`Sample`] (8-bit RGB and depth
-//! in metres). A [`Transform`], made by a recipe's [`Preprocessing`], turns it into an [`Example`]
-//! (normalised input and target). A [`Loader`] does both on worker threads and yields
+//! A [`DataSpec`] opens a split as an [`RgbdList`]. The list loads a [`Sample`] (8-bit RGB and
+//! depth in metres). A [`Transform`], made by a recipe's [`Preprocessing`], turns it into an
+//! [`Example`] (normalised input and target). A [`Loader`] does both on worker threads and yields
 //! [`ExampleBatch`]es. Their order depends on the seed and the epoch alone.
 //!
 //! - **Nothing is guessed.** The [`DepthEncoding`] of depth files comes from the data set's
 //!   definition and is checked against the PNG's header. It is never inferred from values.
-//! - **0 means "not measured"**, from the file through every transform. Depth is resampled by nearest
-//!   neighbour only (sparse maps: nearest measurement), so no depth is invented. Pixels that a
-//!   rotation brings in from outside the frame are 0. A sample without any measured depth is legal;
-//!   losses and metrics mask invalid depth.
+//! - **0 means "not measured"**, from the file through every transform. Depth is resampled by
+//!   nearest neighbour only (sparse maps: nearest measurement), so no depth is invented. Pixels
+//!   that a rotation brings in from outside the frame are 0. A sample without any measured depth is
+//!   legal; losses and metrics mask invalid depth.
 //! - **Errors come early and name the file.** Opening a list checks that all of its files exist. A
 //!   file that does not decode completely is an error.
 //!

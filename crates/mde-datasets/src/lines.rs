@@ -1,5 +1,5 @@
-//! The lines of a list, separated by commas (NYUv2) or blanks (KITTI). Lines that begin with `#` are
-//! comments.
+//! The lines of a list, separated by commas (NYUv2) or blanks (KITTI). Lines that begin with `#`
+//! are comments.
 
 use std::path::{Component, Path};
 

@@ -50,8 +50,8 @@ impl RgbdList {
         Self::from_plan(Plan::for_list(root, list, format, encoding, Scene::Indoor))
     }
 
-    /// Opens a KITTI list: lines `rgb depth focal`, separated by blanks. Every file must exist; none
-    /// is read. [`max_depth`](Self::max_depth) is 80 m.
+    /// Opens a KITTI list: lines `rgb depth focal`, separated by blanks. Every file must exist;
+    /// none is read. [`max_depth`](Self::max_depth) is 80 m.
     ///
     /// Lines with `None` for their depth, as BTS's lists have, are left out and counted. Colour
     /// images are searched in `root` and `root/raw_data`; depth maps in `root`,

@@ -48,9 +48,9 @@ impl MeterInput {
 
 /// METER's training transform.
 ///
-/// In this order: resize to the input size whatever the aspect ratio (RGB bilinear with antialiasing,
-/// depth nearest); horizontal flip with probability 1/2; normalisation. The target is every second
-/// row and column of the resized depth.
+/// In this order: resize to the input size whatever the aspect ratio (RGB bilinear with
+/// antialiasing, depth nearest); horizontal flip with probability 1/2; normalisation. The target is
+/// every second row and column of the resized depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MeterTrain {
     /// Input size and normalisation.

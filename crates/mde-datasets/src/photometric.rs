@@ -1,9 +1,9 @@
 //! Normalisation and colour augmentation.
 //!
-//! Values are planar `[3, H, W]`, in [0, 1] before normalisation. Per-channel operations ([`Levels`])
-//! are computed for the 256 levels of a channel and looked up. MFF's lighting and jitter use whole
-//! pixels or images and work on planes. They may leave [0, 1] and are not clamped, as in MFF's own
-//! transform; the paper's code uses torchvision's `ColorJitter`, which clamps.
+//! Values are planar `[3, H, W]`, in [0, 1] before normalisation. Per-channel operations
+//! ([`Levels`]) are computed for the 256 levels of a channel and looked up. MFF's lighting and
+//! jitter use whole pixels or images and work on planes. They may leave [0, 1] and are not clamped,
+//! as in MFF's own transform; the paper's code uses torchvision's `ColorJitter`, which clamps.
 
 use image::RgbImage;
 use rand::RngExt;
@@ -45,9 +45,9 @@ impl Levels {
         Self::mapped(normalisation, |_, value| value)
     }
 
-    /// BTS's augmentation, then normalisation: x^gamma times a brightness times a factor per channel,
-    /// clamped to [0, 1]. Gamma and the channel factors are uniform in [0.9, 1.1], the brightness in
-    /// 1 ± `brightness`.
+    /// BTS's augmentation, then normalisation: x^gamma times a brightness times a factor per
+    /// channel, clamped to [0, 1]. Gamma and the channel factors are uniform in [0.9, 1.1], the
+    /// brightness in 1 ± `brightness`.
     pub(crate) fn augmented(
         normalisation: Normalisation,
         brightness: f32,
@@ -100,8 +100,8 @@ impl Levels {
     }
 }
 
-/// Principal components of ImageNet's RGB values: eigenvalues of the covariance, and eigenvectors as
-/// columns (Krizhevsky et al., 2012, section 4.1).
+/// Principal components of ImageNet's RGB values: eigenvalues of the covariance, and eigenvectors
+/// as columns (Krizhevsky et al., 2012, section 4.1).
 const EIGENVALUES: [f32; 3] = [0.2175, 0.0188, 0.0045];
 const EIGENVECTORS: [[f32; 3]; 3] = [
     [-0.5675, 0.7192, 0.4009],

@@ -21,8 +21,8 @@ const KITTI_FOCAL: f32 = 721.5377;
 /// become 8, palettes become colours. The EXIF orientation of a JPEG is applied.
 ///
 /// # Errors
-/// A file that cannot be read, is not a complete JPEG or PNG, has transparent pixels, more than 2^27
-/// pixels, or 16-bit grey pixels (a depth map).
+/// A file that cannot be read, is not a complete JPEG or PNG, has transparent pixels, more than
+/// 2^27 pixels, or 16-bit grey pixels (a depth map).
 pub fn read_picture(path: &Path) -> Result<RgbImage, DatasetError> {
     let bytes = decode::read(path)?;
     let mut decoder = decode::picture_decoder(path, &bytes)?;
@@ -127,8 +127,8 @@ fn bts_size(sizes: BtsGeometry, found: (usize, usize)) -> Result<(usize, usize),
     in_proportion(found, shorter, MULTIPLE)
 }
 
-/// The size with shorter side `shorter` and the aspect ratio of `found`. Each side is rounded to the
-/// nearest positive multiple.
+/// The size with shorter side `shorter` and the aspect ratio of `found`. Each side is rounded to
+/// the nearest positive multiple.
 fn in_proportion(
     found: (usize, usize),
     shorter: f64,

@@ -9,8 +9,8 @@ use crate::{
     MffGeometry, MffTrain, Transform,
 };
 
-/// A recipe's preprocessing: everything between a sample on disk and the network's input and target,
-/// in training, evaluation and dissection.
+/// A recipe's preprocessing: everything between a sample on disk and the network's input and
+/// target, in training, evaluation and dissection.
 ///
 /// Serialised as `{"mff": {...}}`, `{"bts": {...}}` or `{"meter": {...}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

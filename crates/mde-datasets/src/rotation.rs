@@ -78,7 +78,8 @@ impl Rotation {
         let mut metres = Vec::with_capacity(rows.len() * columns.len());
         for y in rows.clone() {
             metres.extend(self.sources(y, columns).map(|source| match source {
-                // The casts floor, since sx + 0.5 >= 0; `min` guards against rounding at the far side.
+                // The casts floor, since sx + 0.5 >= 0; `min` guards against rounding at the far
+                // side.
                 Some((sx, sy)) => {
                     let column = ((sx + 0.5) as usize).min(self.width - 1);
                     let row = ((sy + 0.5) as usize).min(self.height - 1);
@@ -189,7 +190,8 @@ mod tests {
             rotate(&mut sample, degrees);
             for (pixel, depth) in sample.rgb.pixels().zip(&sample.depth.metres) {
                 prop_assert_eq!(pixel.0[0] == 0, *depth == 0.0);
-                // Nearest is off by up to half a pixel in x and y: (2 + 1) / 2 grey levels, and rounding.
+                // Nearest is off by up to half a pixel in x and y: (2 + 1) / 2 grey levels, and
+                // rounding.
                 prop_assert!((f32::from(pixel.0[0]) - depth * 100.0).abs() <= 2.2);
             }
         }

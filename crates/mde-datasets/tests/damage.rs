@@ -1,6 +1,8 @@
-//! Thousands of damaged files: no panic, no memory out of proportion to the file, and a message that names it.
+//! Thousands of damaged files: no panic, memory in proportion to the file, and a message that names
+//! it.
 //!
-//! The damage is a function of a number, so that a failure can be looked at again. A test of its own, since it counts what is allocated.
+//! The damage is a function of a number, so failures can be reproduced. A separate test binary,
+//! since it counts allocations.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
@@ -21,16 +23,16 @@ static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 /// One test at a time: they share the count.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Memory that any reading may take: the decoders' tables and buffers.
+/// Fixed memory of reading a file: the decoders' tables and buffers.
 const FIXED: usize = 4 << 20;
-/// Bytes a byte of text: a list's line becomes an entry, its files' paths and a finding.
+/// Bytes per byte of text: a line becomes an entry, the paths of its files and a finding.
 const PER_BYTE_OF_TEXT: usize = 1000;
-/// Bytes a byte of an image: 1032 pixels a byte, each in RGB, as stored, and in metres.
+/// Bytes per byte of an image: 1032 pixels per byte, each in RGB, as stored, and in metres.
 const PER_BYTE_OF_IMAGE: usize = 12_000;
 
 const SIZE: (u32, u32) = (24, 32);
 
-/// A folder with two pairs, colour as PNG and JPEG.
+/// A folder with two pairs, with a PNG and a JPEG colour image.
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let rgb = RgbImage::from_fn(SIZE.1, SIZE.0, |x, y| {
@@ -45,8 +47,8 @@ fn folder() -> tempfile::TempDir {
     dir
 }
 
-/// Runs `read` on `count` damaged versions of `sound`, which are put at `path`. Of those, what fails must say one of `names`; gives how many
-/// failed.
+/// Runs `read` on `count` damaged versions of `sound`, written to `path`. Every error must contain
+/// one of `names`. Returns the number of errors.
 fn damaged(
     path: &Path,
     sound: &[u8],
@@ -117,7 +119,7 @@ fn lists() {
         || RgbdList::open_kitti(root, &txt, DepthEncoding::U16_MM).map(|_| ()),
     );
     assert!(failed > 1000);
-    // The lenient reader meets the same lines.
+    // The inspection reads the same lines.
     let rooms = root.join("rooms_test.csv");
     let spec: DataSpec = format!("rooms:{}", root.display()).parse().unwrap();
     damaged(
@@ -197,7 +199,7 @@ fn hash_files() {
     assert!(found.into_inner() > 1500);
 }
 
-/// Reads a file in every way there is.
+/// Reads a file in every way.
 fn read_image(root: &Path, path: &Path, list: &RgbdList) -> Result<(), DatasetError> {
     let _ = read_picture(path);
     let spec: DataSpec = format!("rooms:{}", root.display()).parse().unwrap();
@@ -221,7 +223,7 @@ fn images(rgb: &str, depth: &str, broken: &str) -> usize {
     let sound = fs::read(&path).unwrap();
     let read = || read_image(root, &path, &list);
     let failed = damaged(&path, &sound, 800, PER_BYTE_OF_IMAGE, &[broken], read);
-    // Checksums of what is damaged would keep the decoder from most of it.
+    // With correct checksums, the damage gets past them to the decoder.
     let mended = || {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, with_checksums(bytes)).unwrap();
@@ -235,7 +237,7 @@ fn pictures_and_depth_maps() {
     let _alone = ALONE.lock();
     assert!(images("a.png", "a_d.png", "a.png") > 800);
     assert!(images("a.png", "a_d.png", "a_d.png") > 800);
-    // A JPEG has no checksums: much damage goes unseen.
+    // A JPEG has no checksums: much damage goes unnoticed.
     assert!(images("b.jpg", "b_d.png", "b.jpg") > 250);
 }
 
@@ -265,7 +267,7 @@ fn a_claim_of_many_pixels_takes_no_memory() {
             fs::copy(folder().path().join(name), root.join(name)).unwrap();
         }
     }
-    // So many pixels may be told by so few bytes if they are all alike.
+    // Few bytes can hold many pixels if they are all equal.
     let mut png = Cursor::new(Vec::new());
     RgbImage::new(2000, 1500)
         .write_to(&mut png, ImageFormat::Png)
@@ -274,7 +276,8 @@ fn a_claim_of_many_pixels_takes_no_memory() {
     assert_eq!(open().frame_size().unwrap(), (1500, 2000));
 }
 
-/// A PNG with the checksums of its chunks made right (CRC-32 of name and content; PNG specification, section 5.5).
+/// A PNG with corrected checksums (CRC-32 of a chunk's name and content; PNG specification, section
+/// 5.5).
 fn with_checksums(mut bytes: Vec<u8>) -> Vec<u8> {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4) {

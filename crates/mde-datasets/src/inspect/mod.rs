@@ -1,8 +1,8 @@
 //! Inspection of a whole data set: reports every fault, where opening stops at the first.
 //!
 //! `listing` finds the pairs, `image` inspects single files, `depth` sums up depths, `split_checks`
-//! and `depth_checks` compare the pairs of a split, `set_checks` compares splits and the folder, and
-//! `hashes` compares files with recorded hashes.
+//! and `depth_checks` compare the pairs of a split, `set_checks` compares splits and the folder,
+//! and `hashes` compares files with recorded hashes.
 
 mod depth;
 mod depth_checks;

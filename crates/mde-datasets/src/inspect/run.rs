@@ -23,8 +23,8 @@ pub struct InspectOptions {
     pub decode: bool,
     /// Depth encoding, if it is not that of the data set.
     pub encoding: Option<DepthEncoding>,
-    /// File of recorded BLAKE3 hashes: lines `HASH  path` as `b3sum` writes them, with paths relative
-    /// to the data folder.
+    /// File of recorded BLAKE3 hashes: lines `HASH  path` as `b3sum` writes them, with paths
+    /// relative to the data folder.
     pub hashes: Option<PathBuf>,
 }
 

@@ -8,7 +8,8 @@ use mde_datasets::{
 
 use crate::common::real_data;
 
-/// A frame whose depth at row y, column x is `metres(y, x)`; its red channel names the column, its green one the row.
+/// A frame whose depth at row y, column x is `metres(y, x)`; its red channel names the column, its
+/// green one the row.
 fn frame(height: usize, width: usize, metres: impl Fn(usize, usize) -> f32) -> Sample {
     let rgb = RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb([(x / 5) as u8, (y / 2) as u8, 77])
@@ -96,7 +97,7 @@ fn evaluation_on_nyu_sees_the_whole_frame() {
     let depth = sample.depth.clone();
     let example = eval(sample, BtsGeometry::nyu()).unwrap();
     assert_eq!((example.image_size, example.depth), ((480, 640), depth));
-    // A network of half the input is judged on the same ground truth.
+    // A network of half the input size is evaluated on the same ground truth.
     let half = BtsGeometry {
         input: (240, 320),
         crop: (208, 272),
@@ -130,7 +131,7 @@ fn training_on_nyu_never_sees_the_frames_border() {
             example.depth.metres.iter().all(|&d| d >= 0.0),
             "seed {seed}"
         );
-        // Which parts of the 427x565 pixels a crop of 416x544 can reach: all four corners, in time.
+        // Crops of 416x544 reach all four corners of the 427x565 pixels eventually.
         let rows: Vec<usize> = example
             .depth
             .metres
@@ -194,7 +195,7 @@ fn crops_rotations_and_flips_on_kitti_cover_their_ranges() {
             seed,
         );
         let (first, flip, slant) = placed(&example);
-        // Some crops begin where the rotation has uncovered a corner; their middle row has not.
+        // Some crops begin in a corner that the rotation uncovers; their middle row does not.
         lefts.push(first - 1.0 - 13.0);
         slants.push(slant.atan().to_degrees());
         flips += usize::from(flip);
@@ -246,7 +247,7 @@ fn depth_follows_its_picture_through_every_step() {
                 .iter()
                 .zip(&example.image)
                 .filter(|&(&metres, &red)| (metres == 60.0) != (red > white));
-            // At the edge colours are mixed; one or two pixels a row may fall to the other side.
+            // Colours are mixed at the edge; one or two pixels per row may be on the other side.
             let allowed = 2 * geometry.crop.0;
             assert!(wrong.count() <= allowed, "{geometry:?}, seed {seed}");
             assert!(
@@ -299,7 +300,7 @@ fn half_of_the_samples_keep_their_colours_and_the_others_stay_near() {
 #[test]
 fn a_sparse_map_at_a_quarter_keeps_what_each_pixel_covers() {
     let geometry = BtsGeometry::kitti_quarter();
-    // One pixel in 16 measured, never the one that nearest neighbour would take.
+    // One pixel in 16 is measured, never the one that nearest neighbour takes.
     let sparse = |y: usize, x: usize| {
         if (y + 1).is_multiple_of(4) && (x + 3).is_multiple_of(4) {
             5.0 + x as f32 / 100.0
@@ -323,7 +324,7 @@ fn a_sparse_map_at_a_quarter_keeps_what_each_pixel_covers() {
 fn half_size_files_have_the_full_frames_focal_length_and_their_own_ground_truth() {
     let geometry = BtsGeometry::kitti_quarter().for_frames((188, 621));
     let kitti = BtsGeometry::kitti_quarter();
-    // Drives differ by a few pixels, and all have room for the whole crop.
+    // Drives differ by a few pixels; the whole crop fits into all of them.
     for frame in [(375, 1242), (370, 1224), (376, 1241)] {
         assert_eq!(geometry.for_frames(frame), kitti);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Generated RGB-D folders for the tests, and where the real data lie.
+//! Generated RGB-D folders for the tests, and the place of real data.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// Height and width of generated frames: neither square nor 4:3.
 pub(crate) const SIZE: (u32, u32) = (26, 35);
 
-/// A folder with `count` pairs `train/00000.png` and a list, 16-bit mm depth with holes.
+/// A folder with `count` pairs `train/00000.png` and a list; 16-bit mm depth with missing pixels.
 pub(crate) struct Folder {
     pub(crate) dir: TempDir,
 }
@@ -58,7 +58,7 @@ impl Folder {
         RgbdList::open(self.root(), &self.path("list.csv"), encoding)
     }
 
-    /// The message of loading pair 0 after the list was opened.
+    /// The error message of loading pair 0.
     pub(crate) fn load_error(&self, encoding: DepthEncoding) -> String {
         self.open_as(encoding)
             .unwrap()
@@ -76,7 +76,7 @@ pub(crate) fn picture(number: u32) -> RgbImage {
 
 pub(crate) type Grey16 = ImageBuffer<Luma<u16>, Vec<u16>>;
 
-/// 1 m and more; every 11th pixel is a hole.
+/// 1 m and more; every 11th pixel is missing.
 pub(crate) fn depth_mm(number: u32) -> Grey16 {
     Grey16::from_fn(SIZE.1, SIZE.0, |x, y| {
         let hole = (x + 3 * y + number).is_multiple_of(11);

@@ -1,4 +1,5 @@
-//! Inspection: nothing is wrong with a sound data set, every planted fault is found and nothing else, and real data are sound.
+//! Inspection: no fault in a sound data set, exactly the planted faults in a broken one, no fault
+//! in real data.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,10 +12,10 @@ use mde_datasets::{
 
 use crate::common::{Grey16, depth_u8, real_data};
 
-/// Frames of this many rows and columns.
+/// Rows and columns of the frames.
 const SIZE: (u32, u32) = (24, 32);
 
-/// A rooms-like folder of `train` pairs for training and 8 for the test, all different.
+/// A folder in the layout of `rooms` with 12 training and 8 test pairs, all different.
 fn sound() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     for (split, first, count) in [("train", 0, 12), ("test", 100, 8)] {
@@ -120,7 +121,7 @@ fn a_sound_data_set_has_no_fault() {
     assert!((depth.missing_fraction - missing).abs() < 1e-12);
 }
 
-/// Plants a fault of every kind in a sound folder; gives what must be found.
+/// Plants a fault of every kind in a sound folder; returns the expected findings.
 fn plant(root: &Path) -> BTreeSet<String> {
     let write = |path: &str, content: &[u8]| fs::write(root.join(path), content).unwrap();
     let read = |path: &str| fs::read(root.join(path)).unwrap();
@@ -227,7 +228,7 @@ fn every_planted_fault_is_found_and_nothing_else() {
         .unwrap();
     assert!(sizes.what.contains("24x20 (1 pair)"), "{}", sizes.what);
 
-    // What headers and lengths tell is found without decoding.
+    // Faults in headers and lengths are found without decoding.
     let quick = faults(&rooms(dir.path(), false));
     let deep = [
         "constant-depth",
@@ -336,7 +337,7 @@ fn a_unit_wrong_by_5_is_found_before_the_range_is_applied() {
 }
 
 #[test]
-fn what_is_missing_altogether_is_a_finding() {
+fn missing_lists_folders_and_descriptions_are_findings() {
     let dir = sound();
     fs::write(dir.path().join("train/other.jpg"), "x").unwrap();
     fs::remove_file(dir.path().join("rooms_test.csv")).unwrap();
@@ -351,9 +352,9 @@ fn what_is_missing_altogether_is_a_finding() {
         matches!(notes[..], [("missing-list", _), ("unlisted", _)]),
         "{notes:?}"
     );
-    // The test's 16 images are listed nowhere either.
+    // The 16 images of the test split are not listed either.
     assert!(notes[1].1.starts_with("17 images"), "{notes:?}");
-    // A list of no split names them as well.
+    // A list of neither split counts too.
     let named = (0..8).map(|number| format!("test/{number}.png,test/{number}_d.png\n"));
     fs::write(dir.path().join("other.csv"), named.collect::<String>()).unwrap();
     let inspection = rooms(dir.path(), false);
@@ -390,7 +391,7 @@ fn what_is_missing_altogether_is_a_finding() {
 }
 
 #[test]
-fn own_data_are_inspected_as_described() {
+fn own_data_is_inspected_as_described() {
     let dir = sound();
     let describe = |more: &str| {
         let table = "rgb = \"train/*.png\"\ndepth = \"train/*_d.png\"";
@@ -469,22 +470,22 @@ fn recorded_hashes_are_compared() {
 }
 
 #[test]
-fn progress_is_told_of_every_pair() {
+fn every_pair_is_reported_as_progress() {
     let dir = sound();
     let spec: DataSpec = format!("rooms:{}", dir.path().display()).parse().unwrap();
-    let told = std::sync::Mutex::new((0, 0));
+    let seen = std::sync::Mutex::new((0, 0));
     inspect(&spec, &InspectOptions::default(), &|event| {
-        let mut told = told.lock().unwrap();
+        let mut seen = seen.lock().unwrap();
         match event {
-            InspectEvent::Begins { pairs, .. } => told.0 += pairs,
-            _ => told.1 += 1,
+            InspectEvent::Begins { pairs, .. } => seen.0 += pairs,
+            InspectEvent::Pair => seen.1 += 1,
         }
     });
-    assert_eq!(*told.lock().unwrap(), (20, 20));
+    assert_eq!(*seen.lock().unwrap(), (20, 20));
 }
 
 #[test]
-fn real_data_are_sound() {
+fn real_data_is_sound() {
     let decode = || InspectOptions {
         decode: true,
         ..InspectOptions::default()

@@ -1,4 +1,4 @@
-//! KITTI: lists, where files lie, and the three real pairs where they are at hand.
+//! KITTI: lists, places of the files, and three real pairs, if available.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -265,7 +265,7 @@ fn drives_of_different_sizes_share_a_batch_after_the_crop() {
     }
 }
 
-/// The three real pairs, through a list that is written here.
+/// The three real pairs, by a list written here.
 fn real() -> Option<(TempDir, RgbdList)> {
     let root = real_data("kitti-sample")?;
     let dir = tempfile::tempdir().unwrap();
@@ -350,7 +350,7 @@ fn the_papers_test_list_has_652_pairs() {
         kind: Some(DataKind::Kitti),
         root: dir.path().to_owned(),
     };
-    // Every line is understood; only the files are not there.
+    // Every line is parsed; only the files are missing.
     let error = spec.open(Split::Test, None).unwrap_err();
     assert!(
         matches!(error, DatasetError::MissingFiles { count: 1304, .. }),

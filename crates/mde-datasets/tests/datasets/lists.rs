@@ -1,4 +1,4 @@
-//! Lists, files and their faults: every bad input gives a message with the file and the remedy.
+//! Lists and files: every bad input gives a message that names the file and the repair.
 
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use mde_files::HashCache;
 
 const MM: DepthEncoding = DepthEncoding::U16_MM;
 
-/// That `message` holds every one of `parts`.
+/// Asserts that `message` contains all of `parts`.
 fn says(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "`{message}` does not say `{part}`");
@@ -284,7 +284,7 @@ fn depth_of_another_type_than_the_encoding_is_refused() {
         &folder.load_error(DepthEncoding::U8Over25_5),
         &["found 8-bit RGB"],
     );
-    // A 4-bit PNG, which the decoder would silently stretch to 8 bits.
+    // A 4-bit PNG, which the decoder would silently widen to 8 bits.
     let mut bytes = fs::read(folder.path(name)).unwrap();
     (bytes[24], bytes[25]) = (4, 0);
     folder.write(name, bytes);
@@ -319,7 +319,7 @@ fn depth_of_another_size_is_refused() {
 #[test]
 fn the_mean_depth_counts_valid_pixels_of_all_images_alike() {
     let folder = Folder::new(2);
-    // 900 of 910 pixels invalid in the first, none in the second.
+    // 900 of 910 pixels are invalid in the first, none in the second.
     let first = Grey16::from_fn(SIZE.1, SIZE.0, |x, y| {
         image::Luma([match (y, x) {
             (0, 0..10) => 4000,

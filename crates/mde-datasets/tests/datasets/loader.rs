@@ -1,4 +1,4 @@
-//! The loader: one sequence of batches whatever the threads, exact resume, clean stops.
+//! The loader: the same batches for any number of threads, exact resuming, clean stops.
 
 use std::fs;
 use std::sync::Arc;
@@ -139,8 +139,8 @@ fn a_sample_s_augmentation_does_not_depend_on_its_batch() {
     assert_eq!(joined, same);
 }
 
-/// Saved runs resume in the middle of an epoch: a library update that shuffles differently must not
-/// go unnoticed. If this fails on purpose, say so in the changelog.
+/// Saved runs resume in the middle of an epoch, so a dependency that shuffles differently must not
+/// go unnoticed. If this changes on purpose, say so in the changelog.
 #[test]
 fn the_order_of_a_seed_is_pinned() {
     let folder = Folder::new(8);
@@ -247,7 +247,7 @@ fn a_file_that_vanishes_after_opening_is_an_error() {
     );
 }
 
-/// Counts its calls; panics or changes size at the given call.
+/// Counts its calls; panics or changes size at the given sample.
 #[derive(Default)]
 struct Counting {
     calls: AtomicUsize,

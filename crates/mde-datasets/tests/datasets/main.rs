@@ -3,16 +3,16 @@
 //! | module | about |
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
-//! | `own_data` | folders that describe themselves, the examples of docs/own-data.md |
+//! | `own_data` | folders with a `dataset.toml`, the examples of docs/own-data.md |
 //! | `inspect` | a sound data set, one with planted faults, real data |
-//! | `kitti` | KITTI's lists and folders, real pairs; the latter skipped where there are none |
-//! | `transforms` | MFF: sizes, holes, randomness, fields of view |
+//! | `kitti` | KITTI's lists and folders, real pairs (skipped without data) |
+//! | `transforms` | MFF: sizes, missing depth, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
-//! | `meter` | METER: which pixels targets are, colours |
-//! | `pictures` | whole pictures without ground truth, depth maps written |
-//! | `loader` | order, resume, errors, stopping |
-//! | `rendered` | what `mde-scenes` writes, read and transformed |
-//! | `real_data` | real NYUv2 frames; skipped where there are none |
+//! | `meter` | METER: pixels of the targets, colours |
+//! | `pictures` | whole pictures without ground truth, written depth maps |
+//! | `loader` | order, resuming, errors, stopping |
+//! | `rendered` | rendered rooms and streets, batches of depth alone |
+//! | `real_data` | real NYUv2 frames (skipped without data) |
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod bts;
@@ -27,3 +27,10 @@ mod pictures;
 mod real_data;
 mod rendered;
 mod transforms;
+
+#[test]
+fn the_readme_shows_the_example() {
+    let example = include_str!("../../examples/load_batches.rs");
+    let code = example.split_once("print_stdout)]\n\n").unwrap().1;
+    assert!(include_str!("../../README.md").contains(code));
+}

@@ -1,4 +1,4 @@
-//! METER's transforms: which pixels targets are taken from, flips, colours, odd sizes.
+//! METER's transforms: pixels of the targets, flips, colours, odd sizes.
 
 use image::{Rgb, RgbImage};
 use mde_datasets::{
@@ -8,7 +8,7 @@ use mde_datasets::{
 
 use crate::common::real_data;
 
-/// A frame whose every depth names its pixel, exact in f32.
+/// A frame whose depths identify their pixels, exactly in f32.
 fn frame(height: usize, width: usize) -> Sample {
     let rgb = RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb([(x / 3) as u8, (y / 2) as u8, 128])
@@ -109,7 +109,7 @@ fn dissection_sees_every_second_pixel_of_the_evaluations_ground_truth() {
     let gt = eval(frame(480, 640), MeterInput::nyu());
     assert_eq!(example.depth, gt.depth.every_second());
     assert_eq!(example.image, gt.image);
-    // The picture is larger than the small depth.
+    // The picture is larger than the depth.
     assert_eq!(example.rgb.as_ref().unwrap().len(), 192 * 256 * 3);
     let batch = ExampleBatch::collate(vec![example]).unwrap();
     assert_eq!(batch.picture(0).unwrap().0, (192, 256));

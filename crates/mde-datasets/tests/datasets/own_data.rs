@@ -1,4 +1,5 @@
-//! Folders that describe themselves: the examples of docs/own-data.md on folders in miniature, and every wrong description.
+//! Folders with a `dataset.toml`: the examples of docs/own-data.md on small folders, and every
+//! wrong description.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,9 @@ use tempfile::TempDir;
 
 use crate::common::{Folder, Grey16};
 
-/// The `dataset.toml` of this name in the documentation; None in a package without the documentation.
+/// The `dataset.toml` of this name in the documentation; None in a package without the
+/// documentation.
+#[allow(clippy::print_stderr)]
 fn documented(name: &str) -> Option<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/own-data.md");
     let Ok(page) = fs::read_to_string(&page) else {
@@ -57,14 +60,14 @@ fn save(root: &Path, path: &str, size: (u32, u32), stored: Option<u16>) {
     }
 }
 
-/// TUM RGB-D: files are named by the time at which they were taken, colour and depth at different times.
+/// TUM RGB-D: files are named by their time; colour and depth have different times.
 fn tum() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     for time in ["02.175304", "02.211214", "02.243211", "02.275326", "03.5"] {
         save(root, &format!("rgb/13050311{time}.png"), (24, 32), None);
     }
-    // The first is nearest to the first image; 02.212 and 02.2300 both to the second; none to the last.
+    // The first is nearest to the first image, 02.212 and 02.2300 to the second, none to the last.
     for (time, stored) in [
         ("02.160407", 6250),
         ("02.212", 7500),
@@ -97,7 +100,7 @@ fn a_tum_sequence_is_paired_by_time() {
     assert_eq!(spec.name().unwrap(), "tum-fr3-office");
     let train = spec.open(Split::Train, None).unwrap();
     let test = spec.open(Split::Test, None).unwrap();
-    // Of 5 images one is left out; the first 0.8 of 4 pairs are 3.
+    // One of 5 images is left out; the first 0.8 of 4 pairs are 3.
     let names = ["02.175304", "02.211214", "02.243211", "02.275326"];
     let names = names.map(|time| format!("rgb/13050311{time}"));
     assert_eq!([ids(&train), ids(&test)].concat(), names);
@@ -220,7 +223,7 @@ fn a_description_names_lists_of_both_forms() {
     );
     let train = open(folder.root(), Split::Train).unwrap();
     assert_eq!((train.len(), train.encoding()), (2, DepthEncoding::U16_MM));
-    // What a description adds to a list is in the fingerprint, and it adds nothing here.
+    // The fingerprint covers what a description adds to a list: here nothing.
     assert_eq!(
         train.fingerprint().unwrap(),
         folder.open().unwrap().fingerprint().unwrap()

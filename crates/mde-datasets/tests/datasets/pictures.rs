@@ -1,5 +1,5 @@
-//! Whole pictures for networks, and depth maps as files: sizes, focal lengths, what is refused. What a file of a picture may hold is
-//! tested through `mde predict`.
+//! Whole pictures for networks, and depth maps as files: sizes, focal lengths, refusals. The file
+//! formats of pictures are tested through `mde predict`.
 
 use image::{DynamicImage, Rgb, RgbImage};
 use mde_datasets::{
@@ -24,11 +24,11 @@ fn the_whole_picture_is_brought_to_the_network_in_proportion() {
     let (mff, meter) = (Preprocessing::Mff, Preprocessing::Meter);
     let bts = Preprocessing::Bts;
     for (recipe, (height, width), size) in [
-        // The shorter side as for evaluation.
+        // The shorter side as in evaluation.
         (mff(MffGeometry::full()), (480, 640), (240, 320)),
         (mff(MffGeometry::full()), (101, 33), (735, 240)),
         (mff(MffGeometry::quarter()), (47, 61), (60, 78)),
-        // A frame of the data set as evaluation sees it; else multiples of 32.
+        // A frame of the data set as in evaluation; otherwise multiples of 32.
         (bts(BtsGeometry::nyu()), (480, 640), (480, 640)),
         (bts(BtsGeometry::nyu()), (240, 320), (480, 640)),
         (bts(BtsGeometry::nyu()), (640, 480), (640, 480)),
@@ -42,7 +42,7 @@ fn the_whole_picture_is_brought_to_the_network_in_proportion() {
             (94, 310),
             (96, 320),
         ),
-        // The input whatever the shape.
+        // The input size for any aspect ratio.
         (meter(MeterInput::nyu()), (480, 640), (192, 256)),
         (meter(MeterInput::nyu()), (7, 3), (192, 256)),
         (meter(MeterInput::kitti()), (1000, 2), (192, 636)),
@@ -86,7 +86,7 @@ fn only_bts_for_kitti_is_given_a_focal_length_at_the_scale_of_its_frames() {
     assert_eq!(focal(375, 1242, None), 721.5377);
     assert_eq!(focal(90, 60, None), 721.5377);
     assert_eq!(focal(375, 1242, Some(700.0)), 700.0);
-    // Half the pixels see the same through half the focal length; the shorter side counts.
+    // Half the pixels with half the focal length show the same; the shorter side counts.
     assert_eq!(focal(750, 2484, Some(1400.0)), 700.0);
     assert_eq!(focal(500, 150, Some(280.0)), 700.0);
     for recipe in [

@@ -1,4 +1,4 @@
-//! Real NYU Depth V2 frames, where they are at hand (`MDE_DATA`, else `../shared`).
+//! Real NYU Depth V2 frames, if available (in `MDE_DATA`, by default `../shared`).
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Rendered rooms and streets are read like the data sets whose layout they have.
+//! Rendered rooms and streets are read like the data sets whose layout they have; batches of depth
+//! alone.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The MFF transforms: sizes, holes, randomness, and where the view lies.
+//! The MFF transforms: sizes, missing depth, randomness, and the part of the frame that is used.
 
 use image::{Rgb, RgbImage};
 use mde_datasets::{
@@ -12,7 +12,7 @@ const GEOMETRIES: [MffGeometry; 3] = [
     MffGeometry::quarter(),
 ];
 
-/// A 480x640 frame: colours grow with the position, depth is 1 + column / 100 with holes.
+/// A 480x640 frame: colours grow with the position, depth is 1 + column / 100 with missing pixels.
 fn frame() -> Sample {
     let (height, width) = (480, 640);
     let rgb = RgbImage::from_fn(width, height, |x, y| {
@@ -194,7 +194,7 @@ fn about_half_of_the_frames_are_flipped() {
 
 #[test]
 fn augmentation_stays_near_the_frame_s_colours() {
-    // Jitter is at most (1 ± 0.4)² of brightness and contrast; lighting shifts by some percent.
+    // Jitter is at most (1 ± 0.4)² of brightness and contrast; lighting shifts by a few percent.
     for seed in 0..20 {
         let example = train(frame(), MffGeometry::quarter(), seed);
         assert!(
