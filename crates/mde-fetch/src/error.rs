@@ -261,5 +261,5 @@ fn kept(have: u64, path: &Path) -> String {
 
 fn suggested(suggestion: &Option<String>) -> String {
     let name = suggestion.as_ref();
-    name.map_or(String::new(), |name| format!("; did you mean {name:?}?"))
+    name.map_or(String::new(), |name| format!(" (did you mean {name:?}?)"))
 }
