@@ -169,7 +169,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         change(&|document| document["format"] = json!(7));
         place.refuses(
             &line(stage),
-            &["format 7, but this version reads format 2", command],
+            &["format 7, but this version reads format 3", command],
         );
         // A document of the first format lacks what the second has.
         change(&|document| {
@@ -178,7 +178,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         });
         place.refuses(
             &line(stage),
-            &["format 1, but this version reads format 2", command],
+            &["format 1, but this version reads format 3", command],
         );
         change(&|document| document["layers"] = json!("MFF"));
         place.refuses(&line(stage), &["run/dissect.json is damaged", command]);
@@ -209,7 +209,11 @@ fn layers_that_were_not_dissected_or_do_not_exist_are_refused() {
     place.cut_short("run/dissect/MFF.safetensors");
     place.refuses(
         &line("ablate"),
-        &["run/dissect/MFF.safetensors", "dissect again"],
+        &[
+            "run/dissect/MFF.safetensors",
+            "damaged",
+            "`mde dissect --run run",
+        ],
     );
     fs::remove_file(place.path("run/dissect/MFF.safetensors")).unwrap();
     place.refuses(

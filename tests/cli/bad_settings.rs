@@ -9,10 +9,15 @@ fn training_refuses_settings_before_it_makes_the_folder() {
         ("--bins 0", &["bins is 0", "at least 2"]),
         ("--bins 0 --alpha 0.1", &["bins is 0", "at least 2"]),
         ("--bins 1 --alpha 0.1", &["bins is 1", "at least 2"]),
-        ("--batch-size 0", &["batch = 0", "at least 1"]),
+        ("--batch-size 0", &["batch size = 0", "at least 1"]),
         (
             "--batch-size 13",
-            &["batch = 13", "rooms_train.csv", "12 pairs", "at most 12"],
+            &[
+                "batch size = 13",
+                "rooms_train.csv",
+                "12 pairs",
+                "at most 12",
+            ],
         ),
         ("--steps 0", &["steps is 0", "at least 1"]),
         (
@@ -38,7 +43,7 @@ fn training_refuses_settings_before_it_makes_the_folder() {
         ("--alpha 0.1 --layers D,D", &["layers is D", "twice"]),
         (
             "--model mff-huge",
-            &["no model \"mff-huge\"", "mff-tiny", "mff-resnet50"],
+            &["unknown model \"mff-huge\"", "mff-tiny", "mff-resnet50"],
         ),
     ];
     for (options, parts) in cases {
@@ -77,10 +82,10 @@ fn evaluation_and_dissection_refuse_settings() {
             "evaluate --protocol nyu",
             &["\"nyu\"", "nyu-mff", "nyu-eigen", "kitti-garg"],
         ),
-        ("evaluate --batch-size 0", &["batch = 0", "at least 1"]),
+        ("evaluate --batch-size 0", &["batch size = 0", "at least 1"]),
         ("evaluate --workers 0", &["workers = 0", "at least 1"]),
         ("dissect --bins 0", &["bins", "0"]),
-        ("dissect --batch-size 0", &["batch = 0", "at least 1"]),
+        ("dissect --batch-size 0", &["batch size = 0", "at least 1"]),
         ("dissect --workers 0", &["workers = 0", "at least 1"]),
         (
             "dissect --layers D,E",

@@ -137,7 +137,7 @@ fn code_in_a_checkpoint_is_named_and_not_run() {
         "checkpoint.pth",
         zip(&[("archive/data.pkl", b"\x80\x02}.")]),
     );
-    refused(&place, "checkpoint.pth", &["no tensors by name"]);
+    refused(&place, "checkpoint.pth", &["no named tensors"]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ fn files_of_weights_are_compared_by_their_folders_of_results() {
         "compare kept kept",
         &[
             "kept/dissect.json is missing",
-            "`mde dissect --model NAME --weights FILE --out kept`",
+            "`mde dissect --model meter-xxs --weights FILE --out kept --data rooms:DIR`",
         ],
     );
     place.json_and_remarks(&given("dissect"));
@@ -173,7 +173,7 @@ fn a_stage_that_is_missing_or_of_another_version_is_named() {
     let place = two_runs();
     place.refuses(
         "compare plain nowhere",
-        &["nowhere is not a folder of results", "mde evaluate"],
+        &["nowhere is not a run folder", "mde train"],
     );
     for stage in ["evaluate", "dissect"] {
         let file = format!("assigned/{stage}.json");
@@ -194,11 +194,11 @@ fn a_stage_that_is_missing_or_of_another_version_is_named() {
         let mut other: Value = serde_json::from_slice(&whole).unwrap();
         other["format"] = json!(1);
         place.write(&file, other.to_string());
-        refused(&["format 1, but this version reads format 2"]);
+        refused(&["format 1, but this version reads format 3"]);
         other.as_object_mut().unwrap().remove("format");
         place.write(&file, other.to_string());
-        refused(&["format null, but"]);
-        other["format"] = json!(2);
+        refused(&["format none, but"]);
+        other["format"] = json!(3);
         other["provenance"].take();
         place.write(&file, other.to_string());
         refused(&["damaged or half-written"]);
@@ -247,7 +247,7 @@ fn tallies_that_are_damaged_or_missing_are_named() {
             "compare plain assigned",
             "report plain assigned --out report",
         ] {
-            place.refuses(line, &[file, part, "dissect again"]);
+            place.refuses(line, &[file, part, "run `mde dissect"]);
         }
     };
     place.cut_short(file);

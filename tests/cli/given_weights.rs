@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, assert_same};
+use crate::place::{Place, assert_same, without_unit_warning};
 
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 const REMARK: &str = "run/checkpoint/step-000000001/weights.safetensors: \
@@ -68,7 +68,8 @@ fn without_out_the_numbers_are_printed_and_nothing_is_written() {
             assert_eq!(document["file"], Value::Null);
         }
         let said = place.mde(&given(stage));
-        assert_eq!((said.status, said.stderr.as_str()), (Some(0), REMARK));
+        let remarks = without_unit_warning(&said.stderr);
+        assert_eq!((said.status, remarks.as_str()), (Some(0), REMARK));
         assert!(said.stdout.starts_with(part), "{}", said.stdout);
     }
     assert_same("without --out", &place.files("."), &before);
@@ -170,7 +171,7 @@ fn names_that_are_not_known_are_refused_with_those_that_are() {
         let line = given(stage).replace("meter-xxs", "meter-xl");
         place.refuses(
             &format!("{line} --out kept"),
-            &["no model \"meter-xl\"", "meter-xxs", "mff-tiny"],
+            &["unknown model \"meter-xl\"", "meter-xxs", "mff-tiny"],
         );
     }
     place.refuses(
@@ -190,7 +191,7 @@ fn a_file_in_the_way_of_results_is_kept() {
     for stage in ["evaluate", "dissect"] {
         for (out, part) in [
             ("file", "file: this is a file"),
-            ("file/below", "cannot make the folder file/below"),
+            ("file/below", "cannot use the folder file/below"),
         ] {
             place.refuses(&format!("{} --out {out}", given(stage)), &[part]);
         }

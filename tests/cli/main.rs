@@ -12,6 +12,7 @@
 //! - `profile`: time of a network by operation
 //! - `progress`: lines of progress where stderr is not a terminal
 //! - `given_weights`: measuring a file of weights without a run
+//! - `fetch`: downloads and the examination, without servers
 //! - `fine_tuning`: training that begins with weights from elsewhere
 //! - `other_programs`: predictions and activations of other programs; protocols explained
 //! - `own_data`: data of one's own, converted archives, and what is wrong with a data set
@@ -40,6 +41,7 @@ mod bad_settings;
 mod bad_weights;
 mod comparison;
 mod device;
+mod fetch;
 mod fine_tuning;
 mod given_weights;
 mod interrupted;

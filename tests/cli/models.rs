@@ -91,7 +91,7 @@ fn a_named_network_is_shown_with_layers_and_weights() {
             "ups_block_1 32 units, stride 16 (assigned and dissected by default)",
             "ups_block_2 16 units, stride 8 (assigned and dissected by default)",
             "ups_block_3 8 units, stride 4 (assigned and dissected by default)",
-            "weights (cargo xtask fetch-weights): meter-xxs-nyu",
+            "weights (mde fetch weights): meter-xxs-nyu",
         ]
     );
     let untrained = place.mde("models bts-tiny-kitti");
@@ -159,6 +159,6 @@ fn an_unknown_network_is_refused_with_those_there_are() {
         "models meter-xxs meter",
         "models meter --json",
     ] {
-        place.refuses(line, &["no model \"meter\"", &known.join(", ")]);
+        place.refuses(line, &["unknown model \"meter\"", &known.join(", ")]);
     }
 }

@@ -295,7 +295,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
         ("x.png x.png --run run -o out", &["x.png and x.png"]),
         (
             "x.png x-depth.png --run run -o .",
-            &["would replace the picture x-depth.png", "another folder"],
+            &["would replace the picture x-depth.png", "another --out"],
         ),
         (
             "x.png .. --run run -o out",

@@ -197,7 +197,7 @@ fn what_cannot_be_profiled_is_refused() {
     let place = Place::empty();
     place.refuses(
         "profile --model mff-huge",
-        &["no model \"mff-huge\"", "mff-tiny", "meter-xxs"],
+        &["unknown model \"mff-huge\"", "mff-tiny", "meter-xxs"],
     );
     place.refuses(
         "profile --model meter-xxs --size 100x100",

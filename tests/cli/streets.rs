@@ -176,7 +176,7 @@ fn depth(split: &str) -> String {
 fn a_line_without_a_usable_focal_length_is_named() {
     let place = trained();
     for (focal, reason) in [
-        ("", "2 fields, so that the focal length is missing"),
+        ("", "2 fields, the focal length is missing"),
         (
             " focal",
             "the focal length `focal` is not a positive number",

@@ -15,7 +15,7 @@ fn place_with_named_weights() -> Place {
     let manifest = format!(
         "[weights.mine]\nsummary = \"Weights of a test\"\nmodels = [\"meter-xxs\"]\nfile = \"mine.safetensors\"\n\
          url = \"http://127.0.0.1:9/mine.safetensors\"\npage = \"http://127.0.0.1:9/\"\nsize = {}\n\
-         verified = false\nlicence = \"none\"\n",
+         verified = false\npaper = \"none\"\ninput = \"192x256\"\nlicence = \"none\"\n",
         bytes.len()
     );
     fs::write(place.home().join("manifest.toml"), manifest).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use mde_files::{FolderLock, write_atomic};
+use mde_files::{FolderLock, LockError, write_atomic};
 use mde_results::RunFolder;
 use serde::de::DeserializeOwned;
 
@@ -37,8 +37,7 @@ impl Results {
         let mut results = Self::printed(subject);
         if let Some(path) = folder {
             let folder = RunFolder::new(path);
-            let lock = folder.lock_results()?;
-            warn_without_lock(&lock);
+            let lock = locked(&folder, folder.lock_results())?;
             results.folder = Some((folder, lock));
         }
         Ok(results)
@@ -70,11 +69,22 @@ impl Results {
     }
 }
 
-/// Tells that nothing keeps a second process out of a folder.
-pub(crate) fn warn_without_lock(lock: &FolderLock) {
+/// The lock of a folder, with advice where it cannot be had, and a warning where there are no locks.
+pub(crate) fn locked(
+    folder: &RunFolder,
+    lock: Result<FolderLock, LockError>,
+) -> anyhow::Result<FolderLock> {
+    let lock = lock.map_err(|error| match error {
+        held @ LockError::Held { .. } => held.into(),
+        error => anyhow::Error::from(error).context(format!(
+            "cannot use the folder {}; check the path and its permissions",
+            folder.path().display()
+        )),
+    })?;
     if let Some(warning) = lock.warning() {
         remark(warning);
     }
+    Ok(lock)
 }
 
 /// Writes a file whole or not at all, into a folder that is created if needed.

@@ -20,7 +20,7 @@ use crate::hashes::fingerprint;
 use crate::memory;
 use crate::output::{Output, peak_memory_text, shown};
 use crate::progress::{Progress, remark};
-use crate::stage::warn_without_lock;
+use crate::stage::locked;
 use crate::weights::file_of;
 
 /// What to train, and how.
@@ -211,8 +211,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    let lock = folder.lock_training()?;
-    warn_without_lock(&lock);
+    let lock = locked(&folder, folder.lock_training())?;
     let taken = folder
         .newest_checkpoint()
         .map_or(0, |checkpoint| checkpoint.step);

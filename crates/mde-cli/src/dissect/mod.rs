@@ -102,6 +102,7 @@ fn measure(
             seed: 0,
             grids: subject.grids.clone(),
             top_images: subject.top_images,
+            check_aspect_ratio: subject.provenance.is_stored(),
         },
         &mut |images| {
             progress.add(images);

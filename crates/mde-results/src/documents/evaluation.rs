@@ -97,8 +97,8 @@ impl UnitWarning {
             near(1.0 / factor, median_ratio)
                 .then(|| format!("predictions about {factor} times too small: {name}"))
         });
-        let other = "no common unit: weights of another data set or preset, or another quantity \
-                     such as disparity";
+        let other = "no common unit: a network that is hardly trained, weights of another data set \
+                     or preset, or another quantity such as disparity";
         Some(Self {
             median_ratio,
             likely: likely.unwrap_or_else(|| other.to_owned()),
