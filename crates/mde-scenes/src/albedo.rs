@@ -11,7 +11,7 @@ use crate::random::{fbm, unit};
 use crate::texture::Texture;
 
 impl Material {
-    /// Linear albedo at `uv` metres on a face of `size` metres, `px` metres to the pixel.
+    /// Linear albedo at `uv` metres on a face of `size` metres, at `px` metres per pixel.
     pub(crate) fn albedo(&self, uv: Vec2, size: Vec2, px: f32) -> Vec3 {
         let s = self.seed;
         let (u, v) = (uv.x, uv.y);
@@ -166,7 +166,7 @@ impl Material {
         let inset = 0.22 * cell.min_element().min(0.4);
         let joint = line(edge, 0.004, px);
         let bevel = line((edge - inset).abs(), 0.006, px);
-        // The bevel's upper flank lies in shade, its lower one catches the light.
+        // The upper flank of the bevel is in shade, the lower one is lit.
         let lit = if inside.y > cell.y / 2.0 { -0.45 } else { 0.25 };
         let body = self.base * (1.0 + 0.25 * grain(uv.y, uv.x, self.seed, px));
         body * (1.0 - 0.75 * joint) * (1.0 + lit * bevel)

@@ -1,28 +1,30 @@
-//! A bounding-volume hierarchy: which solid a ray meets first, in logarithmic time.
+//! A bounding-volume hierarchy, which finds the first solid on a ray in logarithmic time.
 
 use glam::{Vec3, Vec3A};
 
 use crate::solid::{Form, Ray, Solid};
 
 const LEAF: usize = 2;
-/// Levels that a traversal can go down. A cut leaves each side a quarter at least, so this is enough for 10^5 solids.
+/// Depth of the traversal stack. Each split leaves at least a quarter of the solids on each side,
+/// so this suffices for 10^5 solids.
 const STACK: usize = 40;
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
     min: Vec3A,
     max: Vec3A,
-    /// First solid of a leaf, or the right child of an inner node (the left one follows its parent).
+    /// First solid of a leaf, or right child of an inner node. The left child follows its parent.
     next: u32,
     /// Number of solids; 0 for an inner node.
     count: u32,
 }
 
-/// Solids with the tree over them. The solids are reordered; an index into them is stable afterwards.
+/// Solids and the tree over them. Building reorders the solids; their indices are stable
+/// afterwards.
 #[derive(Debug)]
 pub(crate) struct Bvh {
     nodes: Vec<Node>,
-    /// What rays are tested against, apart from the bulkier solids: most of the time goes here.
+    /// The solids' geometry, which rays are tested against. Separate because it is smaller.
     forms: Vec<Form>,
     solids: Vec<Solid>,
 }
@@ -46,7 +48,7 @@ impl Bvh {
         &self.solids[index]
     }
 
-    /// Distance to, and index of, the first solid before `limit`.
+    /// Distance and index of the first solid nearer than `limit`.
     pub(crate) fn closest(&self, ray: &Ray, limit: f32) -> Option<(f32, usize)> {
         let mut best = None;
         self.walk(
@@ -63,7 +65,7 @@ impl Bvh {
         best
     }
 
-    /// Whether anything that casts shadows lies before `limit`.
+    /// Whether a solid that casts shadows is nearer than `limit`.
     pub(crate) fn blocked(&self, ray: &Ray, limit: f32) -> bool {
         let mut blocked = false;
         self.walk(ray, limit, |form, _, origin, direction, limit| {
@@ -73,7 +75,8 @@ impl Bvh {
         blocked
     }
 
-    /// Calls `visit` with candidates and the limit, near boxes first; it answers the new limit, or `None` to stop.
+    /// Calls `visit` with candidates and the limit, near boxes first. It returns the new limit, or
+    /// `None` to stop.
     #[inline(always)]
     fn walk(
         &self,
@@ -129,7 +132,7 @@ impl Bvh {
 }
 
 impl Node {
-    /// Distance at which a ray enters the box; infinite when it misses.
+    /// Distance at which a ray enters the box; infinite if it misses.
     #[inline(always)]
     fn enter(&self, origin: Vec3A, inverse: Vec3A) -> f32 {
         let one = (self.min - origin) * inverse;
@@ -140,7 +143,7 @@ impl Node {
     }
 }
 
-/// A box that grows.
+/// A growing bounding box.
 #[derive(Clone, Copy)]
 struct Bounds(Vec3, Vec3);
 
@@ -161,12 +164,13 @@ impl Bounds {
     }
 }
 
-/// Builds the subtree over `count` solids, cutting where the surface-area heuristic expects the fewest tests.
+/// Builds the subtree over `count` solids, split where the surface-area heuristic expects the
+/// fewest tests.
 fn split(solids: &mut [Solid], first: usize, count: usize, nodes: &mut Vec<Node>) {
     let part = &mut solids[first..first + count];
     let bounds = part.iter().fold(Bounds::EMPTY, Bounds::with);
     let here = nodes.len();
-    // Rounding in the slab test must not lose a surface that lies exactly on its box.
+    // The margin keeps rounding in the slab test from missing a surface that lies on its box.
     let (min, max) = (Vec3A::from(bounds.0 - 1e-4), Vec3A::from(bounds.1 + 1e-4));
     nodes.push(Node {
         min,
@@ -203,7 +207,7 @@ fn split(solids: &mut [Solid], first: usize, count: usize, nodes: &mut Vec<Node>
     nodes[here].count = 0;
 }
 
-/// A stable sort keeps the order, and with it the picture, the same on every machine.
+/// Sorts by centre. A stable sort keeps the order, and with it the image, the same everywhere.
 fn sort(part: &mut [Solid], axis: usize) {
     part.sort_by(|a, b| a.centre[axis].total_cmp(&b.centre[axis]));
 }

@@ -1,4 +1,4 @@
-//! The camera: Kinect's or KITTI's intrinsics, and a pose in a room from which there is something to see.
+//! The camera: Kinect's or KITTI's intrinsics, and the choice of a pose in a room.
 
 use glam::{Mat3, Vec2, Vec3, vec2, vec3};
 
@@ -7,22 +7,23 @@ use crate::random::Dice;
 use crate::scene::Scene;
 use crate::solid::Ray;
 
-/// Focal length of NYU Depth V2's colour camera in pixels, at 640 pixels of width.
+/// Focal length in pixels of NYU Depth V2's colour camera, a Kinect, at an image width of 640.
 pub const KINECT_FOCAL: f32 = 518.86;
 
-/// Focal length of KITTI's left colour camera in pixels, at [`KITTI_SIZE`] (calibration of 2011-09-26, `P_rect_02`).
+/// Focal length in pixels of KITTI's left colour camera at [`KITTI_SIZE`]. Source: `P_rect_02` of
+/// the calibration of 2011-09-26.
 pub const KITTI_FOCAL: f32 = 721.5377;
 /// Width and height of the images that belong to [`KITTI_FOCAL`].
 pub const KITTI_SIZE: (u32, u32) = (1242, 375);
-/// Principal point of the same camera; there a pixel's middle has whole coordinates.
+/// Principal point of the same camera. In these coordinates, a pixel's middle is at whole numbers.
 const KITTI_CENTRE: Vec2 = vec2(609.5593, 172.854);
 
-/// What a camera is, without where it stands.
+/// Intrinsics of a camera.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lens {
     /// In pixels, the same along both axes.
     pub(crate) focal: f32,
-    /// Principal point in pixels, a pixel's middle being at + 0.5.
+    /// Principal point in pixels. The middle of a pixel is at + 0.5.
     pub(crate) centre: Vec2,
     pub(crate) width: u32,
     pub(crate) height: u32,
@@ -39,8 +40,9 @@ impl Lens {
         }
     }
 
-    /// KITTI's left colour camera. The focal length is scaled with the width, the principal point with each side, so
-    /// that the horizon stays at KITTI's share of the height in pictures of other proportions.
+    /// KITTI's left colour camera. The focal length is scaled with the width and the principal
+    /// point with each side, so that the horizon keeps its share of the height at other aspect
+    /// ratios.
     pub(crate) fn kitti(width: u32, height: u32) -> Self {
         let size = vec2(width as f32, height as f32);
         let scale = size / vec2(KITTI_SIZE.0 as f32, KITTI_SIZE.1 as f32);
@@ -63,7 +65,8 @@ pub(crate) struct Camera {
 }
 
 impl Camera {
-    /// Looks along `yaw` (0 is +z, growing to the right), `pitch` radians up, rolled by `roll`.
+    /// A camera with this yaw (0 is +z, growing to the right), pitch (growing upwards) and roll in
+    /// radians.
     pub(crate) fn new(position: Vec3, [yaw, pitch, roll]: [f32; 3], lens: Lens) -> Self {
         let forwards = vec3(
             -yaw.sin() * pitch.cos(),
@@ -81,9 +84,9 @@ impl Camera {
         }
     }
 
-    /// The ray through image position (`x`, `y`) in pixels, a pixel's middle being at + 0.5.
+    /// The ray through image position (`x`, `y`) in pixels. The middle of a pixel is at + 0.5.
     ///
-    /// Its direction has length 1 along the optical axis: distances along it are z-depths.
+    /// Its direction has length 1 along the optical axis, so that distances along it are z-depths.
     pub(crate) fn ray(&self, x: f32, y: f32) -> Ray {
         let right = (x - self.lens.centre.x) / self.lens.focal;
         let down = (y - self.lens.centre.y) / self.lens.focal;
@@ -93,7 +96,7 @@ impl Camera {
         }
     }
 
-    /// Looks at a coarse grid over the image.
+    /// Statistics of the view, from a coarse grid over the image.
     fn glance(&self, scene: &Scene) -> Glance {
         let (columns, rows) = (12, 9);
         let mut depths = Vec::with_capacity(columns * rows);
@@ -125,21 +128,23 @@ impl Camera {
     }
 }
 
-/// What a first look through a camera tells.
+/// Statistics of a view.
 struct Glance {
     /// Mean z-depth in metres.
     mean: f32,
     nearest: f32,
-    /// How many different solids are in view.
+    /// Number of different solids in view.
     solids: usize,
-    /// Share of the image that shows the floor.
+    /// Fraction of the image that shows the floor.
     floor: f32,
-    /// Share of the image that windows and lamps take.
+    /// Fraction of the image that shows windows and lamps.
     glowing: f32,
 }
 
-/// Tries poses in the room's free parts and keeps the one that best matches a mean depth drawn beforehand, so that
-/// close views and long ones both occur, and that has things in view; whatever comes nearer than 0.6 m counts heavily against a pose.
+/// The best of 60 random poses in the room's free parts.
+///
+/// A pose is good if its mean depth matches a random one, so that near and far views occur, and if
+/// many solids are in view. Anything nearer than 0.6 m counts heavily against it.
 pub(crate) fn choose(dice: &mut Dice, scene: &Scene, plan: &Plan, lens: Lens) -> Camera {
     let longest = plan.size.x.hypot(plan.size.z).clamp(1.8, 12.0);
     let wanted = (1.4f32.ln() + (0.85 * longest / 1.4).ln() * dice.range(0.0, 1.0)).exp();
@@ -188,7 +193,7 @@ mod tests {
             camera.ray(161.0, 120.0).direction - middle,
             camera.ray(160.0, 119.0).direction - middle,
         );
-        // Looking along +z with y up, x grows to the left.
+        // With z forwards and y up, x grows to the left.
         assert!(right.x < 0.0 && up.y > 0.0);
         assert!((right.length() * camera.lens.focal - 1.0).abs() < 1e-4);
         assert!((camera.lens.focal - 259.43).abs() < 1e-3);
@@ -206,7 +211,7 @@ mod tests {
 
     #[test]
     fn kittis_principal_point_looks_straight_ahead_at_every_size() {
-        // Pixel (609.5593, 172.854) in coordinates where a pixel's middle is whole.
+        // Pixel (609.5593, 172.854) in coordinates with pixel middles at whole numbers.
         let full = Camera::new(Vec3::Y, [0.0; 3], Lens::kitti(1242, 375));
         assert!((full.ray(610.0593, 173.354).direction - Vec3::Z).length() < 1e-6);
         assert_eq!(full.lens.focal, KITTI_FOCAL);

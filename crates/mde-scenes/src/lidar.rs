@@ -1,9 +1,10 @@
-//! A spinning laser scanner's depth, as KITTI's annotated depth has it: the scans of a drive, gathered into one image.
+//! Depth of a spinning laser scanner, sampled like KITTI's annotated depth.
 //!
-//! KITTI's ground truth joins eleven scans of a Velodyne HDL-64E, taken while the car drove on, and keeps the points that
-//! stereo confirms (Uhrig et al. 2017). So here: for each of eleven places along the way, a pixel is hit if one of the
-//! scanner's beams and one of its turns fall into it. Most points are then lost again, in runs along a beam, for the
-//! beam's return is weak, the stereo disagrees, or the border of a thing is near.
+//! KITTI's ground truth accumulates eleven scans of a Velodyne HDL-64E from a moving car and keeps
+//! the points that stereo confirms (Uhrig et al. 2017). Here, a pixel is hit from one of eleven
+//! positions if one of the scanner's beams and one of its shots fall into it. Most points are then
+//! dropped, in runs along a beam, because the return is weak, stereo disagrees or a depth edge is
+//! near.
 
 use glam::Vec3;
 use image::{ImageBuffer, Luma};
@@ -12,12 +13,12 @@ use crate::camera::{Camera, KITTI_SIZE};
 use crate::random::{Dice, noise, normal, unit};
 use crate::view::{Fragment, on_edge};
 
-/// KITTI's depth ends here, in metres; nothing farther is stored.
+/// Largest stored depth of streets in metres, as in KITTI.
 pub const LIDAR_MAX_DEPTH: f32 = 80.0;
-/// A stored depth of 1 is 1/256 m.
+/// Steps of stored depth per metre, as in KITTI.
 pub const LIDAR_STEPS_PER_METRE: f32 = 256.0;
 
-/// Number of scans that are gathered.
+/// Number of accumulated scans.
 const SCANS: usize = 11;
 /// Elevation of the beams in degrees: 32 from +2 downwards every 1/3, then 32 from -8.83 every 1/2.
 const UPPER: (f32, f32) = (2.0, 1.0 / 3.0);
@@ -25,14 +26,14 @@ const LOWER: (f32, f32) = (-8.83, 0.5);
 const LOWEST: f32 = -24.33;
 /// Angle between two shots of a beam, in degrees.
 const TURN_STEP: f32 = 0.13;
-/// Where the scanner is, from the camera: metres behind and above.
+/// Position of the scanner relative to the camera: metres behind and above.
 const BEHIND: f32 = 0.27;
 const ABOVE: f32 = 0.08;
 
-/// What the scanner measured, in 1/256 m; 0 where it measured nothing.
+/// Measured depth in 1/256 m; 0 is invalid.
 ///
-/// The spacing of beams and shots is KITTI's in pixels: it is scaled with the image's width, so that pictures of other
-/// sizes are as sparse as KITTI's. Noise has a standard deviation of 1.5 cm.
+/// The spacing of beams and shots in pixels is KITTI's at every width, so that small images are as
+/// sparse as KITTI's. The noise has a standard deviation of 1.5 cm.
 pub(crate) fn scan(
     dice: &mut Dice,
     fragments: &[Fragment],
@@ -44,7 +45,7 @@ pub(crate) fn scan(
     let mut image = ImageBuffer::new(camera.lens.width, camera.lens.height);
     for (i, pixel) in image.pixels_mut().enumerate() {
         let f = &fragments[i];
-        // Noise can add a little.
+        // The margin allows for noise.
         if !f.z.is_finite() || f.z > LIDAR_MAX_DEPTH + 0.5 {
             continue;
         }
@@ -67,29 +68,29 @@ pub(crate) fn scan(
     image
 }
 
-/// Share of the scans that reach a place of the image: near its sides and its bottom few do.
+/// Fraction of the scans that reach a place of the image: few near its sides and its bottom.
 fn border(across: f32, down: f32) -> f32 {
     let side = (across.min(1.0 - across) / 0.17).min(1.0);
     let bottom = ((1.0 - down) / 0.1).clamp(0.2, 1.0);
     (0.12 + 0.88 * side) * bottom
 }
 
-/// Share of the shots that come back from a surface, and are not taken for errors afterwards.
+/// Fraction of the shots that return from a surface and are not rejected as errors.
 fn returned(f: &Fragment, chance: f32) -> f32 {
     let back = f.infrared * f.facing.max(0.0).powf(0.35) * (1.0 - f.gloss);
-    // Glass lets the light through, black paint throws it away.
+    // Glass transmits the light; black paint absorbs or deflects it.
     if back < 0.011 + 0.025 * chance * chance {
         return 0.0;
     }
     (back * 16.0).min(1.0)
 }
 
-/// The scanner at its places along the way.
+/// The scanner at its positions along the street.
 struct Scanner {
     places: [Vec3; SCANS],
     forwards: Vec3,
     right: Vec3,
-    /// Widths of the beams' spacing, of a shot's and of a pixel, in degrees.
+    /// Scale of the beams' spacing; angle between shots and width of a pixel in degrees.
     spacing: f32,
     step: f32,
     pixel: f32,
@@ -117,7 +118,7 @@ impl Scanner {
         }
     }
 
-    /// Whether a point is measured in any scan; `kept` is the share of shots that are not lost.
+    /// Whether a point is measured in any scan; `kept` is the fraction of shots that are kept.
     fn hits(&self, point: Vec3, kept: f32) -> bool {
         (0..SCANS).any(|scan| self.hits_in(scan, point, kept))
     }
@@ -142,7 +143,7 @@ impl Scanner {
         if shot > self.pixel / self.step {
             return false;
         }
-        // Lost shots come in runs along the beam.
+        // Dropped shots form runs along the beam.
         let run = noise(azimuth / (8.0 * self.step) + 500.0, 0.5, seed);
         run < 0.1 + 0.4 * kept
     }
@@ -175,7 +176,7 @@ mod tests {
         Camera::new(vec3(0.0, 1.65, 0.0), [0.0; 3], Lens::kitti(SIZE.0, SIZE.1))
     }
 
-    /// A wall across the way, and the share of its pixels that are measured in each row of the middle third.
+    /// For a wall across the street: the fraction of valid pixels per row of the middle third.
     fn wall(z: f32, material: Material) -> Vec<f64> {
         let solid = Solid::spanning(vec3(-99.0, -99.0, z), vec3(99.0, 99.0, z + 1.0), material);
         let scene = Scene::new(vec![solid], Vec::new(), 1.0, Vec3::ZERO);
@@ -213,8 +214,8 @@ mod tests {
     #[test]
     fn a_wall_is_measured_below_two_degrees_and_in_part() {
         let rows = wall(30.0, Material::default());
-        // From the place farthest ahead the top beam meets the wall highest above the camera's horizon: at
-        // 2 degrees over at most 36.3 m it is 1.35 m higher, 16.2 pixels of this camera.
+        // From the position farthest behind, the top beam meets the wall highest: at 2 degrees over
+        // at most 36.3 m it is 1.35 m above the horizon, 16.2 pixels of this camera.
         let horizon = camera().lens.centre.y;
         let first = rows
             .iter()

@@ -2,16 +2,16 @@
 
 use glam::{Mat3, Vec3};
 
-/// A rectangular lamp or window, or a bulb that shines every way.
+/// A rectangular lamp or window, or a bulb that shines in all directions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Light {
     pub(crate) centre: Vec3,
     /// From the centre to the middles of two neighbouring sides.
     pub(crate) across: Vec3,
     pub(crate) up: Vec3,
-    /// Unit vector in which it shines most; zero for a bulb.
+    /// Unit vector of the direction of most light; zero for a bulb.
     pub(crate) facing: Vec3,
-    /// Radiant intensity in `facing`'s direction, per colour channel. The exposure makes the unit arbitrary.
+    /// Radiant intensity in the direction of `facing` per colour channel, in arbitrary units.
     pub(crate) intensity: Vec3,
 }
 
@@ -41,9 +41,9 @@ impl Light {
         self.centre + self.across * s + self.up * t
     }
 
-    /// Irradiance on a surface from one point of the light, shadows left out.
+    /// Irradiance on a surface from one point of the light, without shadows.
     ///
-    /// Falls off with the square of the distance; the small constant stands for the lamp's size.
+    /// It falls off with the square of the distance. A small constant accounts for the lamp's size.
     pub(crate) fn irradiance(&self, from: Vec3, surface: Vec3, normal: Vec3) -> Vec3 {
         let way = from - surface;
         let square = way.length_squared().max(1e-6);

@@ -1,4 +1,4 @@
-//! What textures outdoors are made of: asphalt and its lines, leaves, roofs, window fronts, signs.
+//! Patterns behind the textures outdoors: asphalt, road lines, leaves, roofs, windows, signs.
 
 use glam::{Vec2, Vec3, vec2};
 
@@ -6,7 +6,7 @@ use crate::colour::srgb;
 use crate::pattern::{centred, fade, line};
 use crate::random::{fbm, noise, unit};
 
-/// Length of a painted dash and of a dash with the gap after it, in metres.
+/// Length of a painted dash, and of a dash with the gap after it, in metres.
 const DASH: (f32, f32) = (3.0, 9.0);
 /// Half the width of a painted line.
 const LINE: f32 = 0.07;
@@ -21,7 +21,7 @@ pub(crate) fn asphalt(uv: Vec2, seed: u32, px: f32) -> f32 {
     (1.0 + 0.5 * wear + 0.35 * stains + 0.4 * grit) * if patched { 0.8 } else { 1.0 }
 }
 
-/// Share of the pixel that is painted line. The middle line is unbroken where there are four lanes or more.
+/// Fraction of the pixel that is painted line. The middle line is unbroken on four or more lanes.
 pub(crate) fn road_lines(uv: Vec2, size: Vec2, lanes: u8, edges: bool, phase: f32, px: f32) -> f32 {
     let lanes = f32::from(lanes.max(1));
     let width = size.x / lanes;
@@ -49,7 +49,7 @@ pub(crate) fn grass(uv: Vec2, seed: u32, px: f32) -> f32 {
     1.0 + 0.7 * blades + 0.5 * tufts + 0.6 * bare
 }
 
-/// Leaves in the light and gaps between them.
+/// Brightness of foliage relative to its mean: lit leaves and gaps between them.
 pub(crate) fn foliage(uv: Vec2, seed: u32, px: f32) -> f32 {
     let leaves = (noise(uv.x * 14.0, uv.y * 14.0, seed) - 0.5) * fade(0.07, px);
     let twigs = (noise(uv.x * 5.5, uv.y * 5.5, seed ^ 31) - 0.5) * fade(0.18, px);
@@ -66,7 +66,7 @@ pub(crate) fn roof_tiles(uv: Vec2, seed: u32, px: f32) -> f32 {
     shade * (1.0 - 0.5 * edge) * (1.0 + 0.5 * moss)
 }
 
-/// Share of the pixel that is window, for windows that leave some wall around them in each cell of a grid.
+/// Fraction of the pixel that is window, with one window and some wall in each cell of a grid.
 pub(crate) fn windows(uv: Vec2, size: Vec2, cell: Vec2, px: f32) -> f32 {
     let count = (size / cell).floor().max(Vec2::ONE);
     let cell = size / count;
@@ -78,7 +78,7 @@ pub(crate) fn windows(uv: Vec2, size: Vec2, cell: Vec2, px: f32) -> f32 {
     sharp * seen + 0.31 * (1.0 - seen)
 }
 
-/// A sign's face, coordinates from 0 to 1: round ones with a red ring, blue ones, yellow ones, red ones.
+/// The face of a traffic sign, one of five kinds. Coordinates are from 0 to 1.
 pub(crate) fn sign(p: Vec2, kind: u8) -> Vec3 {
     let (red, white) = (srgb(0xbe141c), srgb(0xebebeb));
     let off = p - 0.5;
@@ -111,7 +111,7 @@ mod tests {
             painted(0.25, 4.0) && painted(6.75, 4.0),
             "unbroken at the sides"
         );
-        // A segment that begins 4 m into the pattern goes on with it.
+        // A segment that begins 4 m into the pattern continues it.
         assert!(road_lines(vec2(3.5, 5.5), size, 2, true, 4.0, 0.01) > 0.5);
     }
 

@@ -1,26 +1,27 @@
-//! Patterns that textures are made of, each softened to the pixel: lines, stripes, grain, weave, pile.
+//! Patterns behind the textures: lines, stripes, grain, weave, pile. `px` is the size of a pixel in
+//! metres, to which each is softened.
 
 use glam::Vec2;
 
 use crate::random::{fbm, noise};
 
-/// How much of a detail of this size the pixel resolves: 1 all, 0 none.
+/// Visibility of a detail of this size: 1 if the pixel resolves it, 0 if not.
 pub(crate) fn fade(detail: f32, px: f32) -> f32 {
     ((detail / px - 1.0) / 2.0).clamp(0.0, 1.0)
 }
 
-/// Share of a pixel covered by a line whose middle is `distance` away.
+/// Fraction of a pixel covered by a line whose middle is `distance` away.
 pub(crate) fn line(distance: f32, half_width: f32, px: f32) -> f32 {
     let soft = ((half_width - distance) / px + 0.5).clamp(0.0, 1.0);
     soft * (2.0 * half_width / px).min(1.0)
 }
 
-/// Distance to the nearest whole number, as a share of the period.
+/// Distance to the nearest whole number.
 pub(crate) fn centred(x: f32) -> f32 {
     (x - x.round()).abs()
 }
 
-/// A stripe covering `share` of each period, softened to the pixel; `px` in periods.
+/// A stripe that covers `share` of each period. Lengths are in periods.
 pub(crate) fn band(x: f32, share: f32, px: f32) -> f32 {
     let sharp = ((share / 2.0 - centred(x)) / px + 0.5).clamp(0.0, 1.0);
     let seen = fade(1.0, px);
@@ -55,7 +56,7 @@ pub(crate) fn grain(along: f32, across: f32, seed: u32, px: f32) -> f32 {
     0.2 * rings + 0.7 * streaks * fade(0.03, px) + 0.4 * fibres
 }
 
-/// A repeated figure: a ring of petals or a lozenge, one kind per seed. Coordinates in periods.
+/// A repeated figure: petals, lozenge or ring, one kind per seed. Lengths are in periods.
 pub(crate) fn motif(uv: Vec2, seed: u32, px: f32) -> f32 {
     let row = uv.y.floor();
     let x = (uv.x + 0.5 * (row as i32 & 1) as f32).rem_euclid(1.0) - 0.5;

@@ -1,4 +1,4 @@
-//! Textures that show something: books, paintings, the view from a window.
+//! Textures that depict objects: books, paintings, the view from a window.
 
 use glam::{Vec2, Vec3, vec2};
 

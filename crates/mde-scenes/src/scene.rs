@@ -1,4 +1,4 @@
-//! A furnished, lit room or street, ready to be looked at.
+//! A finished scene: solids, lights and sky.
 
 use glam::Vec3;
 
@@ -7,23 +7,23 @@ use crate::light::Light;
 use crate::sky::Sky;
 use crate::solid::Solid;
 
-/// Everything that rays can meet and be lit by.
+/// Everything that rays can hit, and everything that gives light.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) bvh: Bvh,
     pub(crate) lights: Vec<Light>,
     /// Irradiance after many bounces, the same everywhere.
     pub(crate) ambient: Vec3,
-    /// What rays meet that meet nothing else; None indoors.
+    /// What rays see that hit no solid; `None` indoors.
     pub(crate) sky: Option<Sky>,
 }
 
 impl Scene {
-    /// `area` is the room's surface in square metres and `albedo` its mean: they set the ambient light.
+    /// A room. Its surface in square metres (`area`) and its mean albedo set the ambient light.
     pub(crate) fn new(solids: Vec<Solid>, lights: Vec<Light>, area: f32, albedo: Vec3) -> Self {
         let power: Vec3 = lights.iter().map(Light::power).sum();
-        // Light that has left the first surface: power * albedo / area, over 1 - albedo for all further bounces.
-        // The first bounce is traced explicitly, so one more factor of the albedo.
+        // Light after the first bounce is power * albedo / area. All further bounces divide it by
+        // 1 - albedo. The first bounce is traced explicitly, hence one more factor of the albedo.
         let bounces = albedo * albedo / (Vec3::ONE - albedo.min(Vec3::splat(0.8)));
         Self {
             bvh: Bvh::new(solids),
@@ -38,13 +38,13 @@ impl Scene {
         Self {
             bvh: Bvh::new(solids),
             lights: Vec::new(),
-            // What reaches a surface that is itself lit only through others: most of it sees no sky.
+            // For surfaces that are lit only by others and see little of the sky.
             ambient: sky.skylight() * 0.3,
             sky: Some(sky),
         }
     }
 
-    /// Irradiance without shadows, for surfaces seen only indirectly.
+    /// Irradiance without shadows, for surfaces that are only seen indirectly.
     pub(crate) fn rough_irradiance(&self, point: Vec3, normal: Vec3) -> Vec3 {
         let lamps: Vec3 = self
             .lights

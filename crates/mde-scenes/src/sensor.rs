@@ -1,4 +1,5 @@
-//! The sensors: an 8-bit colour camera with noise, and a structured-light depth sensor with noise and holes.
+//! The sensors: a colour camera with noise, and a Kinect with noise and holes.
+//! and holes.
 
 use glam::{Vec3, vec3};
 use image::{ImageBuffer, Luma, RgbImage};
@@ -7,14 +8,14 @@ use crate::camera::Camera;
 use crate::random::{Dice, noise, normal, unit};
 use crate::view::{Fragment, on_edge};
 
-/// Distance between the depth sensor's projector and its camera in metres (Kinect).
+/// Distance between the Kinect's projector and its infrared camera in metres.
 const BASELINE: f32 = 0.075;
-/// Beyond this the sensor gives nothing, and NYU Depth V2 ends.
+/// Largest depth that the Kinect measures, in metres; also the end of NYU Depth V2's range.
 pub const KINECT_MAX_DEPTH: f32 = 10.0;
-/// Nearer than this it gives nothing either.
+/// Smallest depth that the Kinect measures, in metres.
 pub const KINECT_MIN_DEPTH: f32 = 0.5;
 
-/// How a photograph is exposed: `grey` is the brightness that the mean of the darkest `share` of its pixels gets.
+/// Exposure: the mean of the darkest `share` of a photograph's pixels gets the brightness `grey`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metering {
     pub(crate) share: f32,
@@ -22,19 +23,20 @@ pub(crate) struct Metering {
 }
 
 impl Metering {
-    /// Lamps and windows may burn out.
+    /// Lamps and windows may be overexposed.
     pub(crate) const INDOORS: Self = Self {
         share: 0.9,
         grey: 0.24,
     };
-    /// The sky may.
+    /// The sky may be overexposed.
     pub(crate) const OUTDOORS: Self = Self {
         share: 0.65,
         grey: 0.15,
     };
 }
 
-/// Develops linear radiance into an 8-bit photograph: exposure, white balance, vignette, tone curve, blur, noise.
+/// An 8-bit photograph of linear radiance, with random exposure, white balance, vignette, blur and
+/// noise.
 pub(crate) fn photograph(
     dice: &mut Dice,
     radiance: &[Vec3],
@@ -68,7 +70,7 @@ pub(crate) fn photograph(
     image
 }
 
-/// Factor on the radiance.
+/// The factor on the radiance.
 fn exposure(radiance: &[Vec3], metering: Metering) -> f32 {
     let mut brightness: Vec<f32> = radiance
         .iter()
@@ -87,7 +89,7 @@ fn exposure(radiance: &[Vec3], metering: Metering) -> f32 {
     metering.grey / (mean as f32).max(1e-4)
 }
 
-/// A soft shoulder for highlights, then sRGB's gamma.
+/// The tone curve: compressed highlights, then a gamma of 2.2.
 fn develop(value: f32) -> u8 {
     let value = value.max(0.0);
     let toned = if value < 0.6 {
@@ -98,7 +100,7 @@ fn develop(value: f32) -> u8 {
     (255.0 * toned.powf(1.0 / 2.2)).round() as u8
 }
 
-/// A lens that is not quite sharp: each pixel keeps `sharp` of its light along each axis.
+/// Blurs slightly: each pixel keeps the fraction `sharp` of its light along each axis.
 fn blur(radiance: &[Vec3], width: usize, height: usize, sharp: f32) -> Vec<Vec3> {
     let side = (1.0 - sharp) / 2.0;
     let pass =
@@ -120,11 +122,12 @@ fn blur(radiance: &[Vec3], width: usize, height: usize, sharp: f32) -> Vec<Vec3>
     pass(&rows, width, &|i| (i / width, height))
 }
 
-/// What the depth sensor answers, in millimetres; 0 where it has no answer.
+/// Depth as a Kinect measures it, in millimetres; 0 is invalid.
 ///
-/// Noise: sigma = 1.2 mm + 1.9 mm/m^2 (z - 0.4 m)^2 (Nguyen, Izadi, Lovell 2012), then the disparity is rounded to an
-/// eighth of a pixel of the 580-pixel infrared camera. Holes: out of range, in the projector's shadow, too little
-/// infrared returned (dark, grazing, far, shiny), dropped pixels along depth edges.
+/// The noise has sigma = 1.2 mm + 1.9 mm/m^2 (z - 0.4 m)^2 (Nguyen, Izadi, Lovell 2012). Then the
+/// disparity is rounded to an eighth of a pixel at a focal length of 580. Depth is invalid out of
+/// range, in the projector's shadow, where too little infrared returns (dark, grazing, far, shiny)
+/// and at random along depth edges.
 pub(crate) fn measure(
     dice: &mut Dice,
     fragments: &[Fragment],
@@ -159,15 +162,15 @@ pub(crate) fn measure(
     image
 }
 
-/// Infrared that comes back, relative to a white surface at one metre.
+/// Returned infrared relative to a white surface at one metre.
 ///
-/// Light falls off with the square of the distance, but the sensor's gain makes up for part of it.
+/// The exponent is below 2 because the sensor's gain compensates for part of the falloff.
 fn returned(f: &Fragment) -> f32 {
     if f.z.is_infinite() {
         return 0.0;
     }
     let diffuse = f.infrared * f.facing.max(0.0) * (1.0 - f.gloss);
-    // A polished surface at a right angle dazzles the sensor, a slanted one throws the dots away.
+    // A polished surface at a right angle dazzles the sensor; a slanted one deflects the dots.
     let dazzled = f.gloss > 0.1 && f.facing > 0.992;
     if dazzled {
         0.0
@@ -176,10 +179,10 @@ fn returned(f: &Fragment) -> f32 {
     }
 }
 
-/// Pixels that the projector, `BASELINE` to the right of the camera, does not reach.
+/// Pixels in the shadow of the projector, which is `BASELINE` to the right of the camera.
 ///
-/// A surface at column x appears to the projector at x - focal * baseline / z; going leftwards along a row, it is
-/// hidden once something nearer has already appeared further left.
+/// The projector sees a surface of column x at x - focal * baseline / z. Along a row from right to
+/// left, a surface is hidden if an earlier one appeared farther left.
 fn shadowed(fragments: &[Fragment], width: usize, focal: f32) -> Vec<bool> {
     let mut out = vec![false; fragments.len()];
     for (row, hidden) in fragments
@@ -232,7 +235,7 @@ mod tests {
         let deviation =
             (seen.iter().map(|z| (z - mean).powi(2)).sum::<f64>() / seen.len() as f64).sqrt();
         assert!((mean - 3.0).abs() < 0.002, "mean {mean}");
-        // 14.0 mm of noise, and disparity steps of 26 mm: 7.5 mm more, in squares.
+        // 14.0 mm of noise, and 7.5 mm from disparity steps of 26 mm, added in squares.
         assert!((deviation - 0.0159).abs() < 0.0015, "deviation {deviation}");
     }
 

@@ -1,9 +1,10 @@
-//! Light: how much falls on each pixel's surface, and the radiance that reaches the camera.
+//! Light: the irradiance at each pixel's surface, and the radiance that reaches the camera.
 //!
-//! Direct light is sampled over each lamp's area and tested for shadows; one bounce of indirect light is traced over
-//! the hemisphere. Every other pixel, as on a chessboard, takes one of 8 strata by its place in a 4x4 block, and a 5x5
-//! filter that stays on the surface joins them: soft shadows and corners that darken, for a few rays a pixel. Outdoors
-//! the sun is one more light, rays that meet nothing see the sky, and haze lies over what is far.
+//! Direct light is sampled over each lamp's area and tested for shadows. One bounce of indirect
+//! light is traced over the hemisphere. Every other pixel, as on a chessboard, takes one of 8
+//! strata by its place in a 4x4 block. A 5x5 filter that stays on the surface averages them.
+//! Outdoors, the sun is one more light, rays that hit nothing see the sky, and haze covers what is
+//! far.
 
 use glam::Vec3;
 
@@ -12,7 +13,7 @@ use crate::scene::Scene;
 use crate::solid::Ray;
 use crate::view::{Fragment, fragment};
 
-/// Light arriving at a pixel's surface.
+/// Light that arrives at a pixel's surface.
 #[derive(Clone, Copy, Debug, Default)]
 struct Arriving {
     irradiance: Vec3,
@@ -44,21 +45,22 @@ pub(crate) fn radiance(scene: &Scene, camera: &Camera, fragments: &[Fragment]) -
     out
 }
 
-/// Number of light samples that are joined.
+/// Number of light samples that the filter averages.
 const STRATA: usize = 8;
 
-/// The chessboard's white fields.
+/// Whether a pixel is sampled: the white fields of a chessboard are.
 fn is_sampled(x: usize, y: usize) -> bool {
     (x + y).is_multiple_of(2)
 }
 
-/// Which stratum a pixel samples: each of them once on the white fields of a 4x4 block, neighbours far apart.
+/// The stratum that a pixel samples. Each occurs once on the white fields of a 4x4 block; those of
+/// neighbours are far apart.
 fn stratum(x: usize, y: usize) -> usize {
     const ORDER: [usize; STRATA] = [0, 4, 6, 2, 3, 7, 5, 1];
     ORDER[(y % 4) * 2 + x % 4 / 2]
 }
 
-/// The middle of a stratum in the unit square: a lattice with one point to each row and column.
+/// The middle of a stratum in the unit square, on a lattice with one point per row and column.
 fn lattice(stratum: usize) -> (f32, f32) {
     let cell = |k: usize| ((k % STRATA) as f32 + 0.5) / STRATA as f32;
     (cell(stratum), cell(3 * stratum))
@@ -76,7 +78,7 @@ fn arriving(scene: &Scene, camera: &Camera, f: &Fragment, stratum: usize) -> Arr
         let from = light.point(2.0 * s - 1.0, 2.0 * t - 1.0);
         let direct = light.irradiance(from, f.point, f.normal);
         if direct.max_element() < faint {
-            // Nobody sees this lamp's shadow: half of its light stands for it.
+            // This lamp's shadow is invisible; half of its light is a fair mean.
             irradiance += direct * 0.5;
         } else {
             let ray = Ray {
@@ -113,7 +115,7 @@ fn arriving(scene: &Scene, camera: &Camera, f: &Fragment, stratum: usize) -> Arr
             },
         )
     } else {
-        // Too weak to show an image: the room's mean light will do.
+        // Too weak to show an image, so that the mean light suffices.
         scene.ambient / std::f32::consts::PI
     };
     Arriving {
@@ -122,7 +124,7 @@ fn arriving(scene: &Scene, camera: &Camera, f: &Fragment, stratum: usize) -> Arr
     }
 }
 
-/// One cosine-distributed ray for the light that comes from other surfaces.
+/// Light from other surfaces, along one cosine-distributed ray.
 fn indirect(scene: &Scene, start: Vec3, normal: Vec3, stratum: usize) -> Vec3 {
     let (u, v) = lattice(stratum);
     let turn = std::f32::consts::TAU * v;
@@ -144,17 +146,17 @@ fn indirect(scene: &Scene, start: Vec3, normal: Vec3, stratum: usize) -> Vec3 {
     let solid = scene.bvh.solid(index);
     let point = start + direction * t;
     let away = solid.surface(point).normal;
-    // Lamps and windows are sampled as lights already.
+    // Lamps and windows are already sampled as lights.
     if solid.material.emission > 0.0 {
         return scene.ambient;
     }
     let lit = scene.rough_irradiance(point, away) * 0.55 + scene.ambient;
-    // In narrow gaps the far side is dark as well.
+    // In narrow gaps, the far side is dark too.
     let open = t / (t + 0.12);
     solid.material.base * lit * open + scene.ambient * (0.6 * open)
 }
 
-/// Radiance of whatever a mirror shows, without its shadows.
+/// Radiance along a ray from a mirror, without shadows.
 fn seen_from(scene: &Scene, ray: &Ray) -> Vec3 {
     let Some((t, index)) = scene.bvh.closest(ray, f32::INFINITY) else {
         return scene
@@ -171,8 +173,9 @@ fn seen_from(scene: &Scene, ray: &Ray) -> Vec3 {
     albedo * (lit / std::f32::consts::PI + solid.material.emission)
 }
 
-/// Averages light over 5x5 pixels of the same surface, the outer ring counting half: each stratum counts alike.
-/// `light` gives it for pixels that have no sampled neighbour on their surface.
+/// Averages light over 5x5 pixels of the same surface. The outer ring counts half, so that all
+/// strata count equally. `light` computes it for pixels without a sampled neighbour on their
+/// surface.
 fn join_strata(
     fragments: &[Fragment],
     sampled: &[Arriving],
@@ -235,7 +238,7 @@ fn leaving(f: &Fragment, light: &Arriving) -> Vec3 {
     diffuse * (1.0 - share) + light.mirrored * share
 }
 
-/// Where a pixel's neighbours see another surface, takes three more first hits and averages.
+/// Where a neighbour sees another surface, averages a pixel with three more first hits.
 fn soften_edges(
     scene: &Scene,
     camera: &Camera,
@@ -289,7 +292,7 @@ mod tests {
     use crate::view::fragments;
     use glam::vec3;
 
-    /// A floor at height 0 and a wall at z = 3, seen straight from (0, 1.2, 0).
+    /// A floor at height 0 and a wall at z = 3, seen from (0, 1.2, 0) along +z.
     fn known() -> (Scene, Camera) {
         let material = Material::default();
         let floor = Solid::spanning(vec3(-50.0, -1.0, -50.0), vec3(50.0, 0.0, 50.0), material);

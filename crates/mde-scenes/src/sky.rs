@@ -5,10 +5,10 @@ use glam::{Vec3, vec3};
 use crate::colour::{mix, srgb};
 use crate::random::{Dice, fbm};
 
-/// Half the angle of the bright disc that shadows are softened by, in radians: the sun with its surroundings.
+/// Half the angle of the sun with its bright surroundings in radians. It softens shadows.
 const SUN_RADIUS: f32 = 0.008;
 
-/// What lights a scene outdoors. Colours are radiances, in units that the exposure makes arbitrary.
+/// The light outdoors. Colours are radiances in arbitrary units.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sky {
     /// Unit vector towards the sun.
@@ -17,15 +17,15 @@ pub(crate) struct Sky {
     sunlight: Vec3,
     zenith: Vec3,
     horizon: Vec3,
-    /// Share of the sky that clouds cover, 0 to 1.
+    /// Fraction of the sky that clouds cover.
     clouds: f32,
-    /// Share of light that haze swallows on each metre.
+    /// Fraction of light that haze absorbs per metre.
     haze: f32,
     seed: u32,
 }
 
 impl Sky {
-    /// A time of day and a weather.
+    /// A random time of day and weather.
     pub(crate) fn new(dice: &mut Dice) -> Self {
         let overcast = dice.chance(0.28);
         let height = dice.range(0.14, 1.05);
@@ -35,7 +35,7 @@ impl Sky {
             height.sin(),
             turn.cos() * height.cos(),
         );
-        // Low suns are red and weak, through more air.
+        // A low sun is red and weak, because its light passes through more air.
         let low = (1.0 - height / 0.7).clamp(0.0, 1.0);
         let warm = mix(vec3(1.0, 0.95, 0.88), vec3(1.0, 0.68, 0.4), low * low);
         let strength = if overcast {
@@ -66,12 +66,12 @@ impl Sky {
         }
     }
 
-    /// Radiance from a direction, which needs no unit length.
+    /// Radiance from a direction of any length.
     pub(crate) fn radiance(&self, direction: Vec3) -> Vec3 {
         let direction = direction.normalize_or(Vec3::Y);
         let up = direction.y.max(0.0);
         let clear = mix(self.horizon, self.zenith, up.powf(0.45));
-        // Clouds lie on a plane, so that they crowd towards the horizon.
+        // Clouds lie on a plane, which makes them denser towards the horizon.
         let flat = vec3(direction.x, 0.0, direction.z) / (up + 0.12);
         let cover = fbm(flat.x * 1.7, flat.z * 1.7, self.seed) + self.clouds - 1.0;
         let cloud = (cover * 3.5).clamp(0.0, 1.0);
@@ -81,18 +81,18 @@ impl Sky {
         mix(clear, lit, cloud) + glow
     }
 
-    /// Light from something `distance` metres away, after the haze.
+    /// Radiance that is left after `distance` metres of haze.
     pub(crate) fn through_haze(&self, radiance: Vec3, distance: f32) -> Vec3 {
         mix(self.horizon, radiance, (-self.haze * distance).exp())
     }
 
-    /// Where the sun is, at `s`, `t` in [-1, 1] of its disc.
+    /// Direction of the point of the sun's disc at `s`, `t` in [-1, 1].
     pub(crate) fn sun(&self, s: f32, t: f32) -> Vec3 {
         let (across, up) = self.sun.any_orthonormal_pair();
         self.sun + (across * s + up * t) * SUN_RADIUS
     }
 
-    /// Irradiance of a surface by the sun, shadows left out.
+    /// Irradiance of a surface by the sun, without shadows.
     pub(crate) fn sunlight(&self, normal: Vec3) -> Vec3 {
         self.sunlight * normal.dot(self.sun).max(0.0)
     }

@@ -1,4 +1,4 @@
-//! The four convex shapes that everything is built of, and where a ray meets them.
+//! Solids: four convex shapes with a material, from which everything is built.
 
 use glam::{Mat3, Mat3A, Vec2, Vec3, Vec3A, vec2, vec3};
 
@@ -10,7 +10,7 @@ const NEAREST: f32 = 1e-4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ray {
     pub(crate) origin: Vec3,
-    /// Not necessarily of unit length: distances along a ray are in units of it.
+    /// Of any length; distances along the ray are in units of it.
     pub(crate) direction: Vec3,
 }
 
@@ -24,13 +24,13 @@ impl Ray {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     Block,
-    /// Upright; the radius goes linearly from 1 at the bottom to `top` at the top.
+    /// Upright. The radius changes linearly from 1 at the bottom to `top` at the top.
     Cylinder {
         top: f32,
     },
     Ball,
-    /// A block that narrows upwards: at its top it spans [-x, x] by [-z, z]. With one of them 0 it is a gabled roof,
-    /// with both a pyramid.
+    /// A block that narrows upwards and spans [-x, x] by [-z, z] at its top. With one of them 0 it
+    /// is a gabled roof, with both a pyramid.
     Tapered {
         x: f32,
         z: f32,
@@ -48,7 +48,7 @@ pub(crate) struct Solid {
     to_local: Mat3,
 }
 
-/// What a surface is like at a point: all that shading and textures need.
+/// A point of a surface, for shading and textures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surface {
     pub(crate) normal: Vec3,
@@ -58,7 +58,7 @@ pub(crate) struct Surface {
     pub(crate) size: Vec2,
 }
 
-/// A solid's geometry alone, laid out for speed.
+/// The geometry of a solid, laid out for fast ray tests.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     to_local: Mat3A,
@@ -143,7 +143,7 @@ impl Solid {
         x.abs() * self.half.x + y.abs() * self.half.y + z.abs() * self.half.z
     }
 
-    /// What a ray needs to know of the solid.
+    /// The solid's geometry for ray tests.
     pub(crate) fn form(&self) -> Form {
         Form {
             to_local: Mat3A::from(self.to_local),
@@ -201,7 +201,7 @@ impl Solid {
         }
     }
 
-    /// The face that the point is nearest to; texture coordinates as on a block's.
+    /// The face nearest to the point, with a block's texture coordinates.
     fn tapered_face(&self, p: Vec3, x: f32, z: f32) -> (Vec3, Vec2, Vec2) {
         let off = |value: f32, top: f32, half: f32| {
             let (middle, slope) = taper(top);
@@ -303,7 +303,7 @@ fn standing(shape: Shape, half: Vec3, material: Material) -> Solid {
     Solid::new(shape, Vec3::Y * half.y, half, Mat3::IDENTITY, material)
 }
 
-/// Radius of a tapered shape = first + second * y.
+/// Offset and slope of a tapered shape: its radius at height y is offset + slope * y.
 fn taper(top: f32) -> (f32, f32) {
     ((1.0 + top) / 2.0, (top - 1.0) / 2.0)
 }
@@ -318,7 +318,7 @@ fn hit_block(o: Vec3A, d: Vec3A) -> Option<f32> {
     (near <= far).then_some(near)
 }
 
-/// Cuts the ray with the six half-spaces n . p <= c.
+/// Intersects the ray with the six half-spaces n . p <= c.
 fn hit_tapered(o: Vec3A, d: Vec3A, x: f32, z: f32) -> Option<f32> {
     let ((middle_x, slope_x), (middle_z, slope_z)) = (taper(x), taper(z));
     let planes = [

@@ -1,24 +1,24 @@
-//! What each pixel sees: the first surface along its ray, and what is known of it without light.
+//! First hits: the first surface along each pixel's ray, and its properties apart from light.
 
 use glam::{Vec3, vec3};
 
 use crate::camera::Camera;
 use crate::scene::Scene;
 
-/// What a pixel's ray meets first.
+/// The first surface along a pixel's ray.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fragment {
-    /// Metres along the optical axis; infinite where the ray meets nothing.
+    /// Metres along the optical axis; infinite if the ray hits nothing.
     pub(crate) z: f32,
     pub(crate) solid: usize,
     pub(crate) point: Vec3,
     pub(crate) normal: Vec3,
     pub(crate) albedo: Vec3,
-    /// Cosine between the normal and the way to the camera.
+    /// Cosine of the angle between the normal and the direction to the camera.
     pub(crate) facing: f32,
     pub(crate) gloss: f32,
     pub(crate) emission: f32,
-    /// What the surface returns of the depth sensor's infrared, 0 to 1.
+    /// Fraction of the depth sensor's infrared that the surface returns.
     pub(crate) infrared: f32,
 }
 
@@ -35,13 +35,14 @@ impl Fragment {
         infrared: 0.0,
     };
 
-    /// Whether two pixels see one smooth surface, so that they share their light.
+    /// Whether two pixels see the same smooth surface and can share their light.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         let step = (other.point - self.point).dot(self.normal).abs();
         self.normal.dot(other.normal) > 0.9 && step < 0.004 + 0.01 * self.z
     }
 
-    /// Share of mirrored light in what is seen: Schlick's approximation, weakened at grazing angles as on rough surfaces.
+    /// Fraction of mirrored light: Schlick's approximation, weakened at grazing angles as on rough
+    /// surfaces.
     pub(crate) fn mirror_share(&self) -> f32 {
         let grazing = (1.0 - self.facing.clamp(0.0, 1.0)).powi(5);
         (self.gloss + (1.0 - self.gloss) * grazing * 0.5).min(1.0)
@@ -69,7 +70,7 @@ pub(crate) fn fragment(scene: &Scene, camera: &Camera, x: f32, y: f32) -> Fragme
     let point = ray.at(z);
     let surface = solid.surface(point);
     let facing = -surface.normal.dot(ray.direction.normalize());
-    // A pixel's footprint, between its short and its long side on a slanted surface.
+    // Size of the pixel on the surface: between the short and the long side on a slanted one.
     let px = z / camera.lens.focal / facing.clamp(0.08, 1.0).sqrt();
     let material = &solid.material;
     let albedo = material.albedo(surface.uv, surface.size, px);
@@ -87,7 +88,7 @@ pub(crate) fn fragment(scene: &Scene, camera: &Camera, x: f32, y: f32) -> Fragme
     }
 }
 
-/// Whether a neighbour's depth differs by more than a twentieth.
+/// Whether a neighbour's depth differs by more than 5 %.
 pub(crate) fn on_edge(fragments: &[Fragment], width: usize, i: usize) -> bool {
     let z = fragments[i].z;
     let x = i % width;

@@ -72,8 +72,8 @@ pub fn write_rooms(
 ///
 /// `dir` gets `streets.json`, `train/image_02/data/0000000000.png` with
 /// `train/proj_depth/groundtruth/image_02/0000000000.png` (16-bit, 1/256 m, 0 = invalid), the same
-/// under `test/`, and last `streets_train.txt` and `streets_test.txt` with one `rgb depth focal` per
-/// line. These are the layouts of a KITTI drive and of its lists.
+/// under `test/`, and last `streets_train.txt` and `streets_test.txt` with one `rgb depth focal`
+/// per line. These are the layouts of a KITTI drive and of its lists.
 ///
 /// # Errors
 /// As [`write_rooms`].

@@ -9,7 +9,8 @@ use crate::random::Dice;
 use crate::solid::{ball, block, cuboid, cylinder};
 use crate::texture::Texture;
 
-/// Adds one small object, or a pile of books, that is at most `high` metres high and stands at `at`.
+/// Adds one small object, or a pile of books, that is at most `high` metres high and stands at
+/// `at`.
 pub(crate) fn clutter(dice: &mut Dice, piece: &mut Piece, at: impl Into<Vec3>, high: f32) {
     let at = at.into();
     let stuff = material::trinket(dice);
