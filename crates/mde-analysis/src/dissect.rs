@@ -64,7 +64,7 @@ where
         let mut depths = ShuffledDepths::new(layers, &sizes);
         for batch in (data.depths)() {
             let batch = batch.map_err(data_error)?;
-            depths.push(&batch, layers)?;
+            depths.push(&batch, layers, options.check_aspect_ratio)?;
             observer(batch.len());
         }
         depths.permute(options.permutations, options.seed);
@@ -74,7 +74,7 @@ where
         let batch = batch.map_err(data_error)?;
         let input = network_input(&batch, device)?;
         let mut probe = TallyProbe {
-            weights: BatchWeights::new(&batch),
+            weights: BatchWeights::new(&batch, options.check_aspect_ratio),
             layers,
             shuffled: shuffled.as_ref(),
             dissected: &mut dissected,

@@ -28,6 +28,10 @@ pub struct DissectOptions {
     pub grids: Vec<DepthBins>,
     /// Number of images to keep per unit, of those that it responds to most.
     pub top_images: usize,
+    /// Refuse maps whose aspect ratio differs from the ground truth's by more than 2 %, except for
+    /// rounding. To be set for maps of unknown origin. A network's own maps cover the whole image,
+    /// also where it was stretched to a fixed input size.
+    pub check_aspect_ratio: bool,
 }
 
 /// One layer after its dissection.
@@ -166,7 +170,8 @@ impl DissectedLayer {
             .summarise(name, *stride, assignment, bootstrap, tally)?;
         // A single image cannot be given another's depth.
         if self.tallies.images() > 1 && !self.permuted.is_empty() {
-            let null = PermutationNull::from_tallies(&self.tallies.total()?, &self.permuted, self.seed);
+            let null =
+                PermutationNull::from_tallies(&self.tallies.total()?, &self.permuted, self.seed);
             summary.null = Some(null);
         }
         if let Some(fine) = &self.fine {

@@ -53,13 +53,16 @@ fn image_error(
 /// both in common share them.
 pub(crate) struct BatchWeights<'a> {
     pub(crate) batch: &'a ExampleBatch,
+    /// See [`DissectOptions::check_aspect_ratio`](crate::DissectOptions::check_aspect_ratio).
+    check_aspect_ratio: bool,
     computed: Vec<Vec<BinWeights>>,
 }
 
 impl<'a> BatchWeights<'a> {
-    pub(crate) fn new(batch: &'a ExampleBatch) -> Self {
+    pub(crate) fn new(batch: &'a ExampleBatch, check_aspect_ratio: bool) -> Self {
         Self {
             batch,
+            check_aspect_ratio,
             computed: Vec::new(),
         }
     }
@@ -82,13 +85,17 @@ impl<'a> BatchWeights<'a> {
         }
         let (height, width) = self.batch.depth_size;
         let gt_size = ImageSize { height, width };
+        let compute = match self.check_aspect_ratio {
+            true => BinWeights::new,
+            false => BinWeights::for_stretched_features,
+        };
         let weights: Result<Vec<_>, _> = self
             .batch
             .depths
             .par_chunks(gt_size.pixels().max(1))
             .enumerate()
             .map(|(image, gt)| {
-                BinWeights::new(bins, gt, gt_size, size)
+                compute(bins, gt, gt_size, size)
                     .map_err(|source| image_error(self.batch, image, layer, source))
             })
             .collect();

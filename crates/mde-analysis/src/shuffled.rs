@@ -49,8 +49,9 @@ impl ShuffledDepths {
         &mut self,
         batch: &ExampleBatch,
         layers: &[DissectLayer],
+        check_aspect_ratio: bool,
     ) -> Result<(), AnalysisError> {
-        let mut weights = BatchWeights::new(batch);
+        let mut weights = BatchWeights::new(batch, check_aspect_ratio);
         for (shuffled, layer) in self.layers.iter_mut().zip(layers) {
             shuffled.weights = weights.index(&layer.name, &layer.bins, shuffled.size)?;
         }

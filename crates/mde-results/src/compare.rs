@@ -242,8 +242,9 @@ impl<'a> Pair<'a> {
                     let LayerDissection { units, bins, .. } = layer;
                     let (kind, edges) = (format!("{:?}", bins.kind()).to_lowercase(), bins.edges());
                     format!(
-                        "{} ({units} units, {} {kind} bins, {} to {} m)",
+                        "{} ({units} {}, {} {kind} bins, {} to {} m)",
                         layer.layer,
+                        if *units == 1 { "unit" } else { "units" },
                         bins.len(),
                         edges[0],
                         edges[bins.len()]

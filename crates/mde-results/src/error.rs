@@ -67,9 +67,8 @@ pub enum ResultsError {
     },
     /// Stages of one run folder describe different weights or data.
     #[error(
-        "{}: evaluate.json and {file} are of different {what} ({evaluated} and {found}); run \
-         {commands} again",
-        path.display()
+        "{}: evaluate.json and {file} are of different {what} ({} and {}); run {commands} again",
+        path.display(), values[0], values[1]
     )]
     StageMismatch {
         /// The run folder.
@@ -78,10 +77,8 @@ pub enum ResultsError {
         file: &'static str,
         /// What differs: "weights" or "data".
         what: &'static str,
-        /// Its value in evaluate.json.
-        evaluated: String,
-        /// Its value in the other file.
-        found: String,
+        /// Its value in evaluate.json and in the other file.
+        values: Box<[String; 2]>,
         /// The commands that write both.
         commands: String,
     },

@@ -295,8 +295,7 @@ impl RunResults {
             path: self.folder.path().to_owned(),
             file,
             what,
-            evaluated,
-            found,
+            values: Box::new([evaluated, found]),
             commands: format!(
                 "`{}` and `{}`",
                 self.command("evaluate"),

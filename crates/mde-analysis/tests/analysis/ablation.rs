@@ -136,11 +136,11 @@ fn curves_by_hand() {
     assert!(first[2..].iter().all(Option::is_none));
     // One unit by itself.
     let single = |fill: usize| -> Vec<f64> {
-        let units = layer.single[fill].units.iter();
+        let units = layer.single_removals[fill].units.iter();
         units.map(|errors| errors.abs_rel).collect()
     };
     assert_eq!(
-        (layer.single[0].fill, layer.single[1].fill),
+        (layer.single_removals[0].fill, layer.single_removals[1].fill),
         (Fill::Zero, Fill::Mean)
     );
     assert_near(single(0)[0], 0.25);
@@ -282,8 +282,8 @@ fn images_without_valid_depth_are_left_out() {
     let layers = layers(&network, &[seen()], &[("L", two_bins())]);
     let alone = run(&network, &[seen()], 1, &layers).unwrap();
     let mut found = run(&network, &[blank, seen()], 2, &layers).unwrap();
-    assert_eq!(found.ablation.skipped, ["blank"]);
-    found.ablation.skipped.clear();
+    assert_eq!(found.ablation.images_without_valid_depth, ["blank"]);
+    found.ablation.images_without_valid_depth.clear();
     assert_eq!(found.ablation, alone.ablation);
     assert_eq!(found.files, alone.files);
     let blank = halves("blank", [1.0, 2.0], [0.0, 0.0]);

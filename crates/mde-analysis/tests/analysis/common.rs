@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{Device, Result, Tensor};
-use mde_analysis::{DissectLayer, DissectOptions, dissect};
+use mde_analysis::{DissectData, DissectLayer, DissectOptions, dissect};
 use mde_datasets::{DatasetError, DepthMap, Example, ExampleBatch};
 use mde_metrics::DepthBins;
 use mde_metrics::statistics::Bootstrap;
@@ -93,6 +93,20 @@ pub(crate) fn batches(
         .collect();
     batches.into_iter()
 }
+
+/// The images for a dissection: batches of so many, and the same once more for their depth.
+pub(crate) fn data(
+    images: &[Image],
+    batch: usize,
+) -> DissectData<impl Fn() -> TestBatches, impl Fn() -> TestBatches> {
+    DissectData {
+        images: move || -> TestBatches { Box::new(batches(images, batch)) },
+        depths: move || -> TestBatches { Box::new(batches(images, batch)) },
+    }
+}
+
+pub(crate) type TestBatches =
+    Box<dyn Iterator<Item = std::result::Result<ExampleBatch, DatasetError>>>;
 
 fn example(image: &Image) -> Example {
     let mut planes = image.seen.clone();
@@ -243,7 +257,7 @@ pub(crate) fn dissected(
         .collect();
     let dissected = dissect(
         network,
-        || batches(images, 1),
+        &data(images, 1),
         &Device::Cpu,
         &wanted,
         &DissectOptions::default(),
@@ -255,7 +269,7 @@ pub(crate) fn dissected(
     };
     let layers = dissected.unwrap().into_iter().map(|layer| {
         let mean = layer.tallies.total().unwrap().overall_mean().unwrap();
-        (layer.summary(None, &few, String::new()).unwrap(), mean)
+        (layer.summarise(None, &few, String::new()).unwrap(), mean)
     });
     layers.collect()
 }

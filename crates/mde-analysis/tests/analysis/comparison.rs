@@ -1,19 +1,17 @@
 //! Comparison: what resampling image by image, slowly and in the open, gives.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use candle_core::Device;
-use mde_analysis::{
-    AnalysisError, DissectLayer, DissectOptions, EvaluateOptions, LayerTallies, RunResults,
-    compare, dissect, evaluate,
-};
+use mde_analysis::{DissectLayer, DissectOptions, EvaluateOptions, dissect, evaluate};
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
 use mde_metrics::{DepthBins, DepthErrors, EvalProtocol};
 use mde_results::{
-    Dissection, Evaluation, FORMAT, LayerDissection, RunComparison, SelectivityComparison,
+    Dissection, Evaluation, FORMAT, LayerTallies, ResultsError, RunComparison, RunFolder,
+    RunResults, SelectivityComparison, compare, names,
 };
 
-use crate::common::{Fake, Image, Map, batches, provenance, random};
+use crate::common::{Fake, Image, Map, batches, data, provenance, random};
 
 mod refusals;
 
@@ -105,7 +103,7 @@ fn run_of(images: &[Image], seed: u64) -> Run {
     let options = DissectOptions::default();
     let dissected = dissect(
         &network,
-        || batches(images, 2),
+        &data(images, 2),
         &device,
         &layers,
         &options,
@@ -114,7 +112,7 @@ fn run_of(images: &[Image], seed: u64) -> Run {
     let dissected = dissected.unwrap();
     let summaries = layers.iter().zip(&dissected).map(|(layer, dissected)| {
         let tally = format!("dissect/{}.safetensors", layer.name);
-        dissected.summary(None, &BOOTSTRAP, tally).unwrap()
+        dissected.summarise(None, &BOOTSTRAP, tally).unwrap()
     });
     Run {
         evaluation: evaluated.unwrap().evaluation,
@@ -134,28 +132,35 @@ fn run(seed: u64) -> Run {
 }
 
 impl Run {
-    fn tallies(&self, layer: &LayerDissection) -> Result<LayerTallies, AnalysisError> {
-        let index = LAYERS.iter().position(|(name, _)| layer.layer == *name);
-        Ok(self.tallies[index.unwrap()].clone())
+    /// Writes the run into a folder and reads it again.
+    fn in_folder(&self, path: PathBuf) -> Result<RunResults, ResultsError> {
+        let folder = RunFolder::new(path);
+        folder
+            .write_document(names::EVALUATION, &self.evaluation)
+            .unwrap();
+        folder
+            .write_document(names::DISSECTION, &self.dissection)
+            .unwrap();
+        for ((layer, _), tallies) in LAYERS.iter().zip(&self.tallies) {
+            let content = tallies.to_safetensors().unwrap();
+            mde_files::write_atomic(&folder.file(&names::tally(layer)), &content).unwrap();
+        }
+        RunResults::read(folder.path())
     }
 }
 
-fn compared(first: &Run, second: &Run) -> Result<RunComparison, AnalysisError> {
-    let first_tallies = |layer: &LayerDissection| first.tallies(layer);
-    let second_tallies = |layer: &LayerDissection| second.tallies(layer);
-    let first = RunResults {
-        folder: Path::new("plain"),
-        evaluation: &first.evaluation,
-        dissection: &first.dissection,
-        tallies: &first_tallies,
+/// The comparison, or the message with the folders as `plain` and `assigned`.
+fn compared(first: &Run, second: &Run) -> Result<RunComparison, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let read = || -> Result<RunComparison, ResultsError> {
+        let first = first.in_folder(dir.path().join("plain"))?;
+        let second = second.in_folder(dir.path().join("assigned"))?;
+        compare(&first, &second, BOOTSTRAP)
     };
-    let second = RunResults {
-        folder: Path::new("assigned"),
-        evaluation: &second.evaluation,
-        dissection: &second.dissection,
-        tallies: &second_tallies,
-    };
-    compare(&first, &second, BOOTSTRAP)
+    read().map_err(|error| {
+        let folder = format!("{}/", dir.path().display());
+        error.to_string().replace(&folder, "")
+    })
 }
 
 fn compared_well(first: u64, second: u64) -> RunComparison {

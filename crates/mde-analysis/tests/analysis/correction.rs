@@ -79,12 +79,15 @@ fn errors_before_and_after_by_hand() {
     // The wall lies in no bin.
     assert_near(layer.replaced, 400.0 / 600.0);
     assert_near(layer.before.abs_rel, (0.0 + 0.25 + 0.5) / 3.0);
-    assert_near(layer.all.errors.abs_rel, (0.0 + 0.0 + 0.5) / 3.0);
-    assert_near(layer.all.lowered.value, 0.25 / 3.0);
-    assert_near(layer.all.explained.unwrap(), 1.0 / 3.0);
+    assert_near(layer.all_units.errors.abs_rel, (0.0 + 0.0 + 0.5) / 3.0);
+    assert_near(layer.all_units.abs_rel_reduction.value, 0.25 / 3.0);
+    assert_near(layer.all_units.relative_reduction.unwrap(), 1.0 / 3.0);
     // In the second image the right half becomes ½ m by the first unit, 2½ m by the second.
     for (unit, lowered) in [-0.125, 0.125, 0.0].into_iter().enumerate() {
-        assert_near(layer.single[unit].lowered.value, lowered / 3.0);
+        assert_near(
+            layer.single_units[unit].abs_rel_reduction.value,
+            lowered / 3.0,
+        );
     }
     assert_eq!(layer.ranking, [1, 2, 0]);
     // Of the pixels beyond 1½ m those of the first image are right, those of the second wrong by half.
@@ -93,18 +96,24 @@ fn errors_before_and_after_by_hand() {
         layer.before_by_bin[1].unwrap(),
     );
     assert_eq!((near.abs_rel, far.abs_rel), (0.0, 0.25));
-    assert_eq!(layer.all.by_bin[1].unwrap().abs_rel, 0.0);
+    assert_eq!(layer.all_units.by_bin[1].unwrap().abs_rel, 0.0);
     // The first unit prefers the near bin, the second the far one, the third none.
     assert_eq!(layer.groups[0].units, [0]);
     assert_eq!(layer.groups[1].units, [1]);
-    assert_eq!(layer.groups[1].corrected.as_ref(), Some(&layer.single[1]));
+    assert_eq!(
+        layer.groups[1].corrected.as_ref(),
+        Some(&layer.single_units[1])
+    );
     let image = &layer.per_image[1];
     assert_eq!(image.id, "b");
     assert_eq!((image.before.abs_rel, image.after.abs_rel), (0.25, 0.0));
     let shares = [(1, 0.125), (2, 0.0), (0, -0.125)];
     assert_eq!(
         image.units,
-        shares.map(|(unit, lowered)| UnitShare { unit, lowered })
+        shares.map(|(unit, abs_rel_reduction)| UnitShare {
+            unit,
+            abs_rel_reduction,
+        })
     );
 }
 
@@ -194,8 +203,11 @@ fn an_assignment_groups_units_by_the_bins_they_own() {
     assert_eq!(groups[0].units, [0, 1]);
     assert_eq!(groups[1].units, [2]);
     // Both together are all units that change anything.
-    let lowered = groups[0].corrected.as_ref().unwrap().lowered;
-    assert_eq!(lowered, found.correction.layers[0].all.lowered);
+    let lowered = groups[0].corrected.as_ref().unwrap().abs_rel_reduction;
+    assert_eq!(
+        lowered,
+        found.correction.layers[0].all_units.abs_rel_reduction
+    );
 }
 
 #[test]
@@ -221,7 +233,7 @@ fn the_batch_does_not_matter_and_the_part_before_the_layer_is_run_once() {
         panic!()
     };
     assert_eq!(first.before, second.before);
-    assert_ne!(first.all, second.all);
+    assert_ne!(first.all_units, second.all_units);
 }
 
 #[test]
@@ -245,11 +257,11 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
         .unwrap()
         .correction;
     assert_eq!(
-        (found.images, found.skipped.as_slice()),
+        (found.images, found.images_without_valid_depth.as_slice()),
         (2, &["blank".to_owned()][..])
     );
     let layer_found = &found.layers[0];
-    assert_eq!(layer_found.all.lowered.value, 0.0);
+    assert_eq!(layer_found.all_units.abs_rel_reduction.value, 0.0);
     assert_eq!(layer_found.groups[1].corrected, None);
     assert_eq!(layer_found.indicator.spearman, None);
     let json = serde_json::to_string(&found).unwrap();
@@ -258,7 +270,7 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
     let found = run(&network, &images[1..2], 1, std::slice::from_ref(&layer))
         .unwrap()
         .correction;
-    assert_eq!(found.layers[0].all.explained, None);
+    assert_eq!(found.layers[0].all_units.relative_reduction, None);
     let error = run(&network, &images[..1], 1, &[layer]).unwrap_err();
     assert!(
         matches!(error, AnalysisError::NothingToEvaluate { images: 1, .. }),

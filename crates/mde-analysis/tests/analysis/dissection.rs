@@ -2,13 +2,14 @@
 
 use candle_core::Device;
 use mde_analysis::{
-    AnalysisError, DissectLayer, DissectOptions, DissectedLayer, LayerTallies, dissect,
+    AnalysisError, DissectData, DissectLayer, DissectOptions, DissectedLayer, dissect,
 };
 use mde_metrics::statistics::Bootstrap;
-use mde_metrics::{DepthBins, Estimator, ImageSize, ResponseTally, UnitAssignment};
-use mde_models::{DepthNet, LayerInfo, ModelError};
+use mde_metrics::{BinWeights, DepthBins, Estimator, ImageSize, ResponseTally, UnitAssignment};
+use mde_models::{DepthNet, ModelError};
+use mde_results::LayerTallies;
 
-use crate::common::{Fake, Image, Map, batches, random};
+use crate::common::{Fake, Image, Map, TestBatches, data, random};
 
 const K: usize = 4;
 const ONE_PIXEL: Estimator = Estimator::ValidBins { min_pixels: 1 };
@@ -106,8 +107,8 @@ fn run_with(
     batch: usize,
     layers: &[DissectLayer],
 ) -> Result<Vec<DissectedLayer>, AnalysisError> {
-    let batches = || batches(images, batch);
-    dissect(network, batches, &Device::Cpu, layers, options, &mut |_| {})
+    let data = &data(images, batch);
+    dissect(network, data, &Device::Cpu, layers, options, &mut |_| {})
 }
 
 #[test]
@@ -189,7 +190,10 @@ fn each_image_is_tallied_as_by_itself_and_the_total_is_their_sum() {
             .flat_map(|unit| image.seen.iter().map(move |v| v * unit as f32))
             .collect();
         let (size, gt) = (ImageSize::new(7, 9), ImageSize::new(GT.0, GT.1));
-        expected.update(&features, size, &image.gt, gt).unwrap();
+        let weights = BinWeights::for_stretched_features(&bins(), &image.gt, gt, size);
+        expected
+            .update_pooled(&features, &weights.unwrap())
+            .unwrap();
     }
     let total = tallies[0].total().unwrap();
     assert_eq!(total.counts(), expected.counts());
@@ -311,7 +315,11 @@ fn a_response_that_is_not_finite_is_an_error_that_names_image_and_layer() {
 
 #[test]
 fn an_unknown_layer_is_an_error_before_any_image_is_loaded() {
-    let images = || batches(&random_images(), 1).inspect(|_| panic!("an image was loaded"));
+    let images = || -> TestBatches { panic!("an image was loaded") };
+    let data = DissectData {
+        images,
+        depths: images,
+    };
     let layers = [layer("wide", bins()), layer("deep", bins())];
     let options = DissectOptions {
         permutations: 3,
@@ -319,7 +327,7 @@ fn an_unknown_layer_is_an_error_before_any_image_is_loaded() {
     };
     let found = dissect(
         &two_layers(),
-        images,
+        &data,
         &Device::Cpu,
         &layers,
         &options,
@@ -339,16 +347,11 @@ fn the_summary_is_that_of_the_total() {
     let tallies = run(&two_layers(), &images, 2, &[layer("wide", bins())]).unwrap();
     let total = tallies[0].total().unwrap();
     let (assignment, bootstrap) = (UnitAssignment::new(3, 3).unwrap(), Bootstrap::default());
-    let info = LayerInfo {
-        name: "wide".into(),
-        units: 3,
-        stride: 4,
-    };
     // An assignment of three bins, where the layer has four.
-    let summary = tallies[0].summary(&info, Some(&assignment), &bootstrap, "f".into());
+    let summary = tallies[0].summarise("wide", 4, Some(&assignment), &bootstrap, "f".into());
     assert!(summary.is_err());
 
-    let summary = tallies[0].summary(&info, None, &bootstrap, "dissect/wide".into());
+    let summary = tallies[0].summarise("wide", 4, None, &bootstrap, "dissect/wide".into());
     let found = summary.unwrap();
     assert_eq!(
         (found.layer.as_str(), found.units, found.stride),
@@ -382,7 +385,7 @@ fn the_summary_of_an_assigned_layer_has_the_score_at_the_owned_bin() {
     let (options, layers) = (DissectOptions::default(), [layer("L", bins())]);
     let dissected = run_with(&options, &knows_depth(), &[stripes(GT)], 1, &layers).unwrap();
     let assignment = UnitAssignment::new(K, K).unwrap();
-    let summary = dissected[0].summary(Some(&assignment), &Bootstrap::default(), "f".into());
+    let summary = dissected[0].summarise(Some(&assignment), &Bootstrap::default(), "f".into());
     let found = summary.unwrap();
     assert_eq!(found.reference.assigned, Some(vec![Some(1.0); K]));
     assert_eq!(found.valid_bins.assigned, Some(vec![Some(1.0); K]));

@@ -5,6 +5,7 @@ use mde_analysis::{AnalysisError, EvaluateOptions, Evaluated, evaluate};
 use mde_metrics::{
     Alignment, Crop, DepthErrors, DepthPair, EvalProtocol, ImageSize, Quantity, depth_errors,
 };
+use mde_results::BaselineSource;
 
 use crate::common::{Fake, Image, batches, provenance, random};
 
@@ -47,7 +48,7 @@ fn protocol() -> EvalProtocol {
 fn options(constant: Option<f64>) -> EvaluateOptions {
     EvaluateOptions {
         protocol: protocol(),
-        constant,
+        constant: constant.map(|depth| (depth, BaselineSource::TrainingMean)),
         images: 7,
         examples: 0,
     }
@@ -95,7 +96,7 @@ fn numbers_are_those_of_depth_errors() {
             .iter()
             .map(|image| (image.id.clone(), image.errors.clone()));
         assert_eq!(Vec::from_iter(per_image), expected);
-        assert_eq!(found.skipped, ["image2", "image6"]);
+        assert_eq!(found.images_without_valid_depth, ["image2", "image6"]);
         assert_eq!(found.summary.images, 5);
         assert_eq!(
             found.summary.pixels,

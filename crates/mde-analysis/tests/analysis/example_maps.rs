@@ -2,7 +2,9 @@
 
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, evaluate};
+use mde_datasets::DatasetError;
 use mde_metrics::EvalProtocol;
+use mde_results::encode_examples;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::common::{Fake, Image, batches, picture, provenance};
@@ -42,7 +44,7 @@ fn file(images: usize, examples: usize, batch: usize) -> Vec<u8> {
         provenance(),
         &mut |_| {},
     );
-    evaluated.unwrap().examples.to_safetensors().unwrap()
+    encode_examples(&evaluated.unwrap().examples).unwrap()
 }
 
 fn ids(bytes: &[u8]) -> Vec<String> {
@@ -104,7 +106,7 @@ fn images_without_a_picture_are_passed_over() {
         if number < 2 {
             batch.rgb.clear();
         }
-        Ok(batch)
+        Ok::<_, DatasetError>(batch)
     });
     let evaluated = evaluate(
         &Fake::new(),
@@ -114,6 +116,6 @@ fn images_without_a_picture_are_passed_over() {
         provenance(),
         &mut |_| {},
     );
-    let bytes = evaluated.unwrap().examples.to_safetensors().unwrap();
+    let bytes = encode_examples(&evaluated.unwrap().examples).unwrap();
     assert_eq!(ids(&bytes), ["4", "5"]);
 }

@@ -1,15 +1,16 @@
 //! What a dissection finds out beside the tallies, against slow and obvious ways to the same numbers.
 
-use std::cell::Cell;
-
 use candle_core::Device;
-use mde_analysis::{AnalysisError, DissectLayer, DissectOptions, DissectedLayer, dissect};
+use mde_analysis::{
+    AnalysisError, DissectData, DissectLayer, DissectOptions, DissectedLayer, dissect,
+};
+use mde_metrics::PermutationNull;
 use mde_metrics::statistics::{Bootstrap, keyed_seed, permutation};
 use mde_metrics::{DepthBins, Discretisation, Estimator, ImageSize, ResponseTally};
 use mde_models::DepthNet;
-use mde_results::{LayerDissection, PermutationNull};
+use mde_results::LayerDissection;
 
-use crate::common::{Fake, Image, Map, batches, random};
+use crate::common::{Fake, Image, Map, TestBatches, batches, data, random};
 
 const UNITS: usize = 3;
 const MAP: (usize, usize) = (5, 9);
@@ -64,7 +65,7 @@ fn run(
     batch: usize,
     bins: usize,
 ) -> Result<DissectedLayer, AnalysisError> {
-    let batches = || batches(images, batch);
+    let batches = &data(images, batch);
     let layers = layers(bins);
     let mut dissected = dissect(
         network,
@@ -86,7 +87,7 @@ fn permutations(permutations: usize) -> DissectOptions {
 }
 
 fn summary(layer: &DissectedLayer) -> LayerDissection {
-    layer.summary(None, &BOOTSTRAP, "f".into()).unwrap()
+    layer.summarise(None, &BOOTSTRAP, "f".into()).unwrap()
 }
 
 #[track_caller]
@@ -212,7 +213,7 @@ fn the_size_of_the_batches_changes_no_statistic() {
     for batch in [2, 3, 7] {
         let other = run(&options, &network(), &images, batch, 6).unwrap();
         assert_eq!(summary(&other), summary(&one));
-        let top = |layer: &DissectedLayer| layer.top.as_ref().unwrap().to_safetensors().unwrap();
+        let top = |layer: &DissectedLayer| layer.top_images().unwrap();
         assert_eq!(top(&other), top(&one));
     }
 }
@@ -236,7 +237,7 @@ fn other_grids_are_scored_as_if_dissected_on_them() {
         let none = DissectOptions::default();
         let dissected = dissect(
             &network(),
-            || batches(&images, 1),
+            &data(&images, 1),
             &Device::Cpu,
             &[layer],
             &none,
@@ -395,14 +396,14 @@ fn maps_of_different_sizes_have_no_null() {
 fn other_images_in_the_second_pass_are_an_error() {
     let images = images(4);
     for [first, second] in [[3, 4], [4, 3], [0, 2]] {
-        let pass = Cell::new(0);
-        let batches = || {
-            let count = [first, second][pass.replace(1)];
-            batches(&images[..count], 1)
+        let part = |count: usize| -> TestBatches { Box::new(batches(&images[..count], 1)) };
+        let data = DissectData {
+            images: || part(second),
+            depths: || part(first),
         };
         let found = dissect(
             &network(),
-            batches,
+            &data,
             &Device::Cpu,
             &layers(6),
             &permutations(5),
@@ -421,7 +422,7 @@ fn every_image_of_every_pass_is_observed() {
         let (images, mut seen) = (images(5), 0);
         let mut observer = |images| seen += images;
         let options = permutations(permuted);
-        let batches = || batches(&images, 1);
+        let batches = &data(&images, 1);
         dissect(
             &network(),
             batches,

@@ -1,15 +1,15 @@
-//! Tallies on disk: written and read back, or an error that names the file.
+//! Tallies on disk: written and read back, or an error that says what is wrong.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use candle_core::Device;
-use mde_analysis::{AnalysisError, DissectLayer, DissectOptions, LayerTallies, dissect};
+use mde_analysis::{DissectLayer, DissectOptions, dissect};
 use mde_metrics::DepthBins;
+use mde_results::LayerTallies;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::common::{Fake, Image, Map, batches, random};
+use crate::common::{Fake, Image, Map, data, random};
 
 /// Three images, two units, four bins of edges chosen by hand.
 fn tallies() -> LayerTallies {
@@ -32,7 +32,7 @@ fn tallies() -> LayerTallies {
     }];
     let dissected = dissect(
         &network,
-        || batches(&images, 2),
+        &data(&images, 2),
         &Device::Cpu,
         &layers,
         &DissectOptions::default(),
@@ -41,16 +41,13 @@ fn tallies() -> LayerTallies {
     dissected.unwrap().remove(0).tallies
 }
 
-fn read(bytes: &[u8]) -> Result<LayerTallies, AnalysisError> {
-    LayerTallies::from_safetensors(bytes, Path::new("run/L.safetensors"))
+fn read(bytes: &[u8]) -> Result<LayerTallies, String> {
+    LayerTallies::from_safetensors(bytes)
 }
 
 #[track_caller]
 fn assert_broken(bytes: &[u8], part: &str) {
-    let error = read(bytes).unwrap_err();
-    assert!(matches!(error, AnalysisError::Tallies { .. }), "{error}");
-    let message = error.to_string();
-    assert!(message.starts_with("run/L.safetensors: "), "{message}");
+    let message = read(bytes).unwrap_err();
     assert!(message.contains(part), "{message}");
 }
 
@@ -98,7 +95,7 @@ fn the_file_has_the_contracts_tensors() {
 fn a_file_cut_short_is_an_error() {
     let bytes = tallies().to_safetensors().unwrap();
     for length in 0..bytes.len() {
-        assert_broken(&bytes[..length], "dissect again");
+        assert!(read(&bytes[..length]).is_err(), "{length} bytes");
     }
 }
 

@@ -1,11 +1,12 @@
 //! The images that units respond to most: found by sorting all of them.
 
 use candle_core::Device;
-use mde_analysis::{DissectLayer, DissectOptions, dissect};
+use mde_analysis::{DissectData, DissectLayer, DissectOptions, dissect};
 use mde_metrics::DepthBins;
+use mde_results::encode_top_images;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::common::{Fake, Image, Map, batches, metadata, random};
+use crate::common::{Fake, Image, Map, TestBatches, batches, data, metadata, random};
 
 const UNITS: usize = 4;
 const MAP: (usize, usize) = (11, 120);
@@ -50,7 +51,7 @@ fn file(images: &[Image], wanted: usize, batch: usize) -> Vec<u8> {
         top_images: wanted,
         ..DissectOptions::default()
     };
-    let batches = || batches(images, batch);
+    let batches = &data(images, batch);
     let dissected = dissect(
         &network,
         batches,
@@ -59,8 +60,7 @@ fn file(images: &[Image], wanted: usize, batch: usize) -> Vec<u8> {
         &options,
         &mut |_| {},
     );
-    let top = dissected.unwrap().remove(0).top.unwrap();
-    top.to_safetensors().unwrap()
+    encode_top_images(&dissected.unwrap()[0].top_images().unwrap()).unwrap()
 }
 
 fn words<T>(tensors: &SafeTensors<'_>, name: &str, of: fn([u8; 4]) -> T) -> Vec<T> {
@@ -198,27 +198,26 @@ fn images_without_pictures_are_named_all_the_same() {
         top_images: 3,
         ..DissectOptions::default()
     };
-    let batches = || {
-        batches(&images, 2).map(|batch| {
+    let without_pictures = || -> TestBatches {
+        Box::new(batches(&images, 2).map(|batch| {
             let mut batch = batch?;
             batch.rgb.clear();
             Ok(batch)
-        })
+        }))
+    };
+    let data = DissectData {
+        images: without_pictures,
+        depths: without_pictures,
     };
     let dissected = dissect(
         &network,
-        batches,
+        &data,
         &Device::Cpu,
         &layers,
         &options,
         &mut |_| {},
     );
-    let bytes = dissected.unwrap()[0]
-        .top
-        .as_ref()
-        .unwrap()
-        .to_safetensors()
-        .unwrap();
+    let bytes = encode_top_images(&dissected.unwrap()[0].top_images().unwrap()).unwrap();
     assert_eq!(ids(&bytes), ["image/0", "image/1", "image/2"]);
     assert_eq!(SafeTensors::deserialize(&bytes).unwrap().len(), 3);
 }

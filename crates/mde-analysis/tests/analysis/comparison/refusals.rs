@@ -18,11 +18,11 @@ fn layers_of_one_run_or_of_other_bins_are_left_out() {
     );
 
     second.dissection.layers[0].bins = DepthBins::uniform(0.0, 10.0, 5).unwrap();
-    let message = compared(&first, &second).unwrap_err().to_string();
+    let message = compared(&first, &second).unwrap_err();
     for part in [
         "no layer is in both with the same units and bins",
-        "L (4 units, 5 custom bins, 0 to 7 m), M (1 units, 5 custom bins, 0 to 7 m) in plain",
-        "M (1 units, 5 uniform bins, 0 to 10 m) in assigned",
+        "L (4 units, 5 custom bins, 0 to 7 m), M (1 unit, 5 custom bins, 0 to 7 m) in plain",
+        "M (1 unit, 5 uniform bins, 0 to 10 m) in assigned",
         "`mde dissect` on both",
     ] {
         assert!(message.contains(part), "no `{part}` in `{message}`");
@@ -73,18 +73,18 @@ fn runs_that_differ_in_what_they_were_measured_on_are_refused() {
         (
             |run| run.dissection.provenance.checkpoint = "77".into(),
             "assigned: evaluate.json and dissect.json are of different weights (00 and 77)",
-            "`mde dissect` again",
+            "and `mde dissect --model",
         ),
         (
             |run| run.dissection.provenance.data_hash = "77".into(),
             "assigned: evaluate.json and dissect.json are of different data (ff and 77)",
-            "`mde dissect` again",
+            "and `mde dissect --model",
         ),
     ];
     for (change, what, advice) in cases {
         let mut second = run(2);
         change(&mut second);
-        let message = compared(&run(0), &second).unwrap_err().to_string();
+        let message = compared(&run(0), &second).unwrap_err();
         for part in [what, advice] {
             assert!(message.contains(part), "no `{part}` in `{message}`");
         }
@@ -124,7 +124,7 @@ fn tallies_of_another_dissection_are_refused() {
             tallies,
             ..second.clone()
         };
-        let message = compared(&first, &other).unwrap_err().to_string();
+        let message = compared(&first, &other).unwrap_err();
         assert!(message.contains(part), "no `{part}` in `{message}`");
         assert!(message.contains("dissect"), "{message}");
     }
