@@ -42,7 +42,7 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
         (&layer["layer"], &layer["units"]),
         (&json!("MFF"), &json!(32))
     );
-    assert_eq!(layer["whole"]["abs_rel"], mean["abs_rel"]);
+    assert_eq!(layer["baseline"]["abs_rel"], mean["abs_rel"]);
     // Two fills, each with two orders and five random ones.
     let curves = layer["curves"].as_array().unwrap();
     assert_eq!(curves.len(), 14);
@@ -64,7 +64,7 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
     }
     let layer = &correction["layers"][0];
     assert_eq!(layer["before"]["abs_rel"], mean["abs_rel"]);
-    assert_eq!(layer["single"].as_array().unwrap().len(), 32);
+    assert_eq!(layer["single_units"].as_array().unwrap().len(), 32);
     assert_eq!(layer["groups"].as_array().unwrap().len(), 8);
     assert_eq!(layer["per_image"].as_array().unwrap().len(), 4);
     assert_eq!(correction["dissection"], ablation["dissection"]);
@@ -181,11 +181,11 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
             &["format 1, but this version reads format 3", command],
         );
         change(&|document| document["layers"] = json!("MFF"));
-        place.refuses(&line(stage), &["run/dissect.json is damaged", command]);
+        place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
         change(&|document| document["layers"][0]["units"] = json!(3));
         place.refuses(&line(stage), &["MFF", "32 units", "dissect again"]);
         place.write("run/dissect.json", "{");
-        place.refuses(&line(stage), &["run/dissect.json is damaged", command]);
+        place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
     }
 }
 

@@ -177,7 +177,7 @@ fn a_stage_that_is_missing_or_of_another_version_is_named() {
     );
     for stage in ["evaluate", "dissect"] {
         let file = format!("assigned/{stage}.json");
-        let command = format!("`mde {stage} --run assigned`");
+        let command = format!("`mde {stage} --run assigned --data");
         let whole = place.read(&file);
         let refused = |parts: &[&str]| {
             for line in [
@@ -261,7 +261,7 @@ fn tallies_that_are_damaged_or_missing_are_named() {
     place.write(file, place.read("plain/dissect/MFF.safetensors"));
     refused("not the tallies that dissect.json was computed from");
     fs::remove_file(place.path(file)).unwrap();
-    refused("cannot be read");
+    refused("is missing");
 }
 
 #[test]

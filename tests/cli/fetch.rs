@@ -58,8 +58,8 @@ fn archives_are_converted_and_examined_in_this_process() {
     let by_hand = |name: &str| folder.path().join(name);
     fs::copy(mat, by_hand("nyu_depth_v2_labeled.mat")).unwrap();
     fs::write(by_hand("splits.mat"), splits(&[1, 2, 3, 4], &[5, 6])).unwrap();
-    let [mat, splits] = ["nyu_depth_v2_labeled.mat", "splits.mat"]
-        .map(|name| by_hand(name).display().to_string());
+    let [mat, splits] =
+        ["nyu_depth_v2_labeled.mat", "splits.mat"].map(|name| by_hand(name).display().to_string());
     let mut fetch = vec!["fetch", "data", "nyu", "--offline", "--json"];
     fetch.extend(["--from", &mat, "--from", &splits]);
     let fetched = mde(&home, &fetch);
@@ -78,7 +78,10 @@ fn archives_are_converted_and_examined_in_this_process() {
     assert_eq!(doctor.status.code(), Some(1));
     let words = String::from_utf8_lossy(&doctor.stdout);
     assert!(words.contains("should have 2965623"), "{words}");
-    assert!(words.contains("run `mde fetch weights meter-xxs-nyu`"), "{words}");
+    assert!(
+        words.contains("run `mde fetch weights meter-xxs-nyu`"),
+        "{words}"
+    );
 }
 
 /// An official split as MATLAB 5 stores it.

@@ -297,10 +297,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
             "x.png x-depth.png --run run -o .",
             &["would replace the picture x-depth.png", "another --out"],
         ),
-        (
-            "x.png .. --run run -o out",
-            &["..: not the name of a picture"],
-        ),
+        ("x.png .. --run run -o out", &["..: not a file name"]),
         (
             "x.png --run run -o out --units E:0",
             &["no layer \"E\"", "MFF"],

@@ -19,8 +19,9 @@ fn place_with_named_weights() -> Place {
         bytes.len()
     );
     fs::write(place.home().join("manifest.toml"), manifest).unwrap();
-    fs::create_dir_all(place.home().join("weights")).unwrap();
-    fs::write(place.home().join("weights/mine.safetensors"), bytes).unwrap();
+    let folder = place.home().join("weights/mine");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("mine.safetensors"), bytes).unwrap();
     place
 }
 

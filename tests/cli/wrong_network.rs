@@ -14,7 +14,7 @@ fn fitting(place: &Place, metres: f64) -> String {
         .collect();
     assert!(!names.is_empty());
     // To the end of the message: none is listed that does not fit.
-    format!("the networks for this data: {}\n", names.join(", "))
+    format!("networks for this data: {}\n", names.join(", "))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `mde doctor`: the machine, the data sets and the weights.
 
-use mde_fetch::{DoctorOptions, Home, InspectError, Inspected, Severity};
+use mde_fetch::{DoctorOptions, Home, InspectError, Inspected};
 
 use crate::fetch::{front, run_nested};
 use crate::output::{Output, message};
@@ -14,7 +14,6 @@ pub(crate) fn run(options: &DoctorOptions) -> anyhow::Result<Output> {
             .map_err(|error| InspectError::Failed(message(&error)))
     };
     let examination = mde_fetch::examine(options, &Home::find()?, &front(), &inspect);
-    let errors = examination.count(Severity::Error);
     let output = Output::new(examination.to_string(), examination.document())?;
-    Ok(output.with_errors("doctor", errors))
+    Ok(output.with_errors("doctor", examination.broken()))
 }

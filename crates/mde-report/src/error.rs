@@ -28,7 +28,10 @@ pub enum ReportError {
     },
 
     /// A file of the report could not be written.
-    #[error("cannot write {}: {source}; choose another output folder", path.display())]
+    #[error(
+        "cannot write {}: {source}; free some space or choose another output folder",
+        path.display()
+    )]
     Write {
         /// The file or folder.
         path: PathBuf,
