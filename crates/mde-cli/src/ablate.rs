@@ -2,46 +2,21 @@
 
 use candle_core::Device;
 use mde_analysis::{AblateLayer, AblateOptions, ablate};
-use mde_datasets::Preprocessing;
-use mde_metrics::EvalProtocol;
-use mde_metrics::statistics::Bootstrap;
-use mde_results::{
-    Ablation, AblationArea, LayerAblation, Provenance, RemovalOrder, Stage, names, to_json,
-};
-use serde::Serialize;
+use mde_results::{Ablation, AblationArea, LayerAblation, RemovalOrder, names, to_json};
 use serde_json::json;
 
-use crate::dissection::Dissected;
-use crate::measured::{MeasureArgs, Measured};
+use crate::analysis::{Analysis, AnalysisArgs, Found};
 use crate::output::{Output, estimate};
 use crate::progress::Progress;
-use crate::subject::{Subject, SubjectArgs};
 
 /// Which layers to ablate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AblateArgs {
     #[command(flatten)]
-    subject: SubjectArgs,
-    #[command(flatten)]
-    measure: MeasureArgs,
-    /// Layers, out of those dissected [default: all of them].
-    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
-    layers: Option<Vec<String>>,
+    analysis: AnalysisArgs,
     /// Number of random removal orders to compare with.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     random_orders: u64,
-}
-
-#[derive(Serialize)]
-struct Inputs<'a> {
-    provenance: &'a Provenance,
-    preprocessing: Preprocessing,
-    protocol: &'a EvalProtocol,
-    dissection: &'a str,
-    /// blake3 of each layer's tallies.
-    tallies: &'a [(String, String)],
-    random_orders: u64,
-    bootstrap: Bootstrap,
 }
 
 /// The stage's result.
@@ -49,13 +24,8 @@ const FILE: &str = names::ABLATION;
 
 /// Ablates, unless the results are up to date.
 pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
-    let subject = args.subject.load(device)?;
-    let dissected = Dissected::read(
-        &subject,
-        &args.subject,
-        &args.measure.data,
-        args.layers.as_deref(),
-    )?;
+    let analysis = args.analysis.open(device)?;
+    let dissected = &analysis.dissected;
     let mut layers = Vec::with_capacity(dissected.layers.len());
     let mut tallies = Vec::with_capacity(dissected.layers.len());
     for layer in &dissected.layers {
@@ -65,62 +35,46 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
             dissection: layer.clone(),
             mean_response: mean_response.unwrap_or(vec![0.0; layer.units]),
         });
-        tallies.push((layer.layer.clone(), hash));
+        tallies.push((&layer.layer, hash));
     }
-    let Measured {
-        list,
-        preprocessing,
-        protocol,
-        loader,
-        provenance,
-    } = args.measure.open(&subject)?;
-    let bootstrap = Bootstrap::default();
-    let inputs = Inputs {
-        provenance: &provenance,
-        preprocessing,
-        protocol: &protocol,
-        dissection: &dissected.hash,
-        tallies: &tallies,
-        random_orders: args.random_orders,
-        bootstrap,
-    };
-    let stage = Stage::new(subject.results.folder(), "ablate", inputs)?;
+    let own = json!({ "tallies": tallies, "random_orders": args.random_orders });
+    let stage = analysis.stage("ablate", own)?;
     if stage.is_up_to_date() {
-        return described(&subject, &subject.results.read(FILE)?, true);
+        return described(&analysis, &analysis.subject.results.read(FILE)?, true);
     }
+    let measured = &analysis.measured;
     let options = AblateOptions {
-        protocol,
+        protocol: measured.protocol.clone(),
         random_orders: args.random_orders,
-        bootstrap,
-        dissection: dissected.hash,
+        bootstrap: analysis.bootstrap,
+        dissection: dissected.hash.clone(),
     };
-    let progress = Progress::new("ablating", "images", list.len());
+    let progress = Progress::new("ablating", "images", measured.list.len());
     let mut ablated = ablate(
-        subject.network.as_ref(),
-        loader.epoch(1, 0),
+        analysis.subject.network.as_ref(),
+        measured.loader.epoch(1, 0),
         device,
         &layers,
         &options,
-        provenance,
-        &mut |images| {
-            progress.add(images);
-        },
+        measured.provenance.clone(),
+        &mut |images| progress.add(images),
     )?;
     drop(progress);
-    ablated
-        .files
-        .push((FILE.to_owned(), to_json(&ablated.ablation)?));
+    let document = to_json(&ablated.ablation)?;
+    ablated.files.push((FILE.to_owned(), document));
     stage.finish(&ablated.files)?;
-    described(&subject, &ablated.ablation, false)
+    described(&analysis, &ablated.ablation, false)
 }
 
-fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow::Result<Output> {
-    let mut words = format!(
-        "{}: {} images ({}). AbsRel with units removed, minus AbsRel at random removal, averaged over the fraction removed:",
-        subject.results.place(FILE),
-        ablation.images,
-        ablation.protocol.name,
-    );
+fn described(analysis: &Analysis, ablation: &Ablation, up_to_date: bool) -> anyhow::Result<Output> {
+    let found = Found {
+        provenance: &ablation.provenance,
+        protocol: &ablation.protocol,
+        images: ablation.images,
+        without_depth: &ablation.images_without_valid_depth,
+    };
+    let mut words = found.describe(analysis, FILE);
+    words += ". AbsRel with units removed, minus AbsRel at random removal, averaged over the fraction removed:";
     for layer in &ablation.layers {
         words += &format!(
             "\n{} (AbsRel {:.4} with all {} units)",
@@ -137,18 +91,8 @@ fn described(subject: &Subject, ablation: &Ablation, up_to_date: bool) -> anyhow
             );
         }
     }
-    if !ablation.images_without_valid_depth.is_empty() {
-        words += &format!(
-            "\n{} images have no valid depth and are left out",
-            ablation.images_without_valid_depth.len()
-        );
-    }
-    let document = json!({
-        "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
-        "provenance": ablation.provenance, "protocol": ablation.protocol, "images": ablation.images,
-        "images_without_valid_depth": ablation.images_without_valid_depth,
-        "layers": ablation.layers.iter().map(document).collect::<Vec<_>>(),
-    });
+    let layers = ablation.layers.iter().map(document).collect();
+    let document = analysis.document(FILE, up_to_date, &found, layers);
     Output::new(words, document)
 }
 

@@ -2,43 +2,21 @@
 
 use candle_core::Device;
 use mde_analysis::{CorrectOptions, correct};
-use mde_datasets::Preprocessing;
-use mde_metrics::EvalProtocol;
-use mde_metrics::statistics::Bootstrap;
-use mde_results::{Correction, LayerCorrection, Provenance, Stage, names, to_json};
-use serde::Serialize;
+use mde_results::{Correction, LayerCorrection, names, to_json};
 use serde_json::json;
 
-use crate::dissection::Dissected;
-use crate::measured::{MeasureArgs, Measured};
+use crate::analysis::{Analysis, AnalysisArgs, Found};
 use crate::output::{Output, estimate};
 use crate::progress::Progress;
-use crate::subject::{Subject, SubjectArgs};
 
 /// Which layers to correct.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CorrectArgs {
     #[command(flatten)]
-    subject: SubjectArgs,
-    #[command(flatten)]
-    measure: MeasureArgs,
-    /// Layers, out of those dissected [default: all of them].
-    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
-    layers: Option<Vec<String>>,
+    analysis: AnalysisArgs,
     /// Number of images whose maps before and after correction are kept for the report.
     #[arg(long, value_name = "N", default_value_t = 4)]
     examples: usize,
-}
-
-#[derive(Serialize)]
-struct Inputs<'a> {
-    provenance: &'a Provenance,
-    preprocessing: Preprocessing,
-    protocol: &'a EvalProtocol,
-    dissection: &'a str,
-    layers: Vec<&'a str>,
-    examples: usize,
-    bootstrap: Bootstrap,
 }
 
 /// The stage's result.
@@ -46,83 +24,52 @@ const FILE: &str = names::CORRECTION;
 
 /// Corrects, unless the results are up to date.
 pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
-    let subject = args.subject.load(device)?;
-    let dissected = Dissected::read(
-        &subject,
-        &args.subject,
-        &args.measure.data,
-        args.layers.as_deref(),
-    )?;
-    let Measured {
-        list,
-        preprocessing,
-        protocol,
-        loader,
-        provenance,
-    } = args.measure.open(&subject)?;
-    let bootstrap = Bootstrap::default();
-    let inputs = Inputs {
-        provenance: &provenance,
-        preprocessing,
-        protocol: &protocol,
-        dissection: &dissected.hash,
-        layers: (dissected.layers.iter())
-            .map(|layer| layer.layer.as_str())
-            .collect(),
-        examples: args.examples,
-        bootstrap,
-    };
-    let stage = Stage::new(subject.results.folder(), "correct", inputs)?;
+    let analysis = args.analysis.open(device)?;
+    let (dissected, measured) = (&analysis.dissected, &analysis.measured);
+    let layers: Vec<_> = dissected.layers.iter().map(|layer| &layer.layer).collect();
+    let own = json!({ "layers": layers, "examples": args.examples });
+    let stage = analysis.stage("correct", own)?;
     if stage.is_up_to_date() {
-        return described(&subject, &subject.results.read(FILE)?, true);
+        return described(&analysis, &analysis.subject.results.read(FILE)?, true);
     }
     let options = CorrectOptions {
-        protocol,
-        bootstrap,
-        dissection: dissected.hash,
-        images: list.len(),
+        protocol: measured.protocol.clone(),
+        bootstrap: analysis.bootstrap,
+        dissection: dissected.hash.clone(),
+        images: measured.list.len(),
         maps: args.examples,
     };
-    let progress = Progress::new("correcting", "images", list.len());
+    let progress = Progress::new("correcting", "images", measured.list.len());
     let mut corrected = correct(
-        subject.network.as_ref(),
-        loader.epoch(1, 0),
+        analysis.subject.network.as_ref(),
+        measured.loader.epoch(1, 0),
         device,
         &dissected.layers,
         &options,
-        provenance,
-        &mut |images| {
-            progress.add(images);
-        },
+        measured.provenance.clone(),
+        &mut |images| progress.add(images),
     )?;
     drop(progress);
-    corrected
-        .files
-        .push((FILE.to_owned(), to_json(&corrected.correction)?));
+    let document = to_json(&corrected.correction)?;
+    corrected.files.push((FILE.to_owned(), document));
     stage.finish(&corrected.files)?;
-    described(&subject, &corrected.correction, false)
+    described(&analysis, &corrected.correction, false)
 }
 
 fn described(
-    subject: &Subject,
+    analysis: &Analysis,
     correction: &Correction,
     up_to_date: bool,
 ) -> anyhow::Result<Output> {
-    let mut words = format!(
-        "{}: {} images ({}); {}",
-        subject.results.place(FILE),
-        correction.images,
-        correction.protocol.name,
-        correction.note,
-    );
+    let found = Found {
+        provenance: &correction.provenance,
+        protocol: &correction.protocol,
+        images: correction.images,
+        without_depth: &correction.images_without_valid_depth,
+    };
+    let mut words = format!("{}; {}", found.describe(analysis, FILE), correction.note);
     for layer in &correction.layers {
         words += &describe(layer);
-    }
-    if !correction.images_without_valid_depth.is_empty() {
-        words += &format!(
-            "\n{} images have no valid depth and are left out",
-            correction.images_without_valid_depth.len()
-        );
     }
     let layers: Vec<_> = correction
         .layers
@@ -135,11 +82,8 @@ fn described(
             })
         })
         .collect();
-    let document = json!({
-        "file": subject.results.kept(FILE), "up_to_date": up_to_date, "load_report": subject.load_report(),
-        "note": correction.note, "provenance": correction.provenance, "protocol": correction.protocol,
-        "images": correction.images, "images_without_valid_depth": correction.images_without_valid_depth, "layers": layers,
-    });
+    let mut document = analysis.document(FILE, up_to_date, &found, layers);
+    document["note"] = correction.note.as_str().into();
     Output::new(words, document)
 }
 

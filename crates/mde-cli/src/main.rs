@@ -4,6 +4,7 @@
 //! progress to stderr. Exit status: 0 done, 1 failed with a message, 2 wrong usage.
 
 mod ablate;
+mod analysis;
 mod arguments;
 mod compare;
 mod convert;

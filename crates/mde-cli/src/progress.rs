@@ -121,7 +121,7 @@ impl Progress {
         } else {
             ProgressBar::new(total)
         };
-        bar.set_style(style(total));
+        bar.set_style(style(total, unit));
         bar.set_message(what.clone());
         let work = Arc::new(Work {
             what,
@@ -171,7 +171,7 @@ impl Progress {
         let total = total as u64;
         if self.work.bar.length() != Some(total) {
             self.work.bar.set_length(total);
-            self.work.bar.set_style(style(total));
+            self.work.bar.set_style(style(total, self.work.unit));
         }
     }
 
@@ -274,12 +274,12 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-/// A bar with rate and time left; where the total is not known, a count.
-fn style(total: u64) -> ProgressStyle {
-    let template = if total == 0 {
-        "{msg:>9} {spinner} {human_pos}  {elapsed} {prefix}"
-    } else {
-        "{msg:>9} {wide_bar} {pos}/{len}  {per_sec}  {eta} left {prefix}"
+/// A bar with rate and time left; a count where the total is not known; else the time.
+fn style(total: u64, unit: &str) -> ProgressStyle {
+    let template = match (unit, total) {
+        ("", _) => "{msg} {spinner} {elapsed}",
+        (_, 0) => "{msg} {spinner} {human_pos}  {elapsed} {prefix}",
+        _ => "{msg} {wide_bar} {pos}/{len}  {per_sec}  {eta} left {prefix}",
     };
     // The templates are constants; the default is merely plainer.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())

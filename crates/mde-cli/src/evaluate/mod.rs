@@ -194,7 +194,7 @@ fn described(
     }
     if let Some(warning) = &evaluation.unit_warning {
         remark(&format!(
-            "warning: the median ratio of prediction to ground truth is {:.3}; likely {}",
+            "warning: the median ratio of prediction to ground truth is {:.3}, far from 1: {}",
             warning.median_ratio, warning.likely
         ));
     }
