@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::connection::Connection;
 use crate::error::{FetchError, Result};
-use crate::front::{Event, Front};
+use crate::front::{Event, Front, remark};
 use crate::partial::{Expected, Partial};
 use crate::retry::{PROGRESS, Retry};
 use crate::transfer::{self, Answer, Ask, Bytes, Failure, Part};
@@ -198,7 +198,7 @@ impl Download<'_> {
 
     fn restart(&self, reason: &str) {
         let name = self.request.name;
-        self.front.show(&Event::Restart { name, reason });
+        remark(self.front, format!("{name}: begins again: {reason}"));
     }
 
     /// The error for a failed write, with how much room is missing.
@@ -217,8 +217,8 @@ impl Download<'_> {
     /// Checks and names the file; none if it must be fetched again, because its parts did not
     /// belong together.
     fn finish(&mut self) -> Result<Option<String>> {
-        let name = self.request.name;
-        self.front.show(&Event::Check { name });
+        self.front.show(&Event::Stop);
+        remark(self.front, format!("{}: checking", self.request.name));
         match self.partial.finish(&self.expected) {
             Ok(sha256) => Ok(Some(sha256)),
             Err(FetchError::Hash { .. } | FetchError::Size { .. })

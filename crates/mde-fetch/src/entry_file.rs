@@ -25,16 +25,16 @@ pub(crate) enum State {
 }
 
 /// A file of the manifest and where it goes.
-pub(crate) struct EntryFile<'a> {
+pub(crate) struct EntryFile {
     /// Its name in messages.
-    pub(crate) name: &'a str,
-    pub(crate) entry: &'a ManifestEntry,
+    pub(crate) name: String,
+    pub(crate) entry: ManifestEntry,
     pub(crate) target: PathBuf,
     /// The command that takes it from a file downloaded by hand.
     pub(crate) by_hand: String,
 }
 
-impl EntryFile<'_> {
+impl EntryFile {
     /// By the file's name only: what has its final name is whole.
     pub(crate) fn state(&self) -> State {
         if self.target.is_file() {
@@ -133,7 +133,7 @@ impl EntryFile<'_> {
             page,
             licence,
             ..
-        } = self.entry;
+        } = &self.entry;
         bill.lines.push(format!(
             "{title}: {size} to download; {summary} ({page}; licence: {licence})"
         ));
@@ -197,7 +197,7 @@ impl EntryFile<'_> {
         let Some(cached) = cached else {
             return Ok(false);
         };
-        let (name, path) = (self.name, cached.display());
+        let (name, path) = (&self.name, cached.display());
         match partial::copy(cached, &self.target, &self.expected()) {
             Ok(sha256) => {
                 remark(front, format!("{name}: taken from {path}"));
@@ -221,7 +221,7 @@ impl EntryFile<'_> {
     ) -> Result<String> {
         remark(front, format!("{}: {url}", self.name));
         let request = Request {
-            name: self.name,
+            name: &self.name,
             url: url.to_owned(),
             token: token.map(str::to_owned),
             target: self.target.clone(),

@@ -126,14 +126,6 @@ pub enum FetchError {
     /// A folder cannot be locked.
     #[error(transparent)]
     Lock(#[from] mde_files::LockError),
-    /// The manifest is damaged.
-    #[error("the manifest {file} is not valid: {reason}")]
-    Manifest {
-        /// The file, or that it is the built-in manifest.
-        file: String,
-        /// Where it is wrong, and how.
-        reason: String,
-    },
     /// The manifest has nothing of this name.
     #[error("unknown {kind} {name:?}{}; the manifest lists: {}", suggested(suggestion), known.join(", "))]
     UnknownName {
@@ -146,36 +138,18 @@ pub enum FetchError {
         /// All names.
         known: Vec<String>,
     },
-    /// An address of the Hugging Face hub is not of the expected form.
-    #[error(
-        "{text:?} does not name a file of the Hugging Face hub: {reason}; expected hf:ORG/REPO[@REVISION]/FILE"
-    )]
-    HubAddress {
-        /// What was given.
-        text: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
     /// The file is not here, and a program cannot or must not download it.
     #[error("{0}")]
     Absent(String),
-    /// Options contradict each other, or name something that does not exist.
+    /// Options or variables contradict each other, or name something that does not exist.
     #[error("{0}")]
     Usage(String),
-    /// A file does not hold what it should.
-    #[error("{}: {reason}", path.display())]
+    /// A manifest, list or archive does not hold what it should.
+    #[error("{file}: {reason}")]
     Contents {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it, and what to do.
-        reason: String,
-    },
-    /// A zip archive cannot be read.
-    #[error("{archive} cannot be read as a zip archive: {reason}")]
-    Archive {
         /// The file or address.
-        archive: String,
-        /// What is wrong with it.
+        file: String,
+        /// What is wrong with it, and what to do.
         reason: String,
     },
     /// Some files of a data set could not be had; the others are here.
@@ -192,14 +166,6 @@ pub enum FetchError {
     /// There is nobody to ask.
     #[error("there is no terminal to ask on: {0}")]
     NobodyToAsk(String),
-    /// Neither `MDE_HOME` nor a cache folder is known.
-    #[error(
-        "this system names no cache folder: set MDE_HOME to a folder for weights and data sets"
-    )]
-    NoHome,
-    /// The Hugging Face hub cannot be set up.
-    #[error("cannot set up the Hugging Face hub: {0}")]
-    Hub(String),
     /// A data set could not be converted.
     #[error(transparent)]
     Convert(Box<dyn std::error::Error + Send + Sync>),
@@ -229,6 +195,14 @@ impl FetchError {
         Self::Advice {
             source: Box::new(self),
             advice: advice.into(),
+        }
+    }
+
+    /// For a file that does not hold what it should.
+    pub(crate) fn contents(file: impl ToString, reason: impl Into<String>) -> Self {
+        Self::Contents {
+            file: file.to_string(),
+            reason: reason.into(),
         }
     }
 

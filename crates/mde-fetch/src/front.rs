@@ -1,7 +1,5 @@
 //! What a program does for this crate: it shows what happens and asks the user.
 
-use std::time::Duration;
-
 use crate::bill::Bill;
 
 /// The program's side of a download. The crate itself prints nothing and asks nobody.
@@ -68,31 +66,6 @@ pub enum Event<'a> {
     },
     /// More bytes have come: of the file that has started, else of the archives.
     Bytes(u64),
-    /// What has come cannot be used; the file is fetched from its beginning.
-    Restart {
-        /// The file's name.
-        name: &'a str,
-        /// Why.
-        reason: &'a str,
-    },
-    /// A try has failed and another follows.
-    Retry {
-        /// The file's name.
-        name: &'a str,
-        /// Why it failed.
-        reason: &'a str,
-        /// The pause before the next try.
-        pause: Duration,
-        /// How many tries have failed in a row.
-        failed: u32,
-        /// At how many the download gives up.
-        tries: u32,
-    },
-    /// All bytes of a file have come and are checked now.
-    Check {
-        /// The file's name.
-        name: &'a str,
-    },
     /// A file's download has ended, well or not.
     Stop,
     /// Many archives are read from now on.

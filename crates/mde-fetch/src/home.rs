@@ -17,7 +17,7 @@ impl Home {
     /// workspace, if the current folder is inside one; else `mde` in the platform's cache folder.
     ///
     /// # Errors
-    /// [`FetchError::NoHome`] if the platform names no cache folder.
+    /// [`FetchError::Usage`] if the platform names no cache folder.
     pub fn find() -> Result<Self> {
         let checkout = checkout();
         let named = std::env::var_os("MDE_HOME").filter(|folder| !folder.is_empty());
@@ -25,7 +25,11 @@ impl Home {
             .map(PathBuf::from)
             .or_else(|| checkout.as_ref().map(|checkout| checkout.join("data")))
             .or_else(|| dirs::cache_dir().map(|cache| cache.join("mde")))
-            .ok_or(FetchError::NoHome)?;
+            .ok_or_else(|| {
+                let what = "this system names no cache folder: set MDE_HOME to a folder for \
+                            weights and data sets";
+                FetchError::Usage(what.to_owned())
+            })?;
         Ok(Self { folder, checkout })
     }
 

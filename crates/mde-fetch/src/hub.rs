@@ -25,7 +25,7 @@ impl Hub {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         // Without either, hf-hub's cache panics.
         if std::env::var_os("HF_HOME").is_none() && std::env::home_dir().is_none() {
-            return Err(FetchError::Hub(
+            return Err(FetchError::Usage(
                 "there is no home folder: set HF_HOME to a folder for its cache".to_owned(),
             ));
         }
@@ -38,7 +38,9 @@ impl Hub {
             .with_token(None)
             .with_endpoint(endpoint.clone())
             .build()
-            .map_err(|error| FetchError::Hub(error.to_string()))?;
+            .map_err(|error| {
+                FetchError::Usage(format!("cannot set up the Hugging Face hub: {error}"))
+            })?;
         Ok(Self {
             api,
             cache,

@@ -46,17 +46,14 @@ pub use data::{
     Conversion, Convert, DataOptions, DataPlan, DataSet, KittiOptions, NyuOptions, TrainingSet,
     fetch_data, is_complete,
 };
-pub use doctor::{
-    Area, Detail, DoctorOptions, Examination, Fact, Finding, Inspect, InspectError, Inspected,
-    Severity, examine,
-};
+pub use doctor::{DoctorOptions, Examination, Inspect, InspectError, Inspected, examine};
 pub use error::FetchError;
 pub use front::{Answer, Commands, Event, Front, Silent};
 pub use home::{Home, home};
 pub use manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source};
 #[cfg(feature = "cli")]
 pub use terminal::Terminal;
-pub use weight_list::{WeightList, WeightRow};
+pub use weight_list::WeightList;
 pub use weights::{
     FetchedWeights, WeightOptions, WeightSource, add_weights_to_bill, fetch_weights, list_weights,
     resolve,

@@ -117,9 +117,11 @@ impl Manifest {
     }
 
     fn parse(text: &str, file: &str) -> Result<Self> {
-        let invalid = |reason| FetchError::Manifest {
-            file: file.to_owned(),
-            reason,
+        let invalid = |reason: String| {
+            FetchError::contents(
+                format!("the manifest {file}"),
+                format!("not valid: {reason}"),
+            )
         };
         let manifest: Self = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
         let weights = manifest.weights.iter().map(|item| ("weights", item));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::connection::{Connection, LONGEST_PAUSE};
 use crate::error::{FetchError, Result};
-use crate::front::{Event, Front};
+use crate::front::{Front, remark};
 use crate::transfer::Failure;
 
 /// Bytes in one try after which earlier failures no longer count: a line that drops often still
@@ -67,13 +67,11 @@ impl<'a> Retry<'a> {
             .connection
             .pause(self.failed)
             .max(after.unwrap_or_default());
-        self.front.show(&Event::Retry {
-            name: self.name,
-            reason: &reason,
-            pause,
-            failed: self.failed,
-            tries,
-        });
+        let (name, failed, seconds) = (self.name, self.failed, pause.as_secs_f32());
+        let line = format!(
+            "{name}: {reason}; trying again in {seconds:.1} s ({failed} of {tries} tries failed)"
+        );
+        remark(self.front, line);
         std::thread::sleep(pause);
         Ok(())
     }

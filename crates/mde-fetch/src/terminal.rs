@@ -129,23 +129,6 @@ impl Bars {
                     running.add(*count);
                 }
             }
-            Event::Restart { name, reason } => {
-                self.print(&format!("{name}: begins again: {reason}"));
-            }
-            Event::Retry {
-                name,
-                reason,
-                pause,
-                failed,
-                tries,
-            } => self.print(&format!(
-                "{name}: {reason}; trying again in {:.1} s ({failed} of {tries} tries failed)",
-                pause.as_secs_f32()
-            )),
-            Event::Check { name } => {
-                self.stop();
-                self.print(&format!("{name}: checking"));
-            }
             Event::Stop => self.stop(),
             Event::Archives { count, bytes } => {
                 let template = match bytes {

@@ -11,30 +11,25 @@ use crate::text::bytes;
 /// The weights of the manifest. Displayed as a table.
 #[derive(Debug, Clone, Serialize)]
 pub struct WeightList {
-    /// A row for each file.
-    pub weights: Vec<WeightRow>,
+    pub(crate) weights: Vec<WeightRow>,
 }
 
 /// One file of weights.
 #[derive(Debug, Clone, Serialize)]
-pub struct WeightRow {
-    /// The manifest's name.
-    pub name: String,
-    /// Its size for people; "unknown" where it is.
-    pub size: String,
+pub(crate) struct WeightRow {
+    name: String,
+    size: String,
     /// "present", "partial, SIZE", "absent" or "absent, by hand".
-    pub state: String,
-    /// The licence.
-    pub licence: String,
-    /// The networks that it fits.
-    pub models: Vec<String>,
+    state: String,
+    licence: String,
+    models: Vec<String>,
 }
 
 impl WeightRow {
-    pub(crate) fn new(file: &EntryFile<'_>) -> Self {
+    pub(crate) fn new(file: &EntryFile) -> Self {
         Self {
-            name: file.name.to_owned(),
-            size: size(file.entry),
+            name: file.name.clone(),
+            size: size(&file.entry),
             state: file.described_state(),
             licence: file.entry.licence.clone(),
             models: file.entry.models.clone(),

@@ -9,9 +9,9 @@ use crate::bill::{Bill, SPARE_MEGABYTES};
 use crate::connection::Connection;
 use crate::entry_file::{EntryFile, State};
 use crate::error::{FetchError, Result};
-use crate::front::{Front, remark};
+use crate::front::{Commands, Front, remark};
 use crate::home::Home;
-use crate::manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source, main_branch};
+use crate::manifest::{HubFile, HubKind, ManifestEntry, Source, main_branch};
 use crate::weight_list::{WeightList, WeightRow};
 
 /// What to fetch.
@@ -73,10 +73,10 @@ impl WeightOptions {
 pub fn list_weights(options: &WeightOptions, home: &Home) -> Result<WeightList> {
     let manifest = home.manifest(options.manifest.as_deref())?;
     let folder = options.folder(home);
-    let rows = manifest.weights.iter().map(|(name, entry)| {
-        let file = Named::new(name, entry, &folder);
-        WeightRow::new(&file.file(""))
-    });
+    let rows = manifest
+        .weights
+        .iter()
+        .map(|(name, entry)| WeightRow::new(&entry_file(name, entry, &folder, Commands::MDE)));
     Ok(WeightList {
         weights: rows.collect(),
     })
@@ -105,21 +105,21 @@ pub fn fetch_weights(
         [] => all,
         names => names.iter().collect(),
     };
-    let wanted: Result<Vec<Named>> = names
+    let commands = front.commands();
+    let wanted: Result<Vec<EntryFile>> = names
         .into_iter()
         .map(|name| match hub_file(name)? {
-            Some(hub) => Named::on_hub(name, &hub, &folder),
-            None => Ok(Named::new(name, manifest.weights(name)?, &folder)),
+            Some(hub) => hub_entry_file(name, &hub, &folder, commands),
+            None => Ok(entry_file(name, manifest.weights(name)?, &folder, commands)),
         })
         .collect();
     let mut fetched = FetchedWeights::default();
-    for named in wanted? {
-        let file = named.file(front.commands().weights);
+    for file in wanted? {
         match file.fetch(options.from.as_deref(), &options.connection, front) {
-            Ok(()) => fetched.files.push(named.target),
+            Ok(()) => fetched.files.push(file.target),
             Err(error) => {
-                remark(front, format!("{}: {error}", named.name));
-                fetched.missing.push(named.name);
+                remark(front, format!("{}: {error}", file.name));
+                fetched.missing.push(file.name);
             }
         }
     }
@@ -168,9 +168,9 @@ impl std::fmt::Display for WeightSource {
 /// # Errors
 /// [`FetchError::UnknownName`], and those of the download.
 pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<PathBuf> {
-    let folder = home.weights();
-    let named = match source {
-        WeightSource::Hub { text, file } => Named::on_hub(text, file, &folder)?,
+    let (folder, commands) = (home.weights(), front.commands());
+    let file = match source {
+        WeightSource::Hub { text, file } => hub_entry_file(text, file, &folder, commands)?,
         WeightSource::FileOrName(text) => {
             let path = PathBuf::from(text);
             let is_path = path.components().count() != 1 || path.extension().is_some();
@@ -179,25 +179,21 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
             }
             let manifest = home.manifest(None)?;
             match manifest.weights(text) {
-                Ok(entry) => Named::new(text, entry, &folder),
+                Ok(entry) => entry_file(text, entry, &folder, commands),
                 Err(_) if is_path => return Ok(path),
                 Err(error) => return Err(error),
             }
         }
     };
-    let file = named.file(front.commands().weights);
-    if file.state() != State::Present && !matches!(named.entry.source, Source::Manual(_)) {
-        let mut bill = Bill::new(format!(
-            "run `{} {}` first",
-            front.commands().weights,
-            named.name
-        ));
-        file.add_to(&mut bill, &format!("weights {}", named.name));
+    let name = &file.name;
+    if file.state() != State::Present && !matches!(file.entry.source, Source::Manual(_)) {
+        let mut bill = Bill::new(format!("run `{} {name}` first", commands.weights));
+        file.add_to(&mut bill, &format!("weights {name}"));
         bill.settle(&folder, SPARE_MEGABYTES, false, front)?;
     }
     file.fetch(None, &Connection::default(), front)
-        .map_err(|error| error.of(format!("the weights {} are needed", named.name)))?;
-    Ok(named.target)
+        .map_err(|error| error.of(format!("the weights {name} are needed")))?;
+    Ok(file.target)
 }
 
 /// Adds the download of weights of the manifest to a bill, unless they are here.
@@ -206,69 +202,63 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
 /// Those of the manifest.
 pub fn add_weights_to_bill(name: &str, home: &Home, bill: &mut Bill) -> Result<()> {
     let manifest = home.manifest(None)?;
-    let named = Named::new(name, manifest.weights(name)?, &home.weights());
-    named.file("").add_to(bill, &format!("weights {name}"));
+    let entry = manifest.weights(name)?;
+    let file = entry_file(name, entry, &home.weights(), Commands::MDE);
+    file.add_to(bill, &format!("weights {name}"));
     Ok(())
 }
 
 /// Weights with their place.
-pub(crate) struct Named {
-    name: String,
-    pub(crate) entry: ManifestEntry,
-    pub(crate) target: PathBuf,
+pub(crate) fn entry_file(
+    name: &str,
+    entry: &ManifestEntry,
+    folder: &Path,
+    commands: Commands,
+) -> EntryFile {
+    EntryFile {
+        name: name.to_owned(),
+        target: folder.join(name).join(&entry.file),
+        by_hand: format!("{} {name} --from FILE", commands.weights),
+        entry: entry.clone(),
+    }
 }
 
-impl Named {
-    pub(crate) fn new(name: &str, entry: &ManifestEntry, folder: &Path) -> Self {
-        Self {
-            name: name.to_owned(),
-            target: folder.join(name).join(&entry.file),
-            entry: entry.clone(),
-        }
-    }
-
-    /// `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
-    fn on_hub(name: &str, file: &HubFile, folder: &Path) -> Result<Self> {
-        let HubFile {
-            repository,
-            revision,
-            path,
-            ..
-        } = file;
-        let below = format!("hf/{repository}/{revision}/{path}");
-        let target =
-            path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
-        let entry = ManifestEntry {
-            summary: format!("{path} of {repository} at {revision}"),
-            models: Vec::new(),
-            file: path.clone(),
-            source: Source::Hub(file.clone()),
-            page: format!("https://huggingface.co/{repository}"),
-            size: None,
-            about: None,
-            converted: None,
-            sha256: None,
-            verified: false,
-            licence: "as its page says".to_owned(),
-            paper: None,
-            input: None,
-            note: None,
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            entry,
-            target,
-        })
-    }
-
-    pub(crate) fn file(&self, command: &str) -> EntryFile<'_> {
-        EntryFile {
-            name: &self.name,
-            entry: &self.entry,
-            target: self.target.clone(),
-            by_hand: format!("{command} {} --from FILE", self.name),
-        }
-    }
+/// Weights on the hub: `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
+fn hub_entry_file(
+    name: &str,
+    file: &HubFile,
+    folder: &Path,
+    commands: Commands,
+) -> Result<EntryFile> {
+    let HubFile {
+        repository,
+        revision,
+        path,
+        ..
+    } = file;
+    let below = format!("hf/{repository}/{revision}/{path}");
+    let target =
+        path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
+    let entry = ManifestEntry {
+        summary: format!("{path} of {repository} at {revision}"),
+        models: Vec::new(),
+        file: path.clone(),
+        source: Source::Hub(file.clone()),
+        page: format!("https://huggingface.co/{repository}"),
+        size: None,
+        about: None,
+        converted: None,
+        sha256: None,
+        verified: false,
+        licence: "as its page says".to_owned(),
+        paper: None,
+        input: None,
+        note: None,
+    };
+    Ok(EntryFile {
+        target,
+        ..entry_file(name, &entry, folder, commands)
+    })
 }
 
 /// The file of the hub that `hf:ORG/REPO[@REVISION]/FILE` names; none for any other text.
@@ -276,9 +266,11 @@ fn hub_file(text: &str) -> Result<Option<HubFile>> {
     let Some(address) = text.strip_prefix("hf:") else {
         return Ok(None);
     };
-    let invalid = |reason| FetchError::HubAddress {
-        text: text.to_owned(),
-        reason,
+    let invalid = |reason| {
+        FetchError::Usage(format!(
+            "{text:?} does not name a file of the Hugging Face hub: {reason}; expected \
+             hf:ORG/REPO[@REVISION]/FILE"
+        ))
     };
     let mut parts = address.splitn(3, '/');
     let (Some(owner), Some(repository), Some(path)) = (parts.next(), parts.next(), parts.next())
@@ -305,13 +297,4 @@ fn hub_file(text: &str) -> Result<Option<HubFile>> {
         kind: HubKind::Model,
         revision,
     }))
-}
-
-/// The manifest's weights with their places, for an examination.
-pub(crate) fn all_weights(manifest: &Manifest, home: &Home) -> Vec<Named> {
-    let folder = home.weights();
-    let entries = manifest.weights.iter();
-    entries
-        .map(|(name, entry)| Named::new(name, entry, &folder))
-        .collect()
 }

@@ -85,25 +85,10 @@ enum Training {
     /// Shards downloaded by hand, which need no list.
     Given(Vec<PathBuf>),
     Archive {
-        file: PathBuf,
-        kind: ArchiveKind,
+        archive: PathBuf,
+        /// The archive's name in the manifest; that of its list ends with `-train`.
+        form: &'static str,
     },
-}
-
-#[derive(Clone, Copy)]
-enum ArchiveKind {
-    Bts,
-    Mff,
-}
-
-impl ArchiveKind {
-    /// The manifest's names of the archive and of the list of its pairs.
-    fn names(self) -> [&'static str; 2] {
-        match self {
-            Self::Bts => ["nyu-bts", "nyu-bts-train"],
-            Self::Mff => ["nyu-mff", "nyu-mff-train"],
-        }
-    }
 }
 
 impl<'a> Nyu<'a> {
@@ -139,7 +124,7 @@ impl<'a> Nyu<'a> {
         match &self.training {
             Training::None | Training::Given(_) => {}
             Training::Shards(shards) => self.add_shards(&mut bill, shards),
-            Training::Archive { kind, .. } => self.add(&mut bill, kind.names()[1]),
+            Training::Archive { form, .. } => self.add(&mut bill, &format!("{form}-train")),
         }
         if bill.lines.is_empty() {
             let line = "NYU Depth V2: everything is here".to_owned();
@@ -199,16 +184,16 @@ impl<'a> Nyu<'a> {
             Training::Given(files) => files
                 .iter()
                 .try_for_each(|file| self.convert_shard(file, convert)),
-            Training::Archive { file, kind } => {
-                let [name, list] = kind.names();
-                self.check_given(name, file)?;
-                let (list, out) = (&self.bring(list)?, self.job.out.as_path());
-                let archive = file;
-                convert(match kind {
-                    ArchiveKind::Bts => Conversion::Bts { archive, list, out },
-                    ArchiveKind::Mff => Conversion::Mff { archive, list, out },
-                })
-                .map_err(FetchError::Convert)
+            Training::Archive { archive, form } => {
+                self.check_given(form, archive)?;
+                let (list, out) = (&self.bring(&format!("{form}-train"))?, &self.job.out);
+                let conversion = Conversion::Archive {
+                    form,
+                    archive,
+                    list,
+                    out,
+                };
+                convert(conversion).map_err(FetchError::Convert)
             }
         }
     }
@@ -249,10 +234,10 @@ impl<'a> Nyu<'a> {
         Converted::in_folder(out).note(&name.to_string_lossy())
     }
 
-    fn shard_file<'b>(&self, shard: &'b Shard) -> EntryFile<'b> {
+    fn shard_file(&self, shard: &Shard) -> EntryFile {
         EntryFile {
-            name: &shard.name,
-            entry: &shard.entry,
+            name: shard.name.clone(),
+            entry: shard.entry.clone(),
             target: self.job.downloads.join(FASTDEPTH).join(&shard.name),
             by_hand: format!(
                 "{} nyu --train fastdepth --from FILE",
@@ -293,7 +278,7 @@ impl<'a> Nyu<'a> {
 /// pairs'.
 fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Training> {
     let usage = |what| Err(FetchError::Usage(what));
-    let kind = match train {
+    let form = match train {
         TrainingSet::Labelled => match files.first() {
             None => return Ok(Training::None),
             Some(file) => {
@@ -314,15 +299,12 @@ fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Tr
             shards.retain(|shard| !converted.has(&shard.name));
             return Ok(Training::Shards(shards));
         }
-        TrainingSet::Bts => ArchiveKind::Bts,
-        TrainingSet::Mff => ArchiveKind::Mff,
+        TrainingSet::Bts => "nyu-bts",
+        TrainingSet::Mff => "nyu-mff",
     };
     match <[PathBuf; 1]>::try_from(files) {
-        Ok([file]) => Ok(Training::Archive { file, kind }),
-        Err(files) if files.is_empty() => {
-            let name = kind.names()[0];
-            Err(no_archive(name, job.manifest.data(name)?, job))
-        }
+        Ok([archive]) => Ok(Training::Archive { archive, form }),
+        Err(files) if files.is_empty() => Err(no_archive(form, job.manifest.data(form)?, job)),
         Err(files) => usage(format!(
             "--from: one archive is needed, and {} are given",
             files.len()

@@ -80,11 +80,11 @@ impl<'a> Job<'a> {
     }
 
     /// A part of the data set in the folder of downloads.
-    pub(crate) fn file<'b>(&'b self, name: &'b str) -> Result<EntryFile<'b>> {
+    pub(crate) fn file(&self, name: &str) -> Result<EntryFile> {
         let entry = self.manifest.data(name)?;
         Ok(EntryFile {
-            name,
-            entry,
+            name: name.to_owned(),
+            entry: entry.clone(),
             target: self.downloads.join(name).join(&entry.file),
             by_hand: self.by_hand(if self.kind == "kitti" { "DIR" } else { "FILE" }),
         })
@@ -121,17 +121,10 @@ pub enum Conversion<'a> {
         /// The data set's folder.
         out: &'a Path,
     },
-    /// BTS's archive.
-    Bts {
-        /// The zip archive.
-        archive: &'a Path,
-        /// The list of what is wanted of it.
-        list: &'a Path,
-        /// The data set's folder.
-        out: &'a Path,
-    },
-    /// MFF's archive.
-    Mff {
+    /// BTS's or MFF's archive.
+    Archive {
+        /// `nyu-bts` or `nyu-mff`.
+        form: &'static str,
         /// The zip archive.
         archive: &'a Path,
         /// The list of what is wanted of it.
@@ -152,12 +145,13 @@ impl Conversion<'_> {
             Self::FastDepth { shard, out } => {
                 ("nyu-fastdepth", vec![("--shard", shard), ("--out", out)])
             }
-            Self::Bts { archive, list, out } => (
-                "nyu-bts",
-                vec![("--archive", archive), ("--out", out), ("--list", list)],
-            ),
-            Self::Mff { archive, list, out } => (
-                "nyu-mff",
+            Self::Archive {
+                form,
+                archive,
+                list,
+                out,
+            } => (
+                form,
                 vec![("--archive", archive), ("--out", out), ("--list", list)],
             ),
         };

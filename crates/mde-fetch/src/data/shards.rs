@@ -57,10 +57,7 @@ pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Resul
     let bytes = fs::read(&list).map_err(|error| {
         io("read", &list)(error).advise("run the same command with a connection first")
     })?;
-    let invalid = |reason: String| FetchError::Contents {
-        path: list.clone(),
-        reason,
-    };
+    let invalid = |reason: String| FetchError::contents(list.display(), reason);
     let files: Vec<Listed> = serde_json::from_slice(&bytes)
         .map_err(|error| invalid(format!("not a list of files of the hub: {error}")))?;
     if files.len() >= PAGE {

@@ -12,7 +12,7 @@ use crate::front::Commands;
 use crate::home::Home;
 use crate::manifest::{ManifestEntry, Source};
 use crate::partial;
-use crate::weights::all_weights;
+use crate::weights::entry_file;
 
 /// Looks at data sets and weights.
 pub(super) struct Examiner<'a> {
@@ -72,10 +72,11 @@ impl Examiner<'_> {
             }
         };
         let mut absent = Vec::new();
-        for named in &all_weights(&manifest, self.home) {
-            let file = named.file(self.commands.weights);
+        let folder = self.home.weights();
+        for (name, entry) in &manifest.weights {
+            let file = entry_file(name, entry, &folder, self.commands);
             match file.state() {
-                State::Absent => absent.push(file.name.to_owned()),
+                State::Absent => absent.push(name.as_str()),
                 State::Partial(bytes) => {
                     let what = format!(
                         "{}: an interrupted download, {bytes} bytes so far",
@@ -98,7 +99,7 @@ impl Examiner<'_> {
         }
     }
 
-    fn examine_file(&mut self, weights: &EntryFile<'_>) {
+    fn examine_file(&mut self, weights: &EntryFile) {
         let EntryFile {
             name,
             entry,

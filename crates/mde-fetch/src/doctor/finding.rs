@@ -10,25 +10,15 @@ use crate::text::counted;
 /// The subject of a fact or finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Area {
-    /// The Rust compiler and its tools, in a checkout.
+pub(super) enum Area {
     Toolchain,
-    /// The CPU.
     Processor,
-    /// The GPU.
     Gpu,
-    /// The main memory.
     Memory,
-    /// The disk of the folder of data.
     Disk,
-    /// A browser, which the tests of a checkout need.
     Browser,
-    /// The program `mde`, where it has to be built first.
     Program,
-    /// Data sets.
     Data,
-    /// Weights.
     Weights,
 }
 
@@ -51,7 +41,7 @@ impl Area {
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(super) enum Severity {
     /// Broken.
     Error,
     /// Works, but not as well as it could.
@@ -62,48 +52,38 @@ pub enum Severity {
 
 /// Something that is in order.
 #[derive(Debug, Clone, Serialize)]
-pub struct Fact {
-    /// The subject.
-    pub area: Area,
-    /// What was found.
-    pub what: String,
+struct Fact {
+    area: Area,
+    what: String,
 }
 
 /// Something that needs attention.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
-    /// The subject.
-    pub area: Area,
-    /// What was found, and what to do.
+struct Finding {
+    area: Area,
     #[serde(flatten)]
-    pub detail: Detail,
+    detail: Detail,
 }
 
 /// A finding in the form of `mde inspect`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Detail {
-    /// How bad it is.
-    pub severity: Severity,
-    /// The check's name.
-    pub check: String,
-    /// The file and line.
+struct Detail {
+    severity: Severity,
+    check: String,
     #[serde(rename = "where")]
-    pub place: String,
-    /// What was found.
-    pub what: String,
-    /// What to do; may be empty.
-    pub advice: String,
+    place: String,
+    what: String,
+    /// May be empty.
+    advice: String,
 }
 
 /// The result of an examination. Displayed as a list, area by area.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Examination {
-    /// What is in order.
-    pub facts: Vec<Fact>,
-    /// What needs attention.
-    pub findings: Vec<Finding>,
+    facts: Vec<Fact>,
+    findings: Vec<Finding>,
     /// The document of `mde inspect` for each data set.
-    pub data: Vec<Value>,
+    pub(super) data: Vec<Value>,
 }
 
 impl Examination {
@@ -144,11 +124,15 @@ impl Examination {
 
     /// Whether nothing is broken.
     pub fn is_ok(&self) -> bool {
-        self.count(Severity::Error) == 0
+        self.broken() == 0
     }
 
-    /// Number of findings of this severity.
-    pub fn count(&self, severity: Severity) -> usize {
+    /// Number of things that are broken.
+    pub fn broken(&self) -> usize {
+        self.count(Severity::Error)
+    }
+
+    fn count(&self, severity: Severity) -> usize {
         let findings = self.findings.iter();
         findings
             .filter(|finding| finding.detail.severity == severity)
@@ -194,7 +178,7 @@ impl fmt::Display for Examination {
         write!(
             formatter,
             "{} broken, {}, {}",
-            self.count(Severity::Error),
+            self.broken(),
             counted(self.count(Severity::Warning), "warning"),
             counted(self.count(Severity::Note), "note")
         )

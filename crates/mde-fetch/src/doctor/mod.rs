@@ -8,7 +8,7 @@ mod inspected;
 use crate::front::Front;
 use crate::home::Home;
 
-pub use self::finding::{Area, Detail, Examination, Fact, Finding, Severity};
+pub use self::finding::Examination;
 pub use self::inspected::{DoctorOptions, Inspect, InspectError, Inspected};
 
 /// Looks at everything. Nothing is changed, and what is wrong is a finding, not an error.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::fs;
 
-use mde_fetch::{Answer, Area, DoctorOptions, Home, InspectError, Inspected, Severity, examine};
+use mde_fetch::{Answer, DoctorOptions, Home, InspectError, Inspected, examine};
 use serde_json::json;
 
 use crate::place::{Notes, Place};
@@ -15,9 +15,10 @@ fn an_empty_folder_is_in_order() {
     let front = Notes::new(Answer::Nobody);
     let options = DoctorOptions::default();
     let examination = examine(&options, &home, &front, &|_| unreachable!());
-    let ours = examination.findings.iter();
-    let mut ours = ours.filter(|finding| matches!(finding.area, Area::Data | Area::Weights));
-    assert!(ours.next().is_none());
+    let document = examination.document();
+    let findings = document["findings"].as_array().unwrap();
+    let mut areas = findings.iter().map(|finding| &finding["area"]);
+    assert!(areas.all(|area| area != "data" && area != "weights"));
     let words = examination.to_string();
     for text in [
         "nyu is not in",
@@ -64,12 +65,15 @@ fn findings_are_taken_over_and_a_missing_program_is_told_once() {
     ];
     assert_eq!(calls.into_inner(), expected);
     assert!(examination.is_ok());
-    let holes = examination.findings.iter();
-    let holes = holes.filter(|finding| finding.detail.check == "holes");
+    let document = examination.document();
+    let findings = document["findings"].as_array().unwrap();
+    let holes = findings
+        .iter()
+        .filter(|finding| finding["check"] == "holes");
     assert_eq!(holes.count(), 3);
     let examination = examine(&options, &place.home, &front, &|_| {
         Err(InspectError::NoProgram("cannot be built".to_owned()))
     });
-    assert_eq!(examination.count(Severity::Error), 1);
-    assert_eq!(examination.data.len(), 0);
+    assert_eq!(examination.broken(), 1);
+    assert_eq!(examination.document()["data"], json!([]));
 }

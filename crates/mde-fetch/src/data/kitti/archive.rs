@@ -121,9 +121,11 @@ impl Archive {
         let (size, version) = (head.size, head.version);
         let remote = Remote::known(&self.name, &self.url, connection, front, size, version);
         let remote = RemoteZip::new(remote, tail, self.directory.clone());
-        let zip = read_directory(&remote).map_err(|error| FetchError::Contents {
-            path: self.directory.clone(),
-            reason: format!("damaged: {error}; remove it and run the same command again"),
+        let zip = read_directory(&remote).map_err(|error| {
+            FetchError::contents(
+                self.directory.display(),
+                format!("damaged: {error}; remove it and run the same command again"),
+            )
         })?;
         Ok(OpenZip {
             zip,
@@ -172,9 +174,8 @@ fn unreadable(archive: String, error: std::io::Error) -> FetchError {
     // The connection is to blame, not the archive.
     match error.downcast::<FetchError>() {
         Ok(error) => error,
-        Err(error) => FetchError::Archive {
-            archive,
-            reason: error.to_string(),
-        },
+        Err(error) => {
+            FetchError::contents(archive, format!("cannot be read as a zip archive: {error}"))
+        }
     }
 }

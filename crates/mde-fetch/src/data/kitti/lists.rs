@@ -22,9 +22,8 @@ impl Wanted {
     pub(super) fn read(&mut self, list: &Path) -> Result<()> {
         let text = fs::read_to_string(list).map_err(io("read", list))?;
         for (number, line) in text.lines().enumerate() {
-            self.add(line).map_err(|reason| FetchError::Contents {
-                path: list.to_owned(),
-                reason: format!("line {}: {reason}", number + 1),
+            self.add(line).map_err(|reason| {
+                FetchError::contents(list.display(), format!("line {}: {reason}", number + 1))
             })?;
         }
         Ok(())

@@ -148,12 +148,8 @@ impl<'a> Kitti<'a> {
         } else {
             image_place
         };
-        Plan::new(&open.zip, &drive.wanted, &self.job.out, place).map_err(|reason| {
-            FetchError::Archive {
-                archive: drive.archive.name.clone(),
-                reason,
-            }
-        })
+        Plan::new(&open.zip, &drive.wanted, &self.job.out, place)
+            .map_err(|reason| FetchError::contents(&drive.archive.name, reason))
     }
 
     fn advise(&self, drive: &Drive, error: FetchError) -> FetchError {
@@ -287,8 +283,8 @@ impl<'a> Kitti<'a> {
             ..self.job.manifest.data(drive.entry)?.clone()
         };
         let file = EntryFile {
-            name: &archive.name,
-            entry: &entry,
+            name: archive.name.clone(),
+            entry,
             target: archive.whole.clone(),
             by_hand: self.job.by_hand("DIR"),
         };
