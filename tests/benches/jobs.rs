@@ -17,7 +17,8 @@ use mde_datasets::{DataSpec, Loader, LoaderConfig, MffEval, MffGeometry, Split};
 use mde_metrics::{BinWeights, Discretisation, ImageSize, ResponseTally};
 use mde_models::{DepthInput, Mode, NoProbe, Parameters, Preset};
 use mde_ops::{ConvConfig, conv2d};
-use mde_train::{AssignmentConfig, DepthLoss, Recipe, StepAt, Trainer};
+use mde_results::AssignmentConfig;
+use mde_train::{DepthLoss, Recipe, StepAt, Trainer};
 use serde_json::json;
 
 /// As in `mde`: the system's allocator would be measured else.
@@ -149,7 +150,7 @@ fn step(
     loss: DepthLoss,
     alpha: f64,
 ) -> anyhow::Result<Job> {
-    let recipe = Recipe::of(&Preset::named(model)?);
+    let recipe = Recipe::for_preset(&Preset::named(model)?);
     let assignment = (alpha != 0.0).then(|| AssignmentConfig {
         alpha,
         layers: recipe.layers.iter().map(ToString::to_string).collect(),
@@ -266,7 +267,7 @@ fn eval_loader(cli: &Cli) -> anyhow::Result<Job> {
         gt: MffGeometry::full(),
     };
     let config = LoaderConfig {
-        batch: 1,
+        batch_size: 1,
         seed: 0,
         workers: 2,
         prefetch: 8,

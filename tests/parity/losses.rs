@@ -65,9 +65,9 @@ fn parity_assigned_selectivity() {
         }
         .unwrap();
         let features = Var::from_tensor(golden.tensor(&format!("{case}/features"))).unwrap();
-        let owner = UnitAssignment::new(features.dim(1).unwrap(), k).unwrap();
+        let assignment = UnitAssignment::new(features.dim(1).unwrap(), k).unwrap();
         let depth = golden.tensor(&format!("{case}/depth"));
-        let value = assigned_selectivity(&features, depth, &bins, &owner).unwrap();
+        let value = assigned_selectivity(&features, depth, &bins, &assignment).unwrap();
         let found = f64::from(value.to_scalar::<f32>().unwrap());
         assert_relative(
             case,

@@ -1,7 +1,9 @@
-//! One training step: forward, losses, gradients, update, each in a `tracing` span of level TRACE for profilers.
+//! One training step: forward, losses, backward, update. Each part is a `tracing` span of level
+//! TRACE, for profilers.
 
 use std::collections::BTreeMap;
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor};
 use mde_losses::{DepthPooling, assigned_selectivity_with};
 use mde_metrics::ImageSize;
@@ -69,12 +71,12 @@ impl Trainer {
         (&self.parameters, &mut self.adam)
     }
 
-    /// One step on `input` and its `depths` [B, 1, h, w] in metres, 0 where nothing was measured.
+    /// One step on a batch: [`Trainer::gradients`], then [`Trainer::update`].
     ///
     /// If the loss is not finite, the record says so and the parameters are unchanged.
     ///
     /// # Errors
-    /// If the batch has no measured pixel or does not fit the network; `ids` name it.
+    /// As [`Trainer::gradients`].
     pub fn step(
         &mut self,
         input: &DepthInput,
@@ -82,6 +84,27 @@ impl Trainer {
         ids: &[String],
         at: StepAt,
     ) -> Result<StepRecord, TrainError> {
+        let (record, gradients) = self.gradients(input, depths, ids, at)?;
+        if record.loss.is_finite() {
+            self.update(&gradients, at.learning_rate)?;
+        }
+        Ok(record)
+    }
+
+    /// The losses of a batch and the gradients of every parameter, for code that clips or
+    /// accumulates gradients. Running statistics of batch norm are updated.
+    ///
+    /// `depths` is [B, 1, h, w] in metres, 0 where there is no ground truth.
+    ///
+    /// # Errors
+    /// If the batch has no valid pixel or does not fit the network; the message lists `ids`.
+    pub fn gradients(
+        &self,
+        input: &DepthInput,
+        depths: &Tensor,
+        ids: &[String],
+        at: StepAt,
+    ) -> Result<(StepRecord, GradStore), TrainError> {
         let losses = self.losses(input, depths, ids, at.step)?;
         let number = |tensor: &Tensor| tensor.to_dtype(DType::F64)?.to_scalar::<f64>();
         let mut selectivity = BTreeMap::new();
@@ -98,11 +121,16 @@ impl Trainer {
         };
         let backward = || losses.loss.backward();
         let gradients = trace_span!("backward").in_scope(backward)?;
-        if record.loss.is_finite() {
-            let update = || self.adam.step(&gradients, at.learning_rate);
-            trace_span!("update").in_scope(update)?;
-        }
-        Ok(record)
+        Ok((record, gradients))
+    }
+
+    /// Moves every parameter that has a gradient by one step of the optimiser.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn update(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<(), TrainError> {
+        let update = || self.adam.step(gradients, learning_rate);
+        Ok(trace_span!("update").in_scope(update)?)
     }
 
     fn losses(
@@ -160,13 +188,13 @@ impl Trainer {
     }
 }
 
-/// When a step happens.
+/// The position of a step in the training run.
 #[derive(Debug, Clone, Copy)]
 pub struct StepAt {
-    /// From 1.
+    /// Counted from 1.
     pub step: u64,
-    /// From 1.
+    /// Counted from 1.
     pub epoch: u64,
-    /// Its rate.
+    /// Learning rate of this step.
     pub learning_rate: f64,
 }
