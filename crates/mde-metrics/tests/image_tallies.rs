@@ -1,12 +1,11 @@
-//! What is computed of all resamples at once, against one resample at a time through
-//! [`ResponseTally`].
+//! Compares all resamples computed at once with one resample at a time through [`ResponseTally`].
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use mde_metrics::statistics::{Bootstrap, Interval};
 use mde_metrics::{DepthBins, Estimator, ImageSize, ImageTallies, MetricsError, ResponseTally};
 
 const REFERENCE: Estimator = Estimator::Reference;
-/// Few enough that bins drop out of some resamples and not of others.
+/// Few enough pixels that bins drop out of some resamples only.
 const VALID: Estimator = Estimator::ValidBins { min_pixels: 25 };
 const BOOTSTRAP: Bootstrap = Bootstrap {
     resamples: 61,
@@ -22,7 +21,7 @@ fn random(index: usize) -> f32 {
     ((z ^ (z >> 31)) >> 40) as f32 / (1 << 24) as f32
 }
 
-/// The tallies of some images, one by one and as slices.
+/// Tallies of several images, separately and as slices.
 struct Layer {
     bins: DepthBins,
     images: Vec<ResponseTally>,
@@ -31,8 +30,8 @@ struct Layer {
 }
 
 impl Layer {
-    /// Images of 5x7 pixels, unit 1 of which is silent. Depths of an image lie in a range of their
-    /// own, some beyond the last edge; image 2 has none.
+    /// Images of 5x7 pixels. Unit 1 is silent. Each image has its own depth range, partly beyond
+    /// the last edge; image 2 has no valid depth.
     fn new(images: usize, units: usize, bins: usize) -> Self {
         let bins = DepthBins::uniform(0.0, 4.0, bins).unwrap();
         let size = ImageSize::new(5, 7);
@@ -109,8 +108,8 @@ fn assert_same(found: Option<Interval>, expected: Option<Interval>) {
 }
 
 #[test]
-fn intervals_are_those_of_one_resample_at_a_time() {
-    // Slots and units that fill whole panels, and some that do not.
+fn intervals_equal_those_of_one_resample_at_a_time() {
+    // Numbers of slots and units that fill panels, and some that do not.
     for (images, units, bins) in [(9, 4, 7), (2, 3, 16), (13, 2, 1), (6, 1, 4)] {
         let layer = Layer::new(images, units, bins);
         let found = layer
@@ -140,7 +139,7 @@ fn intervals_are_those_of_one_resample_at_a_time() {
 }
 
 #[test]
-fn the_cases_above_have_bins_that_drop_out_of_some_resamples() {
+fn in_these_cases_bins_drop_out_of_some_resamples() {
     let layer = Layer::new(9, 4, 7);
     let mut used = Vec::new();
     BOOTSTRAP.interval(9, |drawn| {
@@ -163,14 +162,13 @@ fn resampled_means_are_in_the_order_of_the_resamples() {
     assert_eq!(resample, means.len());
 }
 
-/// The halves are not handed out, so the split is found from what it gives: with two images there
-/// is only one.
+/// With two images there is only one split.
 #[test]
 fn held_out_selectivity_of_two_images_by_hand() {
     let bins = DepthBins::uniform(0.0, 3.0, 3).unwrap();
     let counts = [30, 30, 30, 0, 30, 30, 30, 0];
-    // Unit 0 prefers bin 0 in one image and bin 1 in the other, unit 1 never answers, unit 2
-    // answers to one image.
+    // Unit 0 prefers bin 0 in one image and bin 1 in the other; unit 1 is silent; unit 2 responds
+    // in one image.
     let sums: Vec<f64> = [
         [3.0, 1.0, 2.0, 0.0],
         [0.0; 4],
@@ -190,18 +188,18 @@ fn held_out_selectivity_of_two_images_by_hand() {
     let first = (-3.0 / 5.0 - 1.5 / 3.5) / 2.0;
     assert_near(valid.units[0], Some(first));
     assert_eq!(valid.units[1], None);
-    // Chosen on the silent image there is no bin; scored on it there is no value.
+    // The silent image gives neither a preferred bin nor a value.
     assert_eq!(valid.units[2], None);
     assert_near(valid.mean, Some(first));
     let reference = tallies.held_out(REFERENCE, 10);
     assert_near(reference.units[0], Some(first));
     assert_eq!(reference.units[1], Some(0.0));
-    // Silent: bin 0, and on the other image it is the one; the other way round 0.
+    // Chosen on the silent image: bin 0, which scores 1 on the other; in the other direction 0.
     assert_near(reference.units[2], Some(0.5));
     assert_near(reference.mean, Some((first + 0.5) / 3.0));
 }
 
-/// Four images have three splits into halves, each as likely as the others.
+/// Four images have three equally likely splits into halves.
 #[test]
 fn held_out_selectivity_is_the_mean_over_random_splits() {
     let layer = Layer::new(4, 4, 2);
@@ -209,7 +207,7 @@ fn held_out_selectivity_is_the_mean_over_random_splits() {
     let score = |chosen: &[usize], scored: &[usize], unit: usize| {
         let bin = layer.total(chosen).selectivity(one_pixel).units[unit].preferred_bin?;
         let response = &layer.total(scored).mean_response(one_pixel)[unit];
-        // Two bins: the other one is all the others.
+        // With two bins, the mean over the others is the other bin.
         let (own, rest) = (response[bin]?.abs(), response[1 - bin]?.abs());
         Some((own - rest) / (own + rest))
     };
@@ -229,8 +227,7 @@ fn held_out_selectivity_is_the_mean_over_random_splits() {
     assert_eq!(layer.tallies().held_out(one_pixel, 3000), found);
 }
 
-/// Units of pure chance: at a bin that was chosen on other images they answer no more than
-/// elsewhere.
+/// Random units: they do not respond more at a bin chosen on other images.
 #[test]
 fn held_out_selectivity_has_no_optimism() {
     let (images, units) = (40, 50);
@@ -272,7 +269,7 @@ fn fewer_than_two_images_have_no_intervals_and_no_halves() {
 }
 
 #[test]
-fn parts_that_do_not_fit_are_an_error() {
+fn mismatched_lengths_are_an_error() {
     let layer = Layer::new(3, 2, 3);
     let new = |units, sums, counts| ImageTallies::new(&layer.bins, units, sums, counts).map(|_| ());
     assert_eq!(new(2, &layer.sums, &layer.counts), Ok(()));

@@ -40,7 +40,7 @@ impl<'a> Golden<'a> {
         Self(SafeTensors::deserialize(bytes).unwrap())
     }
 
-    /// What comes before `separator` in the names, each once.
+    /// The distinct prefixes of names before `separator`.
     fn cases(&self, separator: &str) -> BTreeSet<String> {
         let cases: BTreeSet<String> = (self.0.names().into_iter())
             .filter_map(|name| Some(name.split_once(separator)?.0.to_owned()))
@@ -80,7 +80,7 @@ impl<'a> Golden<'a> {
     }
 }
 
-/// The bins of a case called `{dataset}_K{k}...`.
+/// The bins of a case named `{dataset}_K{k}...`.
 fn bins_of(case: &str) -> DepthBins {
     let (dataset, rest) = case.split_once("_K").unwrap();
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
@@ -92,7 +92,7 @@ fn bins_of(case: &str) -> DepthBins {
     }
 }
 
-/// Fails unless every number is within the tolerance, relative to the larger of the two.
+/// Asserts that all numbers agree within the tolerance, relative to the larger of each pair.
 fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}: length");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -105,8 +105,7 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
     }
 }
 
-/// Sums of features of both signs can cancel, so they are compared relative to the largest
-/// magnitude among them.
+/// Compares sums relative to the largest magnitude, because features of both signs can cancel.
 fn assert_close_to_scale(what: &str, found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}: length");
     let scale = expected
@@ -134,7 +133,7 @@ fn parity_bins() {
         let depths = golden.f32(&format!("{case}_depth"));
         let indices = golden.f32(&format!("{case}_index"));
         for (&depth, &index) in depths.iter().zip(&indices) {
-            // The reference's quirk: beyond the last edge counts as bin 0; -1 is invalid.
+            // In the reference, depths beyond the last edge count in bin 0; -1 is invalid.
             let found = match bins.slot(depth) {
                 None => -1.0,
                 Some(slot) if slot == bins.len() => 0.0,
@@ -145,7 +144,7 @@ fn parity_bins() {
     }
 }
 
-/// Features, ground truth and their sizes, image by image.
+/// Features and ground truth of several images, with their sizes.
 struct Images {
     count: usize,
     units: usize,
@@ -182,7 +181,7 @@ impl Images {
     }
 }
 
-/// Sums as the reference keeps them: [units, K], the slot beyond the last edge added to bin 0.
+/// Sums [units, K] as in the reference: the slot beyond the last edge is added to bin 0.
 fn fold_beyond(row: &[f64]) -> Vec<f64> {
     let (beyond, bins) = row.split_last().unwrap();
     let mut folded = bins.to_vec();
@@ -285,7 +284,7 @@ fn parity_assigned_selectivity() {
     }
 }
 
-/// The golden names of the metrics, and ours.
+/// Names of the metrics in the golden file, and here.
 fn named_metrics(errors: &DepthErrors) -> [(&'static str, f64); 11] {
     [
         ("d102", errors.delta_1_02),

@@ -46,8 +46,8 @@ fn case(units: usize, feature: [usize; 2], gt: [usize; 2], k: usize) -> Case {
     }
 }
 
-/// Units that fill registers and blocks and such that do not, maps of less than a tile and of many
-/// strips, maps larger and smaller than the ground truth, one bin and many.
+/// Units that fill registers and blocks and some that do not; maps of less than a tile and of many
+/// strips, larger and smaller than the ground truth; one bin and many.
 fn cases() -> Vec<Case> {
     vec![
         case(1, [1, 1], [1, 1], 1),
@@ -68,8 +68,8 @@ impl Case {
         values.into_iter().map(|v| 10.0 * v - 4.0).collect()
     }
 
-    /// Random depths; or a floor, so that neighbours share a bin. Some are not measured and some
-    /// beyond the last edge.
+    /// Random depths, or a floor, so that neighbours share a bin. Some are invalid, some beyond the
+    /// last edge.
     fn gt(&self, smooth: bool) -> Vec<f32> {
         let depths = random(self.gt_size.pixels(), 2);
         let place = depths.iter().enumerate();
@@ -198,7 +198,7 @@ fn the_first_non_finite_feature_is_named() {
 }
 
 #[test]
-fn layers_share_weights_made_once() {
+fn layers_can_share_weights() {
     let case = &cases()[3];
     let (features, gt) = (case.features(), case.gt(false));
     let mut expected = ResponseTally::new(case.units, &case.bins);

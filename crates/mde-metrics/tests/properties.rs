@@ -9,8 +9,7 @@ use mde_metrics::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Bilinear resize, half-pixel centres, source coordinate clamped at 0: one output pixel at a time,
-/// as one reads it in the definition.
+/// Bilinear resize by its definition: half-pixel centres, source coordinates clamped at 0.
 fn resize(map: &[f32], from: ImageSize, to: ImageSize) -> Vec<f64> {
     let source = |index: usize, from: usize, to: usize| {
         let position = ((index as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
@@ -33,7 +32,7 @@ fn resize(map: &[f32], from: ImageSize, to: ImageSize) -> Vec<f64> {
 
 const UNITS: usize = 2;
 
-/// Feature maps of [`UNITS`] units beside a ground truth of another size.
+/// Feature maps of [`UNITS`] units and a ground truth of another size.
 #[derive(Clone, Debug)]
 struct Image {
     features: Vec<f32>,
@@ -46,7 +45,7 @@ fn size() -> impl Strategy<Value = ImageSize> {
     (1usize..9, 1usize..12).prop_map(|(height, width)| ImageSize { height, width })
 }
 
-/// Depths as they come: not measured, NaN, inside and beyond the bins' 10 m.
+/// Depths: 0, NaN, within and beyond the 10 m of the bins.
 fn depth() -> impl Strategy<Value = f32> {
     prop_oneof![1 => Just(0.0f32), 1 => Just(f32::NAN), 1 => Just(-1.0f32), 12 => 0.01f32..14.0]
 }
@@ -76,7 +75,7 @@ fn tally_of(images: &[Image], bins: &DepthBins) -> ResponseTally {
     tally
 }
 
-/// Equal but for the order in which sums were added.
+/// Asserts equality up to the order of additions.
 fn assert_same(found: &ResponseTally, expected: &ResponseTally) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.counts(), expected.counts());
     prop_assert_eq!(found.bins().edges(), expected.bins().edges());

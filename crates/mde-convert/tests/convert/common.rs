@@ -22,7 +22,7 @@ pub(crate) fn metres(frame: usize, x: usize, y: usize) -> f32 {
     1.0 + frame as f32 + x as f32 / 16.0 + y as f32 / 512.0
 }
 
-/// Raw depth has holes.
+/// Raw depth with missing pixels.
 pub(crate) fn raw_metres(frame: usize, x: usize, y: usize) -> f32 {
     if (x + y).is_multiple_of(5) {
         0.0
@@ -45,7 +45,7 @@ pub(crate) struct Labelled {
     /// Frames per chunk; `None` is contiguous.
     pub(crate) chunk: Option<u64>,
     pub(crate) raw: bool,
-    /// The cell array of names, and the names.
+    /// Name of the cell array of scenes, and its entries.
     pub(crate) scenes: (&'static str, &'static [&'static str]),
     /// Overrides the depth of a frame's pixel (x, y).
     pub(crate) depth: fn(usize, usize, usize) -> f32,
@@ -129,7 +129,7 @@ pub(crate) fn labelled_options(mat: PathBuf, split: FrameSplit, out: &Path) -> L
     }
 }
 
-/// A MATLAB 5 file with two lists of indices, not compressed.
+/// An uncompressed MATLAB 5 file with two lists of indices.
 pub(crate) fn splits(train: &[u16], test: &[u16]) -> Vec<u8> {
     let mut file = vec![b' '; 124];
     file.extend([0, 1, b'I', b'M']);
@@ -139,7 +139,7 @@ pub(crate) fn splits(train: &[u16], test: &[u16]) -> Vec<u8> {
         let sides = [numbers.len() as i32, 1].map(i32::to_le_bytes).concat();
         element(&mut parts, 5, &sides);
         element(&mut parts, 1, name.as_bytes());
-        // MATLAB stores doubles that are small whole numbers as such.
+        // MATLAB stores doubles with small integer values as integers.
         let values: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         element(&mut parts, 4, &values);
         element(&mut file, 14, &parts);
@@ -154,7 +154,7 @@ fn element(file: &mut Vec<u8>, kind: u32, data: &[u8]) {
     file.resize(file.len().next_multiple_of(8), 0);
 }
 
-/// A frame of FastDepth's.
+/// A frame in FastDepth's format.
 pub(crate) fn frame_h5(frame: usize) -> Vec<u8> {
     let rows = || (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
     let rgb: Vec<u8> = (0..3)
@@ -188,7 +188,7 @@ pub(crate) fn tar_of(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
 pub(crate) fn zip_of(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (index, (name, bytes)) in members.iter().enumerate() {
-        // Real archives hold both kinds.
+        // Real archives contain both kinds.
         let method = if index % 2 == 0 {
             CompressionMethod::Deflated
         } else {
@@ -224,7 +224,7 @@ pub(crate) fn assert_frame(
     }
 }
 
-/// All files below a folder with their bytes, sorted; without the lock.
+/// All files below a folder with their bytes, sorted, without the lock file.
 pub(crate) fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -247,7 +247,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     contents(folder).into_iter().map(|(name, _)| name).collect()
 }
 
-/// Compares what [`contents`] gave, and prints names instead of bytes.
+/// Compares results of [`contents`]; prints names instead of bytes.
 pub(crate) fn assert_same(found: &[(String, Vec<u8>)], expected: &[(String, Vec<u8>)]) {
     let names =
         |of: &[(String, Vec<u8>)]| of.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
@@ -263,7 +263,7 @@ pub(crate) fn assert_same(found: &[(String, Vec<u8>)], expected: &[(String, Vec<
 
 pub(crate) fn silent(_: ConvertEvent) {}
 
-/// Collects what an observer hears.
+/// Collects the events of an observer.
 #[derive(Default)]
 pub(crate) struct Heard(pub(crate) Mutex<Vec<ConvertEvent>>);
 

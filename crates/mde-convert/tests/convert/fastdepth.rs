@@ -1,4 +1,4 @@
-//! FastDepth's distribution, as shards and as a folder.
+//! FastDepth's distribution as shards and as a folder.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn convert(source: &Path, out: &Path, split: Option<Split>) -> Result<Converted,
 }
 
 const SHARDS: [(&str, &[(&str, usize)]); 3] = [
-    // With and without the split's folder, with what tar writes of folders and a file that is no
+    // With and without the split's folder, with tar's folder entries and a file that is not a
     // frame.
     (
         "train-000000.tar",
@@ -45,11 +45,11 @@ fn write_shards(dir: &Path) {
 }
 
 #[test]
-fn shards_in_any_order_end_in_the_same_folder() {
+fn the_order_of_shards_does_not_matter() {
     let dir = tempfile::tempdir().unwrap();
     write_shards(dir.path());
     let mut first = None;
-    // Twice the same shard changes nothing either.
+    // A repeated shard changes nothing.
     for order in [&[0, 1, 2][..], &[2, 1, 0], &[1, 0, 1, 2, 0]] {
         let out = dir.path().join(format!("{order:?}"));
         for &shard in order {
@@ -78,7 +78,7 @@ fn shards_in_any_order_end_in_the_same_folder() {
 }
 
 #[test]
-fn a_shard_goes_on_where_it_was_stopped() {
+fn an_interrupted_shard_is_continued() {
     let dir = tempfile::tempdir().unwrap();
     write_shards(dir.path());
     let (shard, out) = (dir.path().join("train-000000.tar"), dir.path().join("data"));
@@ -96,7 +96,7 @@ fn a_shard_goes_on_where_it_was_stopped() {
 }
 
 #[test]
-fn a_folder_gives_what_its_shards_give() {
+fn a_folder_and_its_shards_give_the_same_files() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("nyudepthv2");
     for (name, frame) in [
@@ -175,7 +175,7 @@ fn bad_shards_are_refused_and_named() {
         );
         assert!(!out.join("fastdepth_train.csv").exists());
     }
-    // Names that would leave the folder are no frames.
+    // Names that would leave the folder are ignored.
     let outside = tar_of(&[
         ("train/cafe/00001.h5", frame_h5(0)),
         ("train/x/..%2f1.h5", frame_h5(0)),

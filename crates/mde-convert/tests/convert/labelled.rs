@@ -1,4 +1,4 @@
-//! The labelled frames: splits, chunks, names, lists, resume, every bad input.
+//! The labelled frames: splits, chunks, names, lists, resuming, bad input.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::common::*;
 
 const TEST: FrameSplit = FrameSplit::All(Split::Test);
 
-/// Converts and expects this error, whose text names `path` and says `words`.
+/// Converts and expects an error whose text contains `path` and `words`.
 fn refused(mat: &Path, split: FrameSplit, path: &Path, words: &str) -> ConvertError {
     let out = tempfile::tempdir().unwrap();
     let folder = out.path().join("data");
@@ -81,7 +81,7 @@ fn frames_written_by_h5py_lie_upright_in_the_paper_s_layout() {
     assert!(last.is_some());
 }
 
-/// However frames are compressed together, each comes out right; numbers stored otherwise too.
+/// Chunks of any size and other number types give the same files.
 #[test]
 fn every_storage_gives_the_same_files() {
     let mut first = None;
@@ -220,7 +220,7 @@ fn both_forms_of_scipy_s_files_and_ours_give_the_split() {
 }
 
 #[test]
-fn splits_that_do_not_fit_are_refused() {
+fn mismatched_splits_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mat = Labelled::default().write(dir.path());
     let beside = dir.path().join("splits.mat");
@@ -292,7 +292,7 @@ fn files_of_other_contents_are_refused() {
     );
 }
 
-/// A copy that stopped early, at any length.
+/// A truncated copy of any length.
 #[test]
 fn every_cut_is_refused() {
     let dir = tempfile::tempdir().unwrap();

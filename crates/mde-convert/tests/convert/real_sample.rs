@@ -1,4 +1,4 @@
-//! Six real frames, read back from the images written.
+//! Six real frames, read back from the written images.
 
 use std::fs;
 use std::path::Path;
@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::common::{labelled_options, real_data, silent, splits};
 
-/// What h5py and numpy make of the sample: SHA-256 of the upright 8-bit RGB image (480 rows of 640)
-/// and of the millimetres floor(1000 depths + 0.5) as little-endian 16-bit numbers; the colours at
-/// row 10, column 20 and the millimetres at row 240, column 320.
+/// Results of h5py and NumPy for the sample: SHA-256 of the upright 8-bit RGB image (480 rows of
+/// 640) and of the millimetres floor(1000 depths + 0.5) as little-endian 16-bit numbers; the
+/// colours at row 10, column 20 and the millimetres at row 240, column 320.
 const EXPECTED: [(&str, &str, &str, [u8; 3], u16); 6] = [
     (
         "kitchen",
@@ -88,21 +88,20 @@ fn real_frames_come_back_pixel_for_pixel_and_to_the_millimetre() {
             let map = map.as_luma16().unwrap();
             assert_eq!(map.get_pixel(320, 240).0, [middle], "frame {frame}");
             let bytes: Vec<u8> = map.iter().flat_map(|mm| mm.to_le_bytes()).collect();
-            // The sample's raw depths are its filled ones.
+            // In the sample, raw and filled depths are identical.
             assert_eq!(sha256(&bytes), depth, "{kind} of frame {frame}");
         }
     }
 }
 
-/// The same frames in another copy of the data set, which took another way: JPEG, depth to about 5
-/// mm.
+/// The same frames in another copy of the data set: JPEG images, depth accurate to about 5 mm.
 #[test]
 fn real_frames_lie_as_in_the_copy_with_the_paper_s_names() {
     let (Some(sample), Some(copy)) = (real_data("nyu-mat-sample"), real_data("nyu-labeled")) else {
         return;
     };
     let out = tempfile::tempdir().unwrap();
-    // The official split of these six.
+    // The official split of these six frames.
     let split = out.path().join("splits.mat");
     fs::write(&split, splits(&[3, 4, 5, 6], &[1, 2])).unwrap();
     let mut options = labelled_options(sample.join(SAMPLE), FrameSplit::File(split), out.path());
@@ -135,7 +134,7 @@ fn compare(ours: &Path, copy: &Path) {
                 .map(|(a, b)| a.abs_diff(*b))
                 .collect();
             let sum: u64 = apart.iter().map(|&mm| u64::from(mm)).sum();
-            // Mirrored, they are 300 mm apart and more.
+            // Mirrored images would differ by at least 300 mm.
             assert!(apart.iter().all(|&mm| mm <= 10) && sum < 5 * apart.len() as u64);
         }
         _ => {
@@ -150,14 +149,14 @@ fn compare(ours: &Path, copy: &Path) {
     }
 }
 
-/// The names that the paper's list gives to the 654 frames are those that the official split gives.
+/// The paper's list and the official split give the 654 frames the same names.
 #[test]
 fn names_of_the_paper_s_list_are_made_of_scene_and_index() {
     let Some(copy) = real_data("nyu-labeled") else {
         return;
     };
     let list = fs::read_to_string(copy.join("nyuv2_test.csv")).unwrap();
-    // As the paper's repository has it, without a final newline.
+    // As in the paper's repository, without a final newline.
     assert_eq!(
         sha256(list.trim_end().as_bytes()),
         "fd1e0e64be984bf1e1e91471f5ec3892f6eff82f1260e632c6e1dadf194a7469"

@@ -1,5 +1,5 @@
-//! Thousands of damaged sources: each is converted, or refused with an error that names it; nothing
-//! panics, and no more memory is used than the file's size warrants.
+//! Converts thousands of damaged sources. Each is converted or gives an error that names it,
+//! without a panic, and with memory in proportion to the file size.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 #[path = "../convert/common.rs"]
@@ -22,18 +22,17 @@ use common::*;
 #[global_allocator]
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
-/// Memory that a conversion may use whatever its source: encoders' buffers, and 4.4 MB that the
-/// HDF5 library sets aside for a compound type of as many members as 16 bits count.
+/// Memory for a source of any size: buffers of encoders, and 4.4 MB that the HDF5 library allocates
+/// for a compound type of up to 65,535 members.
 const BASE: usize = 6 << 20;
-/// Beyond that, deflate's 1032 bytes for each byte of the source: what it can hold if it is
-/// compressed at its best.
+/// Additional memory per byte of the source: deflate's maximum ratio.
 const PER_BYTE: usize = 1032;
 
-/// One at a time: memory is counted over all threads.
+/// Tests run one at a time, because memory is counted over all threads.
 static TURN: Mutex<()> = Mutex::new(());
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// `MDE_DAMAGE=20` looks at twenty times as many variants.
+/// `MDE_DAMAGE=20` tests 20 times as many variants.
 fn effort() -> u64 {
     let times = std::env::var("MDE_DAMAGE").ok();
     times.and_then(|times| times.parse().ok()).unwrap_or(1)
@@ -41,16 +40,15 @@ fn effort() -> u64 {
 
 type Convert = dyn Fn(&Path, &Path) -> Result<Converted, ConvertError>;
 
-/// A folder in memory where the system has such: most of the time goes into small files.
+/// A folder in memory where available, because the test writes many small files.
 fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-/// Converts `count` damaged variants of a source, which lies under `name`; answers how many were
-/// refused.
+/// Converts `count` damaged variants of the source `name`; returns how many were refused.
 fn damage(name: &str, whole: &[u8], count: u64, convert: &Convert) -> u64 {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    // Panics that the crate turns into errors are counted, too: none is known.
+    // Panics that the crate turns into errors also count; none is known.
     std::panic::set_hook(Box::new(|_| {
         PANICS.fetch_add(1, Ordering::Relaxed);
     }));
@@ -147,8 +145,7 @@ fn frames_of_fastdepth_s() {
     }
 }
 
-/// Types within types are read by recursion: as many as a header can hold must not exhaust the
-/// stack.
+/// Nested types are read recursively: as many as fit in a header must not exhaust the stack.
 #[test]
 fn a_type_as_deep_as_a_header_can_hold() {
     let build = || {
@@ -212,8 +209,8 @@ fn zip_archives() {
     assert!(refused > 250, "{refused} refused");
 }
 
-/// The real sample, damaged where its structure lies; its frames are there already, so that only
-/// the structure is read.
+/// The real sample with a damaged structure. Its frames exist already, so only the structure is
+/// read.
 #[test]
 fn a_real_file_s_structure() {
     let Some(sample) = real_data("nyu-mat-sample") else {
@@ -225,7 +222,7 @@ fn a_real_file_s_structure() {
     let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     fs::write(&mat, &whole).unwrap();
     labelled(&mat, &out).unwrap();
-    // What begins with one of these, and the headers before it.
+    // Positions of these signatures, and the headers before them.
     let marks = [&b"\x89HDF"[..], b"TREE", b"HEAP", b"SNOD"];
     let places =
         (0..whole.len()).filter(|&at| marks.iter().any(|mark| whole[at..].starts_with(mark)));
@@ -241,7 +238,7 @@ fn a_real_file_s_structure() {
         fs::write(&mat, &damaged).unwrap();
         drop(damaged);
         let (result, used) = mde_test_kit::peak_of(|| labelled(&mat, &out));
-        // What can be missing is read: at most all six frames, with their images.
+        // Missing frames are read: at most all six, with their images.
         assert!(used < 96 << 20, "seed {seed}: {used} bytes");
         if let Err(error) = result {
             refused += 1;
