@@ -23,11 +23,23 @@ pub(crate) fn fingerprint(list: &RgbdList) -> anyhow::Result<String> {
 
 /// blake3 of a file, in hexadecimal.
 pub(crate) fn hash_file(path: &Path) -> anyhow::Result<String> {
-    let hash = match cache() {
-        Some(cache) => cache.hash(path).inspect(|_| save(&cache)),
-        None => mde_files::hash_file(path),
-    };
-    hash.with_context(|| format!("cannot read {}", path.display()))
+    Ok(hash_files(&[path])?.remove(0))
+}
+
+/// blake3 of files, in hexadecimal.
+pub(crate) fn hash_files(paths: &[impl AsRef<Path>]) -> anyhow::Result<Vec<String>> {
+    let cache = cache();
+    let hashes = paths.iter().map(|path| {
+        let path = path.as_ref();
+        let hash = match &cache {
+            Some(cache) => cache.hash(path),
+            None => mde_files::hash_file(path),
+        };
+        hash.with_context(|| format!("cannot read {}", path.display()))
+    });
+    let hashes = hashes.collect();
+    cache.iter().for_each(save);
+    hashes
 }
 
 /// The cache; none without a home folder.

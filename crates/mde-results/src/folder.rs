@@ -34,6 +34,8 @@ pub mod names {
     pub const CORRECTION: &str = "correct.json";
     /// Two runs side by side: [`RunComparison`](crate::RunComparison).
     pub const COMPARISON: &str = "compare.json";
+    /// The report's sentences and where its files lie.
+    pub const REPORT: &str = "report.json";
     /// A sweep over assignments: [`AlphaSweep`](crate::AlphaSweep).
     pub const SWEEP: &str = "sweep.json";
 

@@ -83,11 +83,36 @@ impl Stage {
             write(&path_below(folder.path(), file)?, content)?;
             hashes.insert(file.clone(), blake3::hash(content).to_string());
         }
+        self.write_record(folder, hashes)
+    }
+
+    /// Writes the record of outputs that are on disk already, by path relative to the folder.
+    ///
+    /// # Errors
+    /// If an output cannot be read, or the record cannot be written.
+    pub fn finish_written(&self, outputs: &[String]) -> Result<(), ResultsError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let mut hashes = BTreeMap::new();
+        for file in outputs {
+            let path = path_below(folder.path(), file)?;
+            let hash = hash_file(&path).map_err(|source| ResultsError::Read { path, source })?;
+            hashes.insert(file.clone(), hash);
+        }
+        self.write_record(folder, hashes)
+    }
+
+    fn write_record(
+        &self,
+        folder: &RunFolder,
+        outputs: BTreeMap<String, String>,
+    ) -> Result<(), ResultsError> {
         let record = Record {
             format: 1,
             hash: self.hash(),
             inputs: self.inputs.clone(),
-            outputs: hashes,
+            outputs,
         };
         write(&self.record(folder), &to_json(&record)?)
     }
