@@ -308,7 +308,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
         ),
         (
             "x.png --run run -o out --focal 500",
-            &["mff-tiny", "leave --focal out"],
+            &["mff-tiny", "remove --focal"],
         ),
         ("x.png --run run -o file", &["file"]),
         ("x.png --run nowhere -o out", &["nowhere: no run here"]),
