@@ -47,6 +47,10 @@ fn a_data_set_that_is_not_here_is_fetched_after_one_question() {
         "give --yes",
     ]);
     assert!(server.requests().is_empty() && place.calls().is_empty());
+    // A refusal leaves no empty folders behind.
+    let left = fs::read_dir(place.data()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["manifest.toml"]);
     place.run(&[&job[..], &["--yes"]].concat()).assert_ok();
     let commands: Vec<String> = place
         .calls()
