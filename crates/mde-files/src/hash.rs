@@ -106,7 +106,8 @@ impl HashCache {
         Ok(hash)
     }
 
-    /// Writes the cache to disk, if it has learned anything.
+    /// Writes the cache to disk, if it has learned anything. Files whose paths are not UTF-8 are
+    /// left out, since JSON has no form for them: they are hashed again next time.
     ///
     /// # Errors
     /// Those of the file system. A cache that cannot be saved costs time, not correctness.
@@ -125,6 +126,7 @@ impl HashCache {
                 files.entry(path.clone()).or_insert_with(|| entry.clone());
             }
         }
+        files.retain(|path, _| path.to_str().is_some());
         let document = Document {
             format: FORMAT,
             files,

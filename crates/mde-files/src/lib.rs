@@ -4,7 +4,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `write` | [`write_atomic`], [`write_atomic_unsynced`], [`AtomicFolder`], [`remove_leftovers`], [`remove_leftovers_of`] |
+//! | `write` | [`write_atomic`], [`AtomicFolder`], [`remove_leftovers`] and their variants |
 //! | `open` | [`open_no_follow`]: files opened without following a symbolic link |
 //! | `lock` | [`FolderLock`]: one process at a time in a folder |
 //! | `below` | [`path_below`]: names from outside as paths inside a folder |

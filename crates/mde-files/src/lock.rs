@@ -175,7 +175,8 @@ fn first_missing(folder: &Path) -> Option<PathBuf> {
     missing.last().map(Path::to_owned)
 }
 
-/// True if the lock's file was removed after it was opened: another process then locks another file.
+/// True if the lock's file was removed after it was opened. Another process would then lock another
+/// file.
 fn is_replaced(path: &Path, file: &File) -> bool {
     #[cfg(unix)]
     {

@@ -231,6 +231,32 @@ fn a_file_as_new_as_the_cache_is_read_again() {
     assert_ne!(HashCache::open(&store).hash(&file).unwrap(), first);
 }
 
+/// Linux allows any bytes in a name; JSON does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_not_utf_8_does_not_keep_others_from_being_saved() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("hashes.json");
+    let odd = folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"k\xfcche.png"));
+    let plain = folder.path().join("plain.png");
+    let cache = HashCache::open(&store);
+    for path in [&odd, &plain] {
+        fs::write(path, path.as_os_str().as_bytes()).unwrap();
+        age(path, 100);
+        assert_eq!(cache.hash(path).unwrap(), hash_file(path).unwrap());
+    }
+    cache.save().unwrap();
+    let saved = fs::read_to_string(&store).unwrap();
+    assert!(saved.contains("plain.png") && !saved.contains("che.png"));
+    assert_eq!(
+        HashCache::open(&store).hash(&odd).unwrap(),
+        hash_file(&odd).unwrap()
+    );
+}
+
 #[test]
 fn a_damaged_cache_is_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -78,9 +78,14 @@ impl Stage {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
+        // All names are checked before anything is written.
+        let paths = outputs
+            .iter()
+            .map(|(file, _)| path_below(folder.path(), file))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut hashes = BTreeMap::new();
-        for (file, content) in outputs {
-            write(&path_below(folder.path(), file)?, content)?;
+        for (path, (file, content)) in paths.iter().zip(outputs) {
+            write(path, content)?;
             hashes.insert(file.clone(), blake3::hash(content).to_string());
         }
         self.write_record(folder, hashes)
