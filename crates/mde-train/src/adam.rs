@@ -1,4 +1,5 @@
-//! Adam, with an L2 penalty added to the gradient (PyTorch's `Adam(weight_decay=…)`) or decoupled from it (AdamW).
+//! Adam with weight decay: as an L2 penalty in the gradient (PyTorch's `Adam(weight_decay=…)`) or
+//! decoupled from it (AdamW).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,30 +19,31 @@ pub struct AdamConfig {
     pub beta1: f64,
     /// Decay of the mean squared gradient.
     pub beta2: f64,
-    /// Added to the root of the mean square.
+    /// Added to the root of the mean squared gradient.
     pub eps: f64,
-    /// What pulls the parameters to 0.
+    /// Weight decay.
     pub decay: WeightDecay,
 }
 
-/// How parameters are pulled to 0.
+/// The kind and strength of weight decay.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WeightDecay {
-    /// So many times the parameter, added to its gradient: an L2 penalty, scaled by the moments as all gradients are.
+    /// This factor times the parameter is added to its gradient.
     L2(f64),
-    /// AdamW's (Loshchilov and Hutter 2019): before each step, a parameter loses rate times this part of itself.
+    /// AdamW (Loshchilov and Hutter 2019): before each step, a parameter is multiplied by
+    /// 1 - learning rate * factor.
     Decoupled {
-        /// In the encoder, see [`mde_models::is_encoder_parameter`].
+        /// Factor in the encoder; see [`mde_models::is_encoder_parameter`].
         encoder: f64,
-        /// Everywhere else.
+        /// Factor everywhere else.
         decoder: f64,
     },
 }
 
 impl WeightDecay {
-    /// (added to the gradient, decoupled from it) for the parameter of this name.
-    fn of(self, name: &str) -> (f64, f64) {
+    /// The L2 factor and the decoupled factor for the parameter with this name.
+    fn factors_for(self, name: &str) -> (f64, f64) {
         match self {
             Self::L2(l2) => (l2, 0.0),
             Self::Decoupled { encoder, .. } if is_encoder_parameter(name) => (0.0, encoder),
@@ -62,8 +64,15 @@ impl Default for AdamConfig {
     }
 }
 
-/// Kingma and Ba 2015, algorithm 1, on named parameters:
-/// `p -= rate decoupled p; g += l2 p; m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; p -= rate (m / (1 - β1^t)) / (sqrt(v / (1 - β2^t)) + eps)`.
+/// Adam (Kingma and Ba 2015, algorithm 1) on named parameters:
+///
+/// ```text
+/// p -= rate * decoupled * p
+/// g += l2 * p        with the p from before the line above
+/// m = β1 m + (1 - β1) g
+/// v = β2 v + (1 - β2) g²
+/// p -= rate * (m / (1 - β1^t)) / (sqrt(v / (1 - β2^t)) + eps)
+/// ```
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -71,23 +80,23 @@ pub struct Adam {
     moments: Vec<Moments>,
 }
 
-/// The numbers of one parameter's step.
+/// The coefficients of one parameter's update.
 #[derive(Debug, Clone, Copy)]
 struct Update {
     config: AdamConfig,
     l2: f64,
-    /// What is left of the parameter before the step: 1 - rate * decoupled decay.
+    /// 1 - learning rate * decoupled decay.
     kept: f64,
-    /// `rate / (1 - β1^t)`.
+    /// learning rate / (1 - β1^t).
     rate: f64,
-    /// `1 / (1 - β2^t)`.
+    /// 1 / (1 - β2^t).
     square_scale: f64,
 }
 
 impl Update {
     fn new(config: AdamConfig, name: &str, steps: u64, learning_rate: f64) -> Self {
         let steps = steps as f64;
-        let (l2, decoupled) = config.decay.of(name);
+        let (l2, decoupled) = config.decay.factors_for(name);
         Self {
             config,
             l2,
@@ -107,10 +116,10 @@ struct Moments {
 }
 
 impl Adam {
-    /// Starts with zero moments.
+    /// An optimiser with zero moments.
     ///
     /// # Errors
-    /// If the moments cannot be made on the parameters' device.
+    /// If the moments cannot be allocated on the parameters' device.
     pub fn new(parameters: Vec<(String, Var)>, config: AdamConfig) -> Result<Self> {
         let moments = parameters.into_iter().map(|(name, parameter)| {
             let mean = Var::zeros(parameter.shape(), parameter.dtype(), parameter.device())?;
@@ -129,7 +138,7 @@ impl Adam {
         })
     }
 
-    /// Moves every parameter that has a gradient.
+    /// Updates every parameter that has a gradient.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -149,12 +158,12 @@ impl Adam {
         Ok(())
     }
 
-    /// Steps taken so far.
+    /// Number of steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The moments, by `mean/NAME` and `square/NAME`.
+    /// A copy of the moments, as `mean/NAME` and `square/NAME`.
     ///
     /// # Errors
     /// If a tensor cannot be copied.
@@ -173,7 +182,7 @@ impl Adam {
         Ok(state)
     }
 
-    /// Goes on from a saved state.
+    /// Replaces moments and number of steps by a saved state. `origin` is its file, for errors.
     ///
     /// # Errors
     /// If a moment is missing or has another shape.
@@ -211,7 +220,7 @@ impl Adam {
 }
 
 impl Moments {
-    /// The formula in candle's operations: any device and type.
+    /// The formula in candle's operations, for any device and element type.
     fn update(&self, update: Update, gradient: &Tensor) -> Result<()> {
         let AdamConfig {
             beta1, beta2, eps, ..
@@ -231,8 +240,9 @@ impl Moments {
         self.square.set(&square)
     }
 
-    /// The same on the CPU in three passes, without a temporary: the tensors of a network are far larger than the cache,
-    /// and making fourteen new ones for each took longer than the arithmetic.
+    /// The same for f32 on the CPU, in three passes and without temporary tensors. A network's
+    /// tensors are larger than the cache: allocating fourteen temporaries for each took longer than
+    /// the arithmetic.
     fn update_in_place(&self, update: Update, gradient: &Tensor) -> Result<()> {
         let AdamConfig {
             beta1, beta2, eps, ..
@@ -270,7 +280,7 @@ impl Moments {
     }
 }
 
-/// `x = f(x, y, z)`, element by element, over all threads.
+/// `x = f(x, y, z)`, element by element, on all threads.
 struct Zip<F>(F);
 
 impl<F: Fn(f32, f32, f32) -> f32 + Sync> InplaceOp3 for Zip<F> {

@@ -1,4 +1,4 @@
-//! Which layers are assigned depth ranges in training.
+//! The layers whose units are assigned depth ranges in training.
 
 use mde_metrics::{DepthBins, UnitAssignment};
 use mde_models::DepthNet;
@@ -17,7 +17,7 @@ pub struct Assignment {
     pub units: UnitAssignment,
 }
 
-/// Checks what can be checked without a network.
+/// Checks everything that does not depend on the network.
 ///
 /// # Errors
 /// If alpha is not finite, no layer is named, or `max_bins` is below 2.

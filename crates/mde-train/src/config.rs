@@ -1,4 +1,4 @@
-//! Everything that decides the numbers of a run: saved beside them as `config.json`.
+//! `config.json`: everything that determines the numbers of a run.
 
 use std::io::ErrorKind;
 
@@ -11,20 +11,21 @@ use serde_json::Value;
 
 use crate::{AdamConfig, Schedule, TrainError};
 
-/// The configuration of a training run. Two runs with equal configurations on one machine end in equal numbers.
+/// The configuration of a training run. Runs with equal configurations on one machine produce equal
+/// numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// Version of this file's format.
     pub format: u32,
     /// Version of the program.
     pub version: String,
-    /// Preset of the network.
+    /// Name of the model preset.
     pub model: String,
     /// Seed of weights, order and augmentation.
     pub seed: u64,
     /// The training data.
     pub data: TrainingData,
-    /// How samples become inputs of the network.
+    /// Transformation of samples into the network's input and target.
     pub preprocessing: Preprocessing,
     /// The weights that training begins with; `None` for random ones.
     pub init: Option<InitialWeights>,
@@ -35,29 +36,30 @@ pub struct RunConfig {
     pub steps: u64,
     /// Base learning rate.
     pub learning_rate: f64,
-    /// How it decreases.
+    /// Learning rate schedule.
     pub schedule: Schedule,
-    /// The loss of depth alone.
+    /// Depth loss, without the assignment.
     pub loss: DepthLoss,
-    /// The optimiser's constants.
+    /// Optimiser settings.
     pub adam: AdamConfig,
-    /// The assignment of depth ranges; `None` trains the plain network.
+    /// The assignment of depth ranges to units; `None` for a plain network.
     pub assignment: Option<AssignmentConfig>,
 }
 
-/// The loss of depth alone, before any assignment.
+/// The depth loss, without the assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DepthLoss {
-    /// MFF's: [`mff_loss`].
+    /// MFF's loss: [`mff_loss`].
     Mff,
-    /// The mean absolute error: [`l1_loss`].
+    /// Mean absolute error: [`l1_loss`].
     L1,
-    /// The mean of ln(|e| + 0.5), MFF's first term: [`log_loss`].
+    /// Mean of ln(|e| + 0.5), the first term of MFF's loss: [`log_loss`].
     Log,
-    /// BTS's: [`silog_loss`].
+    /// BTS's loss: [`silog_loss`].
     Silog {
-        /// Ground truth at or below this is left out, metres: 0.1 for NYU Depth V2, 1 for KITTI.
+        /// Ground truth at or below this depth is ignored, metres: 0.1 for NYU Depth V2, 1 for
+        /// KITTI.
         min_depth: f64,
     },
 }
@@ -73,10 +75,10 @@ impl DepthLoss {
         }
     }
 
-    /// Its value, a scalar. `pred` and `gt` [B, 1, H, W] in metres, gt 0 where nothing was measured.
+    /// The loss, a scalar. `pred` and `gt` are [B, 1, H, W] in metres, gt 0 where depth is invalid.
     ///
     /// # Errors
-    /// If the shapes differ or no pixel is measured.
+    /// If the shapes differ or no pixel is valid.
     pub fn compute(self, pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
         match self {
             Self::Mff => mff_loss(pred, gt),
@@ -91,7 +93,7 @@ impl RunConfig {
     /// The configuration of the run in a folder.
     ///
     /// # Errors
-    /// If there is none, or it is damaged.
+    /// If the file is missing or damaged.
     pub fn read(folder: &RunFolder) -> Result<Self, TrainError> {
         let path = folder.file(names::CONFIG);
         let bytes = match std::fs::read(&path) {
@@ -107,11 +109,11 @@ impl RunConfig {
         serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
     }
 
-    /// The first setting in which the configuration of a begun run differs: name, its value there,
-    /// the value here.
+    /// The first setting in which `begun`, the configuration in a run folder, differs: its name, its
+    /// value in `begun`, its value in `self`.
     ///
-    /// Another program version is no difference, nor are another path to the same initial weights
-    /// and earlier states of the data.
+    /// The program's version, the path of the initial weights and earlier states of the data are
+    /// ignored.
     pub(crate) fn difference(
         &self,
         begun: &Self,
@@ -128,7 +130,7 @@ impl RunConfig {
             return Ok(None);
         };
         let mut keys: Vec<&String> = settings.keys().collect();
-        // What a person most likely changed comes first in the message.
+        // The settings that a user most likely changed come first.
         keys.sort_by_key(|key| !["model", "seed", "data"].contains(&key.as_str()));
         Ok(keys
             .into_iter()
@@ -136,7 +138,7 @@ impl RunConfig {
     }
 }
 
-/// The innermost setting that differs, as `data.images`.
+/// The innermost setting that differs, such as `data.images`.
 fn difference(
     name: String,
     there: Option<&Value>,

@@ -1,20 +1,20 @@
-//! What can go wrong in training.
+//! The crate's error type.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An error of this crate.
+/// Why a network could not be trained.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The loss is not a number any more.
+    /// The loss is infinite or NaN.
     #[error(
-        "the loss became {loss} at step {step} (images {}): training stops; {}. Usually a lower learning rate helps \
-         (it was {learning_rate:e}): train again with one, in another folder",
+        "the loss became {loss} at step {step} (images {}); {}; train again in another folder with \
+         a learning rate below {learning_rate:e}",
         images.join(", "), last_checkpoint(*checkpoint)
     )]
     NonFiniteLoss {
-        /// The loss.
+        /// The value of the loss.
         loss: f64,
         /// The step, from 1.
         step: u64,
@@ -22,7 +22,7 @@ pub enum TrainError {
         images: Vec<String>,
         /// Step of the last checkpoint; 0 if there is none.
         checkpoint: u64,
-        /// Rate of the step.
+        /// Learning rate of the step.
         learning_rate: f64,
     },
     /// A file or folder of the run cannot be read or written.
@@ -30,7 +30,7 @@ pub enum TrainError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The operating system's reason.
         source: std::io::Error,
     },
     /// A JSON file of the run is damaged.
@@ -41,11 +41,15 @@ pub enum TrainError {
     Json {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The parser's reason.
         source: serde_json::Error,
     },
     /// The folder holds another run.
-    #[error("{}: this folder holds a run with {setting} {found}, not {asked}; give the new run another folder", folder.display())]
+    #[error(
+        "{}: this folder holds a run with {setting} {found}, not {asked}; choose another folder for \
+         the new run",
+        folder.display()
+    )]
     OtherRun {
         /// The run folder.
         folder: PathBuf,
@@ -53,14 +57,14 @@ pub enum TrainError {
         setting: String,
         /// Its value there.
         found: String,
-        /// The value asked for.
+        /// Its value in the requested run.
         asked: String,
     },
     /// The files of the training data have changed since the run began.
     #[error(
         "{}: the files of the training data have changed since this run began (fingerprint {found}, \
          now {asked}). Restore them, or continue from the checkpoint on the changed data with \
-         --accept-changed-data, or give the new run another folder",
+         --accept-changed-data, or choose another folder for the new run",
         folder.display()
     )]
     DataChanged {
@@ -68,7 +72,7 @@ pub enum TrainError {
         folder: PathBuf,
         /// The fingerprint that the run was begun with.
         found: String,
-        /// The present one.
+        /// The fingerprint of the files now.
         asked: String,
     },
     /// Records of steps before the checkpoint are missing.
@@ -80,33 +84,45 @@ pub enum TrainError {
     MissingRecords {
         /// The records' file.
         path: PathBuf,
-        /// The last step without a gap before it.
+        /// The last step before the first gap.
         found: u64,
-        /// The checkpoint's step.
+        /// The step of the checkpoint.
         checkpoint: u64,
     },
-    /// A network did not visit a layer of its own list.
+    /// The network's forward pass did not visit a layer of its own list.
     #[error("the network's forward pass did not visit its layer {layer:?}")]
     LayerNotVisited {
         /// The layer.
         layer: String,
     },
-    /// The initial weights are not those that the run was begun with.
-    #[error("{}: this file's content is not what the run began with; give it back, or begin another run in another folder", path.display())]
+    /// The file of the initial weights has changed since the run began.
+    #[error(
+        "{}: the content of this file has changed since the run began; restore it, or begin another \
+         run in another folder",
+        path.display()
+    )]
     InitialWeightsChanged {
         /// The file.
         path: PathBuf,
     },
     /// The folder holds no run.
-    #[error("{}: no run here, {} does not exist; train first (`mde train --out {}`) or correct the path", folder.display(), config.display(), folder.display())]
+    #[error(
+        "{}: no training run here, {} does not exist; train first (`mde train --out {}`) or correct \
+         the path",
+        folder.display(), config.display(), folder.display()
+    )]
     NoRun {
         /// The folder.
         folder: PathBuf,
-        /// The file that every run has.
+        /// The missing file.
         config: PathBuf,
     },
     /// A checkpoint is incomplete or of another network.
-    #[error("{}: {reason}; the checkpoint is damaged or of another model, and a run keeps no other: remove the run folder and train again", path.display())]
+    #[error(
+        "{}: {reason}; the checkpoint is damaged or of another model, and a run keeps only one: \
+         remove the run folder and train again",
+        path.display()
+    )]
     BrokenCheckpoint {
         /// The file.
         path: PathBuf,
@@ -120,10 +136,10 @@ pub enum TrainError {
         setting: &'static str,
         /// Its value.
         value: String,
-        /// What it must be.
+        /// The valid values.
         reason: String,
     },
-    /// A network could not be built or filled.
+    /// The network could not be built, or weights could not be loaded into it.
     #[error(transparent)]
     Model(#[from] mde_models::ModelError),
     /// A loss could not be computed.
@@ -133,13 +149,13 @@ pub enum TrainError {
         step: u64,
         /// The batch.
         images: Vec<String>,
-        /// Why.
-        source: mde_losses::LossError,
+        /// The loss's reason.
+        source: Box<mde_losses::LossError>,
     },
     /// A sample could not be loaded.
     #[error(transparent)]
     Data(#[from] mde_datasets::DatasetError),
-    /// Bins or assignment cannot be made.
+    /// Bins or assignment are invalid.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
     /// The run folder cannot be read or written.
@@ -157,7 +173,7 @@ fn last_checkpoint(step: u64) -> String {
     }
 }
 
-/// An error of the file system with the file's path.
+/// Adds a path to an error of the file system.
 pub(crate) fn file_error(path: &Path) -> impl FnOnce(io::Error) -> TrainError {
     let path = path.to_owned();
     move |source| TrainError::File { path, source }

@@ -4,14 +4,14 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `config`, `recipe` | [`RunConfig`]: what decides a run's numbers; [`Recipe`]: its defaults per network |
+//! | `config`, `recipe` | [`RunConfig`]: what determines a run's numbers; [`Recipe`]: defaults |
 //! | `run` | [`train`]: begin or resume, step, record, checkpoint |
 //! | `trainer` | [`Trainer`]: one step |
 //! | `adam`, `schedule` | [`Adam`] with both kinds of weight decay; learning rates |
 //! | `assignment` | depth ranges assigned to the units of layers |
 //! | `checkpoint` | writing and reading the state of a run |
 //!
-//! **Invariants.** [`RunConfig`] holds everything that decides the numbers. The files are those of
+//! **Invariants.** [`RunConfig`] holds everything that determines the numbers. The files are those of
 //! [`mde_results::RunFolder`].
 
 mod adam;

@@ -6,15 +6,16 @@ use mde_models::{Architecture, Preset};
 
 use crate::{AdamConfig, DepthLoss, Schedule, WeightDecay};
 
-/// Default settings of a network: its paper's where there is one (docs/method.md), else those in docs/deviations.md.
+/// Default settings of a network: those of its paper (docs/method.md in the repository), or those in
+/// docs/deviations.md where the paper states none.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recipe {
-    /// The kind of scene that the network is made for.
+    /// The kind of scene that the network is for.
     pub scene: Scene,
     /// Transformation of samples into the network's input and target.
     pub preprocessing: Preprocessing,
-    /// Discretisation of depth into bins.
+    /// How depth is divided into bins.
     pub discretisation: Discretisation,
     /// Layers that are assigned and dissected.
     pub layers: &'static [&'static str],

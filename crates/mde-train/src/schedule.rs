@@ -1,31 +1,31 @@
-//! Learning rates over time.
+//! Learning rate schedules.
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate falls.
+/// A learning rate schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Schedule {
-    /// Times `factor` at the start of every `epochs`-th epoch: `rate * factor^(epoch div epochs)`, epochs counted from 1.
-    /// MFF's recipe is 0.1 every 5.
+    /// `base * factor^(epoch div epochs)`, epochs counted from 1. MFF's recipe is a factor of 0.1
+    /// every 5 epochs.
     Step {
-        /// Epochs between drops.
+        /// Number of epochs between drops.
         epochs: u64,
-        /// What a drop multiplies the rate with.
+        /// Factor of each drop.
         factor: f64,
     },
-    /// From the base rate to `end = rate * end_factor` by `(rate - end) (1 - step / steps)^power + end`. BTS's recipe is
-    /// power 0.9 to a tenth.
+    /// `(base - end) (1 - step / steps)^power + end` with `end = base * end_factor`. BTS's recipe is
+    /// a power of 0.9 and an end factor of 0.1.
     Polynomial {
         /// The exponent.
         power: f64,
-        /// The rate after the last step, as a part of the base rate.
+        /// The rate after the last step, as a fraction of the base rate.
         end_factor: f64,
     },
 }
 
 impl Schedule {
-    /// The rate of a step: `step` from 0 of `steps` in all, in `epoch`, counted from 1.
+    /// The learning rate of a step: `step` counts from 0 to `steps` - 1, `epoch` from 1.
     pub fn rate(&self, base: f64, epoch: u64, step: u64, steps: u64) -> f64 {
         match *self {
             Schedule::Step { epochs, factor } => {

@@ -143,7 +143,7 @@ impl Trainer {
         let failed = |source| TrainError::Loss {
             step,
             images: ids.to_vec(),
-            source,
+            source: Box::new(source),
         };
         let mut capture = Capture::new(self.assignments.iter().map(|assignment| &assignment.layer));
         let forward = || self.network.forward(input, Mode::Train, &mut capture);

@@ -68,7 +68,7 @@ fn decoupled_decay_shrinks_encoder_and_decoder_apart() {
             step(&mut optimiser, &var, number);
             let t = number as i32 + 1;
             for i in 0..6 {
-                // The gradient is taken before the decay, and does not see it.
+                // The gradient is computed before the decay.
                 let g = p[i] * p[i] - pull(number);
                 m[i] = 0.8 * m[i] + 0.2 * g;
                 v[i] = 0.95 * v[i] + 0.05 * g * g;
@@ -129,7 +129,7 @@ fn a_parameter_without_a_gradient_stays() {
     for number in 0..3 {
         step(&mut optimiser, &moved, number);
     }
-    // Not even the penalty moves it.
+    // Not even weight decay moves it.
     assert_eq!(values(&idle), START);
     assert_ne!(values(&moved), START);
     let state = optimiser.state().unwrap();

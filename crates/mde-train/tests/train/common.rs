@@ -22,17 +22,17 @@ const PAIRS: u32 = 6;
 const BATCH: usize = 2;
 /// Batches in an epoch of [`Data`].
 pub(crate) const EPOCH: u64 = 3;
-/// More than an epoch.
+/// More than one epoch.
 pub(crate) const STEPS: u64 = 4;
 
-/// An eighth of the paper's sizes, rounded up: the numbers do not matter here, the time does.
+/// An eighth of the paper's sizes, rounded up, so that tests are fast.
 const GEOMETRY: MffGeometry = MffGeometry {
     shorter_side: 30,
     crop: (29, 38),
     target: (15, 19),
 };
 
-/// Six pairs of 160x120 with holes in the depth, and room for runs.
+/// A folder with six pairs of 160x120 with missing depth, in which runs can be trained.
 pub(crate) struct Data {
     dir: TempDir,
 }
@@ -84,7 +84,7 @@ impl Data {
         self.train_with(name, config, false, watch)
     }
 
-    /// Trains although the files of the data may have changed, if `accept_changed_data`.
+    /// Trains with this value of [`TrainOptions::accept_changed_data`].
     pub(crate) fn train_with(
         &self,
         name: &str,
@@ -117,12 +117,12 @@ impl Data {
         )
     }
 
-    /// Trains until `step` has been recorded and no further: what a kill between record and checkpoint leaves.
+    /// Trains until `step` is recorded and stops before the next checkpoint, as a kill would.
     pub(crate) fn train_killed_after(&self, step: u64, name: &str, config: &RunConfig) {
         let killed = catch_unwind(AssertUnwindSafe(|| {
             self.train_watched(name, config, &mut |record| {
                 if record.step == step {
-                    // Unlike `panic!` this says nothing on stderr.
+                    // Unlike `panic!`, prints nothing.
                     resume_unwind(Box::new("killed"));
                 }
             })
@@ -141,7 +141,7 @@ fn picture(number: u32) -> RgbImage {
     })
 }
 
-/// Slopes from 1 m up to 4 m, one pixel in eleven unmeasured.
+/// A slope from 1 to 4 m. One pixel in eleven is missing.
 fn depth_mm(number: u32) -> ImageBuffer<Luma<u16>, Vec<u16>> {
     ImageBuffer::from_fn(160, 120, |x, y| {
         let hole = (x + 3 * y + number).is_multiple_of(11);
@@ -203,7 +203,7 @@ pub(crate) fn records(folder: &RunFolder) -> Vec<StepRecord> {
         .collect()
 }
 
-/// All tensors of a safetensors file, to the bit.
+/// The bits of all tensors of a safetensors file.
 pub(crate) fn tensors(path: &Path) -> BTreeMap<String, Vec<u32>> {
     let tensors = candle_core::safetensors::load(path, &Device::Cpu).unwrap();
     tensors
@@ -239,7 +239,7 @@ pub(crate) fn usual() -> RunConfig {
     assigned(0.1)
 }
 
-/// What an undisturbed run leaves; it is run once for all tests.
+/// What an undisturbed run leaves. It is trained once for all tests.
 pub(crate) fn undisturbed() -> &'static End {
     static END: OnceLock<End> = OnceLock::new();
     END.get_or_init(|| {

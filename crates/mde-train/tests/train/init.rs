@@ -37,7 +37,7 @@ fn a_run_begins_with_the_weights_given() {
     let loss = |name| records(&data.folder(name))[0].loss;
     // Trained weights are better than random ones on the very first batch.
     assert!(loss("tuned") < loss("random"));
-    // The seed draws no value that is left: only order and augmentation.
+    // All weights are loaded, so the seed affects only order and augmentation.
     let parameters = Parameters::new(0, &Device::Cpu);
     let _ = mde_models::build("mff-tiny", &parameters).unwrap();
     let checkpoint = data.folder("other").newest_checkpoint().unwrap();
@@ -87,7 +87,7 @@ fn weights_that_do_not_fit_leave_no_folder() {
     assert!(error.contains("with a different shape"), "{error}");
     assert!(!data.folder("run").path().exists());
 
-    // A whole network is no ImageNet classifier.
+    // A depth network is not an ImageNet classifier.
     let error = data
         .train("run", &from(&file, InitialPart::Encoder))
         .unwrap_err();

@@ -1,4 +1,4 @@
-//! Tests of training: the optimiser against its formula, single steps, and whole runs with interruptions.
+//! Tests of training: the optimiser, single steps, and whole runs with interruptions.
 // `TrainError` is large; a helper that returns one need not box it.
 #![allow(clippy::unwrap_used, clippy::result_large_err, missing_docs)]
 

@@ -179,7 +179,7 @@ fn a_loss_that_is_not_finite_stops_the_run_with_what_to_do() {
     };
     assert_eq!(images.len(), 2);
     let folder = data.folder("run");
-    // Nothing of that step is kept, and the last checkpoint is the one that the message names.
+    // Nothing of that step is kept. The message names the last checkpoint.
     assert_eq!(records(&folder).len() as u64, step - 1);
     assert_eq!(newest(&folder).unwrap_or(0), checkpoint);
     assert!(message.contains("learning rate"), "{message}");
@@ -214,7 +214,7 @@ fn an_image_that_cannot_be_read_is_an_error_that_names_it() {
     let error = data.train("run", &usual()).unwrap_err();
     assert!(matches!(error, TrainError::Data(_)), "{error}");
     assert!(error.to_string().contains("3.png"), "{error}");
-    // Once it is whole again, the run goes on and ends as any other.
+    // Once the image is restored, the run continues and ends as usual.
     fs::write(&image, whole).unwrap();
     data.train("run", &usual()).unwrap();
     assert!(&end(&data.folder("run")) == undisturbed());

@@ -1,4 +1,4 @@
-//! Interrupted runs end as undisturbed ones.
+//! Interrupted runs end in the same numbers as undisturbed ones.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -66,7 +66,7 @@ fn a_finished_run_is_left_alone() {
     data.train("run", &usual()).unwrap();
     let folder = data.folder("run");
     let expected = end(&folder);
-    // By a later version of the program, too.
+    // A later version of the program resumes it, too.
     let mut config = usual();
     config.version = "9.9.9".to_owned();
     data.train_watched("run", &config, &mut |_| panic!("a step"))
@@ -103,7 +103,7 @@ fn a_broken_checkpoint_is_an_error_that_names_the_file() {
         assert_eq!(before, fs::read(path(&folder, "metrics.jsonl")).unwrap());
         fs::write(&broken, whole).unwrap();
     }
-    // Whole again, it is gone on from.
+    // After the file is restored, the run resumes from it.
     data.train("run", &usual()).unwrap();
     assert!(&end(&folder) == undisturbed());
 }
@@ -190,7 +190,7 @@ fn data_that_changed_is_refused_unless_it_is_accepted() {
     data.train_with("run", &changed, true, &mut watch).unwrap();
     assert_eq!(steps, [3, 4]);
     let folder = data.folder("run");
-    // The same images: only the record of what the run was trained on differs.
+    // The images are the same: only the recorded fingerprint differs.
     assert!(&end(&folder) == undisturbed());
     let config = RunConfig::read(&folder).unwrap();
     assert_eq!(config.data.fingerprint, "ff");

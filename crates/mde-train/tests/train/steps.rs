@@ -182,7 +182,7 @@ fn a_loss_that_is_not_finite_moves_nothing() {
     assert!(after.iter().map(|(_, var)| bits(var)).eq(before));
 }
 
-/// Plain and assigned runs see the same batches from the same weights; the assignment alone makes the difference.
+/// Both runs begin with the same weights and see the same batches: only the assignment differs.
 #[test]
 fn runs_differ_by_their_assignment_alone() {
     let data = Data::new();
