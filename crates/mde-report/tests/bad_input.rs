@@ -1,4 +1,5 @@
-//! Each bad input that a user can give: the message names the file and what to do, and nothing is written.
+//! Each bad input that a user can give: the message names the file and what to do, and nothing is
+//! written.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -27,7 +28,8 @@ fn analysed() -> TempDir {
     folder
 }
 
-/// The report's error; asserts that its message has all the parts and that no output folder was made.
+/// The report's error; asserts that its message has all the parts and that no output folder was
+/// made.
 fn refused(folder: &Path, parts: &[&str]) -> ReportError {
     let (plain, assigned) = (folder.join("plain"), folder.join("assigned"));
     let out = folder.join("out");

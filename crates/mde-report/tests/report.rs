@@ -391,7 +391,8 @@ fn the_same_runs_give_the_same_bytes() {
     assert!(first == read(&report(folder.path(), "Rooms").html));
 }
 
-/// A report of a realistic size, with every analysis; `MDE_REPORT_OUT=DIR` keeps it and the run folders, to look at.
+/// A report of a realistic size, with every analysis; `MDE_REPORT_OUT=DIR` keeps it and the run
+/// folders, to look at.
 #[test]
 fn a_realistic_report_stays_under_fifteen_megabytes() {
     let plain = Spec {

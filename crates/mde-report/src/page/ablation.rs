@@ -199,10 +199,10 @@ fn chart(
 }
 
 /// Position, smallest and largest value at every point.
-type Band = Vec<(f64, f64, f64)>;
+type Extent = Vec<(f64, f64, f64)>;
 
 /// Smallest and largest value of the random curves at every point, and their mean.
-fn spread(random: &[Points]) -> Option<(Band, Points)> {
+fn spread(random: &[Points]) -> Option<(Extent, Points)> {
     let length = random.iter().map(Vec::len).min()?;
     let at = |index: usize| random.iter().map(move |curve| curve[index].1);
     let band = (0..length).map(|index| {

@@ -1,4 +1,5 @@
-//! Synthetic run folders: smooth tuning curves and gradients for depth maps, written with the real results types.
+//! Synthetic run folders: smooth tuning curves and gradients for depth maps, written with the real
+//! results types.
 #![allow(clippy::unwrap_used, missing_docs, unreachable_pub, dead_code)]
 
 pub mod analyses;
@@ -329,7 +330,8 @@ fn examples(spec: &Spec) -> Vec<u8> {
     analyses::safetensors(&tensors, &ids)
 }
 
-/// Writes a run folder that was trained, evaluated and dissected, without statistics and further analyses.
+/// Writes a run folder that was trained, evaluated and dissected, without statistics and further
+/// analyses.
 pub fn write_run(folder: &Path, spec: &Spec) {
     std::fs::create_dir_all(folder).unwrap();
     write_json(&folder.join("config.json"), &config(spec));
