@@ -1,5 +1,5 @@
-//! The jobs whose speed is watched, one a process: `jobs NAME --runs N` prints one line of JSON. `cargo xtask bench` runs
-//! them all and, with `--peer`, the same jobs of `peer.py` in turn.
+//! The jobs whose speed is watched, one a process: `jobs NAME --runs N` prints one line of JSON.
+//! `cargo xtask bench` runs them all and, with `--peer`, the same jobs of `peer.py` in turn.
 
 #![allow(clippy::print_stdout)]
 
@@ -27,8 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Cli {
-    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64, `tally-64-114x152-64` the tally
-    /// of one layer of 64 units in 64 bins.
+    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64,
+    /// `tally-64-114x152-64` the tally of one layer of 64 units in 64 bins.
     job: Option<String>,
     /// Print the names of the jobs, convolutions left out.
     #[arg(long)]
@@ -44,7 +44,8 @@ struct Cli {
     bench: bool,
 }
 
-/// One run of a job, and into how many parts the time is divided: images for what is stated per image.
+/// One run of a job, and into how many parts the time is divided: images for what is stated per
+/// image.
 struct Job {
     run: Box<dyn FnMut() -> anyhow::Result<()>>,
     parts: usize,
@@ -183,7 +184,8 @@ fn random_depth() -> anyhow::Result<Vec<f32>> {
     Ok(Tensor::rand(0.5f32, 9.5, GT_SIZE.pixels(), &Device::Cpu)?.to_vec1()?)
 }
 
-/// A floor seen from 1.4 m above it, before a wall that is not square to the view: smooth, as depth mostly is.
+/// A floor seen from 1.4 m above it, before a wall that is not square to the view: smooth, as depth
+/// mostly is.
 fn room_depth() -> Vec<f32> {
     let depth = |row: usize, column: usize| {
         let wall = 3.0 + 4.0 * column as f32 / GT_SIZE.width as f32;
@@ -286,7 +288,8 @@ fn eval_loader(cli: &Cli) -> anyhow::Result<Job> {
     })
 }
 
-/// `conv-<in>x<out>-k<kernel>-s<stride>-d<dilation>-g<groups>-<height>x<width>-<forward or backward>`.
+/// `conv-<in>x<out>-k<kernel>-s<stride>-d<dilation>-g<groups>-<height>x<width>-<pass>`; a pass is
+/// `forward` or `backward`.
 fn convolution(name: &str) -> anyhow::Result<Job> {
     let parsed = || {
         let parts: Vec<&str> = name.split('-').collect();

@@ -1,4 +1,5 @@
-//! Parity with the reference implementation: the golden numbers of `tests/goldens`, or of `$MDE_GOLDENS`.
+//! Parity with the reference implementation: the golden numbers of `tests/goldens`, or of
+//! `$MDE_GOLDENS`.
 //!
 //! - `losses`: MFF loss, scale-invariant log loss, assigned selectivity; values and gradients
 //! - `networks`, `networks_bts`, `networks_meter`: depth and features of whole networks

@@ -1,5 +1,5 @@
-//! Networks in eval mode, with the formula's weights, against their depth and features: what the tests of all networks
-//! share, and MFF.
+//! Networks in eval mode, with the formula's weights, against their depth and features: what the
+//! tests of all networks share, and MFF.
 
 use candle_core::{Device, Tensor};
 use mde_models::{Capture, DepthInput, DepthNet, Mode, NoProbe, Parameters, build};
@@ -14,7 +14,8 @@ pub(crate) fn built(model: &str) -> (Box<dyn DepthNet>, Parameters) {
     (build(model, &parameters).unwrap(), parameters)
 }
 
-/// The depth, once the forward passes with and without a probe agree to the bit, and the captured features.
+/// The depth, once the forward passes with and without a probe agree to the bit, and the captured
+/// features.
 pub(crate) fn tapped(network: &dyn DepthNet, input: &DepthInput) -> (Tensor, Capture) {
     let layers = network.layers().iter().map(|layer| &layer.name);
     let mut capture = Capture::new(layers);

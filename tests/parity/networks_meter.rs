@@ -1,4 +1,5 @@
-//! METER XXS with its published weights, against its output and features. Needs `weights/` of the shared data.
+//! METER XXS with its published weights, against its output and features. Needs `weights/` of the
+//! shared data.
 
 use std::path::Path;
 
