@@ -1,5 +1,7 @@
 //! Files written whole inside a locked folder.
 
+#![allow(clippy::print_stdout)]
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join("mde-files-example");
     let _lock = mde_files::FolderLock::try_acquire(&folder)?;

@@ -1,6 +1,8 @@
 //! Writes the report of a made-up prediction that is 10 % too far. Give an output folder, or the
 //! report goes to the folder for temporary files.
 
+#![allow(clippy::print_stdout)]
+
 use std::error::Error;
 use std::path::PathBuf;
 
