@@ -183,6 +183,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     // Checked for a plain run too, so that a mistake shows before the assigned run.
     let assignment = settings.assignment(args.alpha, layers)?;
     let folder = RunFolder::new(&args.out);
+    let lock = locked(&folder, folder.lock_training())?;
     let init = initial_weights(settings, &folder)?;
     let list = settings.data.open(Split::Train, &preset)?;
     let preprocessing = recipe.preprocessing.for_frames(list.frame_size()?);
@@ -211,7 +212,6 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
         adam: recipe.adam,
         assignment: (args.alpha != 0.0).then_some(assignment),
     };
-    let lock = locked(&folder, folder.lock_training())?;
     let taken = folder
         .newest_checkpoint()
         .map_or(0, |checkpoint| checkpoint.step);
