@@ -69,7 +69,8 @@ impl Results {
     }
 }
 
-/// The lock of a folder, with advice where it cannot be had, and a warning where there are no locks.
+/// The lock of a folder, with advice where it cannot be had, and a warning where there are no
+/// locks.
 pub(crate) fn locked(
     folder: &RunFolder,
     lock: Result<FolderLock, LockError>,
