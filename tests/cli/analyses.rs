@@ -183,7 +183,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         change(&|document| document["layers"] = json!("MFF"));
         place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
         change(&|document| document["layers"][0]["units"] = json!(3));
-        place.refuses(&line(stage), &["MFF", "32 units", "dissect again"]);
+        place.refuses(&line(stage), &["MFF", "the network has 32", "dissect again"]);
         place.write("run/dissect.json", "{");
         place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
     }

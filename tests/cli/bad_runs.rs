@@ -213,7 +213,7 @@ fn a_loss_that_is_no_number_ends_training() {
             "train/room_000",
             "last checkpoint is of step",
             "1e30",
-            "lower",
+            "a learning rate below",
         ],
     );
     // Every record is of a finite loss and a step that was taken, and going on ends in the same
