@@ -144,7 +144,7 @@ fn other_weights_into_the_same_run_are_refused() {
     place.json(&meter("other", "--seed 1 --steps 1 --batch-size 2"));
     let tuned = |options: &str| meter("tuned", &format!("--steps 1 --batch-size 2 {options}"));
     place.json_and_remarks(&tuned(&format!("--init {WEIGHTS}")));
-    let advice = "give the new run another folder";
+    let advice = "choose another folder for the new run";
     place.refuses(
         &tuned(&format!("--init {}", WEIGHTS.replace("run/", "other/"))),
         &["tuned: ", "init.hash", advice],

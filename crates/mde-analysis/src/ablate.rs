@@ -1,4 +1,4 @@
-//! Ablation: what a network loses without some of a layer's units.
+//! Ablation: depth errors with units of a layer removed.
 
 use std::collections::BTreeMap;
 
@@ -21,43 +21,47 @@ use crate::variants::{Scorer, Values, VariantScores, check_layers};
 /// A layer to ablate.
 #[derive(Debug, Clone)]
 pub struct AblateLayer {
-    /// Its dissection: how selective its units are.
+    /// Its dissection, with the selectivity of its units.
     pub dissection: LayerDissection,
-    /// What [`Fill::Mean`] puts in the place of each unit's response:
+    /// The value that [`Fill::Mean`] puts in place of each unit's response:
     /// [`ResponseTally::overall_mean`](mde_metrics::ResponseTally::overall_mean).
     pub mean_response: Vec<f64>,
 }
 
-/// How to ablate.
+/// Options of an ablation.
 #[derive(Debug, Clone)]
 pub struct AblateOptions {
-    /// Which pixels count, and how.
+    /// The evaluation protocol.
     pub protocol: EvalProtocol,
-    /// Random orders, of seeds 0, 1, …
+    /// Number of random orders of removal. Their seeds are 0, 1, …
     pub random_orders: u64,
-    /// How intervals are drawn.
+    /// How intervals are computed.
     pub bootstrap: Bootstrap,
-    /// The hash of the dissection, for the record.
+    /// blake3 of `dissect.json`.
     pub dissection: String,
 }
 
-/// What an ablation yields.
+/// An ablation's document and files.
 #[derive(Debug)]
 pub struct Ablated {
-    /// The numbers.
+    /// `ablate.json`.
     pub ablation: Ablation,
-    /// For each layer the file [`LayerAblation::values`] and its content: `abs_rel`, `rmse` and `delta_1` F64
-    /// [images, variants]; `units` U8 [variants, units], 1 for those removed; `fill` U8 `[variants]`, 0 for
-    /// [`Fill::Zero`] and 1 for [`Fill::Mean`]; metadata `ids`, a JSON list.
+    /// For each layer the file [`LayerAblation::values`] with its content, a safetensors file:
+    /// `abs_rel`, `rmse` and `delta_1` F64 [images, variants]; `units` U8 [variants, units], 1 for
+    /// removed units; `fill` U8 `[variants]`, 0 for [`Fill::Zero`] and 1 for [`Fill::Mean`];
+    /// metadata `ids`, a JSON list.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// Removes units of the layers in orders of selectivity and at random, and measures the depth errors: see
-/// [`LayerAblation`]. What lies before a layer is run once per image. Images without a valid pixel are skipped.
+/// Removes units of the layers in order of selectivity and in random orders, and measures the depth
+/// errors; see [`LayerAblation`].
+///
+/// The part of the network before a layer runs once per image. Images without a valid pixel are
+/// listed and left out. `observer` receives the number of images after each batch.
 ///
 /// # Errors
-/// If a layer's dissection does not fit the network, there is no random order, a sample cannot be loaded, a prediction is
-/// not finite at a valid pixel, or no image has a valid pixel.
+/// If a layer's dissection does not fit the network, there is no random order, a sample cannot be
+/// loaded, a prediction is not finite at a valid pixel, or no image has a valid pixel.
 pub fn ablate(
     network: &dyn DepthNet,
     batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
@@ -116,15 +120,15 @@ pub fn ablate(
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Removal {
     fill: Fill,
-    /// Rising.
+    /// In ascending order.
     units: Vec<usize>,
 }
 
-/// What is removed from a layer: every removal once, however many curves go through it.
+/// The removals of a layer. A removal that several curves share is measured once.
 struct Plan {
     /// Most selective first.
     order: Vec<usize>,
-    /// The first removes nothing.
+    /// The first removes no unit.
     removals: Vec<Removal>,
     curves: Vec<PlannedCurve>,
     single: Vec<(Fill, Vec<usize>)>,
@@ -133,7 +137,7 @@ struct Plan {
 struct PlannedCurve {
     fill: Fill,
     order: RemovalOrder,
-    /// Units removed, and the index of the removal.
+    /// Number of units removed, and the index of the removal.
     points: Vec<(usize, usize)>,
 }
 
@@ -177,18 +181,19 @@ impl Plan {
     }
 }
 
-/// 0, 1, 2, 4, … and all units.
+/// 0, 1, 2, 4, … below `units`, and `units`.
 fn removed_counts(units: usize) -> impl Iterator<Item = usize> {
     let doubled = std::iter::successors(Some(1), |count| Some(2 * count));
     let below = doubled.take_while(move |&count| count < units);
     std::iter::once(0).chain(below).chain([units])
 }
 
-/// By the valid-bins estimator; equals in the layer's order, units without a value last.
+/// The units by descending selectivity (valid-bins estimator). Equal units keep their order; units
+/// without a value come last.
 fn most_selective_first(dissection: &LayerDissection) -> Vec<usize> {
-    let of = |unit: &usize| dissection.valid_bins.units[*unit].selectivity;
+    let selectivity = |unit: &usize| dissection.valid_bins.units[*unit].selectivity;
     let mut order: Vec<usize> = (0..dissection.units).collect();
-    order.sort_by(|a, b| match (of(a), of(b)) {
+    order.sort_by(|a, b| match (selectivity(a), selectivity(b)) {
         (Some(a), Some(b)) => b.total_cmp(&a),
         (a, b) => b.is_some().cmp(&a.is_some()),
     });
@@ -206,7 +211,7 @@ impl Removals {
     fn index(&mut self, fill: Fill, units: &[usize]) -> usize {
         let mut units = units.to_vec();
         units.sort_unstable();
-        // Nothing removed is nothing filled.
+        // Without removed units the fill does not matter.
         let fill = if units.is_empty() { Fill::Zero } else { fill };
         let removal = Removal { fill, units };
         *self.known.entry(removal.clone()).or_insert_with(|| {
@@ -216,10 +221,10 @@ impl Removals {
     }
 }
 
-/// Replaces the removed units' responses.
+/// Replaces the responses of removed units by their fill.
 struct Remove<'a> {
     layer: &'a str,
-    /// 1 for units that stay and 0 for others, and what is added to it, both [1, units, 1, 1].
+    /// Factor (1 for units that stay, else 0) and summand of each unit, both [1, units, 1, 1].
     keep_and_fill: Option<(Tensor, Tensor)>,
 }
 
@@ -271,7 +276,7 @@ fn finish(
     for (layer, plan, scores) in ablations {
         let file = names::ablated_images(&layer.dissection.layer);
         let summary = summary(layer, plan, scores, &options.bootstrap, file.clone());
-        layers.push(summary.ok_or_else(|| scores.nothing(&options.protocol))?);
+        layers.push(summary.ok_or_else(|| scores.no_scores(&options.protocol))?);
         let removed = plan.removals.iter().map(|removal| &removal.units);
         let fills: Vec<u8> = (plan.removals.iter())
             .map(|removal| u8::from(removal.fill == Fill::Mean))
@@ -307,7 +312,7 @@ fn finish(
     })
 }
 
-/// `None` if no image was scored.
+/// `None` if no image has a score.
 fn summary(
     layer: &AblateLayer,
     plan: &Plan,
@@ -356,8 +361,8 @@ fn is_random(curve: &PlannedCurve) -> bool {
     matches!(curve.order, RemovalOrder::Random { .. })
 }
 
-/// The area between an ordered curve and the random ones of the same fill. A data set's error is the mean of its images' errors, so
-/// its area is the mean of theirs, which is what is resampled.
+/// The area between an ordered curve and the random curves of the same fill. A data set's error is
+/// the mean over images, so its area is the mean of the images' areas. These are resampled.
 fn area(
     curve: &PlannedCurve,
     plan: &Plan,

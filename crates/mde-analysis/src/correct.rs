@@ -1,4 +1,4 @@
-//! Correction: how much of a network's error is in which units' responses. It uses ground truth.
+//! Correction: how much of the depth error each unit's responses cause. It uses ground truth.
 
 use std::collections::BTreeMap;
 
@@ -20,48 +20,51 @@ use crate::predictions::{network_input, predict_depths};
 use crate::responses::{Responses, bins_at};
 use crate::variants::{Scorer, Values, VariantScores, check_layers};
 
-/// How to correct.
+/// Options of a correction.
 #[derive(Debug, Clone)]
 pub struct CorrectOptions {
-    /// Which pixels count, and how.
+    /// The evaluation protocol.
     pub protocol: EvalProtocol,
-    /// How intervals are drawn.
+    /// How intervals are computed.
     pub bootstrap: Bootstrap,
-    /// The hash of the dissection, for the record.
+    /// blake3 of `dissect.json`.
     pub dissection: String,
-    /// Images in all, so that the maps kept are spread over them.
+    /// Total number of images, over which the kept maps are spread.
     pub images: usize,
-    /// Images whose maps are kept.
+    /// Number of images whose maps are kept.
     pub maps: usize,
 }
 
-/// What a correction yields.
+/// A correction's document and files.
 #[derive(Debug)]
 pub struct CorrectedLayers {
-    /// The numbers.
+    /// `correct.json`.
     pub correction: Correction,
-    /// For each layer two files and their content, both with the metadata `ids`, a JSON list.
+    /// For each layer two safetensors files with their content. Both have the metadata `ids`, a
+    /// JSON list.
     ///
-    /// [`LayerCorrection::values`]: `abs_rel`, `rmse` and `delta_1` F64 [images, variants]; `units` U8 [variants, units], 1 for
-    /// those corrected; `distance` F64 [images, units], NaN where not defined.
-    ///
-    /// [`LayerCorrection::maps`], for image i: `i/rgb` U8 [H, W, 3]; in metres F32 [H, W] `i/gt` (0 where nothing was
-    /// measured), `i/pred`, `i/corrected` (all units) and `i/gain`, the most by which correcting a single unit brings a
-    /// pixel nearer to the truth; `i/unit` I32 [H, W], that unit, -1 where none does.
+    /// - [`LayerCorrection::values`]: `abs_rel`, `rmse` and `delta_1` F64 [images, variants];
+    ///   `units` U8 [variants, units], 1 for corrected units; `distance` F64 [images, units], NaN
+    ///   where not defined.
+    /// - [`LayerCorrection::maps`]: see [`encode_corrected`].
     pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// Units whose shares are listed for every image.
+/// Number of units listed for every image.
 const LISTED_UNITS: usize = 5;
 
-/// Replaces the responses of all units, of each unit, and of the units of each bin by their mean response at the true
-/// depth, and measures the depth errors: see [`LayerCorrection`]. The true depth at a pixel of the feature map is that of the
-/// nearest pixel of the ground truth; where that was not measured, or the dissection has no mean response for its
-/// bin, responses are left as they are. What lies before a layer is run once per image. Images without a valid pixel are skipped.
+/// Replaces responses by their mean at the true depth, and measures the depth errors: for all units
+/// together, for each unit, and for the units of each bin; see [`LayerCorrection`].
+///
+/// The true depth at a pixel of the feature map is that of the nearest pixel of the ground truth.
+/// Responses stay unchanged where this depth is invalid or its bin has no mean response.
+///
+/// The part of the network before a layer runs once per image. Images without a valid pixel are
+/// listed and left out. `observer` receives the number of images after each batch.
 ///
 /// # Errors
-/// If a layer's dissection does not fit the network, a sample cannot be loaded, a response or a prediction is not finite,
-/// or no image has a valid pixel.
+/// If a layer's dissection does not fit the network, a sample cannot be loaded, a response or a
+/// prediction is not finite, or no image has a valid pixel.
 pub fn correct(
     network: &dyn DepthNet,
     batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
@@ -87,7 +90,7 @@ pub fn correct(
     let mut found = Vec::with_capacity(layers.len());
     for correction in &corrections {
         let summary = correction.summary(&options.bootstrap);
-        let summary = summary.ok_or_else(|| correction.scores.nothing(&options.protocol))?;
+        let summary = summary.ok_or_else(|| correction.scores.no_scores(&options.protocol))?;
         files.push((summary.values.clone(), correction.values()?));
         files.push((
             summary.maps.clone(),
@@ -112,13 +115,13 @@ pub fn correct(
     })
 }
 
-/// What is corrected in a layer: every set of units once.
+/// The sets of units that are corrected together. Each set is measured once.
 struct Plan {
-    /// Rising. The first is empty: nothing is corrected.
+    /// Each in ascending order. The first is empty: nothing is corrected.
     sets: Vec<Vec<usize>>,
     all: usize,
     single: Vec<usize>,
-    /// Per bin its units and their set.
+    /// Per bin, its units and the index of their set.
     groups: Vec<(Vec<usize>, Option<usize>)>,
 }
 
@@ -134,13 +137,13 @@ impl Plan {
         };
         let all = index((0..layer.units).collect());
         let single = (0..layer.units).map(|unit| index(vec![unit])).collect();
-        let mut of_bin = vec![Vec::new(); layer.bins.len()];
+        let mut by_bin = vec![Vec::new(); layer.bins.len()];
         for (unit, bin) in bins_of_units(layer)?.into_iter().enumerate() {
             if let Some(bin) = bin {
-                of_bin[bin].push(unit);
+                by_bin[bin].push(unit);
             }
         }
-        let groups = of_bin.into_iter().map(|units| {
+        let groups = by_bin.into_iter().map(|units| {
             let set = (!units.is_empty()).then(|| index(units.clone()));
             (units, set)
         });
@@ -153,7 +156,8 @@ impl Plan {
     }
 }
 
-/// The bin that each unit owns if the layer was trained with an assignment, else the one that it prefers.
+/// The assigned bin of each unit if the layer was trained with an assignment, else its preferred
+/// bin.
 fn bins_of_units(layer: &LayerDissection) -> Result<Vec<Option<usize>>, AnalysisError> {
     if layer.valid_bins.assigned.is_some() {
         let assignment = UnitAssignment::new(layer.units, layer.bins.len())?;
@@ -165,14 +169,14 @@ fn bins_of_units(layer: &LayerDissection) -> Result<Vec<Option<usize>>, Analysis
     Ok(units.map(|unit| unit.preferred_bin).collect())
 }
 
-/// One layer on its way through the images.
+/// The state of one layer between batches.
 struct LayerState<'a> {
     layer: &'a LayerDissection,
     plan: Plan,
     scores: VariantScores,
     distances: Distances,
     maps: CorrectionMaps,
-    /// Pixels of the feature maps, and those at which responses were replaced.
+    /// Number of feature map pixels, and number of those at which responses were replaced.
     pixels: (u64, u64),
 }
 
@@ -209,7 +213,7 @@ impl<'a> LayerState<'a> {
             predict_depths(network, &input, batch.depth_size, &mut probe)?
         };
         let Some(activation) = capture.get(name) else {
-            // A network that does not visit a layer of its own list.
+            // The network does not visit a layer of its own list.
             return Err(mde_models::ModelError::UnknownLayer {
                 name: name.clone(),
                 known: Vec::new(),
@@ -228,7 +232,7 @@ impl<'a> LayerState<'a> {
         self.pixels.1 += replaced;
         let corrected = Tensor::from_vec(corrected, activation.dims(), device)?;
 
-        // As the scores do: predictions are held to the protocol's range.
+        // The scores clamp predictions to the protocol's range, too.
         let clamped: Vec<f32> = before
             .iter()
             .map(|depth| depth.clamp(protocol.min_depth, protocol.max_depth))
@@ -261,7 +265,7 @@ impl<'a> LayerState<'a> {
         Ok(())
     }
 
-    /// `None` if no image was scored.
+    /// `None` if no image has a score.
     fn summary(&self, bootstrap: &Bootstrap) -> Option<LayerCorrection> {
         let (layer, plan, scores) = (self.layer, &self.plan, &self.scores);
         let before = scores.mean(0)?;
@@ -351,7 +355,7 @@ impl<'a> LayerState<'a> {
     }
 }
 
-/// Indices by falling value; equals in their order.
+/// Indices by descending value. Equal values keep their order.
 fn ranked(values: impl Iterator<Item = f64>) -> Vec<usize> {
     let values: Vec<f64> = values.collect();
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -359,12 +363,12 @@ fn ranked(values: impl Iterator<Item = f64>) -> Vec<usize> {
     order
 }
 
-/// Puts the corrected responses of some units in the place of theirs.
+/// Replaces the responses of some units by corrected ones.
 struct Replace<'a> {
     layer: &'a str,
-    /// 0 for units that are replaced and 1 for others, [1, units, 1, 1].
+    /// 0 for replaced units, 1 for others, [1, units, 1, 1].
     keep: Tensor,
-    /// The replaced units' corrected responses, 0 for others, [B, units, h, w].
+    /// Corrected responses of the replaced units, 0 for others, [B, units, h, w].
     corrected: Tensor,
 }
 

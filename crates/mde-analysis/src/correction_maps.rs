@@ -1,11 +1,12 @@
-//! Maps of a few images before and after correction, kept to be looked at.
+//! Depth maps of a few images before and after correction.
 
 use mde_datasets::ExampleBatch;
-use mde_results::{CorrectedExample, Example, Photograph};
+use mde_results::CorrectedExample;
 
 use crate::examples::Spread;
+use crate::predictions::PredictedImage;
 
-/// Maps of images spread evenly over a data set.
+/// Collects maps of images spread evenly over a data set.
 pub(crate) struct CorrectionMaps {
     spread: Spread,
     kept: Vec<CorrectedExample>,
@@ -15,7 +16,7 @@ pub(crate) struct CorrectionMaps {
 pub(crate) type Kept = Vec<(usize, usize)>;
 
 impl CorrectionMaps {
-    /// Will keep `wanted` of `images`.
+    /// Keeps `wanted` of `images`.
     pub(crate) fn new(images: usize, wanted: usize) -> Self {
         Self {
             spread: Spread::new(images, wanted),
@@ -23,32 +24,21 @@ impl CorrectionMaps {
         }
     }
 
-    /// Keeps the images of a batch whose turn has come, with the predictions `[B, h, w]` before
+    /// Keeps the images of a batch that are chosen, with the predictions `[B, h, w]` before
     /// correction.
     pub(crate) fn begin(&mut self, batch: &ExampleBatch, pred: &[f32]) -> Kept {
-        let (height, width) = batch.depth_size;
-        let pixels = height * width;
         let mut kept = Kept::new();
-        for (index, id) in batch.ids.iter().enumerate() {
-            let Some(rgb) = self.spread.take(batch.rgb.get(index)) else {
+        for index in 0..batch.len() {
+            let image = PredictedImage::from_batch(batch, index, pred);
+            let Some(rgb) = self.spread.take(image.rgb) else {
                 continue;
             };
-            let pred = &pred[index * pixels..][..pixels];
             kept.push((index, self.kept.len()));
             self.kept.push(CorrectedExample {
-                example: Example {
-                    image: Photograph {
-                        id: id.clone(),
-                        height,
-                        width,
-                        rgb: rgb.clone(),
-                    },
-                    gt: batch.depths[index * pixels..][..pixels].to_vec(),
-                    pred: pred.to_vec(),
-                },
-                corrected: pred.to_vec(),
-                gain: vec![0.0; pixels],
-                unit: vec![None; pixels],
+                example: image.example(rgb.clone()),
+                corrected: image.pred.to_vec(),
+                gain: vec![0.0; image.pred.len()],
+                unit: vec![None; image.pred.len()],
             });
         }
         kept

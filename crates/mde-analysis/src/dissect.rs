@@ -12,26 +12,26 @@ use crate::layer_maps::{BatchWeights, DissectLayer, LayerMaps};
 use crate::predictions::network_input;
 use crate::shuffled::ShuffledDepths;
 
-/// The images of a dissection. Both functions give all of them, in the same order at every call.
+/// The images of a dissection. Both functions return all of them, in the same order at every call.
 pub struct DissectData<F, G> {
-    /// Called once, and with permutations twice (the second time for its first batch alone).
+    /// Called once; with permutations twice, once for the first batch only.
     pub images: F,
-    /// The same images with depth only ([`ExampleBatch::images`] may be empty). Called once, with
-    /// permutations.
+    /// The same images with depth only: [`ExampleBatch::images`] may be empty. Called once, and
+    /// only with permutations.
     pub depths: G,
 }
 
 /// Runs the network over the images and tallies the responses of the layers' units by ground-truth
 /// depth.
 ///
-/// Each activation is pooled during the forward pass and then dropped. Ground truth keeps its own
-/// resolution; features are never upsampled (see [`BinWeights`](mde_metrics::BinWeights)).
+/// Each activation is pooled during the forward pass and then dropped. Ground truth keeps its
+/// resolution. Features are never upsampled; see [`BinWeights`](mde_metrics::BinWeights).
 /// `observer` receives the number of images after each batch of every pass.
 ///
 /// # Errors
-/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not finite,
-/// no image has a depth in the bins, or, with permutations, the maps of a layer differ in size from
-/// image to image or the passes differ in their number of images.
+/// If a layer does not exist or is named twice, a sample cannot be loaded, a response is not
+/// finite, or no image has depth in the bins. With permutations, if the maps of a layer differ in
+/// size between images, or the passes differ in their number of images.
 pub fn dissect<I, J, E>(
     network: &dyn DepthNet,
     data: &DissectData<impl Fn() -> I, impl Fn() -> J>,
@@ -111,7 +111,7 @@ struct TallyProbe<'a> {
     layers: &'a [DissectLayer],
     shuffled: Option<&'a ShuffledDepths>,
     dissected: &'a mut [DissectedLayer],
-    /// What ended the forward pass, with its type kept.
+    /// The error that ended the forward pass. Probes can only return errors of candle.
     failure: Option<AnalysisError>,
 }
 
@@ -130,7 +130,7 @@ impl Probe for TallyProbe<'_> {
 
 impl TallyProbe<'_> {
     fn tally(&mut self, index: usize, activation: &Tensor) -> Result<(), AnalysisError> {
-        // On a CPU no copy, if the layer's values are contiguous.
+        // Copies nothing if the values are contiguous f32 on the CPU.
         let activation = activation
             .to_device(&Device::Cpu)?
             .to_dtype(DType::F32)?
@@ -156,7 +156,7 @@ impl TallyProbe<'_> {
     }
 }
 
-/// The sizes of the layers' maps for the images of a batch.
+/// The sizes of the layers' maps for a batch.
 fn map_sizes(
     network: &dyn DepthNet,
     batch: &ExampleBatch,

@@ -1,4 +1,4 @@
-//! What a dissection keeps of one layer, and the document made of all layers.
+//! The dissection of one layer in progress, and the document of all layers.
 
 use mde_metrics::statistics::Bootstrap;
 use mde_metrics::{DepthBins, MetricsError, PermutationNull, ResponseTally, UnitAssignment};
@@ -13,24 +13,25 @@ use crate::AnalysisError;
 use crate::layer_maps::{BatchWeights, LayerMaps};
 use crate::top_images::TopImageTracker;
 
-/// What a dissection computes beside the tallies; by default nothing.
+/// What a dissection computes besides the tallies; by default nothing.
 #[derive(Debug, Clone, Default)]
 pub struct DissectOptions {
-    /// Number of permutations of the depth maps among the images, for [`PermutationNull`]. With any,
-    /// the depth maps are read twice and their pooling weights are kept in memory: about 20 bytes
-    /// per map pixel for each image and each size of maps, so 1 GB for 650 images and two sizes of
-    /// 200x200. Each permutation and layer needs 8 bytes per unit and bin.
+    /// Number of permutations of the depth maps among the images, for [`PermutationNull`].
+    ///
+    /// Above 0, the depth maps are read twice and their pooling weights are kept in memory: about
+    /// 20 bytes per map pixel for each image and each size of maps. 650 images and two sizes of
+    /// 200x200 need 1 GB. Each permutation and layer needs 8 bytes per unit and bin.
     pub permutations: usize,
     /// Seed of the permutations.
     pub seed: u64,
     /// Other grids of bins under which every layer is scored, such as
     /// [`Discretisation::sweep`](mde_metrics::Discretisation::sweep).
     pub grids: Vec<DepthBins>,
-    /// Number of images to keep per unit, of those that it responds to most.
+    /// Number of images to keep per unit: those to which it responds most.
     pub top_images: usize,
-    /// Refuse maps whose aspect ratio differs from the ground truth's by more than 2 %, except for
-    /// rounding. To be set for maps of unknown origin. A network's own maps cover the whole image,
-    /// also where it was stretched to a fixed input size.
+    /// Refuses maps whose aspect ratio differs from the ground truth's by more than 2 %, rounding
+    /// aside. Set it for maps of unknown origin. A network's own maps cover the whole image, even
+    /// if the image was stretched to a fixed input size.
     pub check_aspect_ratio: bool,
 }
 
@@ -39,10 +40,10 @@ pub struct DissectOptions {
 pub struct DissectedLayer {
     /// The tallies, image by image.
     pub tallies: LayerTallies,
-    /// The images that the units respond to most, if they were asked for.
+    /// The images that the units respond to most, if requested.
     top: Option<TopImageTracker>,
     layer: LayerInfo,
-    /// Other grids, and the total over all images in bins that are finer than all of them.
+    /// Other grids of bins, and the total over all images in the union of their edges.
     grids: Vec<DepthBins>,
     fine: Option<ResponseTally>,
     /// The total under each permutation of the depth maps.
@@ -55,13 +56,13 @@ pub struct DissectedLayer {
 pub struct Dissected {
     /// `dissect.json`.
     pub dissection: Dissection,
-    /// The files that it names, relative to the run folder, with their content:
+    /// The files that it names, relative to the run folder, and their content:
     /// [`LayerDissection::tally`] and [`LayerDissection::top_images`].
     pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// Makes the document of dissected layers. `assignments` are those that the layers were trained
-/// with, if their bins are the dissection's.
+/// Builds the document of dissected layers. `assignments` holds the assignment that each layer was
+/// trained with, if its bins are those of the dissection.
 ///
 /// # Errors
 /// If an assignment does not fit its layer, or a sum is not finite.
@@ -120,7 +121,7 @@ impl DissectedLayer {
         })
     }
 
-    /// Adds the maps of a batch.
+    /// Tallies the maps of a batch.
     pub(crate) fn tally(
         &mut self,
         maps: &LayerMaps<'_>,
@@ -153,11 +154,10 @@ impl DissectedLayer {
         Ok(())
     }
 
-    /// The layer's entry of `dissect.json`, without the name of its file of top images; see
-    /// [`LayerTallies::summarise`].
+    /// The layer's entry of `dissect.json`, without the name of its file of top images.
     ///
     /// # Errors
-    /// As there.
+    /// As [`LayerTallies::summarise`].
     pub fn summarise(
         &self,
         assignment: Option<&UnitAssignment>,
@@ -168,7 +168,7 @@ impl DissectedLayer {
         let mut summary = self
             .tallies
             .summarise(name, *stride, assignment, bootstrap, tally)?;
-        // A single image cannot be given another's depth.
+        // The depth map of a single image cannot be permuted.
         if self.tallies.images() > 1 && !self.permuted.is_empty() {
             let null =
                 PermutationNull::from_tallies(&self.tallies.total()?, &self.permuted, self.seed);
@@ -181,7 +181,7 @@ impl DissectedLayer {
         Ok(summary)
     }
 
-    /// The images that each unit responds to most; `None` if they were not asked for.
+    /// The images that each unit responds to most; `None` if not requested.
     pub fn top_images(&self) -> Option<mde_results::TopImages> {
         self.top.as_ref().map(TopImageTracker::collect)
     }

@@ -1,29 +1,29 @@
-//! What can go wrong in an analysis.
+//! The crate's error type.
 
-/// An error of this crate.
+/// Why a network could not be analysed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// An image's prediction or ground truth cannot be compared.
+    /// A metric cannot be computed for an image.
     #[error("image {id}: {source}")]
     Image {
         /// The image.
         id: String,
-        /// Why.
+        /// The reason.
         source: mde_metrics::MetricsError,
     },
     /// No image has a valid pixel.
     #[error(
-        "none of the {images} images has a pixel whose depth the protocol {protocol} accepts: check the depth maps, their encoding \
-         and the protocol"
+        "none of the {images} images has a pixel whose depth the protocol {protocol} accepts: check \
+         the depth maps, their encoding and the protocol"
     )]
     NothingToEvaluate {
-        /// Images seen.
+        /// Number of images.
         images: usize,
-        /// The protocol.
+        /// Name of the protocol.
         protocol: String,
     },
-    /// A layer is asked for twice.
+    /// A layer is requested twice.
     #[error("layer {name:?} is named twice; name each layer once")]
     LayerTwice {
         /// The layer.
@@ -31,67 +31,72 @@ pub enum AnalysisError {
     },
     /// No pixel of any image lies in a bin.
     #[error(
-        "none of the {images} images has a measured depth in the bins of layer {layer:?}: check the depth maps and their encoding"
+        "none of the {images} images has valid depth in the bins of layer {layer:?}: check the depth \
+         maps and their encoding"
     )]
     NothingToDissect {
-        /// Images seen.
+        /// Number of images.
         images: usize,
         /// The layer.
         layer: String,
     },
-    /// A layer's maps differ in size, so that an image cannot be given another's depth.
+    /// A layer's maps differ in size between images, so depth maps cannot be permuted among them.
     #[error(
-        "image {id}: the maps of layer {layer:?} are {found} (height x width), those of the first image {expected}; chance is measured by          giving images each other's depth maps, which needs maps of one size: dissect with 0 permutations"
+        "image {id}: the maps of layer {layer:?} are {found} (height x width), those of the first \
+         image {expected}; the chance level needs maps of one size: dissect with 0 permutations"
     )]
     OtherMaps {
         /// The image.
         id: String,
         /// The layer.
         layer: String,
-        /// The size of the first image's maps.
+        /// Size of the first image's maps.
         expected: mde_metrics::ImageSize,
-        /// The size of this image's.
+        /// Size of this image's maps.
         found: mde_metrics::ImageSize,
     },
-    /// The images of a second pass are more or fewer than those of the first.
+    /// The passes over the data differ in their number of images.
     #[error(
-        "the first pass over the data had {images} images and the second has another number; do not change the data meanwhile"
+        "the first pass over the data had {images} images and the second has another number; do not \
+         change the data while it is dissected"
     )]
     OtherImages {
-        /// Images of the first pass.
+        /// Number of images in the first pass.
         images: usize,
     },
-    /// A layer's dissection is not of this network, or not whole.
+    /// A layer's dissection is of another network, or damaged.
     #[error(
-        "the dissection of layer {layer:?} is not of this network, whose layer has {units} units, or it is damaged (it says {found} units); dissect again"
+        "the dissection of layer {layer:?} has {found} units where the network has {units}, or it is \
+         damaged; dissect again"
     )]
     Dissection {
         /// The layer.
         layer: String,
-        /// Its units in the network.
+        /// Number of units in the network.
         units: usize,
-        /// Its units in the dissection.
+        /// Number of units in the dissection.
         found: usize,
     },
-    /// An ablation without anything to compare with.
-    #[error("an ablation compares with units removed at random: ask for at least one random order")]
+    /// An ablation without random orders to compare with.
+    #[error("an ablation compares with random orders of removal; set at least one")]
     NoRandomOrder,
-    /// A unit is asked for that its layer does not have.
-    #[error("layer {layer} has the units 0 to {}, and no unit {unit}", .units - 1)]
+    /// A requested unit does not exist.
+    #[error("layer {layer} has units 0 to {}, not {unit}", .units - 1)]
     UnknownUnit {
         /// The layer.
         layer: String,
         /// The unit.
         unit: usize,
-        /// Units that the layer has.
+        /// Number of units in the layer.
         units: usize,
     },
-    /// A network's depth is no number.
+    /// The predicted depth is infinite or NaN.
     #[error(
-        "the network's depth is not finite: its weights are damaged, or it was not trained to the end"
+        "the predicted depth is not finite: the weights are damaged, or training has diverged; use \
+         other weights"
     )]
-    NoDepth,
-    /// Bins, tallies or an assignment do not fit.
+    NonFiniteDepth,
+    /// Bins, tallies or an assignment do not fit together.
     #[error(transparent)]
     Metrics(#[from] mde_metrics::MetricsError),
     /// The network has no such layer.
@@ -100,7 +105,7 @@ pub enum AnalysisError {
     /// A sample could not be loaded.
     #[error(transparent)]
     Data(BoxError),
-    /// Results could not be put into their files' formats.
+    /// Results could not be serialised.
     #[error(transparent)]
     Results(#[from] mde_results::ResultsError),
     /// A tensor operation failed.
@@ -108,10 +113,10 @@ pub enum AnalysisError {
     Tensor(#[from] candle_core::Error),
 }
 
-/// The error of a batch: that of any data set.
+/// The error type of batches, into which the errors of every data set convert.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A batch could not be loaded.
+/// An [`AnalysisError::Data`].
 pub(crate) fn data_error(error: impl Into<BoxError>) -> AnalysisError {
     AnalysisError::Data(error.into())
 }

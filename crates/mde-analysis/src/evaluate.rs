@@ -1,4 +1,4 @@
-//! Accuracy of a network over a data set, under a protocol.
+//! Depth errors of a network on a data set, under a protocol.
 
 use candle_core::Device;
 use mde_datasets::ExampleBatch;
@@ -17,33 +17,35 @@ use crate::error::BoxError;
 use crate::examples::Examples;
 use crate::predictions::{PredictedImage, predict_each};
 
-/// How to evaluate.
+/// Options of an evaluation.
 #[derive(Debug, Clone)]
 pub struct EvaluateOptions {
-    /// Which pixels count, and how.
+    /// The evaluation protocol.
     pub protocol: EvalProtocol,
-    /// The constant prediction to compare with: its depth in metres, and where it comes from.
+    /// The constant baseline: its depth in metres, and where that comes from.
     pub constant: Option<(f64, BaselineSource)>,
-    /// Total number of images, so that examples are spread over them.
+    /// Total number of images, over which the examples are spread.
     pub images: usize,
     /// Number of images whose maps are kept.
     pub examples: usize,
 }
 
-/// What an evaluation yields.
+/// An evaluation's document and examples.
 #[derive(Debug)]
 pub struct Evaluated {
-    /// The numbers.
+    /// `evaluate.json`.
     pub evaluation: Evaluation,
-    /// A few maps to look at.
+    /// A few images with ground truth and prediction.
     pub examples: Vec<Example>,
 }
 
-/// Runs the network over the batches and compares its depth, resized bilinearly to the size of the
-/// ground truth, with the ground truth. Images without a valid pixel are listed and left out.
+/// Runs the network over the batches and computes the errors of its depth, resized bilinearly to
+/// the size of the ground truth. Images without a valid pixel are listed and left out. `observer`
+/// receives 1 after each image.
 ///
 /// # Errors
-/// If a sample cannot be loaded, a prediction is not finite at a valid pixel, or no image has a valid pixel.
+/// If a sample cannot be loaded, a prediction is not finite at a valid pixel, or no image has a
+/// valid pixel.
 pub fn evaluate(
     network: &dyn DepthNet,
     batches: impl Iterator<Item = Result<ExampleBatch, impl Into<BoxError>>>,
@@ -61,8 +63,8 @@ pub fn evaluate(
     evaluator.finish(provenance)
 }
 
-/// The protocol for the constant prediction: it is a depth whatever the predictions are, and no line
-/// can be fitted to it.
+/// The protocol for the constant baseline. The baseline is always a depth, and a least-squares line
+/// cannot be fitted to a constant.
 fn constant_protocol(protocol: &EvalProtocol) -> EvalProtocol {
     EvalProtocol {
         prediction: Quantity::Depth,
@@ -74,7 +76,8 @@ fn constant_protocol(protocol: &EvalProtocol) -> EvalProtocol {
     }
 }
 
-/// Median over valid pixels of prediction / ground truth, before clamping; `None` without a pixel.
+/// Median over valid pixels of prediction / ground truth, before clamping; `None` without a valid
+/// pixel.
 fn median_ratio(image: &PredictedImage<'_>, protocol: &EvalProtocol) -> Option<f64> {
     let valid = image.pred.iter().zip(image.gt).filter(|(pred, gt)| {
         **gt > protocol.min_depth && **gt < protocol.max_depth && pred.is_finite()
@@ -82,7 +85,7 @@ fn median_ratio(image: &PredictedImage<'_>, protocol: &EvalProtocol) -> Option<f
     median(valid.map(|(pred, gt)| f64::from(pred / gt)).collect())
 }
 
-/// The middle value, the upper one of an even number.
+/// The median; the upper one of the two middle values for an even number of values.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     let middle = values.len() / 2;
     if values.is_empty() {
@@ -91,14 +94,15 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(*values.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
-/// The depth ranges by which errors are listed: ten of equal width.
+/// The depth ranges of errors by depth: ten of equal width.
 pub(crate) fn depth_ranges(protocol: &EvalProtocol) -> Result<DepthBins, MetricsError> {
     DepthBins::uniform(0.0, f64::from(protocol.max_depth), 10)
 }
 
-/// Adds up the errors of predictions, image by image.
+/// Accumulates the errors of predictions, image by image.
 ///
-/// The order of the images does not change the sums: they are added in the order of their ids.
+/// Sums are taken in the order of the images' ids, so they do not depend on the order of the
+/// images.
 #[derive(Debug)]
 pub struct Evaluator<'a> {
     options: &'a EvaluateOptions,
@@ -107,15 +111,15 @@ pub struct Evaluator<'a> {
     images_without_valid_depth: Vec<String>,
     examples: Examples,
     negative_fits: usize,
-    /// Of each image the median of prediction / ground truth.
+    /// Each image's median of prediction / ground truth.
     ratios: Vec<f64>,
 }
 
-/// What is kept of an image.
+/// The errors of one image.
 #[derive(Debug)]
 struct ScoredImage {
     errors: ImageErrors,
-    /// Those of the constant prediction.
+    /// Errors of the constant baseline.
     constant: Option<DepthErrors>,
     by_range: Vec<CoreSums>,
 }
@@ -124,7 +128,7 @@ impl<'a> Evaluator<'a> {
     /// No image yet.
     ///
     /// # Errors
-    /// A protocol without a range of depth.
+    /// If the protocol has no range of depth.
     pub fn new(options: &'a EvaluateOptions) -> Result<Self, AnalysisError> {
         Ok(Self {
             options,
@@ -137,7 +141,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// Adds an image. The id of one without a valid pixel is listed.
+    /// Adds an image. One without a valid pixel is listed and left out.
     ///
     /// # Errors
     /// If a prediction is not finite at a valid pixel, or the protocol cannot be applied.
@@ -147,8 +151,8 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// Number of images whose fit has a negative [`Fit::scale`](mde_metrics::Fit::scale): usually
-    /// disparity taken for depth, or depth for disparity.
+    /// Number of images whose fit has a negative [`Fit::scale`](mde_metrics::Fit::scale). The usual
+    /// cause is a confusion of disparity and depth.
     pub fn negative_fits(&self) -> usize {
         self.negative_fits
     }
@@ -179,7 +183,7 @@ impl<'a> Evaluator<'a> {
             };
             depth_errors(pair, &constant_protocol(protocol))
         });
-        // Scored images have a pixel.
+        // Always `Some`: a scored image has a valid pixel.
         if let Some(errors) = scored.sums().errors() {
             self.images.push(ScoredImage {
                 errors: ImageErrors {
@@ -228,7 +232,7 @@ impl<'a> Evaluator<'a> {
                     source,
                     summary,
                 });
-        // Only of depth in metres is a ratio to the ground truth a matter of units.
+        // Only for depth in metres does the ratio to the ground truth depend on the unit.
         let is_depth =
             protocol.alignment == Alignment::None && protocol.prediction == Quantity::Depth;
         let unit_warning = median(self.ratios)

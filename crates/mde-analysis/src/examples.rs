@@ -1,10 +1,10 @@
-//! A few images with ground truth and prediction, kept to be looked at.
+//! A few images with ground truth and prediction.
 
 use mde_results::Example;
 
 use crate::predictions::PredictedImage;
 
-/// Maps of images spread evenly over a data set.
+/// Collects images spread evenly over a data set.
 #[derive(Debug, Clone)]
 pub(crate) struct Examples {
     spread: Spread,
@@ -21,7 +21,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Will take `wanted` of `images`.
+    /// Chooses `wanted` of `images`.
     pub(crate) fn new(images: usize, wanted: usize) -> Self {
         Self {
             images,
@@ -31,8 +31,8 @@ impl Spread {
         }
     }
 
-    /// Is offered the next image's picture, and gives it back if the image's turn has come. Images without a picture are
-    /// passed over.
+    /// Returns the next image's picture if the image is chosen. Images without a picture are
+    /// skipped.
     pub(crate) fn take<'a>(&mut self, rgb: Option<&'a Vec<u8>>) -> Option<&'a Vec<u8>> {
         let index = self.seen;
         self.seen += 1;
@@ -45,7 +45,7 @@ impl Spread {
 }
 
 impl Examples {
-    /// Will keep `wanted` of `images`.
+    /// Keeps `wanted` of `images`.
     pub(crate) fn new(images: usize, wanted: usize) -> Self {
         Self {
             spread: Spread::new(images, wanted),
@@ -53,7 +53,7 @@ impl Examples {
         }
     }
 
-    /// Keeps the image if its turn has come. Images without a picture are skipped.
+    /// Keeps the image if it is chosen. Images without a picture are skipped.
     pub(crate) fn offer(&mut self, image: &PredictedImage<'_>) {
         if let Some(rgb) = self.spread.take(image.rgb) {
             self.kept.push(image.example(rgb.clone()));

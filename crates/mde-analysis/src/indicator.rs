@@ -1,9 +1,9 @@
-//! Whether responses that do not fit the predicted depth tell where it is wrong.
+//! Whether responses that do not fit the predicted depth indicate its error.
 
 use mde_metrics::statistics::{Bootstrap, spearman};
 use mde_results::{Indicator, UnitDistance};
 
-/// Image by image: how far each unit's responses are from what the predicted depth implies.
+/// Per image, the distance of each unit's responses from those that the predicted depth implies.
 #[derive(Debug, Default)]
 pub(crate) struct Distances {
     /// [images][units].
@@ -19,13 +19,13 @@ impl Distances {
         self.depth.push(sum / depth.len() as f64);
     }
 
-    /// [images, units], NaN where not defined.
+    /// The distances [images, units], NaN where not defined.
     pub(crate) fn flat(&self) -> impl Iterator<Item = f64> {
         let all = self.distances.iter().flatten();
         all.map(|distance| distance.unwrap_or(f64::NAN))
     }
 
-    /// Each unit's mean over the images.
+    /// Each unit's mean over images.
     fn means(&self) -> Vec<Option<f64>> {
         let units = self.distances.first().map_or(0, Vec::len);
         (0..units)
@@ -33,8 +33,8 @@ impl Distances {
             .collect()
     }
 
-    /// Each image's score: the mean over units of the distance by the unit's mean. A unit that is nowhere at a distance says nothing and is
-    /// left out.
+    /// Each image's score: the mean over units of the distance divided by the unit's mean. Units
+    /// with a mean of 0 are left out.
     pub(crate) fn scores(&self) -> Vec<Option<f64>> {
         let means = self.means();
         let score = |image: &Vec<Option<f64>>| {
@@ -47,7 +47,7 @@ impl Distances {
         self.distances.iter().map(score).collect()
     }
 
-    /// What `correct.json` says: `abs_rel` are the images' errors.
+    /// The entry of `correct.json`. `abs_rel` holds the images' errors.
     pub(crate) fn indicator(
         &self,
         mean_response: &[Vec<Option<f64>>],
@@ -114,7 +114,7 @@ mod tests {
         let found = distances.indicator(&mean_response, &[0.2, 0.1, 0.3], &Bootstrap::default());
         assert_eq!(found.images, 3);
         assert_eq!(found.spearman.unwrap().value, 1.0);
-        // Depths 2, 4, 0.5 fall where errors rise.
+        // Depths 2, 4, 0.5 decrease with increasing error.
         assert_eq!(found.spearman_of_depth.unwrap().value, -1.0);
         let unit = |distance, relative, spearman| UnitDistance {
             distance: Some(distance),

@@ -49,8 +49,8 @@ fn image_error(
     }
 }
 
-/// The weights of a batch's depth maps, for each size of feature maps and bins. Layers that have
-/// both in common share them.
+/// The pooling weights of a batch's depth maps, for each size of feature maps and each set of bins.
+/// Layers with the same size and bins share them.
 pub(crate) struct BatchWeights<'a> {
     pub(crate) batch: &'a ExampleBatch,
     /// See [`DissectOptions::check_aspect_ratio`](crate::DissectOptions::check_aspect_ratio).
@@ -67,7 +67,7 @@ impl<'a> BatchWeights<'a> {
         }
     }
 
-    /// The index of the images' weights for maps of this size, which are computed at the first
+    /// The index of the images' weights for maps of this size. They are computed at the first
     /// request.
     pub(crate) fn index(
         &mut self,

@@ -11,7 +11,7 @@
 //! | `ablate` | errors with units removed: [`ablate`] |
 //! | `correct`, `responses`, `indicator` | errors with responses corrected: [`correct`] |
 //! | `variants` | depth errors of many interventions, image by image |
-//! | `examples`, `top_images`, `correction_maps`, `shrink` | images and maps to look at |
+//! | `examples`, `top_images`, `correction_maps`, `shrink` | selected images and maps |
 //! | `predict` | depth and responses of one image: [`predict`] |
 //! | `stored` | stored activations in place of a network: [`StoredLayer`] |
 //!

@@ -1,24 +1,25 @@
-//! Prediction: the depth of one image at its own size, and what chosen units respond.
+//! Prediction: depth and activations of one image.
 
 use candle_core::Tensor;
 use mde_models::{Capture, DepthInput, DepthNet, Mode};
 
 use crate::AnalysisError;
 
-/// What a network makes of one image, at the size asked for.
+/// The depth and activations of one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predicted {
-    /// Depth `[height, width]`, metres, as the network answers: neither clamped nor masked.
+    /// The network's output `[height, width]`, metres, neither clamped nor masked.
     pub depth: Vec<f32>,
-    /// The activation `[height, width]` of every unit asked for, in that order.
+    /// The activation `[height, width]` of each requested unit, in the order of the request.
     pub units: Vec<Vec<f32>>,
 }
 
-/// Predicts the depth of one image, `[1, 3, H, W]`. Depth and activations are resized bilinearly to `size`, (height, width).
-/// `units` are pairs of a layer and a unit of it.
+/// Predicts the depth of one image, `[1, 3, H, W]`. Depth and activations are resized bilinearly to
+/// `size`, (height, width). `units` lists layers with the index of a unit.
 ///
 /// # Errors
-/// If there is no such layer or unit, the input does not fit the network, or the depth is not finite.
+/// If a layer or unit does not exist, the input does not fit the network, or the depth is not
+/// finite.
 pub fn predict(
     network: &dyn DepthNet,
     input: &DepthInput,
@@ -39,11 +40,11 @@ pub fn predict(
     let depth = network.forward(input, Mode::Eval, &mut capture)?;
     let depth = resized(&depth, size)?;
     if depth.iter().any(|depth| !depth.is_finite()) {
-        return Err(AnalysisError::NoDepth);
+        return Err(AnalysisError::NonFiniteDepth);
     }
     let units = units.iter().map(|(name, unit)| {
         let activation = capture.get(name).ok_or_else(|| {
-            candle_core::Error::msg(format!("the pass has not come by layer {name}"))
+            candle_core::Error::msg(format!("the forward pass did not visit layer {name}"))
         })?;
         resized(&activation.narrow(1, *unit, 1)?, size)
     });

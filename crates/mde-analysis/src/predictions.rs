@@ -1,4 +1,4 @@
-//! Predictions of a network, image by image.
+//! Predictions of a network for each image of a data set.
 
 use candle_core::Device;
 use mde_datasets::ExampleBatch;
@@ -9,7 +9,7 @@ use mde_results::{Example, Photograph};
 use crate::AnalysisError;
 use crate::error::{BoxError, data_error};
 
-/// The images of a batch and, if the data set knows them, the cameras' focal lengths, on the device.
+/// The images of a batch on the device, with the cameras' focal lengths if the data set has them.
 pub(crate) fn network_input(
     batch: &ExampleBatch,
     device: &Device,
@@ -23,21 +23,35 @@ pub(crate) fn network_input(
 /// A prediction with its ground truth.
 #[derive(Debug, Clone, Copy)]
 pub struct PredictedImage<'a> {
-    /// The image.
+    /// The sample's id.
     pub id: &'a str,
     /// The size of both maps.
     pub size: ImageSize,
-    /// The picture at that size, `[h, w, 3]`, if there is one.
+    /// The image at that size, `[h, w, 3]` 8-bit RGB, if there is one.
     pub rgb: Option<&'a Vec<u8>>,
     /// Prediction, `[h, w]`.
     pub pred: &'a [f32],
-    /// Ground truth, `[h, w]`, metres; 0 where there is no measurement.
+    /// Ground truth, `[h, w]`, metres; 0 where depth is invalid.
     pub gt: &'a [f32],
 }
 
-impl PredictedImage<'_> {
-    /// The pair for the metrics.
-    pub fn pair(&self) -> DepthPair<'_> {
+impl<'a> PredictedImage<'a> {
+    /// Image `index` of a batch, whose predictions are `pred` [B, h, w].
+    pub(crate) fn from_batch(batch: &'a ExampleBatch, index: usize, pred: &'a [f32]) -> Self {
+        let (height, width) = batch.depth_size;
+        let size = ImageSize { height, width };
+        let map = index * size.pixels()..(index + 1) * size.pixels();
+        Self {
+            id: &batch.ids[index],
+            size,
+            rgb: batch.rgb.get(index),
+            pred: &pred[map.clone()],
+            gt: &batch.depths[map],
+        }
+    }
+
+    /// The pair as the metrics take it.
+    pub fn pair(&self) -> DepthPair<'a> {
         DepthPair {
             pred: self.pred,
             gt: self.gt,
@@ -45,7 +59,7 @@ impl PredictedImage<'_> {
         }
     }
 
-    /// The maps with the image's picture, copied.
+    /// A copy of the maps, with the image.
     pub(crate) fn example(&self, rgb: Vec<u8>) -> Example {
         Example {
             image: Photograph {
@@ -84,16 +98,8 @@ pub fn predict_each<E: From<AnalysisError>>(
         let pred = network_input(&batch, device)
             .and_then(|input| predict_depths(network, &input, batch.depth_size, &mut NoProbe))
             .map_err(AnalysisError::from)?;
-        let (height, width) = batch.depth_size;
-        let size = ImageSize { height, width };
-        for (index, id) in batch.ids.iter().enumerate() {
-            visit(PredictedImage {
-                id,
-                size,
-                rgb: batch.rgb.get(index),
-                pred: &pred[index * size.pixels()..][..size.pixels()],
-                gt: &batch.depths[index * size.pixels()..][..size.pixels()],
-            })?;
+        for index in 0..batch.len() {
+            visit(PredictedImage::from_batch(&batch, index, &pred))?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! A batch's responses at one layer, beside what a dissection expects of them.
+//! A batch's responses at one layer, compared with the mean responses of a dissection.
 
 use candle_core::Tensor;
 use mde_datasets::ExampleBatch;
@@ -14,11 +14,11 @@ pub(crate) struct Responses {
     pub(crate) size: (usize, usize),
 }
 
-/// What each unit answers to each bin on average, `[units][K]`.
+/// Each unit's mean response in each bin, `[units][K]`.
 type MeanResponse = [Vec<Option<f64>>];
 
 impl Responses {
-    /// Of an activation.
+    /// The responses in an activation.
     ///
     /// # Errors
     /// If a response is not finite.
@@ -48,8 +48,8 @@ impl Responses {
         })
     }
 
-    /// The responses with every unit's mean response at the bins `[B, h, w]` in their place, where there is one; and at how
-    /// many pixels there is.
+    /// The responses, replaced by the unit's mean response in the bins `[B, h, w]` where it is
+    /// defined, and the number of replaced pixels.
     pub(crate) fn at_bins(&self, mean: &MeanResponse, bins: &[Option<usize>]) -> (Vec<f32>, u64) {
         let pixels = self.size.0 * self.size.1;
         let mut values = self.values.clone();
@@ -63,7 +63,7 @@ impl Responses {
                 }
             }
         }
-        // A bin is left out for all units or for none.
+        // The mean response in a bin is defined for all units or for none.
         let has_mean = |bin: &Option<usize>| bin.is_some_and(|bin| mean[0][bin].is_some());
         (
             values,
@@ -71,7 +71,8 @@ impl Responses {
         )
     }
 
-    /// For each image and unit the mean of |response - mean response at the bins `[B, h, w]`| over the pixels where there is one.
+    /// For each image and unit, the mean of |response - mean response in the bins `[B, h, w]`| over
+    /// the pixels where it is defined.
     pub(crate) fn distances(
         &self,
         mean: &MeanResponse,
@@ -96,14 +97,14 @@ impl Responses {
     }
 }
 
-/// The bins of depth maps `[B, H, W]` at another size `[B, h, w]`, by the nearest pixel.
+/// The bins of depth maps `[B, H, W]`, resized to `[B, h, w]` by the nearest pixel.
 pub(crate) fn bins_at(
     bins: &DepthBins,
     depths: &[f32],
     (from_height, from_width): (usize, usize),
     (height, width): (usize, usize),
 ) -> Vec<Option<usize>> {
-    // The pixel in which the middle of pixel `index` lies.
+    // The pixel that contains the centre of pixel `index`.
     let nearest = |index: usize, from: usize, to: usize| (2 * index + 1) * from / (2 * to);
     let mut at = Vec::with_capacity(depths.len() / (from_height * from_width) * height * width);
     for map in depths.chunks(from_height * from_width) {
@@ -129,7 +130,7 @@ mod tests {
             at((2, 3)),
             [Some(0), Some(1), Some(2), Some(3), Some(4), None]
         );
-        // The middle of a single pixel is that of the second row's upper edge.
+        // The centre of a single pixel lies on the upper edge of the second row.
         assert_eq!(at((1, 1)), [Some(4)]);
         assert_eq!(at((1, 3)), [Some(3), Some(4), None]);
         let doubled = at((4, 6));
@@ -151,7 +152,7 @@ mod tests {
         ];
         let (values, replaced) = responses.at_bins(&mean, &[Some(2), Some(0)]);
         assert_eq!((values, replaced), (vec![4.0, 0.5, 6.0, 0.0], 2));
-        // A bin without a mean, and a pixel without a bin, stay.
+        // Pixels in a bin without a mean response and pixels without a bin stay unchanged.
         let (values, replaced) = responses.at_bins(&mean, &[Some(1), None]);
         assert_eq!((values, replaced), (vec![1.0, 2.0, 3.0, 5.0], 0));
         assert_eq!(

@@ -1,6 +1,7 @@
-//! Making maps and pictures smaller.
+//! Downscaling of maps and images.
 
-/// The size of a map whose longer side is to be at most `longest`, with its shape kept as well as whole pixels allow.
+/// The size with a longer side of at most `longest` pixels and, up to rounding, the same aspect
+/// ratio.
 pub(crate) fn at_most((height, width): (usize, usize), longest: usize) -> (usize, usize) {
     let longer = height.max(width);
     if longer <= longest {
@@ -10,8 +11,8 @@ pub(crate) fn at_most((height, width): (usize, usize), longest: usize) -> (usize
     (scaled(height), scaled(width))
 }
 
-/// The map `[from]` as `[to]`: each new pixel is the mean of the area that it covers, in which pixels that it covers in part count
-/// in part.
+/// The map `[from]` resized to `[to]`: each pixel is the mean of the area that it covers, with
+/// partly covered pixels weighted by their covered fraction.
 pub(crate) fn area_mean(
     value: impl Fn(usize) -> f32,
     from: (usize, usize),
@@ -33,9 +34,10 @@ pub(crate) fn area_mean(
     means
 }
 
-/// For each of `to` equal parts of a line of `from` pixels, the pixels in it and the share of the part that each fills.
+/// For each of `to` equal parts of a line of `from` pixels, the pixels in it, each with the
+/// fraction of the part that it fills.
 fn covered(from: usize, to: usize) -> Vec<Vec<(usize, f64)>> {
-    // In units of 1 / to of a pixel, where all borders are whole numbers.
+    // In units of 1 / `to` of a pixel, in which all borders are whole numbers.
     let part = |index: usize| {
         let (start, end) = (index * from, (index + 1) * from);
         let pixels = start / to..end.div_ceil(to);

@@ -1,4 +1,4 @@
-//! Depth maps given to other images, for the chance level.
+//! Depth maps permuted among the images, for the chance level.
 
 use mde_datasets::ExampleBatch;
 use mde_metrics::statistics::{keyed_seed, permutation};
@@ -14,7 +14,7 @@ pub(crate) struct ShuffledDepths {
     /// The images' weights, for every size of maps and bins.
     weights: Vec<Vec<BinWeights>>,
     images: usize,
-    /// `[permutations][images]`: whose depth map an image is given.
+    /// `[permutations][images]`: the image whose depth map is used for an image.
     orders: Vec<Vec<usize>>,
 }
 
@@ -25,7 +25,7 @@ struct ShuffledLayer {
 }
 
 impl ShuffledDepths {
-    /// No image yet. `sizes` are those of the layers' maps.
+    /// No image yet. `sizes` are the sizes of the layers' maps.
     pub(crate) fn new(layers: &[DissectLayer], sizes: &[ImageSize]) -> Self {
         let shuffled = layers
             .iter()

@@ -1,17 +1,16 @@
-//! Activations that another program has stored, in the place of a network.
+//! Activations stored by another program, analysed like a network.
 
 use candle_core::Tensor;
 use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
 
-/// A network of one layer, whose activation is its input: what it is given are a layer's stored maps, `[B, units, h, w]`, and
-/// so they are analysed like those of a network at hand.
+/// A network of one layer whose activation is its input: a layer's stored maps `[B, units, h, w]`.
 #[derive(Debug, Clone)]
 pub struct StoredLayer {
     layers: [LayerInfo; 1],
 }
 
 impl StoredLayer {
-    /// A layer of this name, and how many pixels of the image one of its maps' stands for.
+    /// A layer with this name, number of units and number of input pixels per feature pixel.
     pub fn new(name: &str, units: usize, stride: usize) -> Self {
         Self {
             layers: [LayerInfo {

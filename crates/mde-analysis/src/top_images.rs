@@ -1,4 +1,4 @@
-//! The images that each unit responds to most, kept to be looked at.
+//! The images that each unit responds to most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,25 +11,26 @@ use crate::shrink::{area_mean, at_most};
 /// Longest side of a response map that is kept, pixels.
 const LONGEST_MAP: usize = 48;
 
-/// Longest side of a picture that is kept, pixels.
+/// Longest side of an image that is kept, pixels.
 const LONGEST_PICTURE: usize = 192;
 
-/// For each unit of a layer the images in which its response peaks highest, by |response|; equals in the order of the list.
+/// For each unit of a layer, the images with the largest |response|. Equal images keep the order of
+/// the list.
 ///
-/// In memory are only the images that are among a unit's highest so far: small pictures, at most 110 KB each, and one small map for
-/// each unit and image, at most 2.3 KB.
+/// Only images that are among the largest of a unit so far are kept in memory: a downscaled image
+/// of at most 110 KB each, and a map of at most 2.3 KB per unit and image.
 #[derive(Debug, Clone)]
 pub(crate) struct TopImageTracker {
     wanted: usize,
-    /// Size of the maps kept, from the first image's.
+    /// Size of the kept maps, derived from the first image's.
     map_size: (usize, usize),
-    /// By unit, the highest first.
+    /// By unit, largest response first.
     units: Vec<Vec<Top>>,
-    /// By place in the list.
+    /// By index in the list.
     images: BTreeMap<usize, Image>,
 }
 
-/// An image in which a unit's response peaks.
+/// An image that a unit responds to.
 #[derive(Debug, Clone)]
 struct Top {
     image: usize,
@@ -40,7 +41,7 @@ struct Top {
 #[derive(Debug, Clone)]
 struct Image {
     id: String,
-    /// Size and colours, if the data set gives pictures.
+    /// Size and 8-bit RGB values, if the data set has images.
     picture: Option<((usize, usize), Vec<u8>)>,
 }
 
@@ -55,7 +56,7 @@ impl TopImageTracker {
         }
     }
 
-    /// Looks at the maps of a batch, whose first image is number `first` of all.
+    /// Considers the maps of a batch. `first` is the index of its first image among all.
     pub(crate) fn offer(&mut self, first: usize, maps: &LayerMaps<'_>) {
         let size = (maps.size.height, maps.size.width);
         if first == 0 {
@@ -72,7 +73,7 @@ impl TopImageTracker {
                         .iter()
                         .fold(0f32, |height, value| height.max(value.abs()));
                     let place = tops.partition_point(|top| top.peak.abs() >= height);
-                    // A unit that does not respond has no peak.
+                    // The unit does not respond, or `wanted` other images have larger responses.
                     if height == 0.0 || place == wanted {
                         continue;
                     }

@@ -1,8 +1,8 @@
-//! Many variants of one forward pass, each scored against the ground truth.
+//! Depth errors of many variants of a network.
 
 use mde_datasets::ExampleBatch;
 use mde_metrics::{
-    CoreErrors, CoreSums, DepthBins, DepthPair, EvalProtocol, ImageSize, MetricsError, ScoredPixels,
+    CoreErrors, CoreSums, DepthBins, DepthPair, EvalProtocol, MetricsError, ScoredPixels,
 };
 use mde_models::DepthNet;
 use mde_results::{LayerDissection, ResultsError, ids_metadata};
@@ -11,8 +11,9 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::AnalysisError;
+use crate::predictions::PredictedImage;
 
-/// Checks that a layer of a dissection is this network's and whole, and that none comes twice.
+/// Checks that the layers of a dissection fit the network, and that none is listed twice.
 pub(crate) fn check_layers<'a>(
     network: &dyn DepthNet,
     layers: impl Iterator<Item = &'a LayerDissection>,
@@ -44,11 +45,11 @@ pub(crate) fn check_layers<'a>(
     Ok(())
 }
 
-/// How predictions are scored.
+/// Computes the errors of predictions.
 #[derive(Clone, Copy)]
 pub(crate) struct Scorer<'a> {
     pub(crate) protocol: &'a EvalProtocol,
-    /// The depth ranges that errors are told apart by.
+    /// The depth ranges of errors by depth.
     pub(crate) ranges: &'a DepthBins,
 }
 
@@ -59,23 +60,21 @@ pub(crate) struct Score {
 }
 
 impl Scorer<'_> {
-    /// The scores of a batch's predictions `[B, h, w]`; `None` for images without a valid pixel. `variant` says in words what
-    /// was done to the network.
+    /// The scores of a batch's predictions `[B, h, w]`; `None` for images without a valid pixel.
+    /// `variant` describes the variant in error messages.
     pub(crate) fn batch(
         &self,
         batch: &ExampleBatch,
         pred: &[f32],
         variant: impl Fn() -> String + Sync,
     ) -> Result<Vec<Option<Score>>, AnalysisError> {
-        let (height, width) = batch.depth_size;
-        let size = ImageSize { height, width };
-        pred.par_chunks(size.pixels())
-            .zip(batch.depths.par_chunks(size.pixels()))
-            .zip(&batch.ids)
-            .map(|((pred, gt), id)| {
-                self.image(DepthPair { pred, gt, size })
+        (0..batch.len())
+            .into_par_iter()
+            .map(|index| {
+                let image = PredictedImage::from_batch(batch, index, pred);
+                self.image(image.pair())
                     .map_err(|source| AnalysisError::Image {
-                        id: format!("{id}, {}", variant()),
+                        id: format!("{}, {}", image.id, variant()),
                         source,
                     })
             })
@@ -123,7 +122,8 @@ impl VariantScores {
     /// Adds a batch: the scores of every variant, and in each of every image.
     pub(crate) fn push(&mut self, ids: &[String], variants: &[Vec<Option<Score>>]) {
         for (image, id) in ids.iter().enumerate() {
-            // Whether a pixel is valid depends on the ground truth alone, so an image is scored in all variants or in none.
+            // Validity depends on the ground truth only, so an image has a score in all variants or
+            // in none.
             let scores: Option<Vec<&Score>> = variants
                 .iter()
                 .map(|scores| scores[image].as_ref())
@@ -143,8 +143,8 @@ impl VariantScores {
         }
     }
 
-    /// The error if no image has been scored.
-    pub(crate) fn nothing(&self, protocol: &EvalProtocol) -> AnalysisError {
+    /// The error if no image has a score.
+    pub(crate) fn no_scores(&self, protocol: &EvalProtocol) -> AnalysisError {
         AnalysisError::NothingToEvaluate {
             images: self.skipped.len(),
             protocol: protocol.name.clone(),
@@ -179,9 +179,11 @@ impl VariantScores {
         self.per_image.iter().map(|image| value(image)).collect()
     }
 
-    /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`; metadata `ids`, a JSON list.
+    /// A safetensors file: `abs_rel`, `rmse` and `delta_1` F64 [images, variants], and `more`;
+    /// metadata `ids`, a JSON list.
     ///
-    /// What the variants are goes into `more`, not into the metadata, whose entries safetensors writes in random order.
+    /// The description of the variants belongs into `more`. In the metadata it would make the
+    /// file's bytes vary: safetensors writes metadata in random order.
     pub(crate) fn to_safetensors(&self, more: Vec<Values>) -> Result<Vec<u8>, ResultsError> {
         let column = |name, value: fn(&CoreErrors) -> f64| {
             let shape = vec![self.ids.len(), self.pooled.len()];

@@ -162,10 +162,7 @@ fn remove_unfinished(folder: &Path, is_meant: &dyn Fn(&str) -> bool) -> io::Resu
 }
 
 /// Waits until what was created or renamed in a folder would survive a loss of power.
-///
-/// # Errors
-/// Those of the file system.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
+fn sync_folder(folder: &Path) -> io::Result<()> {
     // Only Unix lets a folder be opened and flushed.
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;

@@ -1,5 +1,4 @@
-//! Readers index documents by unit, bin and range. A document whose lengths disagree is refused
-//! here, once.
+//! Checks of a document's lengths: readers index it by unit, bin and range.
 
 use crate::documents::{
     Ablation, Corrected, Correction, Dissection, LayerAblation, LayerCorrection, LayerDissection,

@@ -35,8 +35,8 @@ pub enum ResultsError {
         /// The operating system's reason.
         source: std::io::Error,
     },
-    /// A file does not hold what its stage writes: broken JSON, a truncated tensor file, shapes that
-    /// disagree.
+    /// A file does not hold what its stage writes: broken JSON, a truncated tensor file, shapes
+    /// that disagree.
     #[error(
         "{}: {problem}; the file is damaged or half-written, run `{command}` again",
         path.display()

@@ -1,4 +1,4 @@
-//! The run folder: which files lie where.
+//! The run folder: names, locks, documents.
 
 use std::fs;
 use std::io;
@@ -20,7 +20,7 @@ pub mod names {
     pub const RECORDS: &str = "metrics.jsonl";
     /// The folder of checkpoints.
     pub const CHECKPOINTS: &str = "checkpoint";
-    /// The folder of the stages' records: what each was computed from.
+    /// The folder of the stages' records; see [`Stage`](crate::Stage).
     pub const STAGES: &str = "stages";
     /// Depth errors: [`Evaluation`](crate::Evaluation).
     pub const EVALUATION: &str = "evaluate.json";
@@ -93,15 +93,15 @@ impl RunFolder {
     }
 
     /// True if anything of a training run is here.
-    pub fn has_training(&self) -> bool {
+    pub(crate) fn has_training(&self) -> bool {
         [names::CONFIG, names::RECORDS, names::CHECKPOINTS]
             .iter()
             .any(|name| self.file(name).exists())
     }
 
-    /// Locks the folder against other training runs for as long as the value lives, and removes
-    /// what killed ones have left. A command holds the lock from its first look at the folder to
-    /// its last write. Checkpoints can be measured meanwhile.
+    /// Locks the folder against other training runs until the value is dropped, and removes
+    /// unfinished files of killed ones. A command holds the lock from its first read of the folder
+    /// to its last write. Checkpoints can be measured while the lock is held.
     ///
     /// # Errors
     /// [`LockError::Held`] names the process that trains in the folder.
@@ -130,7 +130,8 @@ impl RunFolder {
         )
     }
 
-    /// Locks `folder`, and removes leftovers of the run folder's own files and of whole sub-folders.
+    /// Locks `folder`, and removes leftovers of the run folder's own files and of whole
+    /// sub-folders.
     fn lock(&self, folder: &Path, own: &[&str], cleared: &[&str]) -> Result<FolderLock, LockError> {
         let lock = FolderLock::try_acquire(folder)?;
         let path = self.path.clone();
@@ -157,11 +158,11 @@ impl RunFolder {
         Ok((document, blake3::hash(&bytes).to_string()))
     }
 
-    /// The same; `None` if the file does not exist.
+    /// [`RunFolder::document`]; `None` if the file does not exist.
     ///
     /// # Errors
     /// As [`RunFolder::document`].
-    pub fn document_if_exists<T: DeserializeOwned>(
+    pub(crate) fn document_if_exists<T: DeserializeOwned>(
         &self,
         name: &str,
         command: &str,
@@ -173,7 +174,7 @@ impl RunFolder {
         }
     }
 
-    /// Writes a document whole.
+    /// Writes a document, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written.

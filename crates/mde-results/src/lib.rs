@@ -4,12 +4,12 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `documents` | the JSON documents: [`Evaluation`], [`Dissection`], [`Ablation`], [`Correction`], … |
+//! | `documents` | the JSON documents: [`Evaluation`], [`Dissection`], [`Ablation`], … |
 //! | `folder` | [`RunFolder`]: [`names`] of files, its lock, reading and writing a document |
-//! | `checkpoint`, `training` | what a training run leaves: [`Checkpoint`], [`StepRecord`], [`TrainingSummary`] |
+//! | `checkpoint`, `training` | [`Checkpoint`], [`StepRecord`], [`TrainingSummary`] of a training |
 //! | `stage` | [`Stage`]: skipping what is up to date |
 //! | `tallies` | [`LayerTallies`], the sufficient statistics of a layer, image by image |
-//! | `maps` | [`Example`], [`CorrectedExample`], [`TopImages`]: images and maps to look at |
+//! | `maps` | [`Example`], [`CorrectedExample`], [`TopImages`]: selected images and maps |
 //! | `run`, `check` | [`RunResults`]: all documents of a folder, checked against each other |
 //! | `compare` | [`compare`]: two runs side by side |
 //!

@@ -1,4 +1,4 @@
-//! Images and depth maps that are kept to be looked at: how they are written and read.
+//! Files of selected images and maps.
 //!
 //! All are safetensors files with tensors `INDEX/NAME` and the metadata `ids`, a JSON list of the
 //! images' ids.
@@ -42,7 +42,8 @@ pub struct CorrectedExample {
     pub example: Example,
     /// Prediction with all units corrected, `[height, width]` metres.
     pub corrected: Vec<f32>,
-    /// The most by which correcting a single unit reduces a pixel's error, `[height, width]` metres.
+    /// The most by which correcting a single unit reduces a pixel's error, `[height, width]`
+    /// metres.
     pub gain: Vec<f32>,
     /// That unit, `[height, width]`; `None` where no unit reduces it.
     pub unit: Vec<Option<usize>>,
@@ -223,7 +224,7 @@ pub fn decode_top_images(bytes: &[u8], units: usize) -> Result<TopImages, String
     })
 }
 
-/// -1 stands for none; `None` for what is no index at all.
+/// `Some(None)` for -1, which stands for none; `None` for an invalid index.
 fn index_or_none(value: i32, count: usize) -> Option<Option<usize>> {
     match usize::try_from(value) {
         Ok(index) if index < count => Some(Some(index)),
@@ -291,6 +292,19 @@ pub fn ids_metadata(ids: impl IntoIterator<Item = impl AsRef<str>>) -> HashMap<S
     HashMap::from([("ids".to_owned(), serde_json::json!(ids).to_string())])
 }
 
+/// The tensors of a safetensors file and the ids in its metadata; see [`ids_metadata`].
+pub(crate) fn tensors_and_ids(bytes: &[u8]) -> Result<(SafeTensors<'_>, Vec<String>), String> {
+    let broken = |error| format!("not a whole safetensors file ({error})");
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
+    let entries = header.metadata().as_ref();
+    let ids = entries.and_then(|entries| entries.get("ids"));
+    let ids = ids.ok_or("the metadata has no \"ids\"")?;
+    let ids = serde_json::from_str(ids)
+        .map_err(|error| format!("the metadata's \"ids\" is not a JSON array ({error})"))?;
+    Ok((tensors, ids))
+}
+
 /// A file of images.
 struct MapReader<'file> {
     tensors: SafeTensors<'file>,
@@ -299,16 +313,7 @@ struct MapReader<'file> {
 
 impl<'file> MapReader<'file> {
     fn open(bytes: &'file [u8]) -> Result<Self, String> {
-        let broken = |error| format!("not a whole safetensors file ({error})");
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
-        let ids = metadata
-            .metadata()
-            .as_ref()
-            .and_then(|entries| entries.get("ids"));
-        let ids = ids.ok_or("the metadata has no \"ids\"")?;
-        let ids = serde_json::from_str(ids)
-            .map_err(|error| format!("the metadata's \"ids\" is not a JSON array ({error})"))?;
+        let (tensors, ids) = tensors_and_ids(bytes)?;
         Ok(Self { tensors, ids })
     }
 

@@ -1,4 +1,4 @@
-//! Everything that was measured of a network: the documents of a run folder, read once and checked.
+//! All documents of a run folder, read once and checked against each other.
 
 use std::path::PathBuf;
 
@@ -20,8 +20,7 @@ use crate::source::Source;
 use crate::tallies::LayerTallies;
 use crate::training::{CONFIG_FORMAT, StepRecord, TrainingSummary};
 
-/// The documents of a run folder. Pictures, maps and tallies are read by the methods, each time
-/// they are asked for.
+/// The documents of a run folder. Images, maps and tallies are read by the methods at every call.
 #[derive(Debug, Clone)]
 pub struct RunResults {
     /// The folder.
@@ -45,12 +44,12 @@ pub struct RunResults {
 }
 
 impl RunResults {
-    /// Reads the folder at `path` and checks that its parts belong together. `config.json` may be
-    /// absent if nothing else of a training run is there; `dissect.json`, `ablate.json` and
+    /// Reads the folder at `path` and checks that its documents belong together. `config.json` may
+    /// be absent if the network was not trained here; `dissect.json`, `ablate.json` and
     /// `correct.json` if these stages were not run.
     ///
     /// # Errors
-    /// The folder or `evaluate.json` is missing, a file is damaged or of another format,
+    /// If the folder or `evaluate.json` is missing, a file is damaged or of another format,
     /// `evaluate.json` is of another network than `config.json`, or stages describe different
     /// weights.
     pub fn read(path: impl Into<PathBuf>) -> Result<Self, ResultsError> {
@@ -142,8 +141,8 @@ impl RunResults {
         layers.find(|layer| layer.layer == name)
     }
 
-    /// The command that runs a stage on this folder. DIR and FILE stand for what the folder does not
-    /// record.
+    /// The command that runs a stage on this folder. DIR and FILE stand for what the folder does
+    /// not record.
     pub fn command(&self, stage: &str) -> String {
         let measured = &self.evaluation.provenance;
         Commands::new(&self.folder, self.config.is_some(), Some(measured)).stage(stage)
@@ -152,7 +151,7 @@ impl RunResults {
     /// The dissection.
     ///
     /// # Errors
-    /// [`ResultsError::Missing`] with the command that makes it.
+    /// [`ResultsError::Missing`] with the command that writes it.
     pub fn required_dissection(&self) -> Result<&Dissection, ResultsError> {
         self.dissection
             .as_ref()
@@ -170,7 +169,7 @@ impl RunResults {
         self.decode(names::EXAMPLES, "evaluate", decode_examples)
     }
 
-    /// The images that a layer's units respond to most, if they were kept.
+    /// The images that a layer's units respond to most; `None` if the dissection kept none.
     ///
     /// # Errors
     /// If the file is missing or damaged.
@@ -207,7 +206,7 @@ impl RunResults {
             .map_err(|_| source.malformed("a sum of responses is not finite"))?;
         let mean = total.selectivity(Estimator::valid_bins()).mean;
         let same = match (mean, layer.valid_bins.mean) {
-            // JSON keeps every digit, but the order of a sum may change.
+            // JSON keeps every digit, but another version may sum in another order.
             (Some(found), Some(recorded)) => (found - recorded).abs() < 1e-9,
             (found, recorded) => found == recorded,
         };
@@ -221,12 +220,12 @@ impl RunResults {
         Ok(tallies)
     }
 
-    /// The evaluation and the dissection must be of the same data: a comparison names one origin for
-    /// each run.
+    /// Checks that evaluation and dissection are of the same data: a comparison has one provenance
+    /// per run.
     pub(crate) fn check_same_data(&self) -> Result<(), ResultsError> {
         let evaluated = &self.evaluation.provenance;
         let dissected = &self.required_dissection()?.provenance;
-        // Another program's predictions and activations are two sets of files.
+        // Predictions and activations stored by another program are different files.
         if evaluated.is_stored() && evaluated.is_same_network(dissected) {
             return Ok(());
         }
@@ -242,8 +241,8 @@ impl RunResults {
         }
     }
 
-    /// `evaluate.json` must be of the network in `config.json`, and all stages of the same weights:
-    /// one may have been run before the network was trained further, and another after.
+    /// Checks that `evaluate.json` is of the network in `config.json`, and all stages of the same
+    /// weights: the network may have been trained further between two stages.
     fn check_weights(&self) -> Result<(), ResultsError> {
         let evaluated = &self.evaluation.provenance;
         if let Some(config) = &self.config
@@ -344,14 +343,14 @@ impl RunResults {
 /// The commands that write a folder's files.
 struct Commands {
     train: String,
-    /// How the other commands name the folder and the data.
+    /// The options of the other commands that name the folder and the data.
     subject: String,
-    /// Whether another program stored what is measured.
+    /// Whether the measured predictions or activations were stored by another program.
     stored: bool,
 }
 
 impl Commands {
-    /// Capitals stand for what `measured` does not tell.
+    /// Capitals stand for values that `measured` does not hold.
     fn new(folder: &RunFolder, trained: bool, measured: Option<&Provenance>) -> Self {
         let shown = folder.path().display();
         let model = measured.map_or("NAME", |measured| measured.model.as_str());

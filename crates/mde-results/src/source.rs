@@ -1,4 +1,4 @@
-//! From files to values: every failure names the file and the command that writes it.
+//! Reading files, with errors that name the file and the command that writes it.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ impl Source {
             })
     }
 
-    /// The file's content; `None` where there is no such file: the stage was not run.
+    /// The file's content; `None` if the file does not exist.
     pub(crate) fn bytes_if_exists(&self) -> Result<Option<Vec<u8>>, ResultsError> {
         match std::fs::read(&self.path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -50,7 +50,7 @@ impl Source {
         }
     }
 
-    /// The JSON in `bytes`, once its format number is the expected one.
+    /// The JSON in `bytes`, which must have the expected format number.
     pub(crate) fn json(
         &self,
         bytes: &[u8],
@@ -58,7 +58,7 @@ impl Source {
     ) -> Result<serde_json::Value, ResultsError> {
         let json: serde_json::Value = serde_json::from_slice(bytes)
             .map_err(|error| self.malformed(format!("not valid JSON ({error})")))?;
-        // Checked before the rest: another format may lack the fields that this one expects.
+        // Checked first: another format may lack the fields that this one expects.
         match json.get("format") {
             Some(format) if *format == expected => Ok(json),
             found => Err(ResultsError::Format {

@@ -1,4 +1,4 @@
-//! Stages of a run folder, which are skipped when nothing they depend on has changed.
+//! Stages of a run folder, which are skipped if their inputs and outputs are unchanged.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::ResultsError;
 use crate::documents::FORMAT;
 use crate::folder::{RunFolder, names, to_json, write};
 
-/// The record of a finished stage, `stages/NAME.json`: its inputs and what came out.
+/// The record of a finished stage, `stages/NAME.json`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
     format: u32,
@@ -21,7 +21,7 @@ struct Record {
     outputs: BTreeMap<String, String>,
 }
 
-/// One stage of a run folder, or one whose results are not kept.
+/// A stage of a run folder, or one whose results are not kept.
 #[derive(Debug)]
 pub struct Stage {
     folder: Option<RunFolder>,
@@ -46,7 +46,7 @@ impl Stage {
             // Results of another format are computed again.
             inputs: serde_json::json!({
                 "results_format": FORMAT,
-                "of": serde_json::to_value(inputs)?,
+                "stage": serde_json::to_value(inputs)?,
             }),
         })
     }
@@ -69,7 +69,7 @@ impl Stage {
                 .all(|(file, hash)| hash_file(&folder.file(file)).is_ok_and(|found| found == *hash))
     }
 
-    /// Writes the outputs, by path relative to the folder, each whole or not at all, then the
+    /// Writes the outputs, given by path relative to the folder, each whole or not at all, then the
     /// record.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Stage {
         self.write_record(folder, hashes)
     }
 
-    /// Writes the record of outputs that are on disk already, by path relative to the folder.
+    /// Writes the record of outputs that are already on disk, given by path relative to the folder.
     ///
     /// # Errors
     /// If an output cannot be read, or the record cannot be written.

@@ -7,13 +7,13 @@ use mde_metrics::{
     BinWeights, DepthBins, Estimator, ImageTallies, MetricsError, ResponseTally,
     SelectivityIntervals, UnitAssignment,
 };
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
 use crate::ResultsError;
 use crate::documents::{EstimatedSelectivity, LayerDissection};
 use crate::folder::RunFolder;
-use crate::maps::ids_metadata;
+use crate::maps::{ids_metadata, tensors_and_ids};
 use crate::source::Source;
 
 /// Random splits of the images for the held-out selectivity.
@@ -128,8 +128,8 @@ impl LayerTallies {
     /// The layer's entry of `dissect.json`, as far as the tallies determine it: without the chance
     /// level, other grids of bins and top images.
     ///
-    /// `stride` is the number of input pixels per feature pixel, `assignment` the one that the layer
-    /// was trained with, if its bins are these, and `tally` names the file of these tallies.
+    /// `stride` is the number of input pixels per feature pixel, `assignment` the one that the
+    /// layer was trained with, if its bins are these, and `tally` names the file of these tallies.
     ///
     /// # Errors
     /// If the assignment does not fit, or a sum is not finite.
@@ -185,8 +185,8 @@ impl LayerTallies {
         })
     }
 
-    /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1], `counts`
-    /// U64 [images, K + 1], `edges` F64 [K + 1]; metadata `ids`, a JSON list.
+    /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1],
+    /// `counts` U64 [images, K + 1], `edges` F64 [K + 1]; metadata `ids`, a JSON list.
     ///
     /// # Errors
     /// If the tallies do not have the sizes that they should.
@@ -222,10 +222,9 @@ impl LayerTallies {
     /// # Errors
     /// What is wrong with the file: it is cut short, or its tensors do not fit together.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, String> {
-        let broken = |error: safetensors::SafeTensorError| error.to_string();
-        let tensors = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let (tensors, ids) = tensors_and_ids(bytes)?;
         let tensor = |name: &str, dtype: Dtype, rank: usize| {
-            let view = tensors.tensor(name).map_err(broken)?;
+            let view = tensors.tensor(name).map_err(|error| error.to_string())?;
             if view.dtype() != dtype || view.shape().len() != rank {
                 return Err(format!("{name} is {:?} {:?}", view.dtype(), view.shape()));
             }
@@ -236,13 +235,6 @@ impl LayerTallies {
         let edges: Vec<f64> = chunks_of_8(tensor("edges", Dtype::F64, 1)?.data())
             .map(f64::from_le_bytes)
             .collect();
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(broken)?;
-        let ids = header
-            .metadata()
-            .as_ref()
-            .and_then(|metadata| metadata.get("ids"));
-        let ids: Vec<String> = serde_json::from_str(ids.map_or("", String::as_str))
-            .map_err(|error| format!("metadata `ids`: {error}"))?;
         let bins = DepthBins::from_edges(edges).map_err(|error| error.to_string())?;
         let (slots, units) = (bins.len() + 1, sums.shape()[1]);
         if units == 0

@@ -1,4 +1,4 @@
-//! What a training run leaves: its configuration and one record per step.
+//! The configuration and the records of a training run.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,11 +12,10 @@ use crate::ResultsError;
 use crate::folder::{RunFolder, names};
 use crate::source::Source;
 
-/// The format of `config.json`; the results have a number of their own,
-/// [`FORMAT`](crate::FORMAT).
+/// The format number of `config.json`. The results have their own, [`FORMAT`](crate::FORMAT).
 pub const CONFIG_FORMAT: u32 = 1;
 
-/// The part of `config.json` that can be read without the crates that train.
+/// The part of `config.json` that does not need the types of `mde-train`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct TrainingSummary {
     /// Version of the program that trained the network.
@@ -50,7 +49,7 @@ pub struct AssignmentConfig {
     pub layers: Vec<String>,
     /// How depth is divided into bins.
     pub discretisation: Discretisation,
-    /// Maximum number of depth bins; a layer has min(its units, this many).
+    /// Maximum number of depth bins. A layer has this many, or as many as it has units.
     pub max_bins: usize,
 }
 
@@ -59,18 +58,18 @@ pub struct AssignmentConfig {
 pub struct TrainingData {
     /// Name of the data set.
     pub name: String,
-    /// Hash over the list and all files.
+    /// Hash of the list and all files.
     pub fingerprint: String,
     /// Number of pairs in the list.
     pub images: usize,
-    /// Mean of the valid depths, metres: the constant prediction to beat.
+    /// Mean of the valid depths, metres: the constant baseline.
     pub mean_depth: f64,
-    /// Earlier states of the data, if the run was continued on changed files on purpose.
+    /// Earlier states of the data, if the run was continued on changed files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierData>,
 }
 
-/// A state of the training data that a run began with and did not end with.
+/// An earlier state of the training data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlierData {
     /// Hash over the list and all files.
@@ -82,9 +81,9 @@ pub struct EarlierData {
 /// The weights that a run begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitialWeights {
-    /// The file, as it was given. Training reads it until there is a checkpoint.
+    /// The file, as given by the user. Training reads it until there is a checkpoint.
     pub file: PathBuf,
-    /// blake3 of its content: what the run's numbers depend on.
+    /// blake3 of its content.
     pub hash: String,
     /// The part of the network that it fills.
     pub part: InitialPart,
@@ -94,14 +93,14 @@ pub struct InitialWeights {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InitialPart {
-    /// All of it, for fine-tuning.
+    /// The whole network, for fine-tuning.
     Network,
-    /// The encoder, from an ImageNet classifier; the rest begins at random.
+    /// The encoder, from an ImageNet classifier. The rest begins with random weights.
     Encoder,
 }
 
 impl InitialWeights {
-    /// The file with its present content.
+    /// Hashes the file.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -114,7 +113,7 @@ impl InitialWeights {
     }
 }
 
-/// What a training step measured: a line of `metrics.jsonl`.
+/// One training step: a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// Counted from 1.
@@ -132,7 +131,7 @@ pub struct StepRecord {
 }
 
 impl RunFolder {
-    /// The training records, which must be those of the steps 1, 2, 3, …; none if the file does not
+    /// The training records, which must be those of steps 1, 2, 3, …; empty if the file does not
     /// exist.
     ///
     /// # Errors

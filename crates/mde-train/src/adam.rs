@@ -68,7 +68,7 @@ impl Default for AdamConfig {
 ///
 /// ```text
 /// p -= rate * decoupled * p
-/// g += l2 * p        with the p from before the line above
+/// g += l2 * p
 /// m = β1 m + (1 - β1) g
 /// v = β2 v + (1 - β2) g²
 /// p -= rate * (m / (1 - β1^t)) / (sqrt(v / (1 - β2^t)) + eps)

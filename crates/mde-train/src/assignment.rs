@@ -22,29 +22,26 @@ pub struct Assignment {
 /// # Errors
 /// If alpha is not finite, no layer is named, or `max_bins` is below 2.
 pub fn check_assignment(config: &AssignmentConfig) -> Result<(), TrainError> {
-    let wrong = |setting, value: String, reason: &str| {
-        Err(TrainError::Setting {
-            setting,
-            value,
-            reason: reason.to_owned(),
-        })
-    };
     if !config.alpha.is_finite() {
-        return wrong(
+        return Err(TrainError::setting(
             "alpha",
-            config.alpha.to_string(),
+            config.alpha,
             "it must be a finite number",
-        );
+        ));
     }
     if config.layers.is_empty() {
-        return wrong(
+        return Err(TrainError::setting(
             "layers",
-            "empty".to_owned(),
+            "empty",
             "name at least one layer to assign",
-        );
+        ));
     }
     if config.max_bins < 2 {
-        return wrong("bins", config.max_bins.to_string(), "it must be at least 2");
+        return Err(TrainError::setting(
+            "bins",
+            config.max_bins,
+            "it must be at least 2",
+        ));
     }
     Ok(())
 }
@@ -62,11 +59,7 @@ pub fn layer_assignments(
     for name in &config.layers {
         let layer = network.layer(name)?;
         if assignments.iter().any(|known| known.layer == *name) {
-            return Err(TrainError::Setting {
-                setting: "layers",
-                value: name.clone(),
-                reason: "it is named twice".to_owned(),
-            });
+            return Err(TrainError::setting("layers", name, "it is named twice"));
         }
         let k = layer.units.min(config.max_bins);
         assignments.push(Assignment {

@@ -109,8 +109,8 @@ impl RunConfig {
         serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
     }
 
-    /// The first setting in which `begun`, the configuration in a run folder, differs: its name, its
-    /// value in `begun`, its value in `self`.
+    /// The first setting in which `begun`, the configuration in a run folder, differs: its name,
+    /// its value in `begun`, its value in `self`.
     ///
     /// The program's version, the path of the initial weights and earlier states of the data are
     /// ignored.

@@ -1,5 +1,6 @@
 //! The crate's error type.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -107,7 +108,7 @@ pub enum TrainError {
     },
     /// The folder holds no run.
     #[error(
-        "{}: no training run here, {} does not exist; train first (`mde train --out {}`) or correct \
+        "{}: no run here, {} does not exist; train first (`mde train --out {}`) or correct \
          the path",
         folder.display(), config.display(), folder.display()
     )]
@@ -164,6 +165,21 @@ pub enum TrainError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+impl TrainError {
+    /// A [`TrainError::Setting`].
+    pub(crate) fn setting(
+        setting: &'static str,
+        value: impl Display,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self::Setting {
+            setting,
+            value: value.to_string(),
+            reason: reason.into(),
+        }
+    }
 }
 
 fn last_checkpoint(step: u64) -> String {

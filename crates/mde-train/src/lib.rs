@@ -11,8 +11,8 @@
 //! | `assignment` | depth ranges assigned to the units of layers |
 //! | `checkpoint` | writing and reading the state of a run |
 //!
-//! **Invariants.** [`RunConfig`] holds everything that determines the numbers. The files are those of
-//! [`mde_results::RunFolder`].
+//! **Invariants.** [`RunConfig`] holds everything that determines the numbers. The files are those
+//! of [`mde_results::RunFolder`].
 
 mod adam;
 mod assignment;

@@ -6,8 +6,8 @@ use mde_models::{Architecture, Preset};
 
 use crate::{AdamConfig, DepthLoss, Schedule, WeightDecay};
 
-/// Default settings of a network: those of its paper (docs/method.md in the repository), or those in
-/// docs/deviations.md where the paper states none.
+/// Default settings of a network: those of its paper (docs/method.md in the repository), or those
+/// in docs/deviations.md where the paper states none.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Recipe {

@@ -235,25 +235,18 @@ fn truncate_records(folder: &RunFolder, step: u64) -> Result<(), TrainError> {
 }
 
 fn check(config: &RunConfig, loader: &Loader, options: TrainOptions) -> Result<(), TrainError> {
-    let wrong = |setting, value: String, reason: String| {
-        Err(TrainError::Setting {
-            setting,
-            value,
-            reason,
-        })
-    };
     for (setting, value) in [
         ("steps", config.steps),
         ("checkpoint-every", options.checkpoint_every),
     ] {
         if value == 0 {
-            return wrong(setting, value.to_string(), "it must be at least 1".into());
+            return Err(TrainError::setting(setting, value, "it must be at least 1"));
         }
     }
     let rate = config.learning_rate;
     if !(rate.is_finite() && rate > 0.0) {
         let reason = "it must be a positive, finite number";
-        return wrong("learning-rate", rate.to_string(), reason.into());
+        return Err(TrainError::setting("learning-rate", rate, reason));
     }
     // Otherwise the folder would record an order and an augmentation that the batches do not have.
     let loads = loader.config();
@@ -266,7 +259,7 @@ fn check(config: &RunConfig, loader: &Loader, options: TrainOptions) -> Result<(
     };
     if loads != expected {
         let reason = format!("the run's configuration needs {expected:?}");
-        return wrong("loader", format!("{loads:?}"), reason);
+        return Err(TrainError::setting("loader", format!("{loads:?}"), reason));
     }
     Ok(())
 }

@@ -14,8 +14,8 @@ pub enum Schedule {
         /// Factor of each drop.
         factor: f64,
     },
-    /// `(base - end) (1 - step / steps)^power + end` with `end = base * end_factor`. BTS's recipe is
-    /// a power of 0.9 and an end factor of 0.1.
+    /// `(base - end) (1 - step / steps)^power + end` with `end = base * end_factor`. BTS's recipe
+    /// is a power of 0.9 and an end factor of 0.1.
     Polynomial {
         /// The exponent.
         power: f64,

@@ -65,7 +65,7 @@ fn run(
     )
 }
 
-/// An image that is seen as it is.
+/// An image in which the network sees the true depth.
 fn seen() -> Image {
     halves("a", [1.0, 2.0], [1.0, 2.0])
 }
@@ -99,7 +99,7 @@ fn curves_by_hand() {
             delta_1: 1.0
         }
     );
-    // Nothing left is 0 m, which the protocol takes for 1 mm.
+    // Without units the prediction is 0 m, which the protocol clamps to 1 mm.
     let nothing = (0.999 + 1.999 / 2.0) / 2.0;
     let near = |found: Vec<f64>, expected: [f64; 4]| {
         for (found, expected) in found.iter().zip(expected) {
@@ -134,7 +134,7 @@ fn curves_by_hand() {
         (0.5, 0.0)
     );
     assert!(first[2..].iter().all(Option::is_none));
-    // One unit by itself.
+    // One unit removed alone.
     let single = |fill: usize| -> Vec<f64> {
         let units = layer.single_removals[fill].units.iter();
         units.map(|errors| errors.abs_rel).collect()
@@ -149,7 +149,7 @@ fn curves_by_hand() {
     assert_near(single(1)[1], 0.5625);
 }
 
-/// The areas again, from the values of every image and the orders alone.
+/// The areas computed from the values of every image and the orders.
 #[test]
 fn areas_are_those_of_the_curves_written_out() {
     let parameters = Parameters::new(1, &Device::Cpu);
@@ -296,7 +296,7 @@ fn images_without_valid_depth_are_left_out() {
 
 #[test]
 fn a_layer_of_one_unit_and_a_constant_one_have_curves() {
-    // What is seen, and a metre everywhere.
+    // The depth seen, and 1 m everywhere.
     let one = Adds::new(1, |seen, size| Map {
         size,
         values: seen.to_vec(),
@@ -316,7 +316,7 @@ fn a_layer_of_one_unit_and_a_constant_one_have_curves() {
             let removed: Vec<usize> = curve.points.iter().map(|point| point.removed).collect();
             assert_eq!(removed, [0, 1]);
         }
-        // There is but one order.
+        // There is only one order.
         for area in &layer.areas {
             assert_eq!(area.abs_rel.value, 0.0);
             assert_eq!(area.abs_rel_by_seed, [0.0; 3]);

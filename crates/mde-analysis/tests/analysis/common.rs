@@ -1,4 +1,4 @@
-//! Networks that compute what the test says, and batches made by hand.
+//! Networks with responses defined by the test, and batches made by hand.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use mde_models::{DepthInput, DepthNet, LayerInfo, Mode, Probe};
 use mde_results::{LayerDissection, Provenance};
 use safetensors::{Dtype, SafeTensors};
 
-/// What a [`Fake`] makes of one channel 0 of an image, [h, w]: an activation [units, h', w'].
+/// Maps channel 0 of an image, [h, w], to an activation [units, h', w'].
 pub(crate) type Respond = Box<dyn Fn(&[f32], (usize, usize)) -> Map + Send + Sync>;
 
 pub(crate) struct Map {
@@ -19,7 +19,7 @@ pub(crate) struct Map {
     pub(crate) values: Vec<f32>,
 }
 
-/// Predicts channel 0 of the image as it is; its layers respond as the test says.
+/// Predicts channel 0 of the image unchanged. The test defines the responses of its layers.
 pub(crate) struct Fake {
     layers: Vec<LayerInfo>,
     respond: Vec<Respond>,
@@ -73,7 +73,7 @@ impl DepthNet for Fake {
     }
 }
 
-/// One image: what the network sees in channel 0, and its ground truth.
+/// One image: its channel 0, `seen`, and its ground truth.
 pub(crate) struct Image {
     pub(crate) id: String,
     pub(crate) seen: Vec<f32>,
@@ -82,7 +82,7 @@ pub(crate) struct Image {
     pub(crate) gt_size: (usize, usize),
 }
 
-/// Batches of so many images, each with a picture.
+/// Batches of `batch` images, each with a picture.
 pub(crate) fn batches(
     images: &[Image],
     batch: usize,
@@ -94,7 +94,7 @@ pub(crate) fn batches(
     batches.into_iter()
 }
 
-/// The images for a dissection: batches of so many, and the same once more for their depth.
+/// The images for a dissection, in batches of `batch`.
 pub(crate) fn data(
     images: &[Image],
     batch: usize,
@@ -126,12 +126,12 @@ fn example(image: &Image) -> Example {
     }
 }
 
-/// A picture that tells its image.
+/// A picture that identifies its image.
 pub(crate) fn picture(id: &str, pixels: usize) -> Vec<u8> {
     vec![id.bytes().last().unwrap(); 3 * pixels]
 }
 
-/// Values in [low, high) that depend on the seed and the index only (SplitMix64).
+/// Values in [low, high) that depend only on the seed and the index (SplitMix64).
 pub(crate) fn random(count: usize, low: f32, high: f32, seed: u64) -> Vec<f32> {
     (0..count as u64)
         .map(|index| {
@@ -157,11 +157,11 @@ pub(crate) fn provenance() -> Provenance {
     }
 }
 
-/// One layer, `L`, that responds as the test says; its depth is the sum of the layer's units.
+/// One layer, `L`, with responses defined by the test. The depth is the sum of its units.
 pub(crate) struct Adds {
     layers: [LayerInfo; 1],
     respond: Respond,
-    /// How often what lies before the layer has been run.
+    /// How often the part before the layer has run.
     pub(crate) runs: AtomicUsize,
 }
 
@@ -212,11 +212,11 @@ impl DepthNet for Adds {
     }
 }
 
-/// A layer of three units on maps of 10x20. Where 1 m is seen they answer ½, ½ and 0, where 2 m are seen 0, 2 and 0, where
-/// anything else is seen ½, ½ and 1.
+/// A layer of three units on maps of 10x20. Their responses are ½, ½ and 0 where 1 m is seen, 0, 2
+/// and 0 where 2 m are seen, and ½, ½ and 1 elsewhere.
 pub(crate) fn three_units() -> Adds {
     Adds::new(3, |seen, size| {
-        let answers = |unit: usize| {
+        let responses = |unit: usize| {
             seen.iter().map(move |&depth| match depth {
                 1.0 => [0.5, 0.5, 0.0][unit],
                 2.0 => [0.0, 2.0, 0.0][unit],
@@ -225,12 +225,13 @@ pub(crate) fn three_units() -> Adds {
         };
         Map {
             size,
-            values: (0..3).flat_map(answers).collect(),
+            values: (0..3).flat_map(responses).collect(),
         }
     })
 }
 
-/// 10x20 pixels of which the left half has one value and the right half another, in the picture and in the ground truth.
+/// 10x20 pixels with one value in the left half and another in the right half, in the image and in
+/// the ground truth.
 pub(crate) fn halves(id: &str, seen: [f32; 2], gt: [f32; 2]) -> Image {
     let map = |values: [f32; 2]| (0..200).map(|at| values[at % 20 / 10]).collect();
     Image {
@@ -274,7 +275,7 @@ pub(crate) fn dissected(
     layers.collect()
 }
 
-/// Five images with holes and random pictures for mff-tiny.
+/// Five random images with missing depth, for mff-tiny.
 pub(crate) fn rooms() -> Vec<Image> {
     (0..5u64)
         .map(|index| {

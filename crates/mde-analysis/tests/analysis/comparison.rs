@@ -1,4 +1,4 @@
-//! Comparison: what resampling image by image, slowly and in the open, gives.
+//! Comparison, against resampling image by image as the definition says.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use crate::common::{Fake, Image, Map, batches, data, provenance, random};
 
 mod refusals;
 
-/// The ends of whose interval are the third values from below and above.
+/// The ends of its intervals are the third smallest and third largest values.
 const BOOTSTRAP: Bootstrap = Bootstrap {
     resamples: 41,
     level: 0.9,
@@ -35,8 +35,8 @@ struct Run {
     tallies: Vec<LayerTallies>,
 }
 
-/// Images with the same ground truth for every seed, seen with another noise. A few have depths in the farthest bin, so that
-/// not every resample has enough pixels there.
+/// Images with the same ground truth for every seed, seen with different noise. Only a few have
+/// depths in the farthest bin, so not every resample has enough pixels there.
 fn images(seed: u64) -> Vec<Image> {
     (0..IMAGES as u64)
         .map(|index| {
@@ -56,7 +56,7 @@ fn images(seed: u64) -> Vec<Image> {
         .collect()
 }
 
-/// What a unit answers; the last of `L` is silent in runs of odd seeds.
+/// A unit's response. The last unit of `L` is silent in runs with odd seeds.
 fn response(seed: u64, layer: &str, unit: usize, seen: f32) -> f32 {
     match (layer, unit) {
         ("L", 0) => seen,
@@ -167,7 +167,7 @@ fn compared_well(first: u64, second: u64) -> RunComparison {
     compared(&run(first), &run(second)).unwrap()
 }
 
-/// The images of every resample, of so many.
+/// The images drawn in every resample of `images` images.
 fn draws(images: usize) -> Vec<Vec<usize>> {
     let mut draws = Vec::new();
     BOOTSTRAP.interval(images, |drawn| {
@@ -177,7 +177,7 @@ fn draws(images: usize) -> Vec<Vec<usize>> {
     draws
 }
 
-/// The interval of one value a resample, by the definition.
+/// The interval of one value per resample, by definition.
 fn interval(values: impl IntoIterator<Item = f64>) -> Interval {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -207,8 +207,8 @@ fn assert_is(found: &Estimate, value: f64, expected: Interval) {
     }
 }
 
-/// Selectivity of a layer's units by the valid-bins estimator over the images drawn, by the definition: features have the size of the
-/// ground truth, so a response is read where the depth is.
+/// Selectivity of a layer's units over the drawn images by the valid-bins estimator, by definition.
+/// Features have the size of the ground truth, so every pixel has one response and one depth.
 fn slow_selectivity(seed: u64, layer: usize, drawn: &[usize]) -> Vec<Option<f64>> {
     let (images, (name, units)) = (images(seed), LAYERS[layer]);
     let selectivity = |unit| {
@@ -299,7 +299,7 @@ fn selectivity_is_that_of_one_resample_at_a_time() {
 
 #[test]
 fn resamples_differ_in_the_bins_that_count() {
-    // What the test above relies on to tell an estimator per resample from one for all.
+    // The test above relies on this to distinguish an estimator per resample from one for all.
     let images = images(0);
     let far = |drawn: &[usize]| {
         let depths = drawn.iter().flat_map(|&image| &images[image].gt);

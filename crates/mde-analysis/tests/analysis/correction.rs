@@ -20,7 +20,7 @@ fn two_bins() -> DepthBins {
     DepthBins::from_edges(vec![0.0, 1.5, 3.0]).unwrap()
 }
 
-/// The dissection by an image that is seen as it is: mean responses ½ and 0, ½ and 2, 0 and 0.
+/// A dissection with the mean responses ½ and 0, ½ and 2, 0 and 0.
 fn by_hand(network: &Adds) -> LayerDissection {
     let seen = [halves("a", [1.0, 2.0], [1.0, 2.0])];
     let layer = dissected(network, &seen, &[("L", two_bins())]).remove(0).0;
@@ -31,7 +31,8 @@ fn by_hand(network: &Adds) -> LayerDissection {
     layer
 }
 
-/// Seen as it is; its right half seen too near; and a wall at 4 m, beyond the bins, that is taken for 2 m.
+/// The first image is seen correctly, the right half of the second is seen too near, and the third
+/// is a wall at 4 m, beyond the bins, seen at 2 m.
 fn three_images() -> [Image; 3] {
     [
         halves("a", [1.0, 2.0], [1.0, 2.0]),
@@ -90,7 +91,8 @@ fn errors_before_and_after_by_hand() {
         );
     }
     assert_eq!(layer.ranking, [1, 2, 0]);
-    // Of the pixels beyond 1½ m those of the first image are right, those of the second wrong by half.
+    // Of the pixels beyond 1½ m, those of the first image are right, those of the second off by
+    // half.
     let (near, far) = (
         layer.before_by_bin[0].unwrap(),
         layer.before_by_bin[1].unwrap(),
@@ -122,7 +124,8 @@ fn the_indicator_by_hand() {
     let network = three_units();
     let found = run(&network, &three_images(), 1, &[by_hand(&network)]).unwrap();
     let layer = &found.correction.layers[0];
-    // Only in the third image do responses differ from those at the predicted depth, by ½, 1½ and 1.
+    // Only in the third image do responses differ from those at the predicted depth: by ½, 1½ and
+    // 1.
     let scores: Vec<_> = layer.per_image.iter().map(|image| image.score).collect();
     assert_eq!(scores, [Some(0.0), Some(0.0), Some(3.0)]);
     let indicator = &layer.indicator;
@@ -135,7 +138,7 @@ fn the_indicator_by_hand() {
     let units = &indicator.units;
     assert_near(units[1].distance.unwrap(), 0.5);
     assert_near(units[1].relative.unwrap(), 0.5 / 1.25);
-    // The third unit answers 0 to every depth: its distance has no scale.
+    // The third unit responds with 0 at every depth: its distance has no scale.
     assert_eq!(
         (units[2].distance, units[2].relative),
         (Some(1.0 / 3.0), None)
@@ -202,7 +205,7 @@ fn an_assignment_groups_units_by_the_bins_they_own() {
     let groups = &found.correction.layers[0].groups;
     assert_eq!(groups[0].units, [0, 1]);
     assert_eq!(groups[1].units, [2]);
-    // Both together are all units that change anything.
+    // No other unit changes anything.
     let lowered = groups[0].corrected.as_ref().unwrap().abs_rel_reduction;
     assert_eq!(
         lowered,
@@ -246,7 +249,7 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
     let images = [
         halves("blank", [1.0, 1.0], [0.0, 0.0]),
         halves("a", [1.0, 1.0], [1.0, 1.0]),
-        // In a bin of which the dissection knows nothing.
+        // A bin without a mean response.
         halves("far", [1.0, 1.0], [2.0, 2.0]),
     ];
     let layer = dissected(&network, &images[1..2], &[("L", two_bins())])
@@ -266,7 +269,7 @@ fn images_without_depth_and_undefined_values_are_null_not_nan() {
     assert_eq!(layer_found.indicator.spearman, None);
     let json = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<Correction>(&json).unwrap(), found);
-    // A network without error has none to explain.
+    // A network without error has nothing to correct.
     let found = run(&network, &images[1..2], 1, std::slice::from_ref(&layer))
         .unwrap()
         .correction;

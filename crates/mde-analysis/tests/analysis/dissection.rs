@@ -1,4 +1,4 @@
-//! Dissection: networks that know depth, do not, or break.
+//! Dissection of networks that respond to depth, do not, or fail.
 
 use candle_core::Device;
 use mde_analysis::{
@@ -14,7 +14,7 @@ use crate::common::{Fake, Image, Map, TestBatches, data, random};
 const K: usize = 4;
 const ONE_PIXEL: Estimator = Estimator::ValidBins { min_pixels: 1 };
 
-/// 1 m a bin, up to 4 m.
+/// Four bins of 1 m.
 fn bins() -> DepthBins {
     DepthBins::uniform(0.0, K as f64, K).unwrap()
 }
@@ -22,7 +22,7 @@ fn bins() -> DepthBins {
 /// The size of every ground truth here.
 const GT: (usize, usize) = (23, 81);
 
-/// Four upright stripes of half a metre, one and a half, ... seen as they are, at `size`.
+/// Four vertical stripes at 0.5 m, 1.5 m, …, seen correctly at `size`.
 fn stripes(size: (usize, usize)) -> Image {
     let stripe = |(height, width): (usize, usize)| -> Vec<f32> {
         let depth = |index: usize| 0.5 + ((index % width * K) / width) as f32;
@@ -37,7 +37,7 @@ fn stripes(size: (usize, usize)) -> Image {
     }
 }
 
-/// Unit u answers 1 where the depth that it sees lies in bin u, else 0.
+/// Unit u responds with 1 where the depth seen lies in bin u, else with 0.
 fn knows_depth() -> Fake {
     Fake::new().layer("L", K, |seen, size| {
         let answers = (0..K).flat_map(|unit| {
@@ -51,7 +51,7 @@ fn knows_depth() -> Fake {
     })
 }
 
-/// Five images of random depths, some unmeasured and some beyond the last edge, and random pictures.
+/// Five random images with random depths, some missing and some beyond the last edge.
 fn random_images() -> Vec<Image> {
     (0..5u64)
         .map(|index| {
@@ -68,7 +68,8 @@ fn random_images() -> Vec<Image> {
         .collect()
 }
 
-/// Two layers of other sizes and units: multiples of what is seen, and a part of it.
+/// Two layers of different sizes and numbers of units: multiples of the depth seen, and a crop of
+/// it.
 fn two_layers() -> Fake {
     Fake::new()
         .layer("wide", 3, |seen, size| Map {
@@ -127,7 +128,7 @@ fn units_that_know_their_bin_score_1() {
     assert_eq!(total.counts().iter().sum::<u64>(), (GT.0 * GT.1) as u64);
 }
 
-/// The resize smears a stripe's border over its neighbour, no more.
+/// Resizing blurs only the borders between stripes.
 #[test]
 fn units_on_smaller_and_larger_maps_score_nearly_1() {
     for size in [(7, 21), (5, 27), (40, 160)] {
@@ -183,7 +184,7 @@ fn each_image_is_tallied_as_by_itself_and_the_total_is_their_sum() {
         }
         assert_eq!(tally.total().unwrap(), sum.unwrap());
     }
-    // By a way that does not go through this crate.
+    // Computed without this crate.
     let mut expected = ResponseTally::new(3, &bins());
     for image in &images {
         let features: Vec<f32> = (1..=3)
@@ -206,7 +207,7 @@ fn each_image_is_tallied_as_by_itself_and_the_total_is_their_sum() {
     }
 }
 
-/// Weights of the images' depths are shared by layers of one size, but not by those of other bins or sizes.
+/// Layers share pooling weights only if both size and bins are the same.
 #[test]
 fn what_layers_share_changes_no_tally() {
     let scaled = |factor: f32| {

@@ -1,4 +1,4 @@
-//! Evaluation: the numbers of `depth_errors`, image by image and pooled.
+//! Evaluation, against `depth_errors` per image and pooled.
 
 use candle_core::{DType, Device, Tensor};
 use mde_analysis::{AnalysisError, EvaluateOptions, Evaluated, evaluate};
@@ -12,7 +12,8 @@ use crate::common::{Fake, Image, batches, provenance, random};
 const SIZE: (usize, usize) = (7, 11);
 const PIXELS: usize = 77;
 
-/// Seven images, of which 2 and 6 have no valid depth; the others have holes, and depths beyond the protocol's.
+/// Seven images. Images 2 and 6 have no valid depth; the others have missing depth and depths
+/// beyond the protocol's range.
 fn images() -> Vec<Image> {
     (0..7u64)
         .map(|index| {
@@ -70,7 +71,7 @@ fn run(
     )
 }
 
-/// The errors of a prediction per image; images without valid depth left out.
+/// The errors of one prediction per image, without images that have no valid depth.
 fn expected(images: &[Image], pred: impl Fn(&Image) -> Vec<f32>) -> Vec<(String, DepthErrors)> {
     let size = ImageSize::new(SIZE.0, SIZE.1);
     let valid = images
@@ -116,7 +117,7 @@ fn numbers_are_those_of_depth_errors() {
 
 #[test]
 fn one_image_by_hand() {
-    // Valid: 2 m predicted as 3 and 4 m predicted as 4; the prediction of 20 counts as 10 where 5 was measured.
+    // Valid pixels: 2 m predicted as 3, 4 m predicted as 4, 5 m predicted as 20, clamped to 10.
     let image = Image {
         id: "a".into(),
         seen: vec![3.0, 4.0, 20.0, 1.0],
@@ -236,7 +237,7 @@ fn without_any_valid_depth_there_is_nothing_to_evaluate() {
 #[test]
 fn a_prediction_that_is_not_finite_is_an_error_that_names_the_image() {
     let mut images = images();
-    // Where nothing was measured it does not matter.
+    // Predictions without ground truth do not matter.
     images[1].seen[0] = f32::NAN;
     assert_eq!(images[1].gt[0], 0.0);
     run(&images, 3, &options(None)).unwrap();

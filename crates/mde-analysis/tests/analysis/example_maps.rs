@@ -1,4 +1,4 @@
-//! The maps kept to be looked at.
+//! The images that an evaluation keeps.
 
 use candle_core::Device;
 use mde_analysis::{EvaluateOptions, evaluate};
@@ -11,7 +11,7 @@ use crate::common::{Fake, Image, batches, picture, provenance};
 
 const SIZE: (usize, usize) = (3, 5);
 
-/// Image i predicts i + 1 m everywhere; the truth is 2 m, with a hole.
+/// The prediction for image i is i + 1 m everywhere. The truth is 2 m, with a missing pixel.
 fn images(count: usize) -> Vec<Image> {
     (0..count)
         .map(|index| {

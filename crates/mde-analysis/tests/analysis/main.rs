@@ -1,4 +1,5 @@
-//! Tests of evaluation, dissection, ablation, correction, comparison and prediction on networks whose answers are known beforehand.
+//! Tests of evaluation, dissection, ablation, correction, comparison and prediction, on networks
+//! whose responses are known.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

@@ -6,7 +6,7 @@ use mde_models::DepthInput;
 
 use crate::common::{Fake, Map, assert_near};
 
-/// Predicts channel 0 of the image; its layer `L` answers one pixel per unit: 1, 2 and 3.
+/// Predicts channel 0 of the image. The maps of layer `L` are one pixel: 1, 2 and 3.
 fn network() -> Fake {
     Fake::new().layer("L", 3, |_, _| Map {
         size: (1, 1),
@@ -38,7 +38,7 @@ fn maps_are_resized_to_the_size_asked_for() {
     for (index, depth) in found.depth.iter().enumerate() {
         assert_near(f64::from(*depth), [1.0, 1.5, 2.5, 3.0][index % 4]);
     }
-    // Nothing is clamped: what a network answers is what is told.
+    // The prediction is not clamped.
     let found = predict(&network(), &self::input(&[-2.0], (1, 1)), (1, 1), &[]).unwrap();
     assert_eq!((found.depth, found.units), (vec![-2.0], Vec::new()));
 }
@@ -50,14 +50,11 @@ fn units_that_are_not_there_and_depths_that_are_none() {
     let unknown = error(&[unit("L", 1), unit("L", 3)]);
     assert!(matches!(unknown, AnalysisError::UnknownUnit { .. }));
     let message = unknown.to_string();
-    assert!(
-        message.contains("L has the units 0 to 2, and no unit 3"),
-        "{message}"
-    );
+    assert!(message.contains("L has units 0 to 2, not 3"), "{message}");
     assert!(matches!(error(&[unit("M", 0)]), AnalysisError::Model(_)));
     for depth in [f32::NAN, f32::INFINITY] {
         let input = self::input(&[1.0, depth], (1, 2));
         let error = predict(&network(), &input, (2, 5), &[]).unwrap_err();
-        assert!(matches!(error, AnalysisError::NoDepth), "{error}");
+        assert!(matches!(error, AnalysisError::NonFiniteDepth), "{error}");
     }
 }

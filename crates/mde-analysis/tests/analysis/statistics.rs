@@ -1,4 +1,4 @@
-//! What a dissection finds out beside the tallies, against slow and obvious ways to the same numbers.
+//! The statistics of a dissection, against slow computations that follow the definitions.
 
 use candle_core::Device;
 use mde_analysis::{
@@ -27,7 +27,7 @@ fn layers(bins: usize) -> Vec<DissectLayer> {
     }]
 }
 
-/// Units that answer what is seen times 1, -2 and 0.
+/// Units that respond with 1, -2 and 0 times the depth seen.
 fn network() -> Fake {
     Fake::new().layer("L", UNITS, |seen, size| Map {
         size,
@@ -40,7 +40,8 @@ fn answers(seen: &[f32]) -> Vec<f32> {
     [1.0, -2.0, 0.0].into_iter().flat_map(unit).collect()
 }
 
-/// Images whose depth maps differ in size from each other and from the features, with holes and depths beyond 10 m.
+/// Images whose depth maps differ in size from each other and from the features, with missing depth
+/// and depths beyond 10 m.
 fn images(count: u64) -> Vec<Image> {
     (0..count)
         .map(|index| {
@@ -98,7 +99,7 @@ fn near(found: Option<f64>, expected: Option<f64>) {
     }
 }
 
-/// JSON has no NaN: whatever is written must be read as it was.
+/// Asserts that the document equals itself after a round trip. JSON has no NaN.
 #[track_caller]
 fn assert_no_nan(summary: &LayerDissection) {
     let json = serde_json::to_string(summary).unwrap();
@@ -108,7 +109,7 @@ fn assert_no_nan(summary: &LayerDissection) {
     );
 }
 
-/// One tally for each permutation, every pair of an image's responses and another's depths at full size.
+/// One tally per permutation, from each image's responses and another image's full-size depths.
 #[test]
 fn the_null_is_that_of_tallies_of_permuted_depth_maps() {
     let (images, bins) = (images(7), DepthBins::nyu(6).unwrap());
@@ -153,7 +154,7 @@ fn the_null_tells_units_that_know_depth_from_units_that_do_not() {
     });
     let images: Vec<Image> = (0..12)
         .map(|index| {
-            // Each image has a depth of its own, and a little more.
+            // Each image has a depth of its own, slightly increased.
             let depth = |seed| {
                 random(
                     300,
@@ -218,7 +219,7 @@ fn the_size_of_the_batches_changes_no_statistic() {
     }
 }
 
-/// One pass for all grids says the same as a dissection on each.
+/// One pass for all grids gives the same scores as one dissection per grid.
 #[test]
 fn other_grids_are_scored_as_if_dissected_on_them() {
     let images = images(5);
@@ -415,7 +416,7 @@ fn other_images_in_the_second_pass_are_an_error() {
     }
 }
 
-/// The observer is told of both passes.
+/// The observer counts both passes.
 #[test]
 fn every_image_of_every_pass_is_observed() {
     for (permuted, expected) in [(0, 5), (3, 10)] {

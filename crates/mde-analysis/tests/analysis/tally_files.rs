@@ -143,7 +143,7 @@ fn tensors_that_do_not_fit_are_an_error() {
         (file(&[3, 2, 5], good, &edges, Some("a")), "ids"),
         (file(&[3, 2, 5], good, &edges, None), "ids"),
         (file(&[3, 0, 5], good, &edges, three), "sums [3, 0, 5]"),
-        // Edges that do not rise.
+        // Edges that do not increase.
         (file(&[3, 2, 5], good, &[0; 40], three), "edges"),
     ] {
         assert_broken(&bytes, part);

@@ -12,8 +12,8 @@ const UNITS: usize = 4;
 const MAP: (usize, usize) = (11, 120);
 const PIXELS: usize = MAP.0 * MAP.1;
 
-/// Maps of 11x120: unit 0 answers what is seen, unit 1 minus its square, unit 2 nothing, unit 3 one of three values alike
-/// everywhere.
+/// Maps of 11x120. Unit 0 responds with the depth seen, unit 1 with minus its square, unit 2 with
+/// 0, and unit 3 with one of three values, constant over the image.
 fn answers(seen: &[f32]) -> Vec<f32> {
     let level = (seen[0] * 3.0).floor();
     let square = seen.iter().map(|value| -value * value);
@@ -37,7 +37,7 @@ fn images(count: u64) -> Vec<Image> {
         .collect()
 }
 
-/// The file of a dissection that keeps so many images.
+/// The file of a dissection that keeps `wanted` images per unit.
 fn file(images: &[Image], wanted: usize, batch: usize) -> Vec<u8> {
     let network = Fake::new().layer("L", UNITS, |seen, size| Map {
         size,
@@ -76,7 +76,7 @@ fn ids(bytes: &[u8]) -> Vec<String> {
     serde_json::from_value(metadata(bytes, "ids")).unwrap()
 }
 
-/// The image's index and its peak, for the images to which a unit responds most.
+/// Index and peak of the images that a unit responds to most.
 fn sorted(images: &[Image], unit: usize) -> Vec<(usize, f32)> {
     let mut peaks: Vec<(usize, f32)> = images
         .iter()
@@ -89,7 +89,7 @@ fn sorted(images: &[Image], unit: usize) -> Vec<(usize, f32)> {
         .enumerate()
         .filter(|(_, peak)| *peak != 0.0)
         .collect();
-    // Stable: equals stay in the list's order.
+    // Stable: equal images keep the order of the list.
     peaks.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     peaks
 }
@@ -130,7 +130,7 @@ fn are_those_with_the_highest_peaks() {
             assert!((f32::from(map[48 + 2]) - share).abs() < 0.51);
         }
     }
-    // Only images that occur, in the list's order.
+    // Only images that occur, in the order of the list.
     occurring.sort_unstable();
     occurring.dedup();
     let expected: Vec<_> = occurring

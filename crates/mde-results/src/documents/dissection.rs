@@ -79,6 +79,7 @@ pub struct EstimatedSelectivity {
     pub unit_intervals: Vec<Option<Interval>>,
     /// Selectivity at a bin that was chosen on other images.
     pub held_out: HeldOutSelectivity,
-    /// Each unit's selectivity at its assigned bin, if the layer was trained with an assignment, `[N]`.
+    /// Each unit's selectivity at its assigned bin, if the layer was trained with an assignment,
+    /// `[N]`.
     pub assigned: Option<Vec<Option<f64>>>,
 }

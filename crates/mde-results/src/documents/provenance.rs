@@ -33,7 +33,7 @@ impl Provenance {
 
     /// True if both results are about one network: the same weights, or files stored under the same
     /// model name.
-    pub fn is_same_network(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_network(&self, other: &Self) -> bool {
         let stored = self.is_stored() && other.is_stored() && self.model == other.model;
         stored || self.checkpoint == other.checkpoint
     }

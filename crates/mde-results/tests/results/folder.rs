@@ -139,14 +139,12 @@ fn a_document_that_cannot_be_read_is_not_called_damaged() {
         let document = folder.document::<Evaluation>(names::EVALUATION, "mde evaluate");
         document.unwrap_err()
     };
-    let optional = || folder.document_if_exists::<Evaluation>(names::EVALUATION, "mde evaluate");
     let error = read();
     assert!(matches!(error, ResultsError::Missing { .. }));
     assert_parts(
         &error.to_string(),
         &["evaluate.json is missing", "run `mde evaluate` first"],
     );
-    assert!(optional().unwrap().is_none());
 
     fs::create_dir(folder.file(names::EVALUATION)).unwrap();
     let not_damaged = |error: ResultsError| {
@@ -156,7 +154,6 @@ fn a_document_that_cannot_be_read_is_not_called_damaged() {
         assert!(!message.contains("damaged"), "{message}");
     };
     not_damaged(read());
-    not_damaged(optional().unwrap_err());
     assert!(
         folder
             .write_document(names::EVALUATION, &json!({}))
@@ -206,15 +203,4 @@ fn a_document_that_is_damaged_names_the_command() {
     // A key of a later version is not damage.
     let (found, _) = read(&with_format("\"format\": 3, \"later\": 0")).unwrap();
     assert_eq!(found, evaluation());
-}
-
-#[test]
-fn a_folder_says_whether_it_was_trained() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = RunFolder::new(dir.path());
-    assert!(!folder.has_training() && !folder.has_config());
-    fs::create_dir(folder.file(names::CHECKPOINTS)).unwrap();
-    assert!(folder.has_training() && !folder.has_config());
-    fs::write(folder.file(names::CONFIG), "").unwrap();
-    assert!(folder.has_config());
 }

@@ -123,6 +123,24 @@ fn outputs_stay_inside_the_folder() {
 }
 
 #[test]
+fn outputs_that_are_on_disk_can_be_recorded() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = RunFolder::new(dir.path().join("run"));
+    let stage = stage(&folder, &json!({}));
+    let page = ["report.html".to_owned()];
+    let error = stage.finish_written(&page).unwrap_err();
+    assert!(matches!(error, ResultsError::Read { .. }), "{error}");
+    fs::create_dir_all(folder.path()).unwrap();
+    fs::write(folder.file(&page[0]), "page").unwrap();
+    stage.finish_written(&page).unwrap();
+    assert!(stage.is_up_to_date());
+    fs::write(folder.file(&page[0]), "Page").unwrap();
+    assert!(!stage.is_up_to_date());
+    let outside = stage.finish_written(&["../x".to_owned()]);
+    assert!(matches!(outside.unwrap_err(), ResultsError::Outside(_)));
+}
+
+#[test]
 fn without_a_folder_nothing_is_kept() {
     let stage = Stage::new(None, NAME, json!({})).unwrap();
     assert!(!stage.is_up_to_date());

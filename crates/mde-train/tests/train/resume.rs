@@ -75,6 +75,23 @@ fn a_finished_run_is_left_alone() {
     assert_eq!(RunConfig::read(&folder).unwrap(), usual());
 }
 
+/// Earlier versions wrote `batch` where `batch_size` is written now.
+#[test]
+fn a_run_with_an_older_configuration_resumes() {
+    let data = Data::new();
+    data.train_killed_after(3, "run", &usual());
+    let folder = data.folder("run");
+    let config = path(&folder, "config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    let older = text.replace("\"batch_size\":", "\"batch\":");
+    assert_ne!(older, text);
+    fs::write(&config, &older).unwrap();
+    assert_eq!(RunConfig::read(&folder).unwrap(), usual());
+    data.train("run", &usual()).unwrap();
+    assert!(&end(&folder) == undisturbed());
+    assert_eq!(fs::read_to_string(&config).unwrap(), older);
+}
+
 #[test]
 fn a_broken_checkpoint_is_an_error_that_names_the_file() {
     let data = Data::new();
