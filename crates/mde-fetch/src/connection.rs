@@ -1,4 +1,4 @@
-//! Whether and how patiently servers are asked.
+//! Connection options: offline mode, retries, timeouts.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Connection {
-    /// Open no connection: check what is here and say what is missing.
+    /// Open no connection; check stored files and list what is missing.
     #[cfg_attr(feature = "cli", arg(long))]
     pub offline: bool,
-    /// Number of failed tries in a row before giving up.
+    /// Maximum number of consecutive failed attempts.
     #[cfg_attr(feature = "cli", arg(long, value_name = "N", default_value_t = TRIES,
         value_parser = clap::value_parser!(u32).range(1..)))]
     pub tries: u32,
-    /// Seconds without a byte after which a server counts as silent.
+    /// Timeout in seconds without a received byte.
     #[cfg_attr(feature = "cli", arg(long, value_name = "SECONDS", default_value_t = IDLE,
         value_parser = clap::value_parser!(u64).range(1..)))]
     pub idle: u64,
-    /// Milliseconds to wait after the first failure; doubled after each further one.
+    /// Milliseconds to wait after the first failure; doubled after each further failure.
     #[cfg_attr(feature = "cli", arg(long, value_name = "MS", default_value_t = FIRST_PAUSE, hide = true))]
     pub first_pause: u64,
 }
@@ -26,7 +26,7 @@ const TRIES: u32 = 6;
 const IDLE: u64 = 60;
 const FIRST_PAUSE: u64 = 1000;
 
-/// The longest pause between tries; a server that asks for more ends the download.
+/// Maximum pause between attempts; a server that asks for more ends the download.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Default for Connection {
@@ -45,7 +45,7 @@ impl Connection {
         Duration::from_secs(self.idle)
     }
 
-    /// The pause after so many failures in a row: each is twice as long as the one before.
+    /// The pause after this number of consecutive failures: twice the previous pause.
     pub(crate) fn pause(&self, failed: u32) -> Duration {
         let first = Duration::from_millis(self.first_pause);
         let doubled = first.saturating_mul(1 << failed.saturating_sub(1).min(16));

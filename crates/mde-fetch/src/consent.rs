@@ -1,4 +1,4 @@
-//! Says what a job costs, checks the room on the disk and asks, before anything is fetched.
+//! Before anything is fetched: shows the cost, checks the free disk space and asks the user.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use crate::error::{FetchError, Result, io};
 use crate::front::{Answer, Front, remark};
 
 impl Bill {
-    /// Shows the lines, checks that the disk of `folder` has room and `spare` megabytes more, and
-    /// asks if something is to be downloaded, unless `yes` is set.
+    /// Shows the lines, and checks that the disk of `folder` has enough space and `spare`
+    /// megabytes more. Asks the user before a download, unless `yes` is set.
     ///
     /// # Errors
     /// [`FetchError::LittleRoom`], [`FetchError::Declined`], [`FetchError::NobodyToAsk`].
@@ -44,7 +44,7 @@ impl Bill {
     }
 }
 
-/// Bytes that this user may write on the disk of a folder, which need not exist yet.
+/// Bytes available to this user on the disk of a folder, which need not exist yet.
 pub(crate) fn free_space(folder: &Path) -> Result<u64> {
     let absolute = std::path::absolute(folder).map_err(io("find", folder))?;
     let existing = absolute.ancestors().find(|folder| folder.is_dir());

@@ -10,12 +10,12 @@ use crate::partial::{Expected, Partial};
 use crate::retry::{PROGRESS, Retry};
 use crate::transfer::{self, Answer, Ask, Bytes, Failure, Part};
 
-/// What to download, and to where.
+/// What to download, and where to.
 pub(crate) struct Request<'a> {
     /// The file's name in messages.
     pub(crate) name: &'a str,
     pub(crate) url: String,
-    /// For the server of the address.
+    /// Sent only to the server of `url`.
     pub(crate) token: Option<String>,
     /// The file; its folder exists.
     pub(crate) target: PathBuf,
@@ -47,33 +47,11 @@ struct Download<'a> {
     partial: Partial,
     expected: Expected,
     agent: ureq::Agent,
-    /// Whether any byte is from an earlier response than the last.
+    /// Whether any byte comes from a response before the last one.
     resumed: bool,
-    /// Whether a file whose parts do not belong together is fetched again: once.
+    /// Whether a file whose parts do not match may still be fetched again. This happens once.
     may_restart: bool,
     front: &'a dyn Front,
-}
-
-enum Attempt {
-    Whole,
-    Broken(String),
-}
-
-enum Stop {
-    Failure(Failure),
-    Error(FetchError),
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Stop::Failure(failure)
-    }
-}
-
-impl From<FetchError> for Stop {
-    fn from(error: FetchError) -> Self {
-        Stop::Error(error)
-    }
 }
 
 impl Download<'_> {
@@ -82,13 +60,12 @@ impl Download<'_> {
         loop {
             let before = self.partial.len()?;
             let failure = match self.attempt() {
-                Ok(Attempt::Whole) => match self.finish()? {
+                Ok(()) => match self.finish()? {
                     Some(sha256) => return Ok(sha256),
                     None => continue,
                 },
-                Ok(Attempt::Broken(reason)) => Failure::passing(reason),
-                Err(Stop::Failure(failure)) => failure,
-                Err(Stop::Error(error)) => return Err(error),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(failure) => failure,
             };
             let have = self.partial.len()?;
             if have >= before + PROGRESS {
@@ -98,16 +75,16 @@ impl Download<'_> {
         }
     }
 
-    /// One request, from where the last one ended.
-    fn attempt(&mut self) -> Result<Attempt, Stop> {
+    /// One request, from where the last one ended, which brings the rest of the file.
+    fn attempt(&mut self) -> Result<(), Failure> {
         let have = self.partial.len()?;
         let version = self.partial.version();
         if have > 0 && self.expected.size == Some(have) {
             self.resumed = true;
-            return Ok(Attempt::Whole);
+            return Ok(());
         }
-        // Parts of two versions must not be joined: the hash would tell, or the server by the
-        // version's name.
+        // Parts of two versions must not be joined. Only a known hash or the server's version
+        // tag can detect that.
         let safe = self.expected.sha256.is_some() || version.is_some();
         let fits = self.expected.size.is_none_or(|size| have < size);
         let from = if safe && fits { have } else { 0 };
@@ -119,21 +96,21 @@ impl Download<'_> {
         };
         match transfer::get(&self.agent, &ask)? {
             Answer::Bytes(bytes) => self.receive(bytes, from, have),
-            // All bytes were there, but nobody knew how many there are.
+            // The file was already complete, but its size was unknown.
             Answer::Beyond(Some(size)) if size == from => {
                 self.resumed = true;
-                Ok(Attempt::Whole)
+                Ok(())
             }
             Answer::Beyond(_) => {
                 let reason = "the server has less than what has come";
                 self.restart(reason);
                 self.partial.discard()?;
-                Ok(Attempt::Broken(reason.to_owned()))
+                Err(Failure::passing(reason))
             }
         }
     }
 
-    fn receive(&mut self, bytes: Bytes, from: u64, have: u64) -> Result<Attempt, Stop> {
+    fn receive(&mut self, bytes: Bytes, from: u64, have: u64) -> Result<(), Failure> {
         if let (Some(found), Some(expected)) = (bytes.size, self.expected.size)
             && found != expected
         {
@@ -144,16 +121,14 @@ impl Download<'_> {
         }
         if bytes.start != 0 && bytes.start != from {
             self.partial.discard()?;
-            return Ok(Attempt::Broken(
-                "the server sends another part than asked for".to_owned(),
+            return Err(Failure::passing(
+                "the server sends another part than asked for",
             ));
         }
         let changed = bytes.start > 0 && bytes.version != self.partial.version();
         if changed && self.partial.version().is_some() {
             self.partial.discard()?;
-            return Ok(Attempt::Broken(
-                "the server has another version now".to_owned(),
-            ));
+            return Err(Failure::passing("the server has another version now"));
         }
         if bytes.start < have {
             self.restart(if from == 0 {
@@ -173,27 +148,25 @@ impl Download<'_> {
         let mut body = bytes.body;
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let count = match body.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) => return Ok(Attempt::Broken(format!("the connection broke: {error}"))),
-            };
-            if let Err(error) = file.write_all(&buffer[..count]) {
-                return Err(self.failed_write(error, bytes.size).into());
+            let count = body
+                .read(&mut buffer)
+                .map_err(|error| Failure::passing(format!("the connection broke: {error}")))?;
+            if count == 0 {
+                break;
             }
+            file.write_all(&buffer[..count])
+                .map_err(|error| self.failed_write(error, bytes.size))?;
             at += count as u64;
             self.front.show(&Event::Bytes(count as u64));
         }
         if let Some(size) = bytes.size
             && at < size
         {
-            return Ok(Attempt::Broken(
-                "the server ended before the file did".to_owned(),
-            ));
+            return Err(Failure::passing("the server ended before the file did"));
         }
         file.sync_all()
             .map_err(|error| self.failed_write(error, bytes.size))?;
-        Ok(Attempt::Whole)
+        Ok(())
     }
 
     fn restart(&self, reason: &str) {
@@ -201,7 +174,7 @@ impl Download<'_> {
         remark(self.front, format!("{name}: begins again: {reason}"));
     }
 
-    /// The error for a failed write, with how much room is missing.
+    /// The error for a failed write, with the missing disk space.
     fn failed_write(&self, error: std::io::Error, size: Option<u64>) -> FetchError {
         let have = self.partial.len().unwrap_or(0);
         let folder = self.request.target.parent();
@@ -214,8 +187,8 @@ impl Download<'_> {
         }
     }
 
-    /// Checks and names the file; none if it must be fetched again, because its parts did not
-    /// belong together.
+    /// Checks and renames the file; `None` if it must be fetched again because its parts did not
+    /// match.
     fn finish(&mut self) -> Result<Option<String>> {
         self.front.show(&Event::Stop);
         remark(self.front, format!("{}: checking", self.request.name));

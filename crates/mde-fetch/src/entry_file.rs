@@ -1,4 +1,4 @@
-//! One entry of the manifest and the place of its file.
+//! One entry of the manifest and the location of its file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,23 +19,23 @@ use crate::text::bytes;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Present,
-    /// This many bytes of it.
+    /// Bytes stored so far.
     Partial(u64),
     Absent,
 }
 
-/// A file of the manifest and where it goes.
+/// A file of the manifest and where it is stored.
 pub(crate) struct EntryFile {
     /// Its name in messages.
     pub(crate) name: String,
     pub(crate) entry: ManifestEntry,
     pub(crate) target: PathBuf,
-    /// The command that takes it from a file downloaded by hand.
+    /// The command that imports a manually downloaded file.
     pub(crate) by_hand: String,
 }
 
 impl EntryFile {
-    /// By the file's name only: what has its final name is whole.
+    /// Judged by the file's name only: a file under its final name is complete.
     pub(crate) fn state(&self) -> State {
         if self.target.is_file() {
             return State::Present;
@@ -46,7 +46,7 @@ impl EntryFile {
         }
     }
 
-    /// The state for a list.
+    /// The state as shown in a list.
     pub(crate) fn described_state(&self) -> String {
         match self.state() {
             State::Present => match fs::metadata(&self.target) {
@@ -63,7 +63,7 @@ impl EntryFile {
         }
     }
 
-    /// Brings the file, unless it is here; `from` is one downloaded by hand.
+    /// Fetches the file unless it is stored; `from` is a manually downloaded one.
     pub(crate) fn fetch(
         &self,
         from: Option<&Path>,
@@ -84,7 +84,7 @@ impl EntryFile {
             return Err(self.absent()?);
         }
         let _lock = self.lock(front)?;
-        // Another process may have brought it meanwhile.
+        // Another process may have fetched it meanwhile.
         if self.is_present(from, front)? {
             return Ok(());
         }
@@ -105,7 +105,7 @@ impl EntryFile {
         Ok(())
     }
 
-    /// Bytes that have yet to come, as far as is known.
+    /// Bytes still to download, as far as known.
     pub(crate) fn missing(&self) -> u64 {
         match self.state() {
             State::Present => 0,
@@ -114,7 +114,7 @@ impl EntryFile {
         }
     }
 
-    /// Adds the download to a bill, unless the file is here.
+    /// Adds the download to a bill, unless the file is stored.
     pub(crate) fn add_to(&self, bill: &mut Bill, title: &str) {
         if self.state() == State::Present {
             return;
@@ -157,7 +157,7 @@ impl EntryFile {
         partial::lock_folder(folder, waits)
     }
 
-    /// True if the file is here and is what it should be.
+    /// True if the file is stored and matches the manifest.
     fn is_present(&self, from: Option<&Path>, front: &dyn Front) -> Result<bool> {
         if self.state() != State::Present {
             return Ok(false);
@@ -181,7 +181,7 @@ impl EntryFile {
         Ok(true)
     }
 
-    /// Takes the file from the local cache of the hub, if it is there.
+    /// Copies the file from the hub's local cache, if it is there.
     fn take_cached(&self, front: &dyn Front) -> Result<bool> {
         let Source::Hub(file) = &self.entry.source else {
             return Ok(false);
@@ -230,7 +230,7 @@ impl EntryFile {
         download(&request, connection, front).map_err(|error| self.advise(error, token.is_some()))
     }
 
-    /// Adds to the error of a download what to do next.
+    /// Adds advice to the error of a download.
     fn advise(&self, error: FetchError, has_token: bool) -> FetchError {
         let hub = matches!(self.entry.source, Source::Hub(_));
         let page = &self.entry.page;
@@ -263,7 +263,7 @@ impl EntryFile {
         error.advise(advice)
     }
 
-    /// The error for a file that is not here and is not to be downloaded.
+    /// The error for a file that is missing and must not be downloaded.
     fn absent(&self) -> Result<FetchError> {
         let have = match self.state() {
             State::Partial(bytes) => format!("only {bytes} bytes of it are here"),
@@ -281,7 +281,7 @@ impl EntryFile {
         )))
     }
 
-    /// Says what has come.
+    /// Shows a summary of the fetched file.
     fn report(&self, sha256: &str, front: &dyn Front) {
         remark(front, format!("{}: {}", self.name, self.entry.summary));
         for (what, text) in [

@@ -1,8 +1,8 @@
 //! The Hugging Face hub: addresses, the token and the local cache, all by hf-hub.
 //!
-//! hf-hub does not transfer the file. Version 0.5 goes on with a partial file without looking
-//! whether the server did, checks no hash, retries what cannot succeed, and keeps files in a layout
-//! of its own. `download` transfers files of the hub and of plain addresses alike.
+//! hf-hub does not transfer the file. Version 0.5 appends to a partial file even if the server
+//! did not resume, checks no hash, retries permanent failures, and uses its own folder layout.
+//! `download` transfers files from the hub and from other addresses alike.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use hf_hub::{Cache, Repo, RepoType};
 use crate::error::{FetchError, Result};
 use crate::manifest::{HubFile, HubKind};
 
-/// The hub, as set by the environment: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HOME`.
+/// The hub as configured by `HF_ENDPOINT`, `HF_TOKEN` and `HF_HOME`.
 pub(crate) struct Hub {
     api: Api,
     cache: Cache,
@@ -49,12 +49,12 @@ impl Hub {
         })
     }
 
-    /// The address of a file.
+    /// The URL of a file.
     pub(crate) fn url(&self, file: &HubFile) -> String {
         self.api.repo(repo(file)).url(&file.path)
     }
 
-    /// The address of the list of files of a folder, with sizes and hashes; hf-hub's own list has
+    /// The URL of the list of files of a folder, with sizes and hashes; hf-hub's own list has
     /// only names.
     pub(crate) fn folder_url(&self, folder: &HubFile) -> String {
         let kind = match folder.kind {
@@ -71,12 +71,12 @@ impl Hub {
         format!("{endpoint}/api/{kind}/{repository}/tree/{revision}/{path}")
     }
 
-    /// The file, if another program has put it into the cache.
+    /// The file's path in the cache, if another program has put it there.
     pub(crate) fn cached(&self, file: &HubFile) -> Option<PathBuf> {
         self.cache.repo(repo(file)).get(&file.path)
     }
 
-    /// The user's token: `HF_TOKEN`, or the one that `hf auth login` has kept.
+    /// The user's token: `HF_TOKEN`, or the one stored by `hf auth login`.
     pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_deref()
     }

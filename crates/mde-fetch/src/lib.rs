@@ -9,14 +9,14 @@
 //! | `weights` | [`WeightSource`], [`resolve`], [`fetch_weights`] |
 //! | `data` | [`fetch_data`], [`DataPlan`]: NYU Depth V2 and KITTI |
 //! | `doctor` | [`examine`]: the machine, the data sets and the weights |
-//! | `front` | [`Front`]: what a program shows and asks; `terminal` has one for command lines |
-//! | `entry_file` | one entry of the manifest and the place of its file |
-//! | `download` | one file; uses `transfer`, `retry` and `partial` (the file on its way) |
+//! | `front` | [`Front`]: the program's side, which shows and asks; `terminal` has one |
+//! | `entry_file` | one entry of the manifest and the location of its file |
+//! | `download` | one file; uses `transfer`, `retry` and `partial` (the partial file) |
 //! | `ranges` | parts of a file that stays on its server |
 //! | `hub` | the Hugging Face hub |
 //!
-//! **Invariants.** The crate prints nothing but in `terminal`, and downloads nothing that the
-//! caller or the user has not agreed to. A file under its final name is whole and checked.
+//! **Invariants.** Only `terminal` prints. Nothing is downloaded without the consent of the
+//! caller or the user. A file under its final name is complete and verified.
 
 mod bill;
 mod connection;

@@ -1,6 +1,6 @@
-//! A file on its way: `FILE.incomplete` until it is whole and checked, then `FILE`.
+//! A partial file: `FILE.incomplete` until it is complete and verified, then `FILE`.
 //!
-//! The name is predictable, so that a later command goes on with what has come. A symbolic link of
+//! The name is predictable, so that a later command can resume the download. A symbolic link of
 //! this name is therefore refused, not followed.
 
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{self, FetchError, Result};
 
-/// What is known of a file beforehand.
+/// Expected size and hash of a file, as far as known.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Expected {
     /// Bytes.
@@ -22,18 +22,17 @@ pub(crate) struct Expected {
     pub(crate) sha256: Option<String>,
 }
 
-/// The parts of a file that is being fetched.
+/// A file that is being fetched.
 pub(crate) struct Partial {
     target: PathBuf,
-    /// What has come so far.
+    /// The bytes received so far.
     incomplete: PathBuf,
-    /// The server's name for the version of the parts, so that parts of two versions are never
-    /// joined.
+    /// The server's tag of the version, so that parts of two versions are never joined.
     version: PathBuf,
 }
 
 impl Partial {
-    /// The parts of the file at `target`.
+    /// The partial file of `target`.
     pub(crate) fn new(target: &Path) -> Self {
         let beside = |ending: &str| {
             let mut name = target.file_name().map(OsString::from).unwrap_or_default();
@@ -47,12 +46,12 @@ impl Partial {
         }
     }
 
-    /// Where the parts are.
+    /// Path of the partial file.
     pub(crate) fn path(&self) -> &Path {
         &self.incomplete
     }
 
-    /// Bytes that have come.
+    /// Number of bytes received.
     pub(crate) fn len(&self) -> Result<u64> {
         match fs::symlink_metadata(&self.incomplete) {
             Ok(metadata) if metadata.is_symlink() => Err(FetchError::Link {
@@ -64,15 +63,15 @@ impl Partial {
         }
     }
 
-    /// The version of the parts, where the server has named it.
+    /// The version of the received bytes, if the server has tagged it.
     pub(crate) fn version(&self) -> Option<String> {
         let version = fs::read_to_string(&self.version).ok()?;
         (!version.is_empty()).then_some(version)
     }
 
-    /// Opens the parts for writing at byte `from`, and notes which version comes.
+    /// Opens the partial file for writing at byte `from`, and records the version.
     pub(crate) fn open(&self, from: u64, version: Option<&str>) -> Result<File> {
-        // A link is an error of its own.
+        // A link has its own error.
         self.len()?;
         let open = || {
             let mut options = OpenOptions::new();
@@ -88,7 +87,7 @@ impl Partial {
         open().map_err(|error| self.failed(error))
     }
 
-    /// Opens the parts anew, for a file that is never resumed.
+    /// Opens an empty partial file, for a file that is never resumed.
     pub(crate) fn create(&self) -> Result<File> {
         self.len()?;
         let mut options = OpenOptions::new();
@@ -96,7 +95,7 @@ impl Partial {
         open_no_follow(&self.incomplete, &options).map_err(|error| self.failed(error))
     }
 
-    /// Removes what has come.
+    /// Removes the received bytes.
     pub(crate) fn discard(&self) -> Result<()> {
         for path in [&self.incomplete, &self.version] {
             match fs::remove_file(path) {
@@ -107,10 +106,10 @@ impl Partial {
         Ok(())
     }
 
-    /// Checks what has come and gives it its final name; returns its SHA-256. What fails the check
-    /// is removed.
+    /// Verifies the file, gives it its final name and returns its SHA-256. A file that fails the
+    /// check is removed.
     pub(crate) fn finish(&self, expected: &Expected) -> Result<String> {
-        // A link is an error of its own.
+        // A link has its own error.
         self.len()?;
         let checked = check(&self.incomplete, expected);
         if checked.is_ok() {
@@ -133,15 +132,15 @@ impl Partial {
     }
 }
 
-/// Locks a folder, which is created if it does not exist, and removes what killed processes have
-/// left in it other than partial files.
+/// Locks a folder, which is created if needed, and removes leftovers of killed processes other
+/// than partial files.
 pub(crate) fn lock_folder(folder: &Path, on_wait: impl FnOnce()) -> Result<FolderLock> {
     let lock = FolderLock::acquire_waiting(folder, |_| on_wait())?;
     remove_leftovers(folder).map_err(error::io("clean", folder))?;
     Ok(lock)
 }
 
-/// Compares a file with what is known of it, and returns its SHA-256.
+/// Compares a file with the expected size and hash, and returns its SHA-256.
 pub(crate) fn check(path: &Path, expected: &Expected) -> Result<String> {
     let failed = || error::io("read", path);
     let mut file = File::open(path).map_err(failed())?;
@@ -180,7 +179,7 @@ pub(crate) fn check(path: &Path, expected: &Expected) -> Result<String> {
 pub(crate) fn copy(from: &Path, target: &Path, expected: &Expected) -> Result<String> {
     let partial = Partial::new(target);
     let mut source = File::open(from).map_err(error::io("read", from))?;
-    // A wrong file is noticed before it replaces parts that have come.
+    // A wrong file is detected before it replaces bytes that were downloaded.
     check(from, expected)?;
     let mut file = partial.open(0, None)?;
     io::copy(&mut source, &mut file)

@@ -19,11 +19,11 @@ pub(crate) struct Remote<'a> {
     front: &'a dyn Front,
     /// Bytes.
     pub(crate) size: u64,
-    /// The server's name for the version that was opened: parts of another are refused.
+    /// The server's tag of the opened version; parts of other versions are refused.
     pub(crate) version: Option<String>,
 }
 
-/// What a server makes of a request for a part.
+/// A server's response to the request for a part.
 pub(crate) enum Opened<'a> {
     /// It sends parts; `tail` holds the file's last bytes.
     Parts { remote: Remote<'a>, tail: Vec<u8> },
@@ -52,8 +52,8 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Asks for the last bytes of a file. The response also tells its size, and whether the server
-    /// sends parts.
+    /// Requests the last bytes of a file. The response also gives its size, and whether the
+    /// server sends parts.
     pub(crate) fn open(
         name: &str,
         url: &str,
@@ -76,7 +76,7 @@ impl<'a> Remote<'a> {
                     remote.size = size;
                     remote.version = version;
                     let mut tail = Vec::new();
-                    // If the connection breaks here, the rest is asked for like any other part.
+                    // If the connection breaks here, the rest is requested like any other part.
                     drop(body.take(size - start + 1).read_to_end(&mut tail));
                     tail.truncate((size - start) as usize);
                     tail.extend(remote.read(start + tail.len() as u64..size)?);
@@ -89,7 +89,7 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// The bytes of a part. After a broken connection it goes on where that broke.
+    /// The bytes of a part. A broken connection is resumed.
     pub(crate) fn read(&self, part: Range<u64>) -> Result<Vec<u8>> {
         let length = part.end.saturating_sub(part.start);
         let mut bytes = Vec::new();
@@ -132,7 +132,7 @@ impl<'a> Remote<'a> {
         };
         match transfer::get(&self.agent, &ask)? {
             Answer::Bytes(bytes) => Ok(bytes),
-            Answer::Beyond(_) => Err(Failure::Hopeless(format!(
+            Answer::Beyond(_) => Err(Failure::hopeless(format!(
                 "{} has fewer bytes than it should have",
                 self.url
             ))),

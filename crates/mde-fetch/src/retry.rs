@@ -1,4 +1,4 @@
-//! How often, and after which pause, a request is made again.
+//! Retries of requests: how often, and after which pause.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use crate::error::{FetchError, Result};
 use crate::front::{Front, remark};
 use crate::transfer::Failure;
 
-/// Bytes in one try after which earlier failures no longer count: a line that drops often still
-/// brings the file.
+/// Bytes in one attempt after which earlier failures no longer count, so that a file arrives even
+/// over an unstable connection.
 pub(crate) const PROGRESS: u64 = 1 << 20;
 
-/// Counts failures in a row.
+/// Counts consecutive failures.
 pub(crate) struct Retry<'a> {
     name: &'a str,
     connection: &'a Connection,
@@ -20,7 +20,7 @@ pub(crate) struct Retry<'a> {
 }
 
 impl<'a> Retry<'a> {
-    /// For a download of this name.
+    /// A counter for the download of this name.
     pub(crate) fn new(name: &'a str, connection: &'a Connection, front: &'a dyn Front) -> Self {
         Self {
             name,
@@ -30,18 +30,17 @@ impl<'a> Retry<'a> {
         }
     }
 
-    /// Forgets earlier failures: something has come.
+    /// Forgets earlier failures after progress.
     pub(crate) fn forget(&mut self) {
         self.failed = 0;
     }
 
-    /// Waits before the next try, or says why there is none. `kept`: how many bytes are on the disk
-    /// for the next try, and where.
+    /// Waits before the next attempt, or returns the error that ends the download. `kept`: number
+    /// of bytes stored for the next attempt, and where.
     pub(crate) fn wait(&mut self, failure: Failure, kept: Option<(u64, &Path)>) -> Result<()> {
         let (reason, after) = match failure {
             Failure::Passing { reason, after } => (reason, after),
-            Failure::Status { status, url } => return Err(FetchError::Status { status, url }),
-            Failure::Hopeless(reason) => return Err(FetchError::Request(reason)),
+            Failure::Final(error) => return Err(error),
         };
         self.failed += 1;
         let (have, path) = kept.unwrap_or((0, Path::new("")));

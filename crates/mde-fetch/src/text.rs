@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Sizes and counts as text.
 
 use indicatif::DecimalBytes;
 

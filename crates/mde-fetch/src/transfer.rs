@@ -6,6 +6,8 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::{Agent, Body};
 
+use crate::error::FetchError;
+
 /// A server's response.
 pub(crate) enum Answer {
     /// The file's bytes.
@@ -36,10 +38,14 @@ pub(crate) enum Failure {
         reason: String,
         after: Option<Duration>,
     },
-    /// The server refuses for good.
-    Status { status: u16, url: String },
-    /// The request cannot be made.
-    Hopeless(String),
+    /// No later try will work.
+    Final(FetchError),
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        Self::Final(error)
+    }
 }
 
 impl Failure {
@@ -49,6 +55,11 @@ impl Failure {
             reason: reason.into(),
             after: None,
         }
+    }
+
+    /// A request that cannot be made at all.
+    pub(crate) fn hopeless(reason: String) -> Self {
+        Self::Final(FetchError::Request(reason))
     }
 }
 
@@ -118,16 +129,16 @@ pub(crate) fn get(agent: &Agent, ask: &Ask<'_>) -> Result<Answer, Failure> {
             return answer(response, &at, sha256);
         }
         let next = text(response.headers(), header::LOCATION.as_str())
-            .ok_or_else(|| Failure::Hopeless(format!("{at} redirects to nowhere")))?;
+            .ok_or_else(|| Failure::hopeless(format!("{at} redirects to nowhere")))?;
         let next = resolve(&at, next)?;
         if at.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
-            return Err(Failure::Hopeless(format!(
+            return Err(Failure::hopeless(format!(
                 "{at} redirects to {next}, which is not encrypted"
             )));
         }
         at = next;
     }
-    Err(Failure::Hopeless(format!(
+    Err(Failure::hopeless(format!(
         "{origin} redirects over and over"
     )))
 }
@@ -150,7 +161,7 @@ fn send(
     }
     request.call().map_err(|error| match error {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::InvalidProxyUrl => {
-            Failure::Hopeless(format!("cannot ask for {at}: {error}"))
+            Failure::hopeless(format!("cannot ask for {at}: {error}"))
         }
         error => Failure::Passing {
             reason: format!("cannot reach {}: {error}", at.host().unwrap_or_default()),
@@ -189,10 +200,8 @@ fn answer(response: Response<Body>, at: &Uri, sha256: Option<String>) -> Result<
             });
         }
         status => {
-            return Err(Failure::Status {
-                status,
-                url: at.to_string(),
-            });
+            let url = at.to_string();
+            return Err(FetchError::Status { status, url }.into());
         }
     };
     let strong = |version: &&str| !version.starts_with("W/");
@@ -231,7 +240,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn parse(url: &str) -> Result<Uri, Failure> {
     let uri: Option<Uri> = url.parse().ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| Failure::Hopeless(format!("{url:?} is not an address on the web")))
+        .ok_or_else(|| Failure::hopeless(format!("{url:?} is not an address on the web")))
 }
 
 /// The address that `location` means relative to `base`.

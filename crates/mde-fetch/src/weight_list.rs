@@ -1,4 +1,4 @@
-//! The list of weights: what there is and what is here.
+//! The list of weights: all of the manifest, and which are stored.
 
 use std::fmt;
 

@@ -18,13 +18,12 @@ use crate::weight_list::{WeightList, WeightRow};
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct WeightOptions {
-    /// Which weights: names that --list shows, or hf:ORG/REPO[@REVISION]/FILE [default: show the
-    /// list].
+    /// Weights: names from --list, or hf:ORG/REPO[@REVISION]/FILE [default: show the list].
     pub names: Vec<String>,
-    /// Show what there is, what is here, and the licences.
+    /// Show all weights, which of them are stored, and their licences.
     #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["from", "offline"]))]
     pub list: bool,
-    /// A file downloaded by hand, to be taken instead of a download; needs one NAME.
+    /// Use this manually downloaded file in place of a download; needs one NAME.
     #[cfg_attr(
         feature = "cli",
         arg(
@@ -35,28 +34,28 @@ pub struct WeightOptions {
         )
     )]
     pub from: Option<PathBuf>,
-    /// Another list of weights [default: the built-in one].
+    /// Manifest of weights to use in place of the built-in one.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub manifest: Option<PathBuf>,
-    /// Folder of the weights [default: weights in the folder of data, see MDE_HOME].
+    /// Output folder of the weights [default: `weights` in the data folder, see MDE_HOME].
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
-    /// How servers are asked.
+    /// Connection options.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub connection: Connection,
 }
 
-/// What came of fetching weights.
+/// The result of fetching weights.
 #[derive(Debug, Clone, Default)]
 pub struct FetchedWeights {
-    /// The files that are here now.
+    /// The files that are stored now.
     pub files: Vec<PathBuf>,
-    /// The names that could not be fetched; the reasons were shown.
+    /// The names that could not be fetched; the reasons have been shown.
     pub missing: Vec<String>,
 }
 
 impl WeightOptions {
-    /// Whether the list is asked for.
+    /// Whether the list is requested.
     pub fn wants_list(&self) -> bool {
         self.list || (self.names.is_empty() && !self.connection.offline)
     }
@@ -66,7 +65,7 @@ impl WeightOptions {
     }
 }
 
-/// The weights there are, with their state in the folder of weights.
+/// All weights of the manifest, with their state in the folder of weights.
 ///
 /// # Errors
 /// Those of the manifest.
@@ -82,8 +81,8 @@ pub fn list_weights(options: &WeightOptions, home: &Home) -> Result<WeightList> 
     })
 }
 
-/// Fetches weights by name; without names, all of the manifest. A failure does not keep the other
-/// files from coming: it is shown, and the name returned as missing.
+/// Fetches weights by name; without names, all of the manifest. A failure does not stop the other
+/// files: it is shown, and the name is returned as missing.
 ///
 /// # Errors
 /// Those of the manifest and of the options.
@@ -126,10 +125,10 @@ pub fn fetch_weights(
     Ok(fetched)
 }
 
-/// Where weights come from: a file, a name of the manifest, or `hf:ORG/REPO[@REVISION]/FILE`.
+/// Source of weights: a file, a name of the manifest, or `hf:ORG/REPO[@REVISION]/FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightSource {
-    /// A file, or a name of the manifest: an existing file always wins.
+    /// A file, or a name of the manifest. An existing file takes precedence.
     FileOrName(String),
     /// A file of the Hugging Face hub.
     Hub {
@@ -162,7 +161,7 @@ impl std::fmt::Display for WeightSource {
 
 /// The file of the weights, fetched on first use after the user's consent.
 ///
-/// A path that does not exist is returned as it is, so that the caller's own error names it; a bare
+/// A path that does not exist is returned unchanged, so that the caller's error names it. A plain
 /// word that is neither a file nor a name of the manifest is an error.
 ///
 /// # Errors
@@ -196,7 +195,7 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
     Ok(file.target)
 }
 
-/// Adds the download of weights of the manifest to a bill, unless they are here.
+/// Adds the download of weights to a bill, unless they are stored already.
 ///
 /// # Errors
 /// Those of the manifest.
@@ -208,7 +207,7 @@ pub fn add_weights_to_bill(name: &str, home: &Home, bill: &mut Bill) -> Result<(
     Ok(())
 }
 
-/// Weights with their place.
+/// Weights of the manifest and where they are stored.
 pub(crate) fn entry_file(
     name: &str,
     entry: &ManifestEntry,
@@ -261,7 +260,7 @@ fn hub_entry_file(
     })
 }
 
-/// The file of the hub that `hf:ORG/REPO[@REVISION]/FILE` names; none for any other text.
+/// The hub file that `hf:ORG/REPO[@REVISION]/FILE` names; `None` for any other text.
 fn hub_file(text: &str) -> Result<Option<HubFile>> {
     let Some(address) = text.strip_prefix("hf:") else {
         return Ok(None);

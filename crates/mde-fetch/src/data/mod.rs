@@ -1,8 +1,8 @@
 //! Downloads data sets into the folders that `mde` reads.
 //!
-//! A job is planned first: what is here, what is missing, what that costs. The user is told and
-//! asked, then it is fetched. NYU's archives are converted by the program; of KITTI single files
-//! are taken out of archives on their servers.
+//! A plan first lists what is stored, what is missing and what it costs. After the user's consent,
+//! it is carried out. The program converts NYU's archives; single files of KITTI are extracted
+//! from archives that stay on their servers.
 
 mod kitti;
 mod nyu;
@@ -34,7 +34,7 @@ pub enum DataSet {
 }
 
 impl DataSet {
-    /// `nyu` or `kitti` with the default options; none for other names.
+    /// `nyu` or `kitti` with the default options; `None` for other names.
     pub fn named(kind: &str) -> Option<Self> {
         match kind {
             "nyu" => Some(Self::Nyu(NyuOptions::default())),
@@ -78,7 +78,7 @@ pub struct DataPlan<'a> {
     home: &'a Home,
     front: &'a dyn Front,
     bill: Bill,
-    /// Of the downloads, where planning writes to them.
+    /// Lock of the downloads, if planning writes to them.
     lock: Option<FolderLock>,
 }
 
@@ -88,8 +88,8 @@ enum Planned<'a> {
 }
 
 impl<'a> DataPlan<'a> {
-    /// Finds out what is missing and what it costs. For KITTI this downloads lists and directories
-    /// of archives; nothing is written to the data set's folder.
+    /// Plans a download: what is missing, and what it costs. For KITTI this downloads lists and
+    /// directories of archives; nothing is written to the data set's folder.
     ///
     /// # Errors
     /// Those of the options, the manifest, and of what is downloaded.
@@ -108,20 +108,20 @@ impl<'a> DataPlan<'a> {
         })
     }
 
-    /// What it costs.
+    /// The cost.
     pub fn bill(&self) -> &Bill {
         &self.bill
     }
 
-    /// Where the data set goes.
+    /// The data set's folder.
     pub fn folder(&self) -> PathBuf {
         self.data.folder(self.home)
     }
 
-    /// Fetches the data set; `convert` is called where something has to be converted.
+    /// Fetches the data set; `convert` is called for each download that must be converted.
     ///
     /// # Errors
-    /// Those of the downloads and conversions. The same call goes on from there.
+    /// Those of the downloads and conversions. The same call resumes the work.
     pub fn fetch(self, convert: &Convert<'_>) -> Result<()> {
         let Self {
             data,
@@ -136,7 +136,7 @@ impl<'a> DataPlan<'a> {
         };
         let _folder = match &data {
             DataSet::Kitti(_) => Some(lock(&data.folder(home), front)?),
-            // Whoever converts locks the folder.
+            // The conversion locks the folder.
             DataSet::Nyu(_) => None,
         };
         // Another process may have fetched it since it was planned.
@@ -175,7 +175,7 @@ pub fn fetch_data(
     convert: &Convert<'_>,
 ) -> Result<PathBuf> {
     let options = data.options();
-    // Without a connection nothing comes that could be asked about.
+    // Without a connection there is no download to ask about.
     let (spare, yes) = (options.spare, options.yes || options.connection.offline);
     let plan = DataPlan::new(data, home, front)?;
     let folder = plan.folder();
@@ -184,7 +184,7 @@ pub fn fetch_data(
     Ok(folder)
 }
 
-/// Whether a data set, `nyu` or `kitti`, is in a folder and complete, judged by its lists.
+/// Whether a folder holds the complete data set `nyu` or `kitti`, judged by its lists.
 pub fn is_complete(kind: &str, folder: &Path) -> bool {
     let lists: [&[&str]; 2] = if kind == "nyu" {
         [

@@ -16,21 +16,21 @@ use crate::manifest::{ManifestEntry, Source};
 use crate::partial;
 use crate::text::{bytes, counted};
 
-/// What of NYU Depth V2 to fetch.
+/// The parts of NYU Depth V2 to fetch.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct NyuOptions {
-    /// Training set. The labelled pairs come with each: the test images are among them.
+    /// Training set. The labelled pairs are always included, since they hold the test images.
     #[cfg_attr(feature = "cli", arg(long, value_enum, default_value_t))]
     pub train: TrainingSet,
-    /// Files downloaded by hand: nyu_depth_v2_labeled.mat, splits.mat, shards (.tar), or the
-    /// archive of --train bts or mff. They stay where they are.
+    /// Manually downloaded files: nyu_depth_v2_labeled.mat, splits.mat, shards (.tar), or the
+    /// archive of --train bts or mff. They are not moved.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub from: Vec<PathBuf>,
     /// Keep shards after their conversion.
     #[cfg_attr(feature = "cli", arg(long))]
     pub keep: bool,
-    /// What all data sets share.
+    /// Options of all data sets.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub shared: DataOptions,
 }
@@ -44,9 +44,9 @@ pub enum TrainingSet {
     Labelled,
     /// FastDepth's 47,584 pairs, from the Hugging Face hub.
     Fastdepth,
-    /// BTS's 24,231 pairs, from an archive downloaded by hand.
+    /// BTS's 24,231 pairs, from a manually downloaded archive.
     Bts,
-    /// The paper's and MFF's 50,688 pairs, from an archive downloaded by hand.
+    /// The paper's and MFF's 50,688 pairs, from a manually downloaded archive.
     Mff,
 }
 
@@ -57,8 +57,8 @@ const FASTDEPTH: &str = "nyu-fastdepth";
 
 /// A list that the conversion of the labelled pairs writes.
 const TEST_LIST: &str = "nyuv2_test.csv";
-/// Exists while the labelled pairs are converted: lists alone do not say that the folder is
-/// complete.
+/// Exists while the labelled pairs are converted, since lists alone do not prove that the folder
+/// is complete.
 const UNFINISHED: &str = ".nyu-labelled.unfinished";
 
 /// Whether a folder holds labelled pairs whose conversion has not finished.
@@ -66,23 +66,23 @@ pub(super) fn is_unfinished(folder: &Path) -> bool {
     folder.join(UNFINISHED).exists()
 }
 
-/// NYU Depth V2, with all that is known before it is fetched.
+/// The plan for NYU Depth V2: everything that is known before it is fetched.
 pub(super) struct Nyu<'a> {
     job: Job<'a>,
     keep: bool,
-    /// Files downloaded by hand.
+    /// Manually downloaded files.
     given: Vec<PathBuf>,
-    /// Whether the labelled pairs are to be fetched and converted, as far as they are not.
+    /// Whether labelled pairs remain to be fetched or converted.
     labelled: bool,
     training: Training,
 }
 
-/// The training set beside the labelled pairs.
+/// The training set in addition to the labelled pairs.
 enum Training {
     None,
     /// Shards that are not converted yet.
     Shards(Vec<Shard>),
-    /// Shards downloaded by hand, which need no list.
+    /// Manually downloaded shards, which need no list.
     Given(Vec<PathBuf>),
     Archive {
         archive: PathBuf,
@@ -133,7 +133,7 @@ impl<'a> Nyu<'a> {
         bill
     }
 
-    /// Adds an entry that is not given: what has yet to come, and what it becomes.
+    /// Adds an entry that is not given: bytes still to download, and bytes after conversion.
     fn add(&self, bill: &mut Bill, name: &str) {
         let Ok(file) = self.job.file(name) else {
             return;
@@ -156,7 +156,7 @@ impl<'a> Nyu<'a> {
             all += shard.entry.bytes();
             largest = largest.max(shard.entry.bytes());
         }
-        // The size after conversion is known of the whole set: the shards take their part of it.
+        // The converted size is known for the whole set only; the shards take their share of it.
         let whole = self.job.manifest.data(FASTDEPTH).ok();
         let converted = whole.map_or(0, |whole| {
             let part = all as f64 / whole.bytes().max(1) as f64;
@@ -246,7 +246,7 @@ impl<'a> Nyu<'a> {
         }
     }
 
-    /// The file of an entry: the one that is given, else fetched.
+    /// The file of an entry: the given one, else the fetched one.
     fn bring(&self, name: &str) -> Result<PathBuf> {
         let file = self.job.file(name)?;
         if let Some(given) = self.given(&file.entry.file) {
@@ -263,7 +263,7 @@ impl<'a> Nyu<'a> {
         given.map(PathBuf::as_path)
     }
 
-    /// Compares a given file with what the manifest knows of it.
+    /// Compares a given file with the manifest.
     fn check_given(&self, name: &str, file: &Path) -> Result<()> {
         let expected = self.job.file(name)?.expected();
         if expected.size.is_some() || expected.sha256.is_some() {
@@ -274,8 +274,7 @@ impl<'a> Nyu<'a> {
     }
 }
 
-/// What there is to do for a training set; `files` are those given that are not the labelled
-/// pairs'.
+/// The work for a training set; `files` are the given files except those of the labelled pairs.
 fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Training> {
     let usage = |what| Err(FetchError::Usage(what));
     let form = match train {
@@ -312,7 +311,7 @@ fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Tr
     }
 }
 
-/// What to do for an archive that no program may fetch.
+/// Instructions for an archive that no program may download.
 fn no_archive(name: &str, entry: &ManifestEntry, job: &Job<'_>) -> FetchError {
     let how = match &entry.source {
         Source::Manual(how) => how,

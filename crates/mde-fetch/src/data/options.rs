@@ -1,4 +1,4 @@
-//! What all data sets share: options, folders, the conversion that a program does.
+//! Shared by all data sets: options, folders, conversions by the program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,22 @@ use crate::manifest::Manifest;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DataOptions {
-    /// Folder of the data set [default: nyu or kitti in the folder of data, see MDE_HOME].
+    /// Output folder of the data set [default: `nyu` or `kitti` in the data folder, see MDE_HOME].
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
-    /// Folder of downloads on their way [default: downloads in the folder of data].
+    /// Folder of partial and temporary downloads [default: `downloads` in the data folder].
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub downloads: Option<PathBuf>,
-    /// Do not ask before a download.
+    /// Download without asking.
     #[cfg_attr(feature = "cli", arg(long))]
     pub yes: bool,
-    /// Megabytes that must stay free on the disk.
+    /// Minimum free disk space to leave, in megabytes.
     #[cfg_attr(feature = "cli", arg(long, value_name = "MB", default_value_t = SPARE_MEGABYTES))]
     pub spare: u64,
-    /// Another list of what there is [default: the built-in one].
+    /// Manifest to use in place of the built-in one.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub manifest: Option<PathBuf>,
-    /// How servers are asked.
+    /// Connection options.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub connection: Connection,
 }
@@ -48,7 +48,7 @@ impl Default for DataOptions {
     }
 }
 
-/// Where a data set goes, and how its files are fetched.
+/// Where a data set is stored, and how its files are fetched.
 pub(crate) struct Job<'a> {
     /// `nyu` or `kitti`.
     pub(crate) kind: &'static str,
@@ -79,7 +79,7 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// A part of the data set in the folder of downloads.
+    /// A path in the data set's folder of downloads.
     pub(crate) fn file(&self, name: &str) -> Result<EntryFile> {
         let entry = self.manifest.data(name)?;
         Ok(EntryFile {
@@ -90,19 +90,19 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// The command that takes files downloaded by hand.
+    /// The command that imports manually downloaded files.
     pub(crate) fn by_hand(&self, what: &str) -> String {
         format!("{} {} --from {what}", self.front.commands().data, self.kind)
     }
 
-    /// A bill without any cost.
+    /// An empty bill.
     pub(crate) fn bill(&self) -> Bill {
         Bill::new("give --yes to go on")
     }
 }
 
-/// Something downloaded that has to be converted. A program does so by the crate `mde-convert`, or
-/// by the command `mde convert`.
+/// A download that must be converted. A program does so with the crate `mde-convert` or the
+/// command `mde convert`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion<'a> {
     /// NYU Depth V2's labelled pairs.
@@ -127,7 +127,7 @@ pub enum Conversion<'a> {
         form: &'static str,
         /// The zip archive.
         archive: &'a Path,
-        /// The list of what is wanted of it.
+        /// The list of files to extract.
         list: &'a Path,
         /// The data set's folder.
         out: &'a Path,
@@ -135,7 +135,7 @@ pub enum Conversion<'a> {
 }
 
 impl Conversion<'_> {
-    /// The command line of `mde` that does it, without the program's name.
+    /// The command line of `mde` for this conversion, without the program's name.
     pub fn arguments(&self) -> Vec<OsString> {
         let (form, files) = match *self {
             Self::Labelled { mat, splits, out } => (
@@ -165,6 +165,6 @@ impl Conversion<'_> {
     }
 }
 
-/// What a program does for a conversion.
+/// A program's function for conversions.
 pub type Convert<'a> =
     dyn Fn(Conversion<'_>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;

@@ -1,5 +1,5 @@
-//! A data set in many archives on the hub: shard by shard, so that only one lies on the disk beside
-//! its images.
+//! A data set in many archives on the hub, fetched shard by shard. Only one shard at a time is on
+//! the disk besides its images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::partial::{Expected, lock_folder};
 pub(super) struct Shard {
     /// Such as `train-000000.tar`.
     pub(super) name: String,
-    /// Where it is, with its size and hash.
+    /// Its location, size and hash.
     pub(super) entry: ManifestEntry,
 }
 
@@ -33,17 +33,17 @@ struct Listed {
     lfs: Option<LargeFile>,
 }
 
-/// A file that the hub keeps apart from the repository: its name there is its SHA-256.
+/// A file that the hub stores outside the repository, named by its SHA-256.
 #[derive(Deserialize)]
 struct LargeFile {
     oid: String,
 }
 
-/// The hub sends at most this many lines at once; no data set here has as many shards.
+/// Maximum number of lines per response of the hub; no supported data set has as many shards.
 const PAGE: usize = 1000;
 
 /// Asks the hub for the shards in the folder that `entry` names; without a connection, uses the
-/// list of the last time.
+/// list of the last call.
 pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Result<Vec<Shard>> {
     let Source::Hub(at) = &entry.source else {
         return Err(FetchError::Usage(
@@ -121,7 +121,7 @@ fn shard(file: Listed, of: &ManifestEntry, at: &HubFile) -> Shard {
     Shard { name, entry }
 }
 
-/// Which shards are converted: an empty file each, beside the data.
+/// Records converted shards: one empty file each, next to the data.
 pub(super) struct Converted {
     folder: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Data sets and weights.
+//! Checks of data sets and weights.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::manifest::{ManifestEntry, Source};
 use crate::partial;
 use crate::weights::entry_file;
 
-/// Looks at data sets and weights.
+/// Examines data sets and weights.
 pub(super) struct Examiner<'a> {
     pub(super) examination: &'a mut Examination,
     pub(super) home: &'a Home,
     pub(super) commands: Commands,
-    /// None once the program has turned out to be missing.
+    /// `None` once the program is known to be missing.
     pub(super) inspect: Option<&'a Inspect<'a>>,
 }
 
@@ -29,7 +29,7 @@ impl Examiner<'_> {
         self.examine_weights();
     }
 
-    /// Looks at the data sets at their default places and at those given.
+    /// Examines the data sets in their default folders and those given.
     fn examine_data(&mut self, given: &[String], decode: bool) {
         let mut specs = Vec::new();
         for kind in ["nyu", "kitti"] {
@@ -56,7 +56,7 @@ impl Examiner<'_> {
         }
     }
 
-    /// Compares the weights that are here with the manifest and with the network that they are for.
+    /// Compares stored weights with the manifest and with their network.
     fn examine_weights(&mut self) {
         let manifest = match self.home.manifest(None) {
             Ok(manifest) => manifest,
@@ -133,8 +133,8 @@ impl Examiner<'_> {
         }
     }
 
-    /// The document of an inspection, whose findings are added; none if it failed, which is a
-    /// finding.
+    /// Adds the findings of an inspection and returns its document; `None`, with a finding, if
+    /// it failed.
     fn inspect(&mut self, area: Area, place: &str, inspected: Inspected<'_>) -> Option<Value> {
         let what = match self.inspect?(inspected) {
             Ok(document) if self.examination.adopt(area, &document) => return Some(document),
@@ -168,7 +168,7 @@ fn splits(document: &Value) -> String {
     said.collect::<Vec<_>>().join(", ")
 }
 
-/// An archive has to be unpacked by hand before a network can be filled from it.
+/// Whether an archive must be unpacked by hand before its weights can be loaded.
 fn is_archive(entry: &ManifestEntry) -> bool {
     let manual = matches!(entry.source, Source::Manual(_));
     let ending = Path::new(&entry.file).extension();

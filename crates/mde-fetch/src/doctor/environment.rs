@@ -1,4 +1,4 @@
-//! The machine and its programs.
+//! Checks of the machine and its programs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::consent::free_space;
 use crate::home::Home;
 use crate::text::bytes;
 
-/// Looks at everything but data and weights.
+/// Examines everything except data and weights.
 pub(super) fn examine(examination: &mut Examination, home: &Home) {
     if let Some(checkout) = home.checkout() {
         toolchain(examination, checkout);
@@ -20,7 +20,7 @@ pub(super) fn examine(examination: &mut Examination, home: &Home) {
     disk(examination, home.folder());
 }
 
-/// The trimmed output of a program; none if it does not exist or fails.
+/// The trimmed output of a program; `None` if it does not exist or fails.
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output();
     let output = output.ok().filter(|output| output.status.success())?;

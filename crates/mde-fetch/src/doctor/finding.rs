@@ -1,4 +1,4 @@
-//! The result of an examination: facts, and findings with what to do about each.
+//! The result of an examination: facts, and findings with advice.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl Area {
     }
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Severity {
@@ -46,18 +46,18 @@ pub(super) enum Severity {
     Error,
     /// Works, but not as well as it could.
     Warning,
-    /// Good to know.
+    /// Worth knowing.
     Note,
 }
 
-/// Something that is in order.
+/// A fact without a problem.
 #[derive(Debug, Clone, Serialize)]
 struct Fact {
     area: Area,
     what: String,
 }
 
-/// Something that needs attention.
+/// A problem or a remark.
 #[derive(Debug, Clone, Serialize)]
 struct Finding {
     area: Area,
@@ -122,12 +122,12 @@ impl Examination {
         }
     }
 
-    /// Whether nothing is broken.
+    /// True if nothing is broken.
     pub fn is_ok(&self) -> bool {
         self.broken() == 0
     }
 
-    /// Number of things that are broken.
+    /// Number of findings that are errors.
     pub fn broken(&self) -> usize {
         self.count(Severity::Error)
     }
@@ -139,7 +139,7 @@ impl Examination {
             .count()
     }
 
-    /// The examination as a JSON document, with `ok`: whether nothing is broken.
+    /// The examination as a JSON document. `ok` is true if nothing is broken.
     pub fn document(&self) -> Value {
         let mut document = serde_json::json!({ "ok": self.is_ok() });
         document["facts"] = serde_json::json!(self.facts);

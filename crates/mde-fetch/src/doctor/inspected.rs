@@ -5,12 +5,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// What to look at.
+/// What to examine.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DoctorOptions {
-    /// Another data set to look at: KIND:DIR, or DIR with a dataset.toml. May be given several
-    /// times.
+    /// Additional data set to examine: KIND:DIR, or DIR with a dataset.toml; repeatable.
     #[cfg_attr(feature = "cli", arg(long, value_name = "[KIND:]DIR"))]
     pub data: Vec<String>,
     /// Decode every image and depth map, which takes minutes for a large data set.

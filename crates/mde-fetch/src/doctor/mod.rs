@@ -1,4 +1,4 @@
-//! Looks at the machine, the data sets and the weights: what is here, what is broken, what to do.
+//! Examines the machine, the data sets and the weights, and says how to repair what is broken.
 
 mod data;
 mod environment;
@@ -11,7 +11,7 @@ use crate::home::Home;
 pub use self::finding::Examination;
 pub use self::inspected::{DoctorOptions, Inspect, InspectError, Inspected};
 
-/// Looks at everything. Nothing is changed, and what is wrong is a finding, not an error.
+/// Examines everything and changes nothing. Problems are findings, not errors.
 pub fn examine(
     options: &DoctorOptions,
     home: &Home,

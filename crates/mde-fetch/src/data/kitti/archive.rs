@@ -1,4 +1,4 @@
-//! An archive of KITTI: on this disk, or on its server as a whole or part by part.
+//! An archive of KITTI: on this disk, or on its server, read whole or in parts.
 
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek};
@@ -17,19 +17,19 @@ pub(super) struct Archive {
     /// Such as `2011_09_26_drive_0002_sync.zip`.
     pub(super) name: String,
     pub(super) url: String,
-    /// A file downloaded by hand.
+    /// A manually downloaded file.
     pub(super) given: Option<PathBuf>,
-    /// Where it is put if only the whole of it can be had.
+    /// Where it is stored if it can only be downloaded whole.
     pub(super) whole: PathBuf,
-    /// Where its directory is kept.
+    /// Where its directory is cached.
     pub(super) directory: PathBuf,
 }
 
-/// An archive that can be read, or what has to come first.
+/// An archive that can be read, or what is needed first.
 pub(super) enum Readable<'a> {
-    /// Its directory is read, and its members can be.
+    /// Its directory has been read, and its members can be read.
     Zip(OpenZip<'a>),
-    /// Its server sends all of it or nothing; bytes, if the server says so.
+    /// Its server sends only whole files; the size in bytes, if the server states it.
     OnlyWhole(Option<u64>),
 }
 
@@ -38,22 +38,22 @@ pub(super) struct OpenZip<'a> {
     pub(super) zip: ZipArchive<Box<dyn ReadSeek + 'a>>,
     /// If it stays on its server.
     pub(super) remote: Option<RemoteZip<'a>>,
-    /// Whether its server may be asked for parts, as far as is known.
+    /// Whether its server sends parts, as far as known.
     pub(super) parts: bool,
 }
 
-/// A file, here or elsewhere.
+/// A file, local or remote.
 pub(super) trait ReadSeek: Read + Seek {}
 impl<T: Read + Seek> ReadSeek for T {}
 
 impl Archive {
-    /// The file, if it is on this disk.
+    /// The file's path, if it is on this disk.
     pub(super) fn local(&self) -> Option<&Path> {
         let here = self.whole.is_file().then_some(&self.whole);
         self.given.as_ref().or(here).map(PathBuf::as_path)
     }
 
-    /// Opens the archive where it is cheapest: on this disk, by the directory that is kept, on its
+    /// Opens the archive where it is cheapest: on this disk, by its cached directory, or on its
     /// server.
     pub(super) fn open<'a>(
         &self,
@@ -71,7 +71,7 @@ impl Archive {
         self.open_remote(connection, front)
     }
 
-    /// Says which members are damaged, and what to do.
+    /// The error for damaged members, with advice.
     pub(super) fn damaged(&self, members: &[String]) -> String {
         let from = self.local().map(|path| path.display().to_string());
         format!(
@@ -82,7 +82,7 @@ impl Archive {
         )
     }
 
-    /// Removes the whole archive, if it was downloaded here.
+    /// Removes the archive if it was downloaded whole.
     pub(super) fn discard(&self) -> Result<()> {
         match fs::remove_file(&self.whole) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

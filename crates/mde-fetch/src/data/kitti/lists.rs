@@ -1,4 +1,4 @@
-//! What the lists of the Eigen split name.
+//! The files that the lists of the Eigen split name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,13 +12,13 @@ pub(super) struct Wanted {
     /// Colour images by drive, such as `2011_09_26_drive_0002_sync`, as named by the drive's
     /// archive and the lists.
     pub(super) images: BTreeMap<String, BTreeSet<String>>,
-    /// Depth maps without their date, as named by the archive of annotated depth below `train` and
+    /// Depth maps without their date, as in the archive of annotated depth below `train` and
     /// `val`.
     pub(super) depth: BTreeSet<String>,
 }
 
 impl Wanted {
-    /// Adds what a list names.
+    /// Adds the files of a list.
     pub(super) fn read(&mut self, list: &Path) -> Result<()> {
         let text = fs::read_to_string(list).map_err(io("read", list))?;
         for (number, line) in text.lines().enumerate() {
@@ -29,7 +29,7 @@ impl Wanted {
         Ok(())
     }
 
-    /// Adds what a line names; the error says what is wrong with it.
+    /// Adds the files of a line; the error describes what is wrong with it.
     fn add(&mut self, line: &str) -> Result<(), String> {
         let mut fields = line.split_whitespace();
         let Some(image) = fields.next() else {

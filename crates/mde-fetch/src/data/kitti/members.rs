@@ -1,4 +1,4 @@
-//! The members of an archive that are wanted: which there are, where they lie, and taking them out.
+//! The requested members of an archive: finding, locating and extracting them.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -12,36 +12,36 @@ use zip::result::ZipError;
 use crate::error::{FetchError, Result, io};
 use crate::partial::Partial;
 
-/// A member to take out.
+/// A member to extract.
 #[derive(Debug)]
 pub(super) struct Member {
     index: usize,
-    /// Its bytes in the archive, from its header to the next member.
+    /// Its byte range in the archive, from its header to the next member.
     span: Range<u64>,
     /// Bytes after extraction.
     size: u64,
     target: PathBuf,
 }
 
-/// What an archive holds of what is wanted.
+/// The requested files of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// Files that are here already.
+    /// Files that are stored already.
     pub(super) present: usize,
-    /// To take out, in the archive's order.
+    /// To extract, in the archive's order.
     pub(super) members: Vec<Member>,
-    /// Wanted, but not in the archive.
+    /// Requested, but not in the archive.
     pub(super) missing: Vec<String>,
 }
 
-/// Members no further apart are fetched together: a request costs as much time as these bytes.
+/// Members at most this far apart are fetched together: a request takes as long as these bytes.
 const GAP: u64 = 1 << 17;
-/// The most bytes fetched together, but for one member that is larger.
+/// Maximum number of bytes fetched together, except for a single larger member.
 const SPAN: u64 = 1 << 23;
 
 impl Plan {
-    /// Looks up what is wanted. `place` maps a member's name to the name by which it is wanted and
-    /// to its path below `out`.
+    /// Looks up the requested files. `place` maps a member's name to its requested name and to its
+    /// path below `out`.
     pub(super) fn new<R: Read + Seek>(
         zip: &ZipArchive<R>,
         wanted: &BTreeSet<String>,
@@ -86,17 +86,17 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Bytes that will be kept.
+    /// Bytes after extraction.
     pub(super) fn size(&self) -> u64 {
         self.members.iter().map(|member| member.size).sum()
     }
 
-    /// Bytes that will be fetched where the archive is on a server.
+    /// Bytes to fetch if the archive is on a server.
     pub(super) fn fetched(&self) -> u64 {
         self.spans().iter().map(|span| span.end - span.start).sum()
     }
 
-    /// The parts of the archive to fetch: neighbours in one.
+    /// The parts of the archive to fetch; neighbouring members are joined.
     pub(super) fn spans(&self) -> Vec<Range<u64>> {
         let mut spans: Vec<Range<u64>> = Vec::new();
         for Member { span, .. } in &self.members {
@@ -113,7 +113,7 @@ impl Plan {
         spans
     }
 
-    /// Extracts the members, and returns those that are damaged, with what is wrong with each.
+    /// Extracts the members, and returns the damaged ones with the reasons.
     pub(super) fn extract<R: Read + Seek>(
         &self,
         zip: &mut ZipArchive<R>,
@@ -134,11 +134,11 @@ impl Plan {
     }
 }
 
-/// Why a member was not taken out.
+/// Why a member was not extracted.
 enum Failed {
-    /// The archive is to blame.
+    /// The archive is damaged.
     Damaged(String),
-    /// The connection, the disk.
+    /// The connection or the disk failed.
     Fatal(FetchError),
 }
 
@@ -152,7 +152,7 @@ impl Member {
         let mut file = partial.create().map_err(Failed::Fatal)?;
         let copied = self.copy(zip, &mut file, &partial);
         if copied.is_err() {
-            // The error at hand matters more than a piece that stays.
+            // The first error matters more than a leftover file.
             drop(fs::remove_file(partial.path()));
         }
         copied?;
@@ -167,8 +167,8 @@ impl Member {
         partial: &Partial,
     ) -> Result<(), Failed> {
         let member = zip.by_index(self.index).map_err(failed)?;
-        // One byte more than there should be, so that its end, where the checksum is compared, is
-        // reached.
+        // One byte beyond the expected size, so that the reader reaches the end and verifies the
+        // checksum.
         let mut member = member.take(self.size.saturating_add(1));
         let mut buffer = vec![0; 1 << 16];
         let mut size = 0;
@@ -193,7 +193,7 @@ impl Member {
     }
 }
 
-/// Whether the connection or the archive is to blame.
+/// Whether the connection or the archive caused the error.
 fn failed(error: ZipError) -> Failed {
     match error {
         ZipError::Io(error) => match error.downcast::<FetchError>() {

@@ -1,8 +1,8 @@
-//! KITTI: the files that the lists of the Eigen split name, taken out of the archives on their
+//! KITTI: the files that the lists of the Eigen split name, extracted from the archives on their
 //! server.
 //!
-//! `lists` reads what is wanted, `archive` opens an archive wherever it is, `remote_zip` reads one
-//! that stays on its server, `members` finds and extracts what is wanted.
+//! `lists` reads the requested names, `archive` opens an archive, `remote_zip` reads one that stays
+//! on its server, `members` finds and extracts the requested files.
 
 mod archive;
 mod lists;
@@ -27,15 +27,15 @@ use crate::home::Home;
 use crate::manifest::{Manifest, ManifestEntry, Source};
 use crate::text::{bytes, counted};
 
-/// What of KITTI to fetch.
+/// The parts of KITTI to fetch.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct KittiOptions {
-    /// Folder with archives downloaded by hand (DRIVE_sync.zip, data_depth_annotated.zip) and
-    /// lists; what it lacks is downloaded.
+    /// Folder with manually downloaded archives (DRIVE_sync.zip, data_depth_annotated.zip) and
+    /// lists; missing ones are downloaded.
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub from: Option<PathBuf>,
-    /// What all data sets share.
+    /// Options of all data sets.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub shared: DataOptions,
 }
@@ -43,15 +43,15 @@ pub struct KittiOptions {
 /// The manifest's names of the lists of the Eigen split.
 const LISTS: [&str; 2] = ["kitti-eigen-train", "kitti-eigen-test"];
 
-/// KITTI, with all that is known before its files are fetched.
+/// The plan for KITTI: everything that is known before its files are fetched.
 pub(super) struct Kitti<'a> {
     job: Job<'a>,
-    /// Lists in the folder of downloads, to be put beside the data in the end.
+    /// Lists in the folder of downloads, moved next to the data at the end.
     lists: Vec<PathBuf>,
     drives: Vec<Drive>,
 }
 
-/// An archive and what is wanted of it.
+/// An archive and its requested files.
 struct Drive {
     /// The manifest's entry that it belongs to.
     entry: &'static str,
@@ -60,17 +60,17 @@ struct Drive {
     todo: Todo,
 }
 
-/// What there is to do with an archive.
+/// The work for an archive.
 enum Todo {
-    /// These members are known to be in it.
+    /// Extract these members.
     Members(Plan),
-    /// It has to come whole before more is known; bytes, if the server says how many.
+    /// Download it whole before its members are known; its size in bytes, if the server states it.
     Whole(Option<u64>),
 }
 
 impl<'a> Kitti<'a> {
-    /// Fetches the lists and the archives' directories, and finds out what is missing. `tell`:
-    /// whether to show that.
+    /// Fetches the lists and the archives' directories, and finds what is missing. `tell`: whether
+    /// to show that.
     pub(super) fn plan(
         options: &KittiOptions,
         home: &Home,
@@ -132,8 +132,8 @@ impl<'a> Kitti<'a> {
             if plan.members.is_empty() || open.parts {
                 return Ok(Todo::Members(plan));
             }
-            // The directory is kept from a file that is gone: only the server knows whether parts
-            // can be had.
+            // The cached directory is of a deleted file: only the server knows whether it sends
+            // parts.
             readable = archive.open_remote(connection, self.job.front)?;
         }
         Ok(match readable {
@@ -185,7 +185,7 @@ impl<'a> Kitti<'a> {
                         .map(ManifestEntry::bytes);
                     let size = size.unwrap_or_else(|| about.unwrap_or(0));
                     bill.download += size;
-                    // What is taken out of an archive of images is no larger than the archive.
+            // Files extracted from an archive of images are not larger than the archive.
                     bill.disk += size;
                     largest_whole = largest_whole.max(size);
                 }
@@ -212,8 +212,8 @@ impl<'a> Kitti<'a> {
         bill
     }
 
-    /// Fetches archive by archive, then puts the lists where `mde` looks for them: a folder with
-    /// lists is complete.
+    /// Fetches archive by archive, then moves the lists to where `mde` looks for them: a folder
+    /// with lists is complete.
     pub(super) fn fetch(self) -> Result<()> {
         let (front, count) = (self.job.front, self.drives.len());
         let bytes = Some(self.bill().download);
@@ -242,7 +242,7 @@ impl<'a> Kitti<'a> {
         Ok(())
     }
 
-    /// Brings what is wanted of one archive, and returns what could not be had.
+    /// Fetches the requested files of one archive, and returns the failures.
     fn fetch_archive(&self, drive: &Drive) -> Result<Vec<String>> {
         let (archive, front) = (&drive.archive, self.job.front);
         match &drive.todo {
@@ -298,7 +298,7 @@ impl<'a> Kitti<'a> {
 const RAW: &str = "kitti-raw";
 const DEPTH: &str = "kitti-depth";
 
-/// The archives that hold what is wanted.
+/// The archives that hold the requested files.
 fn drives(
     manifest: &Manifest,
     wanted: Wanted,
@@ -347,20 +347,19 @@ fn url(manifest: &Manifest, name: &str) -> Result<String> {
     }
 }
 
-/// An archive in a folder as it was downloaded, or below the folder of its drive as the server has
-/// it.
+/// An archive in a folder, or in a subfolder named by its drive as on the server.
 fn given(from: &Path, name: &str) -> Option<PathBuf> {
     let drive = name.strip_suffix("_sync.zip").unwrap_or(name);
     let places = [from.join(name), from.join(drive).join(name)];
     places.into_iter().find(|path| path.is_file())
 }
 
-/// Where a colour image belongs: as it is named.
+/// The path of a colour image: its name.
 fn image_place(name: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), PathBuf::from(name)))
 }
 
-/// Where a depth map belongs: below `train` or `val` as in the archive, which the lists leave out.
+/// The path of a depth map: below `train` or `val` as in the archive, which the lists leave out.
 fn depth_place(name: &str) -> Option<(String, PathBuf)> {
     ["train/", "val/"].iter().find_map(|split| {
         let (before, undated) = name.split_once(split)?;
@@ -370,7 +369,7 @@ fn depth_place(name: &str) -> Option<(String, PathBuf)> {
     })
 }
 
-/// What an archive lacks, if it does.
+/// The requested files that an archive lacks, if any.
 fn lacks(archive: &Archive, plan: &Plan) -> Option<String> {
     let first = plan.missing.first()?;
     Some(format!(
@@ -380,7 +379,7 @@ fn lacks(archive: &Archive, plan: &Plan) -> Option<String> {
     ))
 }
 
-/// Puts a list beside the data.
+/// Moves a list next to the data.
 fn publish(list: &Path, out: &Path) -> Result<()> {
     let target = out.join(list.file_name().unwrap_or_default());
     let content = fs::read(list).map_err(io("read", list))?;
