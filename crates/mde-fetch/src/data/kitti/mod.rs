@@ -185,7 +185,7 @@ impl<'a> Kitti<'a> {
                         .map(ManifestEntry::bytes);
                     let size = size.unwrap_or_else(|| about.unwrap_or(0));
                     bill.download += size;
-            // Files extracted from an archive of images are not larger than the archive.
+                    // Files extracted from an archive of images are not larger than the archive.
                     bill.disk += size;
                     largest_whole = largest_whole.max(size);
                 }
