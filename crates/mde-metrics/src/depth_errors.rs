@@ -51,74 +51,31 @@ pub struct DepthErrors {
 /// Number of metrics in [`DepthErrors`].
 pub(crate) const METRICS: usize = 12;
 
-impl DepthErrors {
-    /// Names of the metrics, in the order of [`DepthErrors::values`].
-    pub const NAMES: [&'static str; METRICS] = [
-        "delta_1_02",
-        "delta_1_05",
-        "delta_1_10",
-        "delta_1",
-        "delta_2",
-        "delta_3",
-        "rmse",
-        "rmse_log",
-        "abs_rel",
-        "sq_rel",
-        "log10",
-        "silog",
-    ];
+/// Lists the metrics of [`DepthErrors`], once for names, values and their inverse.
+macro_rules! metrics {
+    ($($metric:ident),*) => {
+        impl DepthErrors {
+            /// Names of the metrics, in the order of [`DepthErrors::values`].
+            pub const NAMES: [&'static str; METRICS] = [$(stringify!($metric)),*];
 
-    /// Values of the metrics, in the order of [`DepthErrors::NAMES`].
-    pub const fn values(&self) -> [f64; METRICS] {
-        [
-            self.delta_1_02,
-            self.delta_1_05,
-            self.delta_1_10,
-            self.delta_1,
-            self.delta_2,
-            self.delta_3,
-            self.rmse,
-            self.rmse_log,
-            self.abs_rel,
-            self.sq_rel,
-            self.log10,
-            self.silog,
-        ]
-    }
+            /// Values of the metrics, in the order of [`DepthErrors::NAMES`].
+            pub const fn values(&self) -> [f64; METRICS] {
+                [$(self.$metric),*]
+            }
 
-    /// The inverse of [`DepthErrors::values`].
-    pub(crate) const fn from_values(pixels: u64, values: [f64; METRICS]) -> Self {
-        let [
-            delta_1_02,
-            delta_1_05,
-            delta_1_10,
-            delta_1,
-            delta_2,
-            delta_3,
-            rmse,
-            rmse_log,
-            abs_rel,
-            sq_rel,
-            log10,
-            silog,
-        ] = values;
-        Self {
-            pixels,
-            delta_1_02,
-            delta_1_05,
-            delta_1_10,
-            delta_1,
-            delta_2,
-            delta_3,
-            rmse,
-            rmse_log,
-            abs_rel,
-            sq_rel,
-            log10,
-            silog,
+            /// The inverse of [`DepthErrors::values`].
+            pub(crate) const fn from_values(pixels: u64, values: [f64; METRICS]) -> Self {
+                let [$($metric),*] = values;
+                Self { pixels, $($metric),* }
+            }
         }
-    }
+    };
 }
+
+metrics!(
+    delta_1_02, delta_1_05, delta_1_10, delta_1, delta_2, delta_3, rmse, rmse_log, abs_rel, sq_rel,
+    log10, silog
+);
 
 /// The scored pixels of one image under a protocol.
 #[derive(Clone, Debug, PartialEq)]
@@ -184,11 +141,7 @@ pub(crate) fn valid_pairs(
         }
     }
     if pairs.is_empty() {
-        return Err(MetricsError::NoValidPixel {
-            protocol: protocol.name.clone(),
-            min_depth: protocol.min_depth,
-            max_depth: protocol.max_depth,
-        });
+        return Err(no_valid_pixel(protocol));
     }
     Ok(pairs)
 }
@@ -290,11 +243,16 @@ pub fn depth_errors(
 ) -> Result<DepthErrors, MetricsError> {
     let scored = ScoredPixels::new(pair, protocol)?;
     // Unreachable: `ScoredPixels::new` guarantees at least one pixel.
-    scored.sums().errors().ok_or(MetricsError::NoValidPixel {
+    let errors = scored.sums().errors();
+    errors.ok_or_else(|| no_valid_pixel(protocol))
+}
+
+fn no_valid_pixel(protocol: &EvalProtocol) -> MetricsError {
+    MetricsError::NoValidPixel {
         protocol: protocol.name.clone(),
         min_depth: protocol.min_depth,
         max_depth: protocol.max_depth,
-    })
+    }
 }
 
 #[cfg(test)]
