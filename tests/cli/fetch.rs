@@ -40,7 +40,7 @@ fn nothing_is_made_for_lists_and_refusals() {
     assert_eq!(offline.status.code(), Some(1));
     assert_says(
         &offline,
-        &["it is not here", "run `mde fetch data kitti --from DIR`"],
+        &["the file is missing", "run `mde fetch data kitti --from DIR`"],
     );
     let doctor = mde(&home, &["doctor", "--json"]);
     assert!(doctor.status.code().is_some());
@@ -77,7 +77,7 @@ fn archives_are_converted_and_examined_in_this_process() {
     let doctor = mde(&home, &["doctor"]);
     assert_eq!(doctor.status.code(), Some(1));
     let words = String::from_utf8_lossy(&doctor.stdout);
-    assert!(words.contains("should have 2965623"), "{words}");
+    assert!(words.contains("expected 2965623"), "{words}");
     assert!(
         words.contains("run `mde fetch weights meter-xxs-nyu`"),
         "{words}"

@@ -114,7 +114,7 @@ impl Mde {
         if !status.success() {
             let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
             bail!(
-                "`mde {}` failed ({status}); run the same command again to go on from here",
+                "`mde {}` failed ({status}); run the same command again to resume",
                 arguments.join(" ")
             );
         }

@@ -3,15 +3,15 @@
 /// What a job costs.
 #[derive(Debug, Clone, Default)]
 pub struct Bill {
-    /// What will happen, line by line.
+    /// Description of the job, line by line.
     pub lines: Vec<String>,
     /// Bytes to download.
     pub download: u64,
     /// Number of further downloads whose size is unknown.
     pub unknown: usize,
-    /// Bytes on the disk when there are most.
+    /// Peak disk use in bytes.
     pub disk: u64,
-    /// What to do where nobody can be asked, such as "give --yes to go on".
+    /// Advice where the user cannot be asked, such as "give --yes to continue".
     pub without_terminal: String,
 }
 
@@ -19,7 +19,7 @@ pub struct Bill {
 pub const SPARE_MEGABYTES: u64 = 1000;
 
 impl Bill {
-    /// Without any cost; the advice is for where nobody can be asked.
+    /// A bill without cost; `advice` is shown where the user cannot be asked.
     pub fn new(without_terminal: impl Into<String>) -> Self {
         Self {
             without_terminal: without_terminal.into(),

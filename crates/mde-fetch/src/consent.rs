@@ -49,5 +49,5 @@ pub(crate) fn free_space(folder: &Path) -> Result<u64> {
     let absolute = std::path::absolute(folder).map_err(io("find", folder))?;
     let existing = absolute.ancestors().find(|folder| folder.is_dir());
     let existing = existing.unwrap_or(&absolute);
-    fs4::available_space(existing).map_err(io("tell the free space of", existing))
+    fs4::available_space(existing).map_err(io("determine the free space of", existing))
 }

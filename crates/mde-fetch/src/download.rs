@@ -102,7 +102,7 @@ impl Download<'_> {
                 Ok(())
             }
             Answer::Beyond(_) => {
-                let reason = "the server has less than what has come";
+                let reason = "the file on the server is shorter than the partial file";
                 self.restart(reason);
                 self.partial.discard()?;
                 Err(Failure::passing(reason))
@@ -122,19 +122,19 @@ impl Download<'_> {
         if bytes.start != 0 && bytes.start != from {
             self.partial.discard()?;
             return Err(Failure::passing(
-                "the server sends another part than asked for",
+                "the server sent a different part than requested",
             ));
         }
         let changed = bytes.start > 0 && bytes.version != self.partial.version();
         if changed && self.partial.version().is_some() {
             self.partial.discard()?;
-            return Err(Failure::passing("the server has another version now"));
+            return Err(Failure::passing("the file on the server has changed"));
         }
         if bytes.start < have {
             self.restart(if from == 0 {
-                "it is not known which version has come"
+                "the version of the partial file is unknown"
             } else {
-                "the server sends the file from its beginning"
+                "the server cannot resume downloads"
             });
         }
         self.resumed = bytes.start > 0;
@@ -162,7 +162,9 @@ impl Download<'_> {
         if let Some(size) = bytes.size
             && at < size
         {
-            return Err(Failure::passing("the server ended before the file did"));
+            return Err(Failure::passing(
+                "the response ended before the file was complete",
+            ));
         }
         file.sync_all()
             .map_err(|error| self.failed_write(error, bytes.size))?;
@@ -171,7 +173,7 @@ impl Download<'_> {
 
     fn restart(&self, reason: &str) {
         let name = self.request.name;
-        remark(self.front, format!("{name}: begins again: {reason}"));
+        remark(self.front, format!("{name}: starting again: {reason}"));
     }
 
     /// The error for a failed write, with the missing disk space.
@@ -197,7 +199,7 @@ impl Download<'_> {
             Err(FetchError::Hash { .. } | FetchError::Size { .. })
                 if self.resumed && self.may_restart =>
             {
-                self.restart("its parts do not belong together");
+                self.restart("its parts do not match");
                 self.may_restart = false;
                 Ok(None)
             }

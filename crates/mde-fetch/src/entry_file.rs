@@ -51,7 +51,7 @@ impl EntryFile {
         match self.state() {
             State::Present => match fs::metadata(&self.target) {
                 Ok(metadata) if self.entry.size.is_some_and(|size| size != metadata.len()) => {
-                    "present, of another size".to_owned()
+                    "present, wrong size".to_owned()
                 }
                 _ => "present".to_owned(),
             },
@@ -90,7 +90,7 @@ impl EntryFile {
         }
         let sha256 = match (from, &self.entry.source) {
             (Some(from), _) => partial::copy(from, &self.target, &self.expected())
-                .map_err(|error| error.of(format!("cannot take {}", from.display())))?,
+                .map_err(|error| error.of(format!("cannot use {}", from.display())))?,
             (None, Source::Manual(_)) => return Err(self.absent()?),
             (None, Source::Url(url)) => self.download(connection, front, url, None)?,
             (None, Source::Hub(file)) => {
@@ -164,7 +164,7 @@ impl EntryFile {
         }
         partial::check(&self.target, &self.expected()).map_err(|error| {
             error.of(format!(
-                "{} is here, but not as it should be: move it away and run the same command again",
+                "{} does not match the manifest: move it away and run the same command again",
                 self.target.display()
             ))
         })?;
@@ -172,7 +172,7 @@ impl EntryFile {
             remark(
                 front,
                 format!(
-                    "{}: is already here; {} is not read",
+                    "{}: already present; {} is not read",
                     self.name,
                     from.display()
                 ),
@@ -205,7 +205,7 @@ impl EntryFile {
                 Ok(true)
             }
             Err(FetchError::Hash { .. } | FetchError::Size { .. }) => {
-                remark(front, format!("{name}: {path} is another version"));
+                remark(front, format!("{name}: {path} is a different version"));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -235,19 +235,19 @@ impl EntryFile {
         let hub = matches!(self.entry.source, Source::Hub(_));
         let page = &self.entry.page;
         let by_hand =
-            format!("if the file can be had elsewhere (see {page}), give it with --from FILE");
+            format!("if the file is available elsewhere (see {page}), give it with --from FILE");
         let advice = match &error {
             FetchError::Status {
                 status: 401 | 403, ..
             } if hub && has_token => format!(
-                "the token was sent but is not enough: accept its terms at {page} with the \
-                 token's account, or set HF_TOKEN to another"
+                "the token was sent but gives no access: accept the terms at {page} with \
+                 its account, or set another HF_TOKEN"
             ),
             FetchError::Status {
                 status: 401 | 403, ..
             } if hub => format!(
-                "it may be gated or private: accept its terms at {page}, make a token there and \
-                 set HF_TOKEN"
+                "the file may be gated or private: accept the terms at {page}, create a \
+                 token there and set HF_TOKEN"
             ),
             FetchError::Status {
                 status: 404 | 410, ..
@@ -266,8 +266,8 @@ impl EntryFile {
     /// The error for a file that is missing and must not be downloaded.
     fn absent(&self) -> Result<FetchError> {
         let have = match self.state() {
-            State::Partial(bytes) => format!("only {bytes} bytes of it are here"),
-            _ => "it is not here".to_owned(),
+            State::Partial(bytes) => format!("only {bytes} bytes of the file are stored"),
+            _ => "the file is missing".to_owned(),
         };
         let download = |url: &str| format!("download {url} on a machine with a connection");
         let how = match &self.entry.source {

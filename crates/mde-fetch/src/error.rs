@@ -20,12 +20,12 @@ pub enum FetchError {
     /// The request cannot be made at all.
     #[error("{0}")]
     Request(String),
-    /// Too many tries in a row have failed.
+    /// Too many consecutive attempts have failed.
     #[error("{reason} (tried {}){}", counted(*tries as usize, "time"), kept(*have, path))]
     GaveUp {
-        /// Why the last try failed.
+        /// Why the last attempt failed.
         reason: String,
-        /// How many tries failed.
+        /// Number of failed attempts.
         tries: u32,
         /// Bytes that have come and are kept.
         have: u64,
@@ -37,26 +37,24 @@ pub enum FetchError {
     Later {
         /// What the server responded.
         reason: String,
-        /// How long it asks to wait.
+        /// The requested pause.
         seconds: u64,
         /// Bytes that have come and are kept.
         have: u64,
         /// Where they are kept.
         path: PathBuf,
     },
-    /// The file has another size than it should have.
-    #[error(
-        "the file has {found} bytes and should have {expected}: it is another file or another version"
-    )]
+    /// The file does not have the expected size.
+    #[error("the file has {found} bytes , expected {expected}: it is a different file or version")]
     Size {
         /// Bytes.
         found: u64,
         /// Bytes.
         expected: u64,
     },
-    /// The file has another SHA-256 than it should have.
+    /// The file does not have the expected SHA-256.
     #[error(
-        "the file's SHA-256 is {found} and should be {expected}: it is damaged or another version; nothing of it is kept"
+        "the file's SHA-256 is {found}, expected {expected}: it is damaged or a different version, and is not used"
     )]
     Hash {
         /// Hexadecimal.
@@ -65,16 +63,16 @@ pub enum FetchError {
         expected: String,
     },
     /// The disk is full.
-    #[error("there is no room for the rest of {} ({reason})", path.display())]
+    #[error("no space for the rest of {} ({reason})", path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
         /// What the system said.
         reason: String,
     },
-    /// The disk is full, and it is known how much is missing.
+    /// The disk is full, and the missing space is known.
     #[error(
-        "no room: {missing} more bytes are needed in {}; what has come is kept: make room and run the same command again",
+        "no space: {missing} more bytes are needed in {}; the partial file is kept: free disk space and run the same command again",
         folder.display()
     )]
     MissingRoom {
@@ -83,10 +81,10 @@ pub enum FetchError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The disk has too little room for a job; nothing was begun.
+    /// The disk has too little space for a job; nothing was started.
     #[error(
-        "no room: this needs {} and should leave {} free, but the disk of {} has {} free; make \
-         room, or choose another folder with --out and --downloads",
+        "no space: this needs {} and should leave {} free, but the disk of {} has {} free; free \
+         disk space, or choose another folder with --out and --downloads",
         bytes(*needed), bytes(*spare), folder.display(), bytes(*free)
     )]
     LittleRoom {
@@ -100,9 +98,7 @@ pub enum FetchError {
         folder: PathBuf,
     },
     /// A file on its server has changed since its directory was read.
-    #[error(
-        "{url} has another version now than when its directory was read: run the same command again"
-    )]
+    #[error("{url} has changed since its directory was read: run the same command again")]
     Changed {
         /// The address.
         url: String,
@@ -126,25 +122,25 @@ pub enum FetchError {
     /// A folder cannot be locked.
     #[error(transparent)]
     Lock(#[from] mde_files::LockError),
-    /// The manifest has nothing of this name.
+    /// The manifest has no entry of this name.
     #[error("unknown {kind} {name:?}{}; the manifest lists: {}", suggested(suggestion), known.join(", "))]
     UnknownName {
         /// "weights" or "data".
         kind: &'static str,
         /// The name.
         name: String,
-        /// A name that may have been meant.
+        /// The most similar name, if one is similar enough.
         suggestion: Option<String>,
         /// All names.
         known: Vec<String>,
     },
-    /// The file is not here, and a program cannot or must not download it.
+    /// The file is missing, and a program cannot or must not download it.
     #[error("{0}")]
     Absent(String),
     /// Options or variables contradict each other, or name something that does not exist.
     #[error("{0}")]
     Usage(String),
-    /// A manifest, list or archive does not hold what it should.
+    /// A manifest, list or archive does not have the expected contents.
     #[error("{file}: {reason}")]
     Contents {
         /// The file or address.
@@ -152,24 +148,24 @@ pub enum FetchError {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// Some files of a data set could not be had; the others are here.
-    #[error("{name} is not complete, everything else is here:\n{}", wrong.join("\n"))]
+    /// Some files of a data set could not be fetched; the others are stored.
+    #[error("{name} is incomplete; all other files are stored:\n{}", wrong.join("\n"))]
     Incomplete {
         /// The data set.
         name: &'static str,
-        /// What is wrong, an archive each.
+        /// What is wrong, one line per archive.
         wrong: Vec<String>,
     },
     /// The user declined.
     #[error("nothing was done")]
     Declined,
-    /// There is nobody to ask.
-    #[error("there is no terminal to ask on: {0}")]
+    /// The user cannot be asked.
+    #[error("cannot ask without a terminal: {0}")]
     NobodyToAsk(String),
     /// A data set could not be converted.
     #[error(transparent)]
     Convert(Box<dyn std::error::Error + Send + Sync>),
-    /// What the failure belongs to.
+    /// A failure and what it concerns.
     #[error("{what}: {source}")]
     Context {
         /// The file or job.
@@ -177,7 +173,7 @@ pub enum FetchError {
         /// The failure.
         source: Box<FetchError>,
     },
-    /// A failure with what to do about it.
+    /// A failure with advice.
     #[error("{source}; {advice}")]
     Advice {
         /// The failure.
@@ -190,7 +186,7 @@ pub enum FetchError {
 pub(crate) type Result<T, E = FetchError> = std::result::Result<T, E>;
 
 impl FetchError {
-    /// Says what to do about it.
+    /// Adds advice.
     pub(crate) fn advise(self, advice: impl Into<String>) -> Self {
         Self::Advice {
             source: Box::new(self),
@@ -198,7 +194,7 @@ impl FetchError {
         }
     }
 
-    /// For a file that does not hold what it should.
+    /// The error for a file with unexpected contents.
     pub(crate) fn contents(file: impl ToString, reason: impl Into<String>) -> Self {
         Self::Contents {
             file: file.to_string(),
@@ -206,7 +202,7 @@ impl FetchError {
         }
     }
 
-    /// Says what it belongs to.
+    /// Adds what the error concerns.
     pub(crate) fn of(self, what: impl Into<String>) -> Self {
         Self::Context {
             what: what.into(),
@@ -230,7 +226,7 @@ fn kept(have: u64, path: &Path) -> String {
         return String::new();
     }
     let path = path.display();
-    format!("; {have} bytes are kept in {path}, from where the same command goes on")
+    format!("; {have} bytes are kept in {path}, and the same command resumes there")
 }
 
 fn suggested(suggestion: &Option<String>) -> String {

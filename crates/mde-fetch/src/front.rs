@@ -2,28 +2,28 @@
 
 use crate::bill::Bill;
 
-/// The program's side of a download. The crate itself prints nothing and asks nobody.
+/// The program's side of a download. The crate itself neither prints nor asks.
 pub trait Front {
-    /// Called for everything that happens.
+    /// Called for every event.
     fn show(&self, event: &Event<'_>);
 
-    /// Asks whether to go on with a job of this cost. Called only if something is to be downloaded.
+    /// Asks whether to continue with a job of this cost. Called only before a download.
     fn ask(&self, bill: &Bill) -> Answer;
 
-    /// The program's commands, which advice names.
+    /// The program's commands, named in advice.
     fn commands(&self) -> Commands {
         Commands::MDE
     }
 }
 
-/// What the user said.
+/// The user's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Go on.
+    /// Continue.
     Yes,
     /// Do nothing.
     No,
-    /// There is nobody to ask.
+    /// The user cannot be asked.
     Nobody,
 }
 
@@ -49,47 +49,47 @@ impl Commands {
     };
 }
 
-/// Something that happens on the way.
+/// An event of a download.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Something a person should know, in one line.
+    /// A message to the user, in one line.
     Remark(String),
-    /// Bytes of a file begin to come.
+    /// The download of a file starts.
     Start {
         /// The file's name in messages.
         name: &'a str,
-        /// Bytes that were here before.
+        /// Bytes stored before.
         have: u64,
         /// The file's size, if known.
         size: Option<u64>,
     },
-    /// More bytes have come: of the file that has started, else of the archives.
+    /// More bytes have arrived: of the file that has started, else of the archives.
     Bytes(u64),
-    /// A file's download has ended, well or not.
+    /// A file's download has ended, successfully or not.
     Stop,
-    /// Many archives are read from now on.
+    /// The reading of several archives starts.
     Archives {
-        /// How many.
+        /// Number of archives.
         count: usize,
-        /// Bytes that will come; none while directories are read, whose sizes are unknown.
+        /// Bytes to download; `None` while directories are read, whose sizes are unknown.
         bytes: Option<u64>,
     },
-    /// The next archive begins.
+    /// The next archive starts.
     Archive {
         /// Counted from 1.
         number: usize,
         /// Its name.
         name: &'a str,
     },
-    /// What is wanted of the archive is here.
+    /// The requested files of the archive are stored.
     ArchiveDone {
         /// Its name.
         name: &'a str,
-        /// How many files were taken from it.
+        /// Number of files extracted from it.
         files: usize,
     },
-    /// No more archives are read.
+    /// All archives have been read.
     ArchivesEnd,
 }
 

@@ -46,7 +46,7 @@ impl Home {
         &self.folder
     }
 
-    /// The checkout of the workspace that the current folder is inside of.
+    /// The checkout of the workspace that contains the current folder.
     pub fn checkout(&self) -> Option<&Path> {
         self.checkout.as_deref()
     }
@@ -56,7 +56,7 @@ impl Home {
         self.folder.join("weights")
     }
 
-    /// The folder of downloads on their way into a data set.
+    /// The folder of partial and temporary downloads of data sets.
     pub fn downloads(&self) -> PathBuf {
         self.folder.join("downloads")
     }

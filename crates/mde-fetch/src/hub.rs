@@ -26,7 +26,7 @@ impl Hub {
         // Without either, hf-hub's cache panics.
         if std::env::var_os("HF_HOME").is_none() && std::env::home_dir().is_none() {
             return Err(FetchError::Usage(
-                "there is no home folder: set HF_HOME to a folder for its cache".to_owned(),
+                "no home folder found: set HF_HOME to a folder for its cache".to_owned(),
             ));
         }
         let cache = Cache::from_env();

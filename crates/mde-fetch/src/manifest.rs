@@ -23,7 +23,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestEntry {
-    /// What it is, in one line.
+    /// One-line description.
     pub summary: String,
     /// Weights: the networks that they fit, by their names in `mde models`.
     #[serde(default)]
@@ -63,7 +63,7 @@ pub enum Source {
     Hub(HubFile),
     /// At an address.
     Url(String),
-    /// Nowhere that a program may fetch from: what to do by hand.
+    /// Not available to programs: instructions for the user.
     Manual(String),
 }
 
@@ -73,7 +73,7 @@ pub enum Source {
 pub struct HubFile {
     /// The repository, such as `timm/resnet50.tv_in1k`.
     pub repository: String,
-    /// The file in it; the folder, where an entry stands for all files of one.
+    /// The file in it; a folder if the entry is for all files of that folder.
     pub path: String,
     /// What the repository holds.
     #[serde(default)]
@@ -102,7 +102,7 @@ impl Manifest {
     /// The manifest that this crate was published with.
     ///
     /// # Errors
-    /// None that this crate's tests have not ruled out.
+    /// If the built-in manifest is invalid, which this crate's tests rule out.
     pub fn built_in() -> Result<Self> {
         Self::parse(include_str!("../manifest.toml"), "(built in)")
     }
@@ -137,7 +137,7 @@ impl Manifest {
     /// The weights of this name.
     ///
     /// # Errors
-    /// [`FetchError::UnknownName`], with a name that may have been meant.
+    /// [`FetchError::UnknownName`], with the most similar name.
     pub fn weights(&self, name: &str) -> Result<&ManifestEntry> {
         named(&self.weights, "weights", name)
     }
@@ -145,7 +145,7 @@ impl Manifest {
     /// The part of a data set of this name.
     ///
     /// # Errors
-    /// [`FetchError::UnknownName`], with a name that may have been meant.
+    /// [`FetchError::UnknownName`], with the most similar name.
     pub fn data(&self, name: &str) -> Result<&ManifestEntry> {
         named(&self.data, "data", name)
     }
@@ -164,7 +164,7 @@ fn named<'a>(
     })
 }
 
-/// Similarity from which on a name is suggested; 1 is equality.
+/// Minimum similarity of a suggested name; 1 is equality.
 const SIMILAR: f64 = 0.75;
 
 /// The most similar name, by its spelling or by the network that it fits.
@@ -200,10 +200,10 @@ impl ManifestEntry {
                     .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
         if !is_plain(name) {
-            return Some("the name is not that of a folder".to_owned());
+            return Some("the name is not a folder name".to_owned());
         }
         if !is_plain(&self.file) {
-            return Some(format!("file = {:?} is not the name of a file", self.file));
+            return Some(format!("file = {:?} is not a file name", self.file));
         }
         if !self.sha256.as_ref().is_none_or(is_sha256) {
             return Some("sha256 is not 64 hexadecimal digits in lower case".to_owned());

@@ -82,7 +82,7 @@ impl<'a> Remote<'a> {
                     tail.extend(remote.read(start + tail.len() as u64..size)?);
                     return Ok(Opened::Parts { remote, tail });
                 }
-                Ok(_) => Failure::passing("the server does not say how large the file is"),
+                Ok(_) => Failure::passing("the server does not state the file's size"),
                 Err(failure) => failure,
             };
             retry.wait(failure, None)?;
@@ -104,10 +104,10 @@ impl<'a> Remote<'a> {
                     });
                 }
                 Ok(answer) if answer.start != from => {
-                    Failure::passing("the server sends another part than asked for")
+                    Failure::passing("the server sent a different part than requested")
                 }
                 Ok(answer) => match self.receive(answer, length - before, &mut bytes) {
-                    Ok(()) => Failure::passing("the server ended before the part did"),
+                    Ok(()) => Failure::passing("the response ended before the part was complete"),
                     Err(error) => Failure::passing(format!("the connection broke: {error}")),
                 },
                 Err(failure) => failure,
@@ -133,7 +133,7 @@ impl<'a> Remote<'a> {
         match transfer::get(&self.agent, &ask)? {
             Answer::Bytes(bytes) => Ok(bytes),
             Answer::Beyond(_) => Err(Failure::hopeless(format!(
-                "{} has fewer bytes than it should have",
+                "{} is shorter than expected",
                 self.url
             ))),
         }

@@ -68,7 +68,7 @@ impl<'a> Retry<'a> {
             .max(after.unwrap_or_default());
         let (name, failed, seconds) = (self.name, self.failed, pause.as_secs_f32());
         let line = format!(
-            "{name}: {reason}; trying again in {seconds:.1} s ({failed} of {tries} tries failed)"
+            "{name}: {reason}; trying again in {seconds:.1} s ({failed} of {tries} attempts failed)"
         );
         remark(self.front, line);
         std::thread::sleep(pause);

@@ -1,7 +1,7 @@
 //! The front of command-line programs: bars and questions on a terminal, plain lines elsewhere.
 //!
-//! This is the one part of the crate that prints, on stderr only. It is here because `mde` and
-//! `cargo xtask` need exactly the same.
+//! This is the only part of the crate that prints, on stderr only. `mde` and `cargo xtask` share
+//! it.
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -17,19 +17,19 @@ use crate::text::{bytes, counted};
 #[derive(Debug)]
 pub struct Terminal {
     commands: Commands,
-    /// Whether progress is left out.
+    /// Whether progress is hidden.
     quiet: bool,
     /// Whether the user has agreed already.
     agreed: bool,
     bars: RefCell<Bars>,
 }
 
-/// What is under way.
+/// The current activity.
 #[derive(Debug, Default)]
 struct Bars {
-    /// A file that comes on its own.
+    /// A single file.
     file: Option<Running>,
-    /// Archives that are read.
+    /// A series of archives.
     archives: Option<Running>,
     count: usize,
     number: usize,
@@ -43,14 +43,14 @@ struct Running {
     told: Instant,
 }
 
-/// Between plain lines where no bar can be drawn.
+/// Pause between plain lines where no bar can be drawn.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 const BYTES: &str =
     "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes}  {decimal_bytes_per_sec}  {eta} left";
 
 impl Terminal {
-    /// For a program with these commands. A quiet one shows no progress, but still asks.
+    /// A front for a program with these commands. `quiet` hides progress, but not questions.
     pub fn new(commands: Commands, quiet: bool) -> Self {
         Self {
             commands,
@@ -60,7 +60,7 @@ impl Terminal {
         }
     }
 
-    /// The same where the user has agreed already, and is not asked.
+    /// The same after the user has agreed, so that it does not ask.
     pub fn with_consent(self) -> Self {
         Self {
             agreed: true,
@@ -83,7 +83,7 @@ impl Front for Terminal {
         if !io::stdin().is_terminal() {
             return Answer::Nobody;
         }
-        // What is asked about is shown in any case.
+        // The question's lines are always shown.
         let lines = if self.quiet {
             bill.lines.as_slice()
         } else {
@@ -93,7 +93,7 @@ impl Front for Terminal {
             print_line(line);
         }
         let mut answer = String::new();
-        let read = write!(io::stderr(), "Go on? [y/N] ")
+        let read = write!(io::stderr(), "Continue? [y/N] ")
             .and_then(|()| io::stderr().flush())
             .and_then(|()| io::stdin().lock().read_line(&mut answer));
         match (read, answer.trim().to_lowercase().as_str()) {
@@ -121,7 +121,7 @@ impl Bars {
                 // The rate is that of this connection.
                 file.bar.reset_eta();
                 if *have > 0 {
-                    self.print(&format!("{name}: goes on after {}", bytes(*have)));
+                    self.print(&format!("{name}: resuming after {}", bytes(*have)));
                 }
             }
             Event::Bytes(count) => {
@@ -129,7 +129,7 @@ impl Bars {
                     running.add(*count);
                 }
             }
-            Event::Stop => self.stop(),
+            Event::Stop => clear(self.file.take()),
             Event::Archives { count, bytes } => {
                 let template = match bytes {
                     Some(_) => BYTES,
@@ -158,17 +158,7 @@ impl Bars {
                     ));
                 }
             }
-            Event::ArchivesEnd => {
-                if let Some(running) = self.archives.take() {
-                    running.bar.finish_and_clear();
-                }
-            }
-        }
-    }
-
-    fn stop(&mut self) {
-        if let Some(file) = self.file.take() {
-            file.bar.finish_and_clear();
+            Event::ArchivesEnd => clear(self.archives.take()),
         }
     }
 
@@ -183,9 +173,14 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        for running in [self.file.take(), self.archives.take()].iter().flatten() {
-            running.bar.finish_and_clear();
-        }
+        clear(self.file.take());
+        clear(self.archives.take());
+    }
+}
+
+fn clear(running: Option<Running>) {
+    if let Some(running) = running {
+        running.bar.finish_and_clear();
     }
 }
 
@@ -226,7 +221,7 @@ impl Running {
     }
 }
 
-/// A closed stderr is no reason to stop.
+/// Ignores a closed stderr: the download continues.
 fn print_line(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -12,7 +12,7 @@ use crate::error::FetchError;
 pub(crate) enum Answer {
     /// The file's bytes.
     Bytes(Bytes),
-    /// The file ends before the first byte asked for; its size, if the server states it.
+    /// The file ends before the first requested byte; its size, if the server states it.
     Beyond(Option<u64>),
 }
 
@@ -22,23 +22,23 @@ pub(crate) struct Bytes {
     pub(crate) start: u64,
     /// The file's size.
     pub(crate) size: Option<u64>,
-    /// The server's name for this version of the file.
+    /// The server's tag of this version of the file.
     pub(crate) version: Option<String>,
     /// The hash that the hub states.
     pub(crate) sha256: Option<String>,
-    /// Whether the server sends a part, as asked; otherwise it sends the file from its beginning.
+    /// Whether the server sends the requested part; otherwise it sends the whole file.
     pub(crate) partial: bool,
     pub(crate) body: Box<dyn Read>,
 }
 
 /// Why there are no bytes.
 pub(crate) enum Failure {
-    /// A later try may work; not before `after`, if the server says so.
+    /// A later attempt may succeed; not before `after`, if the server says so.
     Passing {
         reason: String,
         after: Option<Duration>,
     },
-    /// No later try will work.
+    /// No later attempt can succeed.
     Final(FetchError),
 }
 
@@ -49,7 +49,7 @@ impl From<FetchError> for Failure {
 }
 
 impl Failure {
-    /// A failure after which a try may work at once.
+    /// A failure after which an immediate attempt may succeed.
     pub(crate) fn passing(reason: impl Into<String>) -> Self {
         Self::Passing {
             reason: reason.into(),
@@ -73,7 +73,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) version: Option<&'a str>,
 }
 
-/// The bytes of a file to ask for.
+/// The requested bytes of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
     /// From this byte on.
@@ -85,7 +85,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// The value of the header `Range`; none for the whole file.
+    /// The value of the header `Range`; `None` for the whole file.
     fn header(self) -> Option<String> {
         match self {
             Self::From(0) => None,
@@ -129,7 +129,7 @@ pub(crate) fn get(agent: &Agent, ask: &Ask<'_>) -> Result<Answer, Failure> {
             return answer(response, &at, sha256);
         }
         let next = text(response.headers(), header::LOCATION.as_str())
-            .ok_or_else(|| Failure::hopeless(format!("{at} redirects to nowhere")))?;
+            .ok_or_else(|| Failure::hopeless(format!("{at} redirects without an address")))?;
         let next = resolve(&at, next)?;
         if at.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
             return Err(Failure::hopeless(format!(
@@ -139,7 +139,7 @@ pub(crate) fn get(agent: &Agent, ask: &Ask<'_>) -> Result<Answer, Failure> {
         at = next;
     }
     Err(Failure::hopeless(format!(
-        "{origin} redirects over and over"
+        "{origin} redirects too many times"
     )))
 }
 
@@ -180,9 +180,7 @@ fn answer(response: Response<Body>, at: &Uri, sha256: Option<String>) -> Result<
         206 => match range.and_then(content_range) {
             Some((start, size)) => (start, size),
             None => {
-                return Err(Failure::passing(
-                    "the server sends a part without saying which",
-                ));
+                return Err(Failure::passing("the server sent a part without its range"));
             }
         },
         416 => {
@@ -240,7 +238,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn parse(url: &str) -> Result<Uri, Failure> {
     let uri: Option<Uri> = url.parse().ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
-        .ok_or_else(|| Failure::hopeless(format!("{url:?} is not an address on the web")))
+        .ok_or_else(|| Failure::hopeless(format!("{url:?} is not a web address")))
 }
 
 /// The address that `location` means relative to `base`.

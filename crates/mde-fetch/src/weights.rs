@@ -95,7 +95,7 @@ pub fn fetch_weights(
     let folder = options.folder(home);
     if options.from.is_some() && options.names.len() != 1 {
         return Err(FetchError::Usage(format!(
-            "--from takes one file for one name, and {} names are given",
+            "--from takes one file for one name, but {} names are given",
             options.names.len()
         )));
     }
@@ -191,7 +191,7 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
         bill.settle(&folder, SPARE_MEGABYTES, false, front)?;
     }
     file.fetch(None, &Connection::default(), front)
-        .map_err(|error| error.of(format!("the weights {name} are needed")))?;
+        .map_err(|error| error.of(format!("cannot get the weights {name}")))?;
     Ok(file.target)
 }
 
@@ -249,7 +249,7 @@ fn hub_entry_file(
         converted: None,
         sha256: None,
         verified: false,
-        licence: "as its page says".to_owned(),
+        licence: "see its page".to_owned(),
         paper: None,
         input: None,
         note: None,

@@ -20,15 +20,9 @@ use crate::mde::{DeviceChoice, Mde};
 #[derive(clap::Subcommand)]
 pub(crate) enum Experiment {
     /// On procedural rooms, rendered here: nothing is downloaded.
-    Rooms {
-        #[command(flatten)]
-        options: Options,
-    },
+    Rooms(Options),
     /// On procedural streets with sparse depth, rendered here: nothing is downloaded.
-    Streets {
-        #[command(flatten)]
-        options: Options,
-    },
+    Streets(Options),
     /// On NYU Depth V2, which is downloaded unless it is here.
     Nyu {
         /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what
@@ -85,15 +79,15 @@ pub(crate) struct Options {
 /// Runs an experiment and says where the report is.
 pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
     let (kind, options, data) = match experiment {
-        Experiment::Rooms { options } => ("rooms", options, None),
-        Experiment::Streets { options } => ("streets", options, None),
+        Experiment::Rooms(options) => ("rooms", options, None),
+        Experiment::Streets(options) => ("streets", options, None),
         Experiment::Nyu { data, options } => ("nyu", options, Some(data)),
         Experiment::Kitti { data, options } => ("kitti", options, Some(data)),
     };
     let home = Home::find()?;
     let front = terminal();
     let choice = Choice::new(kind, options.model.as_deref(), options.device.wants_cuda());
-    let plan = Plan::new(kind, Some(&choice.model), options.quick);
+    let plan = Plan::new(kind, &choice.model, options.quick);
     let out = options
         .out
         .clone()

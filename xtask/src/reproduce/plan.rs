@@ -58,15 +58,8 @@ impl Start {
 const PAPER_ALPHA: &str = "0.1";
 
 impl Plan {
-    /// The plan of an experiment: its kind of data, the network if it is named, and whether it is
-    /// to be quick.
-    pub(super) fn new(kind: &str, model: Option<&str>, quick: bool) -> Self {
-        let indoors = matches!(kind, "rooms" | "nyu");
-        let model = model.unwrap_or(if indoors {
-            "mff-tiny"
-        } else {
-            "bts-tiny-kitti"
-        });
+    /// The plan of an experiment: its kind of data, the network, and whether it is to be quick.
+    pub(super) fn new(kind: &str, model: &str, quick: bool) -> Self {
         let mut plan = if model == "mff-tiny" {
             mff_tiny(kind, quick)
         } else if model.starts_with("bts-tiny-") {
@@ -208,7 +201,7 @@ mod tests {
             ("mff-senet154", Some("senet154-imagenet")),
             ("bts-densenet161-kitti", Some("densenet161-imagenet")),
         ] {
-            let start = Plan::new("nyu", Some(model), false).start;
+            let start = Plan::new("nyu", model, false).start;
             assert_eq!(start.weights(), expected, "{model}");
             if let Some(name) = expected {
                 assert!(manifest.weights.contains_key(name), "{name}");
@@ -220,13 +213,13 @@ mod tests {
     fn only_procedural_data_is_rendered_and_quick_is_less() {
         for kind in ["rooms", "streets"] {
             let images = |quick| {
-                let plan = Plan::new(kind, None, quick);
+                let plan = Plan::new(kind, "mff-tiny", quick);
                 plan.scenes.map_or(0, |scenes| scenes.train)
             };
             assert!(0 < images(true) && images(true) < images(false));
         }
-        assert!(Plan::new("nyu", None, false).scenes.is_none());
-        assert!(Plan::new("kitti", None, false).scenes.is_none());
-        assert_eq!(Plan::new("kitti", None, false).model, "bts-tiny-kitti");
+        for kind in ["nyu", "kitti"] {
+            assert!(Plan::new(kind, "bts-tiny-kitti", false).scenes.is_none());
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! How a run of the program ended, and runs on a full disk.
+//! The result of a run of the program, and runs on a full disk.
 
 use std::process::{Command, Output};
 
-/// How the program ended.
+/// The result of a run.
 pub(crate) struct Done {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -44,8 +44,8 @@ impl Done {
     }
 }
 
-/// The command where no file may grow beyond so many blocks of 512 or 1024 bytes, which fails like
-/// a full disk: the signal for it is ignored.
+/// The command with file sizes limited to this number of blocks of 512 or 1024 bytes. It fails as
+/// on a full disk, since the signal is ignored.
 #[cfg(unix)]
 pub(crate) fn on_full_disk(inner: &Command, blocks: u32) -> Command {
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");

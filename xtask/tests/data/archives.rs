@@ -1,5 +1,5 @@
-//! Archives as KITTI's, made here: drives with all cameras, annotated depth of drives that nobody
-//! lists.
+//! Synthetic archives in KITTI's layout: drives with all cameras, and annotated depth of unlisted
+//! drives.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::place::{Place, bytes, sha256};
 
 /// Images of each camera of a drive.
 const FRAMES: u64 = 40;
-/// About the size of an image; none is as large as another.
+/// Approximate size of an image; all sizes differ.
 const IMAGE: u64 = 20_000;
 
 /// The drives, each with the frames that the lists name.
@@ -22,7 +22,7 @@ const DRIVES: [(&str, &str, [u64; 4]); 2] = [
     ("2011_09_26_drive_0002", "val", [3, 4, 5, 30]),
     ("2011_09_28_drive_0039", "train", [0, 1, 20, 39]),
 ];
-/// A line of this frame names no depth.
+/// The list names no depth for this frame.
 const WITHOUT_DEPTH: u64 = 4;
 
 pub(crate) const TEST_LIST: &str = "eigen_test_files_with_gt_652.txt";
@@ -31,11 +31,11 @@ pub(crate) const DEPTH_ARCHIVE: &str = "/data_depth_annotated.zip";
 pub(crate) const DRIVE_ARCHIVE: &str =
     "/raw_data/2011_09_26_drive_0002/2011_09_26_drive_0002_sync.zip";
 
-/// Two drives, their depth, their lists: on a server, and what has to arrive.
+/// Two drives with depth and lists on a server, and the expected result.
 pub(crate) struct Kitti {
     pub(crate) server: Files,
     pub(crate) place: Place,
-    /// What the folder has to hold in the end.
+    /// The expected contents of the folder at the end.
     pub(crate) expected: BTreeMap<String, Vec<u8>>,
 }
 
@@ -80,7 +80,7 @@ impl Kitti {
         }
     }
 
-    /// With so many files more in the archive of depth, empty ones.
+    /// With this many more empty files in the archive of depth.
     pub(crate) fn with_more_files(self, count: u64) -> Self {
         let mut files: BTreeMap<_, _> = (0..count)
             .map(|frame| {
@@ -108,7 +108,7 @@ impl Kitti {
         sizes.sum::<u64>() + self.server.size(DEPTH_ARCHIVE)
     }
 
-    /// Puts the archives into a folder, as a browser would have.
+    /// Puts the archives into a folder, as a browser would save them.
     pub(crate) fn download_by_hand(&self, paths: &[&str]) -> PathBuf {
         let folder = self.place.path("by-hand");
         fs::create_dir_all(&folder).unwrap();
@@ -142,7 +142,7 @@ fn manifest(server: &Files) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// All that a drive's archive holds.
+/// The contents of a drive's archive.
 fn drive_files(seed: u64, drive: &str) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     for camera in 0..4 {

@@ -1,4 +1,4 @@
-//! What the doctor finds, and what it does not.
+//! Findings of the doctor.
 
 use std::fs;
 
@@ -15,7 +15,7 @@ fn weights(body: &[u8]) -> String {
     )
 }
 
-/// A machine with weights and data sets that are as they should be.
+/// A machine with intact weights and data sets.
 fn sound() -> Place {
     let body = bytes(1, 1000);
     let place = Place::new(&[
@@ -39,8 +39,8 @@ fn document(done: &Done) -> Value {
     serde_json::from_str(&done.stdout).unwrap()
 }
 
-/// Findings about data, weights and programs, as `area check`: what this machine is like is not the
-/// test's business.
+/// Findings about data, weights and programs, as `area check`. Those about this machine are left
+/// out.
 fn findings(document: &Value) -> Vec<String> {
     let findings = document["findings"].as_array().unwrap();
     let named = findings.iter().map(|finding| {
@@ -60,15 +60,15 @@ fn findings(document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_sound_machine_is_told_to_be_sound() {
+fn an_intact_machine_has_no_findings() {
     let place = sound();
     let done = place.run(&["doctor"]).assert_ok();
     for words in [
         "rustc 1.",
         "nyu: train 795 pairs, test 654 pairs",
-        "`cargo xtask fetch-data kitti` fetches it",
-        "net: its SHA-256 is right",
-        "not here, and fetched when needed: other",
+        "`cargo xtask fetch-data kitti` downloads it",
+        "net: its SHA-256 is correct",
+        "not downloaded yet, fetched when needed: other",
         "0 broken",
     ] {
         let nyu = format!("nyu:{}: ", place.data().join("nyu").display());
@@ -83,7 +83,7 @@ fn a_sound_machine_is_told_to_be_sound() {
 }
 
 #[test]
-fn findings_of_data_sets_are_handed_on_with_their_advice() {
+fn findings_of_data_sets_are_passed_on_with_their_advice() {
     let place = sound();
     let finding = |severity: &str, check: &str| {
         format!(
@@ -114,7 +114,7 @@ fn findings_of_data_sets_are_handed_on_with_their_advice() {
             words.stdout
         );
     }
-    // What is not broken does not fail.
+    // Warnings and notes do not fail.
     let mild = [finding("warning", "holes"), finding("note", "duplicates")];
     place.set_inspect(&format!(
         r#"{{"splits": [], "findings": [{}]}}"#,
@@ -124,7 +124,7 @@ fn findings_of_data_sets_are_handed_on_with_their_advice() {
 }
 
 #[test]
-fn data_sets_that_are_named_are_looked_at_beside_the_others() {
+fn named_data_sets_are_examined_in_addition_to_the_others() {
     let place = sound();
     let arguments = [
         "doctor", "--data", "tum:/a", "--data", "/b", "--decode", "--json",
@@ -145,7 +145,7 @@ fn data_sets_that_are_named_are_looked_at_beside_the_others() {
 }
 
 #[test]
-fn damaged_weights_are_found_and_not_looked_into() {
+fn damaged_weights_are_reported_and_not_inspected() {
     let place = sound();
     let file = place.data().join("weights/net/net.pth");
     let mut damaged = fs::read(&file).unwrap();
@@ -164,7 +164,7 @@ fn damaged_weights_are_found_and_not_looked_into() {
 }
 
 #[test]
-fn a_program_that_is_broken_is_a_finding() {
+fn a_broken_program_is_a_finding() {
     let place = sound();
     let doctor = |program: &str| {
         let mut command = place.command(&["doctor", "--json"]);

@@ -1,4 +1,4 @@
-//! A server of files on loopback, which counts what it sends.
+//! A file server on loopback that counts the bytes it sends.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ pub(crate) struct Files {
 #[derive(Default)]
 struct Shared {
     files: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Of all files; a change makes them new versions.
+    /// Version tag of all files.
     etag: Mutex<String>,
     requests: Mutex<Vec<String>>,
     /// The first byte that the last request wants, if it wants the file from a byte on.
@@ -27,7 +27,7 @@ struct Shared {
     without_ranges: AtomicBool,
     /// Microseconds for each 8 KiB.
     pace: AtomicU64,
-    /// Connections break after so many bytes; 0 for never.
+    /// Connections break after this many bytes; 0 for never.
     breaks_after: AtomicU64,
     ended: AtomicBool,
 }
@@ -69,7 +69,7 @@ impl Files {
         self
     }
 
-    /// From now on takes so many microseconds for each 8 KiB.
+    /// Sets the time per 8 KiB, in microseconds.
     pub(crate) fn pace(&self, microseconds: u64) {
         self.shared.pace.store(microseconds, Ordering::SeqCst);
     }
@@ -86,17 +86,17 @@ impl Files {
         format!("http://{}{path}", self.address)
     }
 
-    /// Bytes of files that were sent so far.
+    /// Number of bytes of files sent so far.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
-    /// From which byte on the last request wanted a file; none if from its beginning.
+    /// The first byte of the last request; `None` for a whole file.
     pub(crate) fn went_on_from(&self) -> Option<usize> {
         *self.shared.last_first.lock().unwrap()
     }
 
-    /// The paths that were asked for, in order.
+    /// The requested paths, in order.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap().clone()
     }

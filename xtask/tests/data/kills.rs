@@ -1,4 +1,4 @@
-//! Processes that end at any moment, and two at once.
+//! Processes killed at any moment, and two processes at once.
 
 use std::process::{Child, Command};
 use std::thread;
@@ -11,8 +11,7 @@ use crate::place::{Place, Random, bytes, done, sha256, tree};
 /// Large enough that a fetch takes longer than all the kills.
 const SIZE: usize = 4_000_000;
 
-/// Starts the command ten times, each time ends it as a power cut would, at some moment, and then
-/// lets it end by itself.
+/// Starts the command ten times and kills it at different moments, then lets it finish.
 fn kill_ten_times(mut command: impl FnMut() -> Command, seed: u64) {
     let mut random = Random(seed);
     let mut killed = 0;
@@ -27,7 +26,7 @@ fn kill_ten_times(mut command: impl FnMut() -> Command, seed: u64) {
     done(command().output().unwrap()).assert_ok();
 }
 
-/// A server that takes its time, with one file.
+/// A slow server with one file.
 fn slow(body: &[u8]) -> Files {
     let server = Files::start();
     server.put("/file", body.to_vec());
@@ -36,7 +35,7 @@ fn slow(body: &[u8]) -> Files {
 }
 
 #[test]
-fn weights_are_whole_after_ten_kills() {
+fn weights_are_complete_after_ten_kills() {
     for with_hash in [true, false] {
         let body = bytes(1, SIZE);
         let server = slow(&body);
@@ -56,7 +55,7 @@ fn weights_are_whole_after_ten_kills() {
 }
 
 #[test]
-fn an_archive_of_a_data_set_is_whole_after_ten_kills() {
+fn an_archive_is_complete_after_ten_kills() {
     let body = bytes(2, SIZE);
     let server = slow(&body);
     let place = nyu(&server);
@@ -69,7 +68,7 @@ fn an_archive_of_a_data_set_is_whole_after_ten_kills() {
 }
 
 #[test]
-fn files_out_of_archives_are_whole_after_ten_kills() {
+fn extracted_files_are_complete_after_ten_kills() {
     let kitti = Kitti::new();
     kitti.server.pace(20_000);
     let command = || kitti.place.command(&["fetch-data", "kitti", "--yes"]);

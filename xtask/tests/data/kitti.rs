@@ -1,4 +1,4 @@
-//! Files out of archives on a server.
+//! Files extracted from archives on a server.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ fn fetch(kitti: &Kitti) -> Done {
 }
 
 #[test]
-fn only_what_the_lists_name_comes_and_nothing_comes_twice() {
+fn only_listed_files_are_fetched_and_none_twice() {
     let kitti = Kitti::new();
     let done = fetch(&kitti).assert_ok();
     assert_eq!(done.stdout, format!("{}\n", kitti.out().display()));
@@ -22,7 +22,7 @@ fn only_what_the_lists_name_comes_and_nothing_comes_twice() {
         + kitti.server.size(&format!("/lists/{TRAIN_LIST}"));
     let (sent, all) = (kitti.server.sent(), kitti.archives());
     assert!(sent - lists < all / 12, "{sent} of {all}");
-    // Two requests an archive for directories, one for each run of neighbours.
+    // Two requests per archive for directories, one for each run of neighbours.
     assert!(kitti.server.requests().len() <= 2 + 3 * 2 + 7);
     let again = fetch(&kitti).assert_ok();
     again.assert_says(&["15 files here, 0 missing; 0 B to download"]);
@@ -30,10 +30,10 @@ fn only_what_the_lists_name_comes_and_nothing_comes_twice() {
 }
 
 #[test]
-fn what_will_come_is_said_exactly_before_it_is_asked_for() {
+fn the_download_size_is_stated_exactly_before_the_question() {
     let kitti = Kitti::new();
     let done = kitti.place.run(&["fetch-data", "kitti"]);
-    let done = done.assert_fails(&["there is no terminal to ask on: give --yes"]);
+    let done = done.assert_fails(&["cannot ask without a terminal: give --yes"]);
     let directories = kitti.server.sent();
     fetch(&kitti).assert_ok();
     let members = kitti.server.sent() - directories;
@@ -52,13 +52,13 @@ fn what_will_come_is_said_exactly_before_it_is_asked_for() {
 }
 
 #[test]
-fn what_is_missing_is_fetched_alone() {
+fn only_missing_files_are_fetched() {
     let kitti = Kitti::new();
     fetch(&kitti).assert_ok();
     let sent = kitti.server.sent();
     let images: Vec<&String> = kitti.expected.keys().collect();
     fs::remove_file(kitti.out().join(images[0])).unwrap();
-    // Of another size than in the archive: an extraction that a power cut has emptied.
+    // A file of a different size than in the archive, as if emptied by a power cut.
     fs::write(kitti.out().join(images[1]), "").unwrap();
     fetch(&kitti).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);
@@ -67,7 +67,7 @@ fn what_is_missing_is_fetched_alone() {
 }
 
 #[test]
-fn a_server_without_ranges_sends_whole_archives_which_do_not_stay() {
+fn a_server_without_ranges_sends_whole_archives_which_are_deleted() {
     let kitti = Kitti::on(Files::start().without_ranges());
     fetch(&kitti)
         .assert_ok()
@@ -86,11 +86,11 @@ fn a_server_without_ranges_sends_whole_archives_which_do_not_stay() {
 }
 
 #[test]
-fn archives_downloaded_by_hand_are_taken_and_stay() {
+fn manually_downloaded_archives_are_used_and_kept() {
     let kitti = Kitti::new();
     let folder = kitti.download_by_hand(&[DEPTH_ARCHIVE, DRIVE_ARCHIVE]);
     let from = folder.display().to_string();
-    // The other drive comes from the server.
+    // The other drive is fetched from the server.
     let arguments = [&FETCH[..], &["--from", &from]].concat();
     kitti.place.run(&arguments).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);
@@ -98,7 +98,7 @@ fn archives_downloaded_by_hand_are_taken_and_stay() {
     for asked in kitti.server.requests() {
         assert!(asked != DEPTH_ARCHIVE && asked != DRIVE_ARCHIVE, "{asked}");
     }
-    // Later the server is asked, since the files by hand are gone.
+    // Later the server is used, since the given files are gone.
     fs::remove_dir_all(&folder).unwrap();
     fs::remove_dir_all(kitti.out().join("data_depth_annotated/train")).unwrap();
     fetch(&kitti).assert_ok();
@@ -116,10 +116,10 @@ fn offline_opens_no_connection() {
     let folder = kitti.download_by_hand(&[&lists[..], &[DRIVE_ARCHIVE, other]].concat());
     let from = folder.display().to_string();
     let offline = ["fetch-data", "kitti", "--offline", "--from", &from];
-    kitti
-        .place
-        .run(&offline)
-        .assert_fails(&["data_depth_annotated.zip: it is not here", "--from DIR"]);
+    kitti.place.run(&offline).assert_fails(&[
+        "data_depth_annotated.zip: the file is missing",
+        "--from DIR",
+    ]);
     kitti.download_by_hand(&[DEPTH_ARCHIVE]);
     kitti.place.run(&offline).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);
@@ -127,7 +127,7 @@ fn offline_opens_no_connection() {
 }
 
 #[test]
-fn broken_connections_are_taken_up_where_they_broke() {
+fn broken_connections_are_resumed() {
     let kitti = Kitti::new();
     kitti.server.break_after(30_000);
     fetch(&kitti).assert_ok().assert_says(&["trying again"]);
@@ -135,10 +135,10 @@ fn broken_connections_are_taken_up_where_they_broke() {
     assert!(kitti.server.sent() < kitti.archives() / 8);
 }
 
-/// More than a directory of the old form can hold, as the real archive of depth has; it is read in
-/// one request.
+/// More files than a directory of the old form can hold, as in the real archive of depth. It is
+/// read in one request.
 #[test]
-fn archives_of_very_many_files_are_read() {
+fn archives_of_many_files_are_read() {
     let kitti = Kitti::new().with_more_files(66_000);
     fetch(&kitti).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);

@@ -1,4 +1,4 @@
-//! Damaged and changed archives, full disks, what is not there.
+//! Damaged, changed and missing archives, full disks.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ const FETCH: [&str; 3] = ["fetch-data", "kitti", "--yes"];
 /// The second listed image of the first drive.
 const IMAGE: &str = "2011_09_26/2011_09_26_drive_0002_sync/image_02/data/0000000004.png";
 
-/// Where a file's bytes lie in a stored archive.
+/// Byte range of a stored file in an archive.
 fn position(archive: &[u8], bytes: &[u8]) -> Option<usize> {
     archive
         .windows(64)
@@ -20,10 +20,10 @@ fn position(archive: &[u8], bytes: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn a_damaged_member_is_refused_and_named_and_the_others_come() {
+fn a_damaged_member_is_named_and_the_others_are_extracted() {
     let kitti = Kitti::new();
     let good = kitti.server.file(DRIVE_ARCHIVE);
-    // One that is stored, not deflated.
+    // A stored member, not a deflated one.
     let images = kitti.expected.iter();
     let mut images = images.filter(|(name, _)| name.contains("drive_0002_sync/image_02"));
     let (image, at) = images
@@ -32,11 +32,11 @@ fn a_damaged_member_is_refused_and_named_and_the_others_come() {
     let mut bad = good.clone();
     bad[at + 5000] ^= 1;
     kitti.server.put(DRIVE_ARCHIVE, bad);
-    let words = ["not complete", &image, "hecksum", DRIVE_ARCHIVE];
+    let words = ["is incomplete", &image, "hecksum", DRIVE_ARCHIVE];
     kitti.place.run(&FETCH).assert_fails(&words);
     let mut expected = kitti.expected.clone();
     expected.remove(&image);
-    // Without lists the folder does not pass for complete.
+    // Without lists the folder does not count as complete.
     for list in [TEST_LIST, TRAIN_LIST] {
         expected.remove(list);
     }
@@ -58,12 +58,12 @@ fn files_that_an_archive_lacks_are_named_before_and_after() {
     kitti
         .place
         .run(&FETCH)
-        .assert_fails(&["not complete", &lacks]);
+        .assert_fails(&["is incomplete", &lacks]);
     assert_eq!(tree(&kitti.out()).len(), kitti.expected.len() - 3);
 }
 
 #[test]
-fn what_is_no_archive_is_refused() {
+fn a_file_that_is_not_an_archive_is_refused() {
     let kitti = Kitti::new();
     kitti.server.put(DEPTH_ARCHIVE, vec![7; 300_000]);
     let words = [
@@ -71,7 +71,7 @@ fn what_is_no_archive_is_refused() {
         "cannot be read as a zip archive",
     ];
     kitti.place.run(&FETCH).assert_fails(&words);
-    // Cut off: the directory at its end is missing.
+    // Truncated: the directory at the end is missing.
     let good = kitti.server.file(DRIVE_ARCHIVE);
     let folder = kitti.download_by_hand(&[]);
     let name = "2011_09_26_drive_0002_sync.zip";
@@ -84,12 +84,12 @@ fn what_is_no_archive_is_refused() {
 }
 
 #[test]
-fn an_archive_that_changes_under_way_is_noticed() {
+fn an_archive_that_changes_during_the_download_is_detected() {
     let kitti = Kitti::new();
     kitti.place.run(&["fetch-data", "kitti"]).assert_fails(&[]);
     kitti.server.new_version();
-    let words = ["another version now", "run the same command again"];
-    // The first of the three archives is noticed and forgotten, then the next.
+    let words = ["has changed since", "run the same command again"];
+    // Each run detects the change of one archive and forgets its directory.
     for _ in 0..3 {
         kitti.place.run(&FETCH).assert_fails(&words);
     }
@@ -98,7 +98,7 @@ fn an_archive_that_changes_under_way_is_noticed() {
 }
 
 #[test]
-fn links_that_are_dead_name_the_ways_out() {
+fn errors_of_dead_links_name_alternatives() {
     let kitti = Kitti::new();
     let manifest = kitti.place.data().join("manifest.toml");
     let text = fs::read_to_string(&manifest).unwrap();
@@ -116,7 +116,7 @@ fn a_list_with_another_hash_or_another_form_is_refused() {
     let kitti = Kitti::new();
     let path = format!("/lists/{TEST_LIST}");
     kitti.server.put(&path, b"rgb depth 721\n".to_vec());
-    let words = ["the list kitti-eigen-test is needed", "SHA-256"];
+    let words = ["cannot get the list kitti-eigen-test", "SHA-256"];
     kitti.place.run(&FETCH).assert_fails(&words);
     let manifest = kitti.place.data().join("manifest.toml");
     let text = fs::read_to_string(&manifest).unwrap();
@@ -131,18 +131,18 @@ fn a_list_with_another_hash_or_another_form_is_refused() {
 }
 
 #[test]
-fn a_disk_without_room_is_noticed_before_anything_comes() {
+fn too_little_disk_space_is_detected_before_any_download() {
     let kitti = Kitti::new();
     let spare = ["--spare", "1000000000000"];
     let done = kitti.place.run(&[&FETCH[..], &spare].concat());
-    done.assert_fails(&["no room", "--out and --downloads"]);
+    done.assert_fails(&["no space", "--out and --downloads"]);
     assert!(tree(&kitti.out()).is_empty());
 }
 
 #[test]
-fn a_disk_that_fills_leaves_what_was_there() {
+fn a_full_disk_keeps_existing_files() {
     let kitti = Kitti::new();
-    // Files of at most 20 blocks of 512 or 1024 bytes, as if the disk were full then; directories
+    // Limits files to 20 blocks of 512 or 1024 bytes, as if the disk were full then. Directories
     // are larger than images.
     kitti.place.run(&["fetch-data", "kitti"]).assert_fails(&[]);
     let present = kitti.expected.keys().next().unwrap();
@@ -152,14 +152,14 @@ fn a_disk_that_fills_leaves_what_was_there() {
     fs::write(&path, bytes).unwrap();
     let inner = kitti.place.command(&FETCH);
     let mut limited = on_full_disk(&inner, 15);
-    done(limited.output().unwrap()).assert_fails(&["no room", ".png.incomplete"]);
+    done(limited.output().unwrap()).assert_fails(&["no space", ".png.incomplete"]);
     assert_eq!(tree(&kitti.out()).keys().collect::<Vec<_>>(), [present]);
     kitti.place.run(&FETCH).assert_ok();
     assert!(tree(&kitti.out()) == kitti.expected);
 }
 
-/// A small archive with bytes changed, most of them in its directory, or cut off: its good files
-/// come, or it is refused by name.
+/// A small archive with bytes changed, most of them in its directory, or truncated: its intact
+/// files are extracted, or the error names it.
 #[test]
 fn damaged_archives_are_refused_by_name_or_read() {
     let kitti = Kitti::new();

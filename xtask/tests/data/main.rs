@@ -1,17 +1,17 @@
-//! `xtask fetch-data`, `reproduce` and `doctor`, driven as a user drives them, against a server on
-//! loopback and a program in the place of `mde`. No test leaves this machine.
+//! `xtask fetch-data`, `reproduce` and `doctor` as a user runs them, against a server on loopback
+//! and a stand-in for `mde`. No test opens an outside connection.
 //!
 //! | module | about |
 //! |---|---|
-//! | `files` | a server of files, which counts what it sends |
+//! | `files` | a file server that counts the bytes it sends |
 //! | `place` | folders, a manifest, the program, a stand-in for `mde` |
-//! | `archives` | archives as KITTI's, made here |
-//! | `kitti` | files out of archives on a server, with and without ranges |
-//! | `kitti_errors` | damaged and changed archives, full disks, what is not there |
-//! | `nyu` | archives that are converted, shards, files downloaded by hand |
-//! | `kills` | processes that end at any moment, and two at once |
-//! | `reproduce` | the whole job, from a download to the report |
-//! | `doctor` | what is found, and what is not |
+//! | `archives` | synthetic archives in KITTI's layout |
+//! | `kitti` | files extracted from archives on a server, with and without ranges |
+//! | `kitti_errors` | damaged, changed and missing archives, full disks |
+//! | `nyu` | archives that are converted, shards, manually downloaded files |
+//! | `kills` | processes killed at any moment, and two at once |
+//! | `reproduce` | the whole pipeline, from a download to the report |
+//! | `doctor` | findings of the doctor |
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,4 +1,4 @@
-//! Archives that `mde` converts, shards, files downloaded by hand.
+//! Archives that `mde` converts, shards, manually downloaded files.
 
 use std::fs;
 
@@ -41,7 +41,7 @@ impl Nyu {
         Self { server, place }
     }
 
-    /// Puts shards on the server, as the hub has them.
+    /// Puts shards on the server, laid out as on the hub.
     fn with_shards(count: u64) -> Self {
         let nyu = Self::new();
         let mut lines = vec![r#"{"type": "directory", "path": "data/more"}"#.to_owned()];
@@ -72,7 +72,7 @@ impl Nyu {
         self.place.data().join(name).display().to_string()
     }
 
-    /// A file elsewhere, as a browser would have left it.
+    /// A file in another folder, as a browser would save it.
     fn by_hand(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.place.path(name);
         fs::write(&path, bytes).unwrap();
@@ -81,7 +81,7 @@ impl Nyu {
 }
 
 #[test]
-fn the_labelled_pairs_are_fetched_and_converted_and_then_left_alone() {
+fn the_labelled_pairs_are_fetched_and_converted_once() {
     let nyu = Nyu::new();
     nyu.run(&[]).assert_fails(&[
         "nyu-labelled: 300.00 kB to download; a file (https://example.org/page; licence: MIT)",
@@ -102,20 +102,20 @@ fn the_labelled_pairs_are_fetched_and_converted_and_then_left_alone() {
         nyu.path("nyu")
     );
     assert_eq!(nyu.place.calls(), [call]);
-    // Nothing comes again, with the archive or without it.
+    // Nothing is fetched again, with the archive or without it.
     nyu.run(&[]).assert_ok();
     fs::remove_file(mat).unwrap();
     nyu.run(&[])
         .assert_ok()
-        .assert_says(&["everything is here"]);
+        .assert_says(&["all files are present"]);
     assert_eq!(nyu.server.requests(), ["/mat", "/splits"]);
     assert_eq!(nyu.place.calls().len(), 2);
 }
 
 #[test]
-fn a_conversion_that_was_killed_is_not_taken_for_whole() {
+fn a_killed_conversion_does_not_count_as_complete() {
     let nyu = Nyu::new();
-    // Its last act are the lists, but for what comes after them.
+    // The lists are written last, just before the conversion is marked complete.
     let mde = nyu.place.path("mde");
     let script = fs::read_to_string(&mde).unwrap();
     fs::write(&mde, format!("{script}kill -9 $$\n")).unwrap();
@@ -125,7 +125,7 @@ fn a_conversion_that_was_killed_is_not_taken_for_whole() {
     assert!(out.join("nyuv2_test.csv").exists());
     let job = ["reproduce", "nyu", "--device", "cpu"];
     let said = nyu.place.run(&job).assert_fails(&["nyu is not in"]);
-    assert!(said.stderr.contains("nyu-labelled: is here"));
+    assert!(said.stderr.contains("nyu-labelled: present"));
     fs::write(&mde, script).unwrap();
     nyu.place.run(&job).assert_ok();
     let calls = nyu.place.calls();
@@ -138,15 +138,15 @@ fn a_conversion_that_was_killed_is_not_taken_for_whole() {
 }
 
 #[test]
-fn files_downloaded_by_hand_are_checked_and_stay_where_they_are() {
+fn manually_downloaded_files_are_checked_and_not_moved() {
     let nyu = Nyu::new();
     let wrong = nyu.by_hand("nyu_depth_v2_labeled.mat", &[1; 100]);
     let splits = nyu.by_hand("splits.mat", b"splits");
     let arguments = ["--from", &wrong, "--from", &splits, "--offline"];
     nyu.run(&arguments).assert_fails(&[
-        "cannot take",
+        "cannot use",
         "nyu_depth_v2_labeled.mat",
-        "should have 300000",
+        "expected 300000",
     ]);
     let mat = nyu.by_hand("nyu_depth_v2_labeled.mat", &bytes(1, MAT));
     nyu.run(&["--from", &mat, "--from", &splits, "--offline"])
@@ -169,7 +169,7 @@ fn files_downloaded_by_hand_are_checked_and_stay_where_they_are() {
 fn offline_says_what_to_download_where() {
     let nyu = Nyu::new();
     nyu.run(&["--offline"]).assert_fails(&[
-        "nyu-labelled: it is not here; download",
+        "nyu-labelled: the file is missing; download",
         "/mat on a machine with a connection",
         "cargo xtask fetch-data nyu --from FILE",
     ]);
@@ -178,7 +178,7 @@ fn offline_says_what_to_download_where() {
 }
 
 #[test]
-fn archives_behind_links_are_asked_for_and_converted_with_their_list() {
+fn archives_for_manual_download_are_requested_and_converted_with_their_list() {
     let nyu = Nyu::new();
     nyu.run(&["--train", "bts", "--yes"]).assert_fails(&[
         "follow the link",
@@ -205,24 +205,24 @@ fn a_wrong_hash_is_refused_before_it_is_converted() {
     nyu.server.put("/list.csv", b"rgb;depth\n".to_vec());
     let archive = nyu.by_hand("mine.zip", b"zip");
     nyu.run(&["--train", "bts", "--from", &archive, "--yes"])
-        .assert_fails(&["nyu-bts-train", "SHA-256", "nothing of it is kept"]);
+        .assert_fails(&["nyu-bts-train", "SHA-256", "is not used"]);
     assert_eq!(nyu.place.calls().len(), 1);
 }
 
 #[test]
-fn shards_come_one_by_one_and_do_not_stay() {
+fn shards_are_fetched_one_by_one_and_deleted() {
     let nyu = Nyu::with_shards(3);
     let fastdepth = ["--train", "fastdepth", "--yes"];
     nyu.run(&fastdepth[..2]).assert_fails(&[
         "nyu-fastdepth: 3 shards to convert, 150.00 kB to download",
         "--yes",
     ]);
-    // The second of them is not there yet.
+    // The second shard is not on the server yet.
     let path = "/datasets/owner/nyu/resolve/main/data/train-1.tar";
     let shard = nyu.server.file(path);
     nyu.server.put(path, vec![1; 50_000]);
     nyu.run(&fastdepth)
-        .assert_fails(&["SHA-256", "nothing of it is kept"]);
+        .assert_fails(&["SHA-256", "is not used"]);
     assert_eq!(nyu.place.calls().len(), 2);
     nyu.server.put(path, shard);
     nyu.run(&fastdepth)
@@ -239,12 +239,12 @@ fn shards_come_one_by_one_and_do_not_stay() {
     assert_eq!(shards.count(), 1);
     let calls = nyu.place.calls().len();
     nyu.run(&["--train", "fastdepth"]).assert_ok();
-    // Only the labelled pairs, whose archive is still there, are looked at again.
+    // Only the labelled pairs are converted again, since their archive is still there.
     assert_eq!(nyu.place.calls().len(), calls + 1);
 }
 
 #[test]
-fn shards_stay_if_asked_and_can_come_by_hand() {
+fn shards_can_be_kept_and_given_by_hand() {
     let nyu = Nyu::with_shards(2);
     nyu.run(&["--train", "fastdepth", "--yes", "--keep"])
         .assert_ok();
@@ -259,7 +259,7 @@ fn shards_stay_if_asked_and_can_come_by_hand() {
 }
 
 #[test]
-fn a_hub_without_the_list_is_an_error_with_the_ways_out() {
+fn a_hub_without_the_list_is_an_error_with_alternatives() {
     let nyu = Nyu::new();
     nyu.run(&["--train", "fastdepth", "--yes"]).assert_fails(&[
         "cannot list the files of owner/nyu",

@@ -35,8 +35,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What stands in for `mde`: notes how it was called, writes the lists that a conversion leaves,
-/// and answers `inspect` with a file.
+/// A stand-in for `mde`: records its calls, writes the lists of a conversion, and prints a file for
+/// `inspect`.
 const MDE: &str = r#"#!/bin/sh
 echo "$@" >> "$MDE_LOG"
 command=$1
@@ -58,14 +58,14 @@ case "$command $form" in
 esac
 "#;
 
-/// A folder of data with a manifest.
+/// A data folder with a manifest.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
 }
 
 impl Place {
     /// With a manifest of these entries: a section's name, such as `data.kitti-raw`, and its lines
-    /// beside those that all have.
+    /// in addition to those of all entries.
     pub(crate) fn new(entries: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let place = Self { dir };
@@ -90,7 +90,7 @@ impl Place {
         fs::write(self.data().join("manifest.toml"), text).unwrap();
     }
 
-    /// What `mde inspect --data` prints from now on.
+    /// Sets what `mde inspect --data` prints from now on.
     pub(crate) fn set_inspect(&self, document: &str) {
         fs::write(self.path("inspect.json"), document).unwrap();
     }
@@ -104,13 +104,13 @@ impl Place {
         self.path("data")
     }
 
-    /// How `mde` was called, a line a call.
+    /// The calls of `mde`, one per line.
     pub(crate) fn calls(&self) -> Vec<String> {
         let log = fs::read_to_string(self.path("log")).unwrap();
         log.lines().map(str::to_owned).collect()
     }
 
-    /// The program, with nothing of this machine's settings, and pauses too short to notice.
+    /// The program without this machine's settings, and with very short pauses.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
@@ -142,10 +142,10 @@ impl Place {
     }
 }
 
-/// All files below a folder by their path in it, but locks.
+/// All files below a folder by relative path, except locks.
 pub(crate) fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
-    // A folder that was never made holds no files.
+    // A folder that does not exist holds no files.
     let mut folders = vec![folder.to_owned()];
     folders.retain(|folder| folder.exists());
     while let Some(at) = folders.pop() {

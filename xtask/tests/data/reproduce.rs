@@ -1,4 +1,4 @@
-//! The whole job, from a download to the report.
+//! The whole pipeline, from a download to the report.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use crate::files::Files;
 use crate::place::Place;
 
 #[test]
-fn a_data_set_that_is_not_here_is_fetched_after_one_question() {
+fn a_missing_data_set_is_fetched_after_one_question() {
     let server = Files::start();
     server.put("/mat", vec![1; 1000]);
     server.put("/splits", vec![2; 10]);
@@ -47,7 +47,7 @@ fn a_data_set_that_is_not_here_is_fetched_after_one_question() {
         "give --yes",
     ]);
     assert!(server.requests().is_empty() && place.calls().is_empty());
-    // A refusal leaves no empty folders behind.
+    // A refusal leaves no empty folders.
     let left = fs::read_dir(place.data()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["manifest.toml"]);
@@ -68,7 +68,7 @@ fn a_data_set_that_is_not_here_is_fetched_after_one_question() {
     assert_eq!(commands, expected);
     let data = format!("--data nyu:{}", place.data().join("nyu").display());
     assert!(place.calls()[5].contains(&data), "{}", place.calls()[5]);
-    // The second time nothing is missing: nobody is asked.
+    // The second time nothing is missing, so the user is not asked.
     place.run(&job).assert_ok();
     assert_eq!(server.requests().len(), 3);
 }
@@ -93,7 +93,7 @@ fn kitti_is_fetched_file_by_file() {
 }
 
 #[test]
-fn a_folder_that_is_named_has_to_be_there() {
+fn a_named_folder_must_exist() {
     let place = Place::new(&[]);
     let folder = place.path("elsewhere").display().to_string();
     let job = ["reproduce", "nyu", "--data", &folder, "--device", "cpu"];
@@ -103,7 +103,7 @@ fn a_folder_that_is_named_has_to_be_there() {
         "without --data, nyu is downloaded",
     ]);
     fs::create_dir(&folder).unwrap();
-    // What is in it is looked at by mde.
+    // mde checks its contents.
     place.run(&job).assert_ok();
     assert!(place.calls()[0].contains(&format!("--data nyu:{folder}")));
 }

@@ -7,7 +7,7 @@ use crate::server::Server;
 
 const SIZE: usize = 50_000;
 
-/// A file elsewhere, as a browser would have left it.
+/// A file in another folder, as a browser would save it.
 fn elsewhere(place: &Place, bytes: &[u8]) -> String {
     let path = place.dir.path().join("Downloads.pth");
     fs::write(&path, bytes).unwrap();
@@ -15,7 +15,7 @@ fn elsewhere(place: &Place, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_file_downloaded_by_hand_is_taken_after_the_same_checks() {
+fn a_manually_downloaded_file_is_imported_after_the_same_checks() {
     let body = body(SIZE);
     for entry in [
         Entry::manual("follow the link").of(&body),
@@ -33,19 +33,19 @@ fn a_file_downloaded_by_hand_is_taken_after_the_same_checks() {
 }
 
 #[test]
-fn a_wrong_file_is_not_taken() {
+fn a_wrong_file_is_not_imported() {
     let body = body(SIZE);
     let place = Place::new(&Entry::manual("follow the link").of(&body));
-    // A partial download stays as it is.
+    // A partial download is kept.
     place.leave_partial(&body[..1000], None);
     let file = elsewhere(&place, &[1; SIZE]);
     place
         .run(&["net", "--from", &file])
-        .assert_fails(&["cannot take", "Downloads.pth", "SHA-256"]);
+        .assert_fails(&["cannot use", "Downloads.pth", "SHA-256"]);
     let file = elsewhere(&place, &body[1..]);
     place
         .run(&["net", "--from", &file])
-        .assert_fails(&["49999 bytes", "should have 50000"]);
+        .assert_fails(&["49999 bytes", "expected 50000"]);
     place
         .run(&["net", "--from", "/no/such/file"])
         .assert_fails(&["/no/such/file"]);
@@ -58,7 +58,7 @@ fn a_wrong_file_is_not_taken() {
 }
 
 #[test]
-fn one_file_is_for_one_name() {
+fn from_takes_exactly_one_name() {
     let entry = Entry::manual("follow the link");
     let place = Place::with(&[("net", &entry), ("other", &entry)]);
     let file = elsewhere(&place, b"weights");
@@ -74,7 +74,7 @@ fn one_file_is_for_one_name() {
 }
 
 #[test]
-fn what_only_hands_can_fetch_says_how() {
+fn manual_downloads_are_explained() {
     let place = Place::new(&Entry::manual("follow the link"));
     place.fetch().assert_fails(&[
         "follow the link",
@@ -91,9 +91,11 @@ fn a_present_file_that_is_wrong_is_not_overwritten() {
     fs::create_dir_all(place.out().join("net")).unwrap();
     fs::write(place.target(), vec![1; SIZE]).unwrap();
     for arguments in [vec!["net"], vec!["net", "--offline"]] {
-        place
-            .run(&arguments)
-            .assert_fails(&["not as it should be", "move it away", "SHA-256"]);
+        place.run(&arguments).assert_fails(&[
+            "does not match the manifest",
+            "move it away",
+            "SHA-256",
+        ]);
     }
     assert_eq!(fs::read(place.target()).unwrap(), vec![1; SIZE]);
     assert!(server.received().is_empty());
@@ -114,16 +116,16 @@ fn offline_opens_no_connection_and_says_what_is_missing() {
     fs::write(place.target(), &body).unwrap();
     let done = place.run(&["--offline"]).assert_fails(&[
         &format!("download {}/gone.pth", server.url()),
-        "hand: it is not here; follow the link (https://example.org/page)",
+        "hand: the file is missing; follow the link (https://example.org/page)",
         "https://huggingface.co/timm/resnet50.tv_in1k/resolve/main/model.safetensors",
         "not fetched: gone, hand, hub",
     ]);
     assert_eq!(done.stdout, format!("{}\n", place.target().display()));
     assert!(server.received().is_empty());
-    // Nothing was made for what is not there.
+    // Nothing was created for missing files.
     assert!(!place.out().join("gone").exists());
     place.run(&["net", "--offline"]).assert_ok();
-    // A part is told.
+    // A partial file is reported.
     fs::remove_file(place.target()).unwrap();
     place.leave_partial(&body[..123], None);
     place

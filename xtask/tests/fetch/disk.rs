@@ -1,4 +1,4 @@
-//! Disks that fill, folders that cannot be written.
+//! Full disks, and folders that cannot be written.
 #![cfg(unix)]
 
 use std::fs;
@@ -19,19 +19,19 @@ fn a_full_disk_says_what_is_missing() {
     let done = done(limited.output().unwrap());
     let kept = fs::metadata(place.incomplete()).unwrap().len() as usize;
     let missing = format!("{} more bytes are needed", SIZE - kept);
-    done.assert_fails(&["no room", &missing, "weights/net"]);
+    done.assert_fails(&["no space", &missing, "weights/net"]);
     assert_eq!(server.received().len(), 1);
     assert!(!place.target().exists());
 }
 
 #[test]
-fn what_came_before_the_disk_was_full_is_kept_and_gone_on_with() {
+fn a_partial_file_on_a_full_disk_is_kept_and_resumed() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     let inner = place.command(&["net"]);
     let mut limited = on_full_disk(&inner, 200);
-    done(limited.output().unwrap()).assert_fails(&["no room", "more bytes are needed"]);
+    done(limited.output().unwrap()).assert_fails(&["no space", "more bytes are needed"]);
     let kept = fs::read(place.incomplete()).unwrap();
     assert!(
         kept.len() >= 200 * 512 && kept.len() < SIZE,
@@ -45,7 +45,7 @@ fn what_came_before_the_disk_was_full_is_kept_and_gone_on_with() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
+fn a_folder_that_cannot_be_created_is_an_error_that_names_it() {
     let body = body(100);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));

@@ -33,7 +33,7 @@ fn a_file_is_fetched_once_and_its_path_printed() {
 }
 
 #[test]
-fn broken_connections_are_taken_up_where_they_broke() {
+fn broken_connections_are_resumed() {
     let body = body(SIZE);
     let plan = [
         Reply::Break(50_000),
@@ -47,7 +47,7 @@ fn broken_connections_are_taken_up_where_they_broke() {
     place
         .fetch()
         .assert_ok()
-        .assert_says(&["trying again", "goes on after"]);
+        .assert_says(&["trying again", "resuming after"]);
     place.assert_holds(&body);
     let ranges: Vec<Option<&str>> = vec![
         None,
@@ -66,8 +66,8 @@ fn broken_connections_are_taken_up_where_they_broke() {
 }
 
 #[test]
-fn a_large_file_over_a_line_that_always_drops_arrives() {
-    // More drops than tries, but each brings more than a mebibyte.
+fn a_large_file_arrives_over_an_unstable_connection() {
+    // More failures than `--tries`, but each attempt brings more than a mebibyte.
     let body = body(12 << 20);
     let server = Server::start(&body, &[Reply::Break((1 << 20) + 70_000)]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -77,7 +77,7 @@ fn a_large_file_over_a_line_that_always_drops_arrives() {
 }
 
 #[test]
-fn a_server_that_always_cuts_short_is_given_up_and_gone_on_with_later() {
+fn a_download_that_gave_up_is_resumed_later() {
     let body = body(SIZE);
     let server = Server::start(&body, &[Reply::Break(60_000), Reply::Break(0)]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -97,7 +97,7 @@ fn a_server_that_always_cuts_short_is_given_up_and_gone_on_with_later() {
 }
 
 #[test]
-fn a_server_that_ignores_ranges_is_begun_again_cleanly() {
+fn a_download_restarts_if_the_server_ignores_ranges() {
     let body = body(SIZE);
     let plan = [
         Reply::Break(90_000),
@@ -109,12 +109,12 @@ fn a_server_that_ignores_ranges_is_begun_again_cleanly() {
     place
         .fetch()
         .assert_ok()
-        .assert_says(&["from its beginning"]);
+        .assert_says(&["cannot resume downloads"]);
     place.assert_holds(&body);
 }
 
 #[test]
-fn a_server_that_sends_less_than_asked_for_is_asked_for_the_rest() {
+fn the_rest_is_requested_if_a_part_is_too_short() {
     let body = body(SIZE);
     let plan = [Reply::Piece(60_000), Reply::Piece(60_000), Reply::File];
     let server = Server::start(&body, &plan);
@@ -125,17 +125,17 @@ fn a_server_that_sends_less_than_asked_for_is_asked_for_the_rest() {
 }
 
 #[test]
-fn a_server_that_sends_another_part_than_asked_for_is_not_believed() {
+fn a_part_that_was_not_requested_is_rejected() {
     let body = body(SIZE);
     let plan = [Reply::Break(50_000), Reply::Shifted(10), Reply::File];
     let server = Server::start(&body, &plan);
     let place = Place::new(&Entry::url(&server.url()).size(SIZE).sha256(&body));
-    place.fetch().assert_ok().assert_says(&["another part"]);
+    place.fetch().assert_ok().assert_says(&["a different part"]);
     place.assert_holds(&body);
 }
 
 #[test]
-fn a_server_that_falls_silent_is_left() {
+fn a_silent_server_times_out() {
     let body = body(SIZE);
     let server = Server::start(&body, &[Reply::Stall(70_000), Reply::File]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -181,7 +181,7 @@ fn refusals_are_not_repeated_and_are_explained() {
             401,
             [
                 "401",
-                "can be had elsewhere",
+                "is available elsewhere",
                 "https://example.org/page",
                 "--from FILE",
             ],
@@ -190,7 +190,7 @@ fn refusals_are_not_repeated_and_are_explained() {
             403,
             [
                 "403",
-                "can be had elsewhere",
+                "is available elsewhere",
                 "https://example.org/page",
                 "--from FILE",
             ],
@@ -199,7 +199,7 @@ fn refusals_are_not_repeated_and_are_explained() {
             451,
             [
                 "451",
-                "can be had elsewhere",
+                "is available elsewhere",
                 "https://example.org/page",
                 "--from FILE",
             ],
@@ -218,7 +218,7 @@ fn refusals_are_not_repeated_and_are_explained() {
 }
 
 #[test]
-fn busy_and_broken_servers_are_asked_again() {
+fn requests_to_busy_and_broken_servers_are_retried() {
     for code in [408, 425, 429, 500, 502, 503, 504] {
         let body = body(SIZE);
         let plan = [
@@ -232,14 +232,14 @@ fn busy_and_broken_servers_are_asked_again() {
         place
             .fetch()
             .assert_ok()
-            .assert_says(&[&code.to_string(), "of 6 tries failed"]);
+            .assert_says(&[&code.to_string(), "of 6 attempts failed"]);
         place.assert_holds(&body);
         assert_eq!(server.ranges()[3].as_deref(), Some("bytes=10000-"));
     }
 }
 
 #[test]
-fn a_server_that_stays_broken_is_given_up() {
+fn retries_end_at_the_limit() {
     let body = body(SIZE);
     let server = Server::start(&body, &[status(500)]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -250,7 +250,7 @@ fn a_server_that_stays_broken_is_given_up() {
 }
 
 #[test]
-fn a_server_that_asks_to_wait_is_waited_for_within_reason() {
+fn a_requested_pause_is_kept_up_to_a_limit() {
     let body = body(SIZE);
     let wait = |seconds: &str| Reply::Status(429, vec![("Retry-After", seconds.to_owned())]);
     let server = Server::start(&body, &[wait("1"), Reply::File]);
@@ -260,7 +260,7 @@ fn a_server_that_asks_to_wait_is_waited_for_within_reason() {
         .assert_ok()
         .assert_says(&["429", "trying again in 1.0 s"]);
     place.assert_holds(&body);
-    // An hour is not waited for. A date is not understood; the usual pause is made.
+    // An hour is too long. A date is not supported and gives the usual pause.
     let server = Server::start(&body, &[Reply::Break(5000), wait("3600")]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     place
@@ -277,14 +277,11 @@ fn a_file_with_another_hash_is_not_kept() {
     let (body, other) = (body(SIZE), vec![7; SIZE]);
     let server = Server::good(&other);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
-    place.fetch().assert_fails(&[
-        "SHA-256",
-        &sha256(&other),
-        &sha256(&body),
-        "nothing of it is kept",
-    ]);
+    place
+        .fetch()
+        .assert_fails(&["SHA-256", &sha256(&other), &sha256(&body), "is not used"]);
     place.assert_holds_nothing();
-    // Whole from one answer: another request would bring the same.
+    // The file came in one response, so another request would give the same.
     assert_eq!(server.received().len(), 1);
 }
 
@@ -303,7 +300,7 @@ fn a_wrong_hash_after_drops_is_fetched_once_more_and_then_refused() {
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     place
         .fetch()
-        .assert_fails(&["SHA-256", "do not belong together"]);
+        .assert_fails(&["SHA-256", "its parts do not match"]);
     place.assert_holds_nothing();
     assert_eq!(server.received().len(), 4);
 }
@@ -315,19 +312,19 @@ fn a_file_of_another_size_is_refused_before_it_is_fetched() {
     let place = Place::new(&Entry::url(&server.url()).size(SIZE + 1));
     place
         .fetch()
-        .assert_fails(&["200000 bytes", "should have 200001"]);
+        .assert_fails(&["200000 bytes", "expected 200001"]);
     place.assert_holds_nothing();
-    // Without a length beforehand it is noticed in the end.
+    // Without a length in the header, this is detected at the end.
     let server = Server::start(&body, &[Reply::Unsized]);
     let place = Place::new(&Entry::url(&server.url()).size(SIZE + 1));
     place
         .fetch()
-        .assert_fails(&["200000 bytes", "should have 200001"]);
+        .assert_fails(&["200000 bytes", "expected 200001"]);
     place.assert_holds_nothing();
 }
 
 #[test]
-fn an_unknown_hash_is_told() {
+fn an_unknown_hash_is_printed() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()));
@@ -341,7 +338,7 @@ fn an_unknown_hash_is_told() {
 #[test]
 fn several_at_once_fetch_one_file_once() {
     let body = body(SIZE);
-    // The first one is busy for a second at least.
+    // The first download takes at least a second.
     let server = Server::start(&body, &[Reply::Stall(100_000), Reply::File]);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
     let children: Vec<_> = (0..3)
@@ -359,7 +356,7 @@ fn several_at_once_fetch_one_file_once() {
 }
 
 #[test]
-fn who_waits_takes_what_the_other_has_brought() {
+fn a_waiting_process_uses_the_file_of_the_other() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -383,7 +380,7 @@ fn who_waits_takes_what_the_other_has_brought() {
 }
 
 #[test]
-fn one_that_fails_does_not_keep_the_others() {
+fn a_failed_file_does_not_stop_the_others() {
     let body = body(SIZE);
     let (bad, good) = (Server::start(&body, &[status(404)]), Server::good(&body));
     let place = Place::with(&[
@@ -398,8 +395,8 @@ fn one_that_fails_does_not_keep_the_others() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_an_error() {
-    // A port that was free a moment ago.
+fn an_unreachable_server_is_an_error() {
+    // A port that was free just now.
     let url = Server::good(b"").url();
     let place = Place::new(&Entry::url(&url));
     place

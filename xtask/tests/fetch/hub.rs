@@ -1,4 +1,4 @@
-//! The Hugging Face hub, played by a server on loopback that `HF_ENDPOINT` names.
+//! The Hugging Face hub, simulated by a server on loopback at `HF_ENDPOINT`.
 
 use std::fs;
 
@@ -38,7 +38,7 @@ fn the_address_follows_the_endpoint() {
 }
 
 #[test]
-fn the_token_goes_to_the_hub_and_to_nobody_else() {
+fn the_token_is_sent_only_to_the_hub() {
     let body = body(SIZE);
     // On another port, which is another server.
     let storage = Server::start(&body, &[Reply::Break(20_000), Reply::File]);
@@ -74,7 +74,7 @@ fn the_token_goes_to_the_hub_and_to_nobody_else() {
 }
 
 #[test]
-fn the_token_is_not_for_plain_addresses() {
+fn the_token_is_not_sent_to_other_addresses() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -83,7 +83,7 @@ fn the_token_is_not_for_plain_addresses() {
 }
 
 #[test]
-fn the_kept_token_is_used_where_none_is_set() {
+fn the_stored_token_is_used_if_none_is_set() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::hub(REPOSITORY).of(&body));
@@ -103,14 +103,14 @@ fn gated_models_are_explained() {
         let server = Server::start(b"", &[Reply::Status(code, Vec::new())]);
         let place = Place::new(&Entry::hub(REPOSITORY));
         let words = [
-            "accept its terms",
+            "accept the terms",
             "https://example.org/page",
             "set HF_TOKEN",
         ];
         fetch(&place, &server.url(), None).assert_fails(&words);
         let words = [
             "the token was sent",
-            "accept its terms",
+            "accept the terms",
             "https://example.org/page",
         ];
         fetch(&place, &server.url(), Some("hf_weak")).assert_fails(&words);
@@ -119,7 +119,7 @@ fn gated_models_are_explained() {
 }
 
 #[test]
-fn a_hub_that_is_down_is_an_error_with_the_ways_out() {
+fn an_unreachable_hub_is_an_error_with_alternatives() {
     let url = Server::good(b"").url();
     let place = Place::new(&Entry::hub(REPOSITORY));
     fetch(&place, &url, None).assert_fails(&[
@@ -150,9 +150,12 @@ fn the_hubs_own_hash_is_checked_where_the_manifest_has_none() {
 #[test]
 fn endless_and_broken_redirects_are_errors() {
     for (reply, words) in [
-        (redirect("/again"), "over and over"),
+        (redirect("/again"), "too many times"),
         (redirect("ftp://127.0.0.1/file"), "redirects"),
-        (Reply::Status(302, Vec::new()), "redirects to nowhere"),
+        (
+            Reply::Status(302, Vec::new()),
+            "redirects without an address",
+        ),
     ] {
         let server = Server::start(b"", &[reply]);
         let place = Place::new(&Entry::hub(REPOSITORY));
@@ -167,7 +170,7 @@ fn endless_and_broken_redirects_are_errors() {
     }
 }
 
-/// Puts a file where another program of the hub would have.
+/// Stores a file in the hub's cache, as another program would.
 fn cache(place: &Place, bytes: &[u8]) {
     let repository = place
         .dir
@@ -184,7 +187,7 @@ fn cache(place: &Place, bytes: &[u8]) {
 }
 
 #[test]
-fn a_file_in_the_local_cache_is_taken_from_there() {
+fn a_file_in_the_local_cache_is_copied() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::hub(REPOSITORY).of(&body));
@@ -202,14 +205,14 @@ fn a_file_in_the_local_cache_is_taken_from_there() {
 }
 
 #[test]
-fn another_version_in_the_local_cache_is_passed_over() {
+fn another_version_in_the_local_cache_is_ignored() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::hub(REPOSITORY).of(&body));
     cache(&place, &[1; SIZE]);
     fetch(&place, &server.url(), None)
         .assert_ok()
-        .assert_says(&["is another version"]);
+        .assert_says(&["is a different version"]);
     place.assert_holds(&body);
     assert_eq!(server.received().len(), 1);
 }

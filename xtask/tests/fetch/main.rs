@@ -1,13 +1,13 @@
-//! `xtask fetch-weights`, driven as a user drives it, against servers on loopback. No test leaves
-//! this machine.
+//! `xtask fetch-weights` as a user runs it, against servers on loopback. No test opens an outside
+//! connection.
 //!
 //! | module | about |
 //! |---|---|
-//! | `server` | a server that does what a test tells it to |
+//! | `server` | a server that follows a test's plan |
 //! | `place` | a manifest, a folder and the program |
 //! | `download` | good and bad servers: drops, truncation, refusals, hashes |
-//! | `resume` | what a partial file is worth: kills, changed files, garbage |
-//! | `hub` | the hub by way of `HF_ENDPOINT`: token, redirects, cache |
+//! | `resume` | partial files: kills, changed files, garbage |
+//! | `hub` | the hub through `HF_ENDPOINT`: token, redirects, cache |
 //! | `proxy` | proxies from the environment |
 //! | `disk` | full disks, folders that cannot be written |
 //! | `by_hand` | `--from`, `--offline`, `--list` |

@@ -1,4 +1,4 @@
-//! Manifests, as the program sees them. Bad ones are tests of the library.
+//! Manifests in the program. The library tests invalid ones.
 
 use std::process::Stdio;
 
@@ -33,7 +33,7 @@ fn the_built_in_manifest_is_listed() {
             done.stdout
         );
     }
-    // Nothing was made for a list.
+    // Listing created nothing.
     assert!(!place.dir.path().join("home").exists());
 }
 
@@ -51,5 +51,5 @@ fn bad_names_manifests_and_addresses_are_refused() {
     let place = Place::new(&Entry::url("no address"));
     place
         .fetch()
-        .assert_fails(&["\"no address\" is not an address on the web"]);
+        .assert_fails(&["\"no address\" is not a web address"]);
 }

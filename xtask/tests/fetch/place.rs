@@ -35,7 +35,7 @@ pub(crate) struct Place {
     pub(crate) dir: TempDir,
 }
 
-/// Lines of the manifest for `net`, beside those that every entry has.
+/// Lines of the manifest for `net`, in addition to those of every entry.
 #[derive(Default)]
 pub(crate) struct Entry {
     source: String,
@@ -67,7 +67,7 @@ impl Entry {
         }
     }
 
-    /// Size and hash are those of these bytes.
+    /// With the size and hash of these bytes.
     pub(crate) fn of(self, bytes: &[u8]) -> Self {
         Self {
             size: Some(bytes.len()),
@@ -123,7 +123,7 @@ impl Place {
         self.dir.path().join("weights")
     }
 
-    /// Where `net` belongs.
+    /// Path of `net`.
     pub(crate) fn target(&self) -> PathBuf {
         self.out().join("net/net.pth")
     }
@@ -132,7 +132,7 @@ impl Place {
         self.out().join("net/net.pth.incomplete")
     }
 
-    /// Puts bytes where an interrupted download would have left them, of this version of the file.
+    /// Writes a partial file, as an interrupted download of this version would leave it.
     pub(crate) fn leave_partial(&self, bytes: &[u8], version: Option<&str>) {
         fs::create_dir_all(self.out().join("net")).unwrap();
         fs::write(self.incomplete(), bytes).unwrap();
@@ -142,7 +142,7 @@ impl Place {
         }
     }
 
-    /// The program, with nothing of this machine's settings, and pauses too short to notice.
+    /// The program without this machine's settings, and with very short pauses.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
@@ -173,14 +173,14 @@ impl Place {
         self.run(&["net"])
     }
 
-    /// Checks that `net` is here as these bytes, and nothing else but the lock.
+    /// Checks that the folder holds `net` with these bytes, and otherwise only the lock.
     #[track_caller]
     pub(crate) fn assert_holds(&self, bytes: &[u8]) {
         assert!(fs::read(self.target()).unwrap() == bytes, "other bytes");
         assert_eq!(names(&self.out().join("net")), [".lock", "net.pth"]);
     }
 
-    /// Checks that nothing of `net` is here.
+    /// Checks that nothing of `net` is stored.
     #[track_caller]
     pub(crate) fn assert_holds_nothing(&self) {
         let names = names(&self.out().join("net"));
@@ -199,7 +199,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Waits for something that another process does.
+/// Waits for an effect of another process.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -209,7 +209,7 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Ends a process at once, as a power cut would.
+/// Kills a process at once, like a power cut.
 pub(crate) fn kill(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();

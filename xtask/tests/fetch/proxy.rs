@@ -1,5 +1,5 @@
-//! Proxies from the environment. The server that they are asked for does not exist; the proxy
-//! answers in its place.
+//! Proxies from the environment. The requested server does not exist; the proxy responds in its
+//! place.
 
 use crate::place::{Entry, Place, body, done};
 use crate::server::Server;
@@ -20,7 +20,7 @@ fn proxies_are_honoured() {
 }
 
 #[test]
-fn exceptions_from_the_proxy_are_honoured() {
+fn exceptions_from_the_proxy_are_respected() {
     let body = body(50_000);
     let (proxy, server) = (Server::good(b"wrong"), Server::good(&body));
     let place = Place::new(&Entry::url(&server.url()).of(&body));

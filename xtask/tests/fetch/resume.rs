@@ -1,4 +1,4 @@
-//! What a partial file is worth.
+//! Partial files.
 
 use std::fs;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use crate::server::{Reply, Server};
 const SIZE: usize = 300_000;
 
 #[test]
-fn a_kill_at_any_moment_costs_nothing_that_had_come() {
+fn a_kill_at_any_moment_loses_no_downloaded_bytes() {
     let body = body(SIZE);
     for stop in [0, 1, 100_000, SIZE - 1] {
         let server = Server::start(&body, &[Reply::Stall(stop), Reply::File]);
@@ -33,7 +33,7 @@ fn a_kill_at_any_moment_costs_nothing_that_had_come() {
 }
 
 #[test]
-fn garbage_in_a_partial_file_is_noticed_and_replaced() {
+fn garbage_in_a_partial_file_is_detected_and_replaced() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -41,13 +41,13 @@ fn garbage_in_a_partial_file_is_noticed_and_replaced() {
     place
         .fetch()
         .assert_ok()
-        .assert_says(&["do not belong together"]);
+        .assert_says(&["its parts do not match"]);
     place.assert_holds(&body);
     assert_eq!(server.ranges(), [Some("bytes=1000-".to_owned()), None]);
 }
 
 #[test]
-fn a_partial_file_that_is_all_there_needs_no_request() {
+fn a_complete_partial_file_needs_no_request() {
     let body = body(SIZE);
     let server = Server::good(&body);
     let place = Place::new(&Entry::url(&server.url()).of(&body));
@@ -55,7 +55,7 @@ fn a_partial_file_that_is_all_there_needs_no_request() {
     place.fetch().assert_ok();
     place.assert_holds(&body);
     assert!(server.received().is_empty());
-    // Where the size is not known, the server says that there is no more.
+    // If the size is unknown, the server reports the end of the file.
     let place = Place::new(&Entry::url(&server.url()).sha256(&body));
     place.leave_partial(&body, None);
     place.fetch().assert_ok();
@@ -64,7 +64,7 @@ fn a_partial_file_that_is_all_there_needs_no_request() {
 }
 
 #[test]
-fn a_partial_file_that_is_too_long_is_begun_again() {
+fn a_partial_file_that_is_too_long_is_fetched_again() {
     let body = body(SIZE);
     let server = Server::good(&body);
     for entry in [
@@ -80,7 +80,7 @@ fn a_partial_file_that_is_too_long_is_begun_again() {
 
 #[test]
 fn parts_of_two_versions_are_never_joined() {
-    // Neither size nor hash is known: the server's name for the version decides.
+    // Neither size nor hash is known, so the server's version tag decides.
     let (old, new) = (vec![3; SIZE], body(SIZE));
     let server = Server::start(&old, &[Reply::Break(100_000)]).with_etag("old");
     let place = Place::new(&Entry::url(&server.url()));
@@ -91,7 +91,7 @@ fn parts_of_two_versions_are_never_joined() {
     place.fetch().assert_ok();
     place.assert_holds(&new);
     assert_eq!(server.received()[1].header("if-range"), Some("\"old\""));
-    // The same version is gone on with.
+    // The same version is resumed.
     let server = Server::start(&new, &[Reply::Break(100_000), Reply::File]).with_etag("same");
     let place = Place::new(&Entry::url(&server.url()));
     place.fetch().assert_ok();
@@ -100,15 +100,17 @@ fn parts_of_two_versions_are_never_joined() {
 }
 
 #[test]
-fn a_part_of_another_version_that_comes_all_the_same_is_thrown_away() {
+fn a_part_of_another_version_is_discarded() {
     let body = body(SIZE);
-    // This server does not know If-Range: it has no version by that name, but answers with the
-    // part.
+    // This server ignores If-Range: it does not have that version, but sends the part anyway.
     let server = Server::good(&body).with_header("ETag", "\"new\"");
     server.turn_to(&body, Some("old"), &[Reply::File]);
     let place = Place::new(&Entry::url(&server.url()));
     place.leave_partial(&[3; 1000], Some("old"));
-    place.fetch().assert_ok().assert_says(&["another version"]);
+    place
+        .fetch()
+        .assert_ok()
+        .assert_says(&["the file on the server has changed"]);
     place.assert_holds(&body);
 }
 
@@ -121,7 +123,7 @@ fn parts_of_an_unknown_version_are_fetched_again() {
     place
         .fetch()
         .assert_ok()
-        .assert_says(&["not known which version"]);
+        .assert_says(&["version of the partial file is unknown"]);
     place.assert_holds(&body);
     assert_eq!(server.ranges(), [None]);
 }

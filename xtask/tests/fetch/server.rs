@@ -1,4 +1,4 @@
-//! A server on loopback that answers each request as the test has planned.
+//! A server on loopback that follows a test's plan, reply by reply.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,30 +7,30 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What to do with a request.
+/// The reply to a request.
 #[derive(Clone)]
 pub(crate) enum Reply {
-    /// The file, from the byte that a Range asks for.
+    /// The file, from the first byte of the Range.
     File,
-    /// The file from its beginning, whatever is asked for.
+    /// The whole file, whatever the Range.
     Whole,
-    /// As `File`, but the connection breaks after so many bytes of the body.
+    /// As `File`, but the connection breaks after this many bytes of the body.
     Break(usize),
-    /// As `Break`, whatever is asked for.
+    /// As `Break`, whatever the Range.
     WholeBreak(usize),
-    /// As `File`, but after so many bytes nothing comes any more.
+    /// As `File`, but the server falls silent after this many bytes.
     Stall(usize),
-    /// At most so many bytes from the one that a Range asks for, as a part that says so.
+    /// At most this many bytes from the first byte of the Range, with a matching header.
     Piece(usize),
-    /// A part that begins so many bytes behind the one that a Range asks for.
+    /// A part that starts this many bytes after the first byte of the Range.
     Shifted(usize),
-    /// The whole file without its length; the connection's end is the file's end.
+    /// The whole file without its length: it ends with the connection.
     Unsized,
     /// A status with these headers and no body.
     Status(u16, Vec<(&'static str, String)>),
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) path: String,
@@ -55,15 +55,15 @@ pub(crate) struct Server {
 struct Shared {
     body: Mutex<Vec<u8>>,
     etag: Mutex<Option<String>>,
-    /// Sent with every answer, beside what the reply has.
+    /// Headers of every response, in addition to those of the reply.
     headers: Mutex<Vec<(&'static str, String)>>,
-    /// The last one is for all further requests.
+    /// The last reply serves all further requests.
     plan: Mutex<Vec<Reply>>,
     received: Mutex<Vec<Received>>,
     ended: AtomicBool,
 }
 
-/// More requests than any test makes: a client that never gives up is cut off.
+/// More requests than any test makes: stops a client that never gives up.
 const MAX_REQUESTS: usize = 60;
 
 impl Server {
@@ -92,7 +92,7 @@ impl Server {
         Self { address, shared }
     }
 
-    /// A file without any misfortune.
+    /// A server without failures.
     pub(crate) fn good(body: &[u8]) -> Self {
         Self::start(body, &[Reply::File])
     }
@@ -154,7 +154,7 @@ impl Shared {
         let Some(mut request) = read_request(&mut lines)? else {
             return Ok(());
         };
-        // As a proxy: what comes through the tunnel is answered here as well.
+        // As a proxy, the server also replies to requests through the tunnel.
         if request.path.starts_with("CONNECT ") {
             self.received.lock().unwrap().push(request);
             stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
@@ -269,7 +269,7 @@ fn read_request(lines: &mut impl BufRead) -> std::io::Result<Option<Received>> {
     Ok(Some(Received { path, headers }))
 }
 
-/// The first byte that is asked for, unless the client's part is of another version.
+/// The first requested byte, unless the client's part is of another version.
 fn range(request: &Received, etag: Option<&str>) -> Option<usize> {
     let first = request
         .header("range")?

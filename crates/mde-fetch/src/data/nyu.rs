@@ -127,7 +127,7 @@ impl<'a> Nyu<'a> {
             Training::Archive { form, .. } => self.add(&mut bill, &format!("{form}-train")),
         }
         if bill.lines.is_empty() {
-            let line = "NYU Depth V2: everything is here".to_owned();
+            let line = "NYU Depth V2: all files are present".to_owned();
             bill.lines.push(line);
         }
         bill
@@ -143,7 +143,7 @@ impl<'a> Nyu<'a> {
             bill.disk += file.entry.converted.unwrap_or(0);
         }
         if self.given(&file.entry.file).is_some() || file.target.is_file() {
-            bill.lines.push(format!("{name}: is here"));
+            bill.lines.push(format!("{name}: present"));
         } else {
             file.add_to(bill, name);
         }
@@ -206,7 +206,7 @@ impl<'a> Nyu<'a> {
         convert(Conversion::Labelled { mat, splits, out }).map_err(FetchError::Convert)?;
         fs::remove_file(&unfinished).map_err(io("remove", &unfinished))?;
         let line = format!(
-            "{} is converted: remove it to free its space",
+            "{} has been converted; remove it to free its space",
             mat.display()
         );
         remark(self.job.front, line);
@@ -268,7 +268,7 @@ impl<'a> Nyu<'a> {
         let expected = self.job.file(name)?.expected();
         if expected.size.is_some() || expected.sha256.is_some() {
             partial::check(file, &expected)
-                .map_err(|error| error.of(format!("cannot take {}", file.display())))?;
+                .map_err(|error| error.of(format!("cannot use {}", file.display())))?;
         }
         Ok(())
     }
@@ -282,8 +282,8 @@ fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Tr
             None => return Ok(Training::None),
             Some(file) => {
                 return usage(format!(
-                    "--from {}: it should be called {} or {}; for another training set say which \
-                     with --train",
+                    "--from {}: expected a file named {} or {}; for another training set, name \
+                     it with --train",
                     file.display(),
                     job.manifest.data(LABELLED)?.file,
                     job.manifest.data(SPLITS)?.file
@@ -305,7 +305,7 @@ fn training(train: TrainingSet, files: Vec<PathBuf>, job: &Job<'_>) -> Result<Tr
         Ok([archive]) => Ok(Training::Archive { archive, form }),
         Err(files) if files.is_empty() => Err(no_archive(form, job.manifest.data(form)?, job)),
         Err(files) => usage(format!(
-            "--from: one archive is needed, and {} are given",
+            "--from: expected one archive, found {}",
             files.len()
         )),
     }

@@ -97,7 +97,7 @@ impl<'a> Job<'a> {
 
     /// An empty bill.
     pub(crate) fn bill(&self) -> Bill {
-        Bill::new("give --yes to go on")
+        Bill::new("give --yes to continue")
     }
 }
 

@@ -47,7 +47,7 @@ const PAGE: usize = 1000;
 pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Result<Vec<Shard>> {
     let Source::Hub(at) = &entry.source else {
         return Err(FetchError::Usage(
-            "the manifest's entry of the shards needs a folder of the hub".to_owned(),
+            "the manifest's entry for the shards must name a folder of the hub".to_owned(),
         ));
     };
     let list = folder.join("files.json");
@@ -72,10 +72,7 @@ pub(super) fn list(entry: &ManifestEntry, folder: &Path, job: &Job<'_>) -> Resul
         }
         let shard = shard(file, entry, at);
         if !is_plain(&shard.name) {
-            return Err(invalid(format!(
-                "{:?} is not the name of a file",
-                shard.name
-            )));
+            return Err(invalid(format!("{:?} is not a file name", shard.name)));
         }
         shards.push(shard);
     }

@@ -38,7 +38,7 @@ impl Examiner<'_> {
                 specs.push(format!("{kind}:{}", folder.display()));
             } else {
                 let what = format!(
-                    "{kind} is not in {}; `{} {kind}` fetches it",
+                    "{kind} is not in {}; `{} {kind}` downloads it",
                     folder.display(),
                     self.commands.data
                 );
@@ -83,7 +83,7 @@ impl Examiner<'_> {
                         file.name
                     );
                     let command = self.commands.weights;
-                    let advice = format!("run `{command} {}` to go on with it", file.name);
+                    let advice = format!("run `{command} {}` to resume it", file.name);
                     self.examination.find(
                         Area::Weights,
                         Severity::Note,
@@ -94,7 +94,10 @@ impl Examiner<'_> {
             }
         }
         if !absent.is_empty() {
-            let what = format!("not here, and fetched when needed: {}", absent.join(", "));
+            let what = format!(
+                "not downloaded yet, fetched when needed: {}",
+                absent.join(", ")
+            );
             self.examination.fact(Area::Weights, what);
         }
     }
@@ -117,9 +120,9 @@ impl Examiner<'_> {
             );
         }
         let against = match (entry.size, &entry.sha256) {
-            (_, Some(_)) => "its SHA-256 is right",
-            (Some(_), None) => "its size is right, its SHA-256 is not known",
-            (None, None) => "neither its size nor its SHA-256 is known",
+            (_, Some(_)) => "its SHA-256 is correct",
+            (Some(_), None) => "its size is correct, its SHA-256 is unknown",
+            (None, None) => "its size and its SHA-256 are unknown",
         };
         let what = format!("{name}: {against}");
         self.examination.fact(Area::Weights, what);
@@ -138,19 +141,19 @@ impl Examiner<'_> {
     fn inspect(&mut self, area: Area, place: &str, inspected: Inspected<'_>) -> Option<Value> {
         let what = match self.inspect?(inspected) {
             Ok(document) if self.examination.adopt(area, &document) => return Some(document),
-            Ok(_) => "`mde inspect` responds in a form that is not known here".to_owned(),
+            Ok(_) => "`mde inspect` returned an unexpected document".to_owned(),
             Err(InspectError::Failed(error)) => error,
             Err(InspectError::NoProgram(error)) => {
                 self.inspect = None;
                 let what = format!("{error}; data sets and weights are not inspected");
-                let advice = "run `cargo build --release -p mde-cli` and see what it says";
+                let advice = "run `cargo build --release -p mde-cli` and correct what it reports";
                 let finding = ["mde-build", "mde", &what, advice];
                 self.examination
                     .find(Area::Program, Severity::Error, finding);
                 return None;
             }
         };
-        let advice = "see what the message says, and that all programs are of one version";
+        let advice = "follow the message, and use programs of one version";
         let finding = ["inspect", place, &what, advice];
         self.examination.find(area, Severity::Error, finding);
         None

@@ -174,7 +174,7 @@ const LEAST_MEMORY: u64 = 2_000_000_000;
 
 fn memory(examination: &mut Examination) {
     let Some((total, available)) = read_memory() else {
-        return examination.fact(Area::Memory, "not known on this system");
+        return examination.fact(Area::Memory, "unknown on this system");
     };
     let what = format!(
         "{}, of which {} are available",
@@ -214,7 +214,7 @@ fn disk(examination: &mut Examination, folder: &Path) {
     let free = match free_space(folder) {
         Ok(free) => free,
         Err(error) => {
-            let advice = "see that the folder is there and can be read";
+            let advice = "check that the folder exists and is readable";
             return examination.find(
                 Area::Disk,
                 Severity::Error,
@@ -223,7 +223,7 @@ fn disk(examination: &mut Examination, folder: &Path) {
         }
     };
     let what = format!("{} are free in {place}", bytes(free));
-    let advice = "make room, or set MDE_HOME to another folder; a data set's download says beforehand what it needs";
+    let advice = "free disk space, or set MDE_HOME to another folder; each download shows the space it needs first";
     let severity = match free {
         0..NO_ROOM => Severity::Error,
         NO_ROOM..LITTLE_ROOM => Severity::Warning,
@@ -243,7 +243,7 @@ fn browser(examination: &mut Examination) {
                 "no-browser",
                 "PATH",
                 "no Chromium: the tests of the report's page are skipped",
-                "only tests need it: `apt-get install chromium`, or your system's way",
+                "only tests need it: `apt-get install chromium`, or your system's package",
             ],
         ),
     }

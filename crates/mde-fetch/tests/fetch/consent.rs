@@ -1,4 +1,4 @@
-//! What is asked, and what a refusal leaves behind.
+//! Questions to the user, and the state after a refusal.
 
 use std::fs;
 
@@ -47,7 +47,7 @@ fn a_declined_data_set_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_accepted_data_set_is_downloaded_and_handed_over_for_conversion() {
+fn an_accepted_data_set_is_downloaded_and_converted() {
     let server = Server::start(b"content");
     let place = nyu(&server);
     let front = Notes::new(Answer::Yes);
@@ -73,7 +73,7 @@ fn an_accepted_data_set_is_downloaded_and_handed_over_for_conversion() {
 }
 
 #[test]
-fn a_failed_conversion_is_the_error_and_is_not_taken_for_whole() {
+fn a_failed_conversion_is_an_error_and_does_not_count_as_complete() {
     let server = Server::start(b"content");
     let place = nyu(&server);
     let front = Notes::new(Answer::Yes);

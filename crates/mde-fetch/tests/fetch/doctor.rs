@@ -1,4 +1,4 @@
-//! An examination, with a program that inspects as told.
+//! An examination, with a stand-in for the program that inspects.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::place::{Notes, Place};
 
 #[test]
-fn an_empty_folder_is_in_order() {
+fn an_empty_folder_has_no_errors() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("mde"));
     let front = Notes::new(Answer::Nobody);
@@ -22,19 +22,19 @@ fn an_empty_folder_is_in_order() {
     let words = examination.to_string();
     for text in [
         "nyu is not in",
-        "`mde fetch data kitti` fetches it",
-        "not here, and fetched when needed: bts-densenet161-kitti",
+        "`mde fetch data kitti` downloads it",
+        "not downloaded yet, fetched when needed: bts-densenet161-kitti",
     ] {
         assert!(words.contains(text), "{text:?} is not in {words}");
     }
-    // Outside a checkout, its tools are nobody's business.
+    // Outside a checkout, its tools are not checked.
     assert!(!words.contains("toolchain"), "{words}");
     assert!(!folder.path().join("mde").exists());
     assert_eq!(examination.document()["ok"], examination.is_ok());
 }
 
 #[test]
-fn findings_are_taken_over_and_a_missing_program_is_told_once() {
+fn findings_are_adopted_and_a_missing_program_is_reported_once() {
     let place = Place::with_weights(&["net"], "http://127.0.0.1:9/", b"weights");
     fs::create_dir_all(place.home.weights().join("net")).unwrap();
     fs::write(place.target(), b"weights").unwrap();

@@ -1,4 +1,4 @@
-//! Planted symbolic links: nothing is written, cut off or removed through them.
+//! Planted symbolic links: nothing is written, truncated or removed through them.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -45,7 +45,7 @@ fn links_in_the_place_of_partial_files_are_not_followed() {
         assert!(!place.dir.path().join("not-there").exists());
         fs::remove_file(&link).unwrap();
     }
-    // The small file beside it is replaced, not written through.
+    // The small file next to it is replaced, not written through.
     let link = folder.join("net.pth.version.incomplete");
     symlink(&victim, &link).unwrap();
     assert_eq!(fetch(&options).0.files.len(), 1);

@@ -1,12 +1,12 @@
-//! The library through its API. The programs' tests of downloads, hubs, kills and full disks are
-//! those of `cargo xtask`.
+//! The library through its API. The tests of `cargo xtask` cover downloads, hubs, kills and full
+//! disks.
 //!
 //! | module | about |
 //! |---|---|
-//! | `place` | a folder with a manifest, a server on loopback, a front that notes what it is told |
+//! | `place` | a folder with a manifest, a server on loopback, a front that records events |
 //! | `manifest` | the built-in manifest, and bad ones |
 //! | `sources` | weights by file, by name and on the hub; suggestions |
-//! | `consent` | what is asked, and what a refusal leaves behind |
+//! | `consent` | questions to the user, and the state after a refusal |
 //! | `links` | planted symbolic links |
 //! | `doctor` | an examination without a program |
 #![allow(clippy::unwrap_used, missing_docs)]

@@ -53,7 +53,7 @@ fn its_verified_hashes_are_those_of_the_real_files() {
 }
 
 #[test]
-fn unknown_names_are_answered_with_the_known_ones() {
+fn errors_of_unknown_names_list_the_known_ones() {
     let place = Place::with_weights(&["net", "other"], "http://127.0.0.1:9/", b"");
     let options = WeightOptions {
         names: vec!["net".to_owned(), "nets".to_owned()],
@@ -82,17 +82,17 @@ fn bad_manifests_are_refused_with_file_and_place() {
         (replaced("[weights.net]", "[weights.net"), "not valid"),
         (
             replaced("[weights.net]", "[weights.\"../net\"]"),
-            "not that of a folder",
+            "not a folder name",
         ),
         (
             replaced("\"net.pth\"", "\"../../net.pth\""),
-            "not the name of a file",
+            "is not a file name",
         ),
         (
             replaced("\"net.pth\"", "\"/etc/net.pth\""),
-            "not the name of a file",
+            "is not a file name",
         ),
-        (replaced("\"net.pth\"", "\"..\""), "not the name of a file"),
+        (replaced("\"net.pth\"", "\"..\""), "is not a file name"),
         (
             replaced(&sha256, "sha256 = \"12ab\""),
             "64 hexadecimal digits",

@@ -1,4 +1,4 @@
-//! A folder with a manifest, a server on loopback, a front that notes what it is told.
+//! A folder with a manifest, a server on loopback, a front that records events.
 
 use std::cell::RefCell;
 use std::fs;
@@ -58,11 +58,11 @@ impl Server {
     }
 }
 
-/// A front that answers as told and notes what it is told.
+/// A front with fixed answers that records events.
 pub(crate) struct Notes {
     answer: Answer,
     pub(crate) remarks: RefCell<Vec<String>>,
-    /// The lines of every bill that was asked about.
+    /// The lines of every bill that the user was asked about.
     pub(crate) asked: RefCell<Vec<Vec<String>>>,
 }
 
@@ -89,15 +89,15 @@ impl Front for Notes {
     }
 }
 
-/// A folder of data with a manifest of its own.
+/// A data folder with its own manifest.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
     pub(crate) home: Home,
 }
 
 impl Place {
-    /// With these entries: a section's name, such as `weights.net`, and its lines beside those that
-    /// all have.
+    /// With these entries: a section's name, such as `weights.net`, and its lines in addition to
+    /// those of all entries.
     pub(crate) fn new(entries: &[(&str, String)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::at(dir.path().join("home"));
@@ -135,7 +135,7 @@ impl Place {
         self.home.manifest(None)
     }
 
-    /// Where the weights `net` belong.
+    /// Path of the weights `net`.
     pub(crate) fn target(&self) -> PathBuf {
         self.home.weights().join("net/net.pth")
     }

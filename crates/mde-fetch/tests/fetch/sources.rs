@@ -12,7 +12,7 @@ fn source(text: &str) -> WeightSource {
 }
 
 #[test]
-fn a_name_is_fetched_on_first_use_and_then_taken() {
+fn a_name_is_fetched_on_first_use_and_then_reused() {
     let body = b"the weights".repeat(100);
     let server = Server::start(&body);
     let place = Place::with_weights(&["net"], &server.url(), &body);
@@ -41,13 +41,13 @@ fn a_wrong_file_is_not_kept() {
     let front = Notes::new(Answer::Yes);
     let error = resolve(&source("net"), &place.home, &front).unwrap_err();
     let error = error.to_string();
-    assert!(error.contains("the weights net are needed"), "{error}");
+    assert!(error.contains("cannot get the weights net"), "{error}");
     assert!(error.contains("SHA-256"), "{error}");
     assert!(!place.target().exists());
 }
 
 #[test]
-fn an_existing_file_wins_and_a_missing_path_is_left_to_the_caller() {
+fn an_existing_file_takes_precedence_and_a_missing_path_is_returned_unchanged() {
     let place = Place::with_weights(&["net"], "http://127.0.0.1:9/never-asked", b"");
     let front = Notes::new(Answer::Nobody);
     let resolved = |text: &str| resolve(&source(text), &place.home, &front).unwrap();
@@ -72,7 +72,7 @@ fn similar_names_are_suggested() {
         ("meter_xxs_nyu", Some("meter-xxs-nyu")),
         ("METER-XXS-NYU", Some("meter-xxs-nyu")),
         ("mff-resnet5", Some("mff-resnet50")),
-        // The network that they fit.
+        // Also by the network that the weights fit.
         ("mff-tiny", Some("mff-resnet50")),
         ("something-else", None),
     ] {
@@ -92,7 +92,7 @@ fn similar_names_are_suggested() {
 }
 
 #[test]
-fn files_of_the_hub_have_a_place_of_their_own() {
+fn files_of_the_hub_are_stored_in_their_own_folder() {
     let place = Place::new(&[]);
     let front = Notes::new(Answer::Nobody);
     for (text, revision, below) in [
@@ -123,7 +123,7 @@ fn files_of_the_hub_have_a_place_of_their_own() {
             revision: revision.to_owned(),
         };
         assert!(matches!(&parsed, WeightSource::Hub { file, .. } if *file == expected));
-        // Nobody agrees to the download; what is here is taken.
+        // Without consent to a download, a stored file is used.
         let error = resolve(&parsed, &place.home, &front)
             .unwrap_err()
             .to_string();
@@ -136,7 +136,7 @@ fn files_of_the_hub_have_a_place_of_their_own() {
 }
 
 #[test]
-fn addresses_of_the_hub_that_lead_elsewhere_are_refused() {
+fn hub_addresses_that_leave_the_folder_are_refused() {
     for text in [
         "hf:",
         "hf:timm",

@@ -142,7 +142,7 @@ impl Archive {
     ) -> Result<Readable<'a>> {
         if connection.offline {
             return Err(FetchError::Absent(format!(
-                "it is not here; download {} on a machine with a connection, then give its folder \
+                "the file is missing; download {} on a machine with a connection, then give its folder \
                  with --from DIR",
                 self.url
             )));

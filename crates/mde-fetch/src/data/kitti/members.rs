@@ -66,9 +66,9 @@ impl Plan {
         for (index, start, size, key, target) in found {
             let target = out.join(target);
             let next = starts.partition_point(|other| *other <= start);
-            let end = starts.get(next).ok_or_else(|| {
-                format!("its directory is damaged: {key} lies behind the directory")
-            })?;
+            let end = starts
+                .get(next)
+                .ok_or_else(|| format!("its directory is damaged: {key} is after the directory"))?;
             seen.insert(key);
             if fs::metadata(&target).is_ok_and(|file| file.len() == size) {
                 plan.present += 1;

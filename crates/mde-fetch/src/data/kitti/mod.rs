@@ -90,7 +90,7 @@ impl<'a> Kitti<'a> {
             let given = from.map(|from| from.join(&list.entry.file));
             let given = given.filter(|path| path.is_file());
             list.fetch(given.as_deref(), &job.connection, front)
-                .map_err(|error| error.of(format!("the list {name} is needed")))?;
+                .map_err(|error| error.of(format!("cannot get the list {name}")))?;
             wanted.read(&list.target)?;
             lists.push(list.target);
         }
@@ -156,7 +156,7 @@ impl<'a> Kitti<'a> {
         let page = self.job.manifest.data(drive.entry);
         let page = page.map_or("", |entry| entry.page.as_str());
         error.of(&drive.archive.name).advise(format!(
-            "if it can be had elsewhere (see {page}), give its folder with --from DIR"
+            "if it is available elsewhere (see {page}), give its folder with --from DIR"
         ))
     }
 
@@ -227,7 +227,7 @@ impl<'a> Kitti<'a> {
                     FetchError::Changed { .. } => error.of(name),
                     error => error
                         .of(name)
-                        .advise("run the same command again to go on from here"),
+                        .advise("run the same command again to resume"),
                 }
             })?);
         }

@@ -1,5 +1,5 @@
-//! An archive that stays on its server: its directory is read once and kept, and of its members
-//! only those that are wanted.
+//! An archive that stays on its server. Its directory is read once and cached; of its members, only
+//! the requested ones are read.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -20,8 +20,7 @@ pub(super) const TAIL: u64 = 1 << 16;
 /// Maximum size of a directory in bytes; KITTI's largest takes 30 MB.
 const LARGEST_DIRECTORY: u64 = 1 << 28;
 
-/// The end of an archive with its directory, as it is kept in a file: a line of JSON, then the
-/// bytes.
+/// The end of an archive with its directory, cached in a file: a line of JSON, then the bytes.
 pub(super) struct Directory {
     pub(super) head: Head,
     pub(super) tail: Vec<u8>,
@@ -38,7 +37,7 @@ pub(super) struct Head {
 }
 
 impl Directory {
-    /// Reads it; none if it is not there or not whole.
+    /// Reads the cache; `None` if it is missing or incomplete.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let mut file = BufReader::new(File::open(path).ok()?);
         let mut line = String::new();
@@ -75,7 +74,7 @@ impl Directory {
     }
 }
 
-/// The archive as a file. A clone reads at its own position but shares the bytes that have come.
+/// The archive as a file. A clone reads at its own position but shares the received bytes.
 #[derive(Clone)]
 pub(super) struct RemoteZip<'a> {
     shared: Rc<RefCell<Shared<'a>>>,
@@ -87,12 +86,12 @@ struct Shared<'a> {
     /// The end of the archive, from `tail_start` on.
     tail: Vec<u8>,
     tail_start: u64,
-    /// The part of the members that came last.
+    /// The last received part of the members.
     window: Vec<u8>,
     window_start: u64,
-    /// The parts to fetch, none while the directory is read.
+    /// The parts to fetch; empty while the directory is read.
     spans: Option<Vec<Range<u64>>>,
-    /// Where the directory is kept.
+    /// Where the directory is cached.
     kept: PathBuf,
 }
 
@@ -114,12 +113,12 @@ impl<'a> RemoteZip<'a> {
         }
     }
 
-    /// From now on a read in one of these parts fetches that part in one request.
+    /// Sets the parts to fetch: from now on, a read inside a part fetches it in one request.
     pub(super) fn plan(&self, spans: Vec<Range<u64>>) {
         self.shared.borrow_mut().spans = Some(spans);
     }
 
-    /// Keeps the directory, so that it is not fetched again.
+    /// Caches the directory, so that it is not fetched again.
     pub(super) fn keep_directory(&self) -> Result<()> {
         let mut shared = self.shared.borrow_mut();
         let head = Head {
@@ -138,7 +137,7 @@ impl<'a> RemoteZip<'a> {
 }
 
 impl Shared<'_> {
-    /// Bytes that are here, from this one on.
+    /// The received bytes from this position on.
     fn here(&self, at: u64) -> Option<&[u8]> {
         let from = |start: u64, bytes: &'_ [u8]| {
             let skip = usize::try_from(at.checked_sub(start)?).ok()?;
@@ -150,7 +149,7 @@ impl Shared<'_> {
         from(self.window_start, &self.window).map(|skip| &self.window[skip..])
     }
 
-    /// Fetches what belongs to this byte, which lies before the tail.
+    /// Fetches the part that holds this byte, which is before the tail.
     fn fetch(&mut self, at: u64) -> std::io::Result<()> {
         let Some(spans) = &self.spans else {
             return self.extend_tail(at);
@@ -167,7 +166,7 @@ impl Shared<'_> {
         if self.remote.size - at > LARGEST_DIRECTORY {
             return Err(std::io::Error::new(
                 std::io::ErrorKind::InvalidData,
-                "its directory is larger than that of any data set known here",
+                "its directory is larger than that of any supported data set",
             ));
         }
         let mut longer = self.read(at..self.tail_start)?;
@@ -180,8 +179,8 @@ impl Shared<'_> {
     fn read(&self, part: Range<u64>) -> std::io::Result<Vec<u8>> {
         let read = self.remote.read(part);
         if let Err(FetchError::Changed { .. }) = &read {
-            // What is kept is of another version. If it cannot be removed, the next run ends here
-            // again.
+            // The cached directory is of another version. If it cannot be removed, the next run
+            // fails here again.
             drop(fs::remove_file(&self.kept));
         }
         read.map_err(std::io::Error::other)
