@@ -1,5 +1,6 @@
-//! The jobs whose speed is watched, one a process: `jobs NAME --runs N` prints one line of JSON.
-//! `cargo xtask bench` runs them all and, with `--peer`, the same jobs of `peer.py` in turn.
+//! The benchmark jobs, one per process: `jobs NAME --runs N` prints one line of JSON.
+//! `cargo xtask bench` runs all of them. With `--peer` it alternates them with the same jobs of
+//! `peer.py`.
 
 #![allow(clippy::print_stdout)]
 
@@ -21,31 +22,30 @@ use mde_results::AssignmentConfig;
 use mde_train::{DepthLoss, Recipe, StepAt, Trainer};
 use serde_json::json;
 
-/// As in `mde`: the system's allocator would be measured else.
+/// The allocator of `mde`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Cli {
-    /// The job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64,
+    /// Name of the job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64,
     /// `tally-64-114x152-64` the tally of one layer of 64 units in 64 bins.
     job: Option<String>,
-    /// Print the names of the jobs, convolutions left out.
+    /// Print the names of the jobs without convolutions
     #[arg(long)]
     list: bool,
-    /// Timed runs, after some that are not timed.
+    /// Number of timed runs, after a warm-up
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// A folder with nyuv2_test.csv, for the loader.
+    /// Folder with nyuv2_test.csv, for the loader
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// What `cargo bench` adds.
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
 
-/// One run of a job, and into how many parts the time is divided: images for what is stated per
-/// image.
+/// One run of a job, and the number of parts by which its time is divided, such as images.
 struct Job {
     run: Box<dyn FnMut() -> anyhow::Result<()>>,
     parts: usize,
@@ -94,7 +94,7 @@ fn main() -> anyhow::Result<()> {
         // `cargo bench` and `cargo test --benches` run every target without a name.
         return Ok(());
     };
-    // From a thread of the pool, as `mde` does.
+    // Runs on a thread of the pool, as in `mde`.
     rayon::scope(|_| measure(&cli, name))
 }
 
@@ -106,7 +106,7 @@ fn measure(cli: &Cli, name: &str) -> anyhow::Result<()> {
         None if name.starts_with("tally-") => one_tally(name)?,
         None => bail!("there is no job {name}; --list shows them"),
     };
-    // Until memory and caches are as they stay: a job of milliseconds needs several runs for that.
+    // Warms up memory and caches; jobs of milliseconds need several runs.
     const WARM_UP: Duration = Duration::from_millis(500);
     let begin = Instant::now();
     while {
@@ -176,16 +176,15 @@ fn step(
     })
 }
 
-/// The ground truth of the tallies.
+/// Size of the tallies' ground truth.
 const GT_SIZE: ImageSize = ImageSize::new(228, 304);
 
-/// Every pixel for itself: the worst case, where a feature pixel lies under a dozen bins.
+/// Independent random pixels, the worst case: a feature pixel covers a dozen bins.
 fn random_depth() -> anyhow::Result<Vec<f32>> {
     Ok(Tensor::rand(0.5f32, 9.5, GT_SIZE.pixels(), &Device::Cpu)?.to_vec1()?)
 }
 
-/// A floor seen from 1.4 m above it, before a wall that is not square to the view: smooth, as depth
-/// mostly is.
+/// A floor seen from 1.4 m above it and an oblique wall: smooth, like most depth maps.
 fn room_depth() -> Vec<f32> {
     let depth = |row: usize, column: usize| {
         let wall = 3.0 + 4.0 * column as f32 / GT_SIZE.width as f32;
@@ -199,7 +198,7 @@ fn room_depth() -> Vec<f32> {
         .collect()
 }
 
-/// Layers of one size, and into how many bins their responses are tallied.
+/// Layers of one size, and the number of bins of their tallies.
 #[derive(Clone, Copy)]
 struct Tallied {
     layers: usize,
@@ -236,16 +235,16 @@ fn one_tally(name: &str) -> anyhow::Result<Job> {
 }
 
 /// One image with a ground truth of 228x304.
-fn tally(of: Tallied, gt: &[f32]) -> anyhow::Result<Job> {
+fn tally(tallied: Tallied, gt: &[f32]) -> anyhow::Result<Job> {
     let Tallied {
         units,
         feature_size,
         ..
-    } = of;
-    let bins = Discretisation::NYU.bins(of.bins)?;
+    } = tallied;
+    let bins = Discretisation::NYU.bins(tallied.bins)?;
     let features = random(&[units * feature_size.pixels()])?.to_vec1::<f32>()?;
     let gt = gt.to_vec();
-    let mut layers = vec![ResponseTally::new(units, &bins); of.layers];
+    let mut layers = vec![ResponseTally::new(units, &bins); tallied.layers];
     Ok(Job {
         run: Box::new(move || {
             let weights = BinWeights::new(&bins, &gt, GT_SIZE, feature_size)?;
@@ -258,7 +257,7 @@ fn tally(of: Tallied, gt: &[f32]) -> anyhow::Result<Job> {
     })
 }
 
-/// The first 100 test images of NYU Depth V2, as MFF is given them, on two threads.
+/// The first 100 test images of NYU Depth V2 with MFF's preprocessing, on two threads.
 fn eval_loader(cli: &Cli) -> anyhow::Result<Job> {
     const IMAGES: usize = 100;
     let root = cli.data.as_ref().context("this job needs --data DIR")?;
@@ -329,7 +328,7 @@ fn convolution(name: &str) -> anyhow::Result<Job> {
             )?;
             Ok(())
         }),
-        // Both gradients; the forward pass that made the output is not timed again.
+        // Both gradients. The forward pass is not timed again.
         "backward" => {
             let y = conv2d(&x, &weight, config)?;
             Box::new(move || {

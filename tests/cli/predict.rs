@@ -1,4 +1,4 @@
-//! `mde predict`: maps of the pictures' own sizes, and pictures that are none.
+//! `mde predict`: maps at the size of the pictures, and files that are not pictures.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -41,7 +41,7 @@ fn npy(bytes: &[u8]) -> (usize, usize, Vec<f32>) {
     (height, width, values)
 }
 
-/// The maps of a picture agree with one another and have its size; gives the depths.
+/// Checks that the maps of a picture agree and have its size; returns the depths.
 fn check_maps(place: &Place, written: &Value, per_metre: f32) -> Vec<f32> {
     let read = |key: &str| place.read(written[key].as_str().unwrap());
     let (height, width, depth) = npy(&read("depth_npy"));
@@ -152,7 +152,7 @@ fn maps_have_the_size_of_the_picture() {
         assert!(said.stdout.contains(part), "no `{part}` in {}", said.stdout);
     }
 
-    // A single pixel too.
+    // Also a single pixel.
     let tiny = place.json(&format!(
         "predict {} --run run -o tiny",
         names[3..].join(" ")
@@ -173,7 +173,7 @@ fn pictures_of_every_kind_are_read() {
     place.write("grey.png", png(colour.to_luma8()));
     let three = DynamicImage::from(colour.to_luma8()).to_rgb8();
     place.write("three.png", png(three));
-    // A JPEG that says that its first row is the right-hand side, and what one then sees.
+    // A JPEG whose orientation puts its first row on the right, and the picture as displayed.
     let mut jpeg = encoded(&colour, ImageFormat::Jpeg);
     let seen = image::load_from_memory(&jpeg).unwrap().rotate90();
     place.write("seen.png", png(seen));
@@ -204,7 +204,7 @@ fn pictures_of_every_kind_are_read() {
 }
 
 #[test]
-fn what_is_no_picture_is_told_at_the_end() {
+fn unusable_pictures_are_reported_at_the_end() {
     let place = Place::with_run();
     let good = png(picture(40, 30));
     place.write("good.png", &good);
@@ -269,7 +269,7 @@ fn what_is_no_picture_is_told_at_the_end() {
     }
     assert_eq!(place.files("out").len(), 6);
 
-    // Nothing but bad ones: nothing is said of what is done, and nothing made.
+    // Only unusable pictures: nothing is printed on stdout, and nothing is written.
     place.refuses(
         &format!("predict {names} --run run -o other"),
         &["10 of 10 pictures", "bad/cut.png"],
@@ -277,7 +277,7 @@ fn what_is_no_picture_is_told_at_the_end() {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused_before_anything_is() {
+fn unusable_settings_are_refused_before_any_work() {
     let place = Place::with_run();
     let good = png(picture(40, 30));
     for name in ["x.png", "x-depth.png", "other/x.jpg"] {
@@ -304,7 +304,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
         ),
         (
             "x.png --run run -o out --units D:0 --units MFF:31,32",
-            &["layer MFF has the units 0 to 31, and no unit 32"],
+            &["layer MFF has units 0 to 31, not 32"],
         ),
         (
             "x.png --run run -o out --focal 500",
@@ -336,7 +336,7 @@ fn what_cannot_be_done_is_refused_before_anything_is() {
 }
 
 #[test]
-fn a_full_disk_ends_it_without_half_files() {
+fn a_full_disk_leaves_no_partial_files() {
     let place = Place::with_run();
     place.write("x.png", png(picture(200, 150)));
     place.write("y.png", png(picture(200, 150)));
@@ -381,7 +381,7 @@ fn streets_are_stored_as_kitti_does_and_scaled_by_the_focal_length() {
 
 /// On three frames of those, 94 of 100, whose AbsRel in the evaluation is below 0.3.
 #[test]
-fn meter_is_right_about_real_rooms() {
+fn meter_predicts_real_rooms() {
     let (Some(nyu), Some(weights)) = (
         shared("nyu-labeled/test"),
         shared("weights/meter_xxs_nyu.pth"),

@@ -7,7 +7,7 @@ use mde_tests::{Golden, assert_close, assert_relative};
 
 /// Tolerance of losses and selectivities.
 const VALUE: f64 = 1e-5;
-/// Tolerance of gradients, of their largest magnitude.
+/// Tolerance of gradients, as a fraction of their largest magnitude.
 const GRADIENT: f64 = 1e-3;
 
 fn check_loss(case: &str, loss: impl Fn(&Tensor, &Tensor) -> Tensor) {

@@ -1,11 +1,11 @@
-//! Networks in eval mode, with the formula's weights, against their depth and features: what the
-//! tests of all networks share, and MFF.
+//! Depth and features of networks in evaluation mode with the weights of the goldens' formula: code
+//! for all networks, and MFF.
 
 use candle_core::{Device, Tensor};
 use mde_models::{Capture, DepthInput, DepthNet, Mode, NoProbe, Parameters, build};
 use mde_tests::{Golden, assert_close, every};
 
-/// Of a tensor's largest magnitude.
+/// Tolerance as a fraction of a tensor's largest magnitude.
 pub(crate) const TOLERANCE: f64 = 1e-3;
 
 /// A preset's network and its parameters.
@@ -14,8 +14,8 @@ pub(crate) fn built(model: &str) -> (Box<dyn DepthNet>, Parameters) {
     (build(model, &parameters).unwrap(), parameters)
 }
 
-/// The depth, once the forward passes with and without a probe agree to the bit, and the captured
-/// features.
+/// The depth and the captured features. Asserts that the forward passes with and without a probe
+/// agree to the bit.
 pub(crate) fn tapped(network: &dyn DepthNet, input: &DepthInput) -> (Tensor, Capture) {
     let layers = network.layers().iter().map(|layer| &layer.name);
     let mut capture = Capture::new(layers);
@@ -29,7 +29,7 @@ pub(crate) fn tapped(network: &dyn DepthNet, input: &DepthInput) -> (Tensor, Cap
     (depth, capture)
 }
 
-/// Holds depth and features to the golden tensors `depth[_subS]` and `LAYER_subS`, all of them.
+/// Compares depth and features with all golden tensors `depth[_subS]` and `LAYER_subS`.
 pub(crate) fn check_golden(golden: &Golden, depth: &Tensor, capture: &Capture) {
     for name in golden.names() {
         let (layer, step) = match name.split_once("_sub") {

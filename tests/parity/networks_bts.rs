@@ -1,4 +1,4 @@
-//! BTS on DenseNet-161, for rooms and for streets, as `networks` does MFF.
+//! BTS on DenseNet-161, indoor and street presets.
 
 use candle_core::{Device, Tensor};
 use mde_models::{DepthInput, Mode, NoProbe};

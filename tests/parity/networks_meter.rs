@@ -10,7 +10,7 @@ use mde_tests::{Golden, assert_close, every};
 
 use crate::networks::{TOLERANCE, built, tapped};
 
-/// The published network of one data set, whose output counts `per_metre` to the metre.
+/// The published network of one data set. Its output has `per_metre` units per metre.
 fn check(weights: &Path, model: &str, data: &str, per_metre: f64) {
     let golden = Golden::open("meter");
     let (network, parameters) = built(model);

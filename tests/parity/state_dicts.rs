@@ -1,4 +1,4 @@
-//! The names and shapes of the reference's state dicts, `num_batches_tracked` aside.
+//! Names and shapes of the reference's state dicts, without `num_batches_tracked`.
 
 use crate::networks::built;
 

@@ -47,7 +47,7 @@ pub fn path_below(folder: &Path, name: &str) -> Result<PathBuf, OutsideFolder> {
         };
         path.push(part);
         if path.is_symlink() {
-            return Err(refused("a symbolic link is on the way"));
+            return Err(refused("a symbolic link is on the way; remove it"));
         }
     }
     // Joining must not have replaced the folder.

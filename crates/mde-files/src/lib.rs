@@ -24,5 +24,6 @@ pub use hash::{HashCache, hash_file};
 pub use lock::{FolderLock, LockError};
 pub use open::open_no_follow;
 pub use write::{
-    AtomicFolder, remove_leftovers, remove_leftovers_of, write_atomic, write_atomic_unsynced,
+    AtomicFolder, remove_leftovers, remove_leftovers_of, write_advice, write_atomic,
+    write_atomic_unsynced,
 };

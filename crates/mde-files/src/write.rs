@@ -161,6 +161,19 @@ fn remove_unfinished(folder: &Path, is_meant: &dyn Fn(&str) -> bool) -> io::Resu
     Ok(())
 }
 
+/// What a user can do about a failed write: end of an error message.
+pub fn write_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "free some space or choose another output folder"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "change its permissions or choose another output folder"
+        }
+        _ => "check the path or choose another output folder",
+    }
+}
+
 /// Waits until what was created or renamed in a folder would survive a loss of power.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     // Only Unix lets a folder be opened and flushed.

@@ -94,7 +94,7 @@ fn planted_links_are_not_followed() {
     fs::write(&victim, b"precious").unwrap();
     let work = folder.path().join("work");
     fs::create_dir(&work).unwrap();
-    // The names that aside files had before they were unpredictable, the lock, and the target.
+    // Predictable names of temporary files, the lock, and the target.
     for name in ["c.json.incomplete", ".lock", "c.json", ".c.json.incomplete"] {
         symlink(&victim, work.join(name)).unwrap();
     }

@@ -73,9 +73,8 @@ impl RunFolder {
     pub fn newest_checkpoint(&self) -> Result<Checkpoint, ResultsError> {
         self.checkpoints()?
             .pop()
-            .ok_or_else(|| ResultsError::Missing {
-                path: self.file(names::CHECKPOINTS),
-                command: format!("mde train --out {}", self.path().display()),
+            .ok_or_else(|| ResultsError::NoCheckpoint {
+                folder: self.path().to_owned(),
             })
     }
 }

@@ -27,6 +27,16 @@ pub enum ResultsError {
         /// The command that writes it.
         command: String,
     },
+    /// The run has no checkpoint.
+    #[error(
+        "{0}: no checkpoint yet; wait until the training run there writes its first, or start it \
+         with `mde train --data DATA --out {0}`",
+        folder.display()
+    )]
+    NoCheckpoint {
+        /// The run folder.
+        folder: PathBuf,
+    },
     /// The operating system refused to read a file.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -96,6 +106,21 @@ pub enum ResultsError {
         /// The network in config.json.
         trained: String,
     },
+    /// The results are of an earlier checkpoint than the run's newest.
+    #[error(
+        "{}: {file} was measured before the training run reached step {step}; run `{command}` again",
+        path.display()
+    )]
+    EarlierCheckpoint {
+        /// The run folder.
+        path: PathBuf,
+        /// The file.
+        file: &'static str,
+        /// The newest checkpoint's step.
+        step: u64,
+        /// The command that writes the file.
+        command: String,
+    },
     /// Two runs differ in something that a comparison has to keep fixed.
     #[error(
         "the runs cannot be compared: {} is {} in {} but {} in {}; {}",
@@ -105,8 +130,8 @@ pub enum ResultsError {
     NotComparable(Box<Mismatch>),
     /// A file or folder could not be written.
     #[error(
-        "cannot write {}: {source}; free some space or choose another output folder",
-        path.display()
+        "cannot write {}: {source}; {}",
+        path.display(), mde_files::write_advice(source)
     )]
     Write {
         /// The file or folder.

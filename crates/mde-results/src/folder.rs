@@ -133,7 +133,14 @@ impl RunFolder {
     /// Locks `folder`, and removes leftovers of the run folder's own files and of whole
     /// sub-folders.
     fn lock(&self, folder: &Path, own: &[&str], cleared: &[&str]) -> Result<FolderLock, LockError> {
-        let lock = FolderLock::try_acquire(folder)?;
+        let lock = FolderLock::try_acquire(folder).map_err(|error| match error {
+            // Users know the run folder, not the folder of its lock.
+            LockError::Held { holder, .. } => LockError::Held {
+                folder: self.path.clone(),
+                holder,
+            },
+            other => other,
+        })?;
         let path = self.path.clone();
         remove_leftovers_of(&path, own).map_err(|source| LockError::Io { path, source })?;
         for name in cleared {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use mde_files::path_below;
-use mde_metrics::Estimator;
+use mde_files::{hash_file, path_below};
+use mde_metrics::{Estimator, EvalProtocol};
 use serde::de::DeserializeOwned;
 
 use crate::ResultsError;
@@ -272,14 +272,59 @@ impl RunResults {
             ),
         ];
         for (file, stage, provenance) in stages {
-            if let Some(found) = provenance
-                && !found.is_same_network(evaluated)
-            {
+            let Some(found) = provenance else {
+                continue;
+            };
+            if !found.is_same_network(evaluated) {
                 let (evaluated, found) = (evaluated.checkpoint.clone(), found.checkpoint.clone());
                 return Err(self.stage_mismatch(file, stage, "weights", evaluated, found));
             }
+            // The page sets errors of ablation and correction beside those of the evaluation.
+            if file != names::DISSECTION && found.data_hash != evaluated.data_hash {
+                let (evaluated, found) = (evaluated.data_hash.clone(), found.data_hash.clone());
+                return Err(self.stage_mismatch(file, stage, "data", evaluated, found));
+            }
         }
-        Ok(())
+        let ablation = self.ablation.as_ref().map(|ablation| &ablation.protocol);
+        let correction = self.correction.as_ref().map(|correct| &correct.protocol);
+        let protocols = [
+            (names::ABLATION, "ablate", ablation),
+            (names::CORRECTION, "correct", correction),
+        ];
+        for (file, stage, protocol) in protocols {
+            if let Some(found) = protocol
+                && *found != self.evaluation.protocol
+            {
+                let describe = |protocol: &EvalProtocol| {
+                    format!("{} with alignment {}", protocol.name, protocol.alignment)
+                };
+                let (evaluated, found) = (describe(&self.evaluation.protocol), describe(found));
+                return Err(self.stage_mismatch(file, stage, "protocols", evaluated, found));
+            }
+        }
+        self.check_checkpoint()
+    }
+
+    /// Checks that the evaluation is of the newest checkpoint, where there is one.
+    fn check_checkpoint(&self) -> Result<(), ResultsError> {
+        let evaluated = &self.evaluation.provenance;
+        let Some(newest) = self.folder.checkpoints()?.pop() else {
+            return Ok(());
+        };
+        let path = newest.weights();
+        if evaluated.is_stored() || !path.exists() {
+            return Ok(());
+        }
+        let current = hash_file(&path).map_err(|source| ResultsError::Read { path, source })?;
+        if current == evaluated.checkpoint {
+            return Ok(());
+        }
+        Err(ResultsError::EarlierCheckpoint {
+            path: self.folder.path().to_owned(),
+            file: names::EVALUATION,
+            step: newest.step,
+            command: self.command("evaluate"),
+        })
     }
 
     fn stage_mismatch(
@@ -363,7 +408,7 @@ impl Commands {
         let stored = measured.is_some_and(Provenance::is_stored);
         Self {
             stored,
-            train: format!("mde train --out {shown}"),
+            train: format!("mde train --data DATA --out {shown}"),
             subject: if trained {
                 format!("--run {shown} --data {data}")
             } else if stored {

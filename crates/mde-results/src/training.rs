@@ -137,7 +137,7 @@ impl RunFolder {
     /// # Errors
     /// If the file cannot be read, a line is damaged, or a step is missing or out of order.
     pub fn records(&self) -> Result<Vec<StepRecord>, ResultsError> {
-        let command = format!("mde train --out {}", self.path().display());
+        let command = format!("mde train --data DATA --out {}", self.path().display());
         let source = Source::new(self.file(names::RECORDS), command);
         let bytes = source.bytes_if_exists()?.unwrap_or_default();
         let mut records: Vec<StepRecord> = Vec::new();

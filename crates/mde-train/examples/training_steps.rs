@@ -1,4 +1,4 @@
-//! Trains a small network for a few steps on random images and a flat wall.
+//! Trains a small network for a few steps on random images of a slanted floor.
 //!
 //! `cargo run --release --example training_steps`
 
@@ -28,8 +28,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // [B, 3, H, W]; a real batch is normalised as the preset asks.
     let images = Tensor::rand(-2f32, 2., (2, 3, 114, 152), &device)?;
     // [B, 1, h, w] in metres; 0 would mean that there is no ground truth.
-    let depths = (Tensor::ones((2, 1, 57, 76), candle_core::DType::F32, &device)? * 3.0)?;
-    let ids = ["wall/1".to_owned(), "wall/2".to_owned()];
+    let rows = Tensor::arange(0f32, 57., &device)?.reshape((1, 1, 57, 1))?;
+    let floor = rows.affine(-3.0 / 57.0, 4.0)?;
+    let depths = floor.broadcast_as((2, 1, 57, 76))?.contiguous()?;
+    let ids = ["floor/1".to_owned(), "floor/2".to_owned()];
     for step in 1..=3 {
         let at = StepAt {
             step,

@@ -37,14 +37,22 @@ pub(crate) fn write(
         folder: folder.path().to_owned(),
         step,
     };
-    save(&parameters.snapshot()?, &unfinished.weights())?;
-    save(&adam.state()?, &unfinished.optimiser())?;
     let state = State {
         format: 1,
         step,
         optimiser_steps: adam.steps(),
     };
     fs::write(unfinished.state(), to_json(&state)?).map_err(file_error(&unfinished.state()))?;
+    let permissions = fs::metadata(unfinished.state()).map(|metadata| metadata.permissions());
+    let permissions = permissions.map_err(file_error(&unfinished.state()))?;
+    for (tensors, path) in [
+        (parameters.snapshot()?, unfinished.weights()),
+        (adam.state()?, unfinished.optimiser()),
+    ] {
+        save(&tensors, &path)?;
+        // safetensors makes files that only their owner can read; others follow the umask.
+        fs::set_permissions(&path, permissions.clone()).map_err(file_error(&path))?;
+    }
     folder.commit().map_err(file_error(&target.folder))?;
     for older in run.checkpoints()? {
         if older.step < step {

@@ -5,7 +5,9 @@ use std::io::ErrorKind;
 use candle_core::Tensor;
 use mde_datasets::{Preprocessing, Scene};
 use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
-use mde_results::{AssignmentConfig, InitialWeights, ResultsError, RunFolder, TrainingData, names};
+use mde_results::{
+    AssignmentConfig, CONFIG_FORMAT, InitialWeights, ResultsError, RunFolder, TrainingData, names,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -106,7 +108,22 @@ impl RunConfig {
             }
             Err(source) => return Err(TrainError::File { path, source }),
         };
-        serde_json::from_slice(&bytes).map_err(|source| TrainError::Json { path, source })
+        let damaged = |source| TrainError::Json {
+            path: path.clone(),
+            source,
+        };
+        let json: Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+        // Checked before the rest: another format may have other fields.
+        if let Some(format) = json
+            .get("format")
+            .filter(|format| **format != CONFIG_FORMAT)
+        {
+            return Err(TrainError::OtherFormat {
+                found: format.to_string(),
+                path,
+            });
+        }
+        serde_json::from_value(json).map_err(damaged)
     }
 
     /// The first setting in which `begun`, the configuration in a run folder, differs: its name,

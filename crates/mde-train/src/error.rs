@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mde_results::CONFIG_FORMAT;
+
 /// Why a network could not be trained.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +46,18 @@ pub enum TrainError {
         path: PathBuf,
         /// The parser's reason.
         source: serde_json::Error,
+    },
+    /// The run's configuration is of another version of the program.
+    #[error(
+        "{}: format {found}, but this version reads format {CONFIG_FORMAT}; use the version that \
+         trained the run, or train again in another folder",
+        path.display()
+    )]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format in it.
+        found: String,
     },
     /// The folder holds another run.
     #[error(

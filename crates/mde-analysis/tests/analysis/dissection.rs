@@ -40,13 +40,13 @@ fn stripes(size: (usize, usize)) -> Image {
 /// Unit u responds with 1 where the depth seen lies in bin u, else with 0.
 fn knows_depth() -> Fake {
     Fake::new().layer("L", K, |seen, size| {
-        let answers = (0..K).flat_map(|unit| {
+        let responses = (0..K).flat_map(|unit| {
             seen.iter()
                 .map(move |&depth| f32::from(u8::from(bins().bin(depth) == Some(unit))))
         });
         Map {
             size,
-            values: answers.collect(),
+            values: responses.collect(),
         }
     })
 }
@@ -146,7 +146,7 @@ fn units_on_smaller_and_larger_maps_score_nearly_1() {
 }
 
 #[test]
-fn a_unit_that_answers_to_every_depth_alike_scores_0() {
+fn a_unit_that_responds_equally_at_every_depth_scores_0() {
     let flat = Fake::new().layer("L", 1, |_, size| Map {
         size,
         values: vec![0.7; size.0 * size.1],

@@ -31,11 +31,11 @@ fn layers(bins: usize) -> Vec<DissectLayer> {
 fn network() -> Fake {
     Fake::new().layer("L", UNITS, |seen, size| Map {
         size,
-        values: answers(seen),
+        values: responses(seen),
     })
 }
 
-fn answers(seen: &[f32]) -> Vec<f32> {
+fn responses(seen: &[f32]) -> Vec<f32> {
     let unit = |factor: f32| seen.iter().map(move |value| value * factor);
     [1.0, -2.0, 0.0].into_iter().flat_map(unit).collect()
 }
@@ -119,7 +119,7 @@ fn the_null_is_that_of_tallies_of_permuted_depth_maps() {
             let mut tally = ResponseTally::new(UNITS, &bins);
             let order = permutation(images.len(), keyed_seed(4, index));
             for (image, &given) in images.iter().zip(&order) {
-                let (features, given) = (answers(&image.seen), &images[given]);
+                let (features, given) = (responses(&image.seen), &images[given]);
                 tally
                     .update(&features, size(MAP), &given.gt, size(given.gt_size))
                     .unwrap();

@@ -14,7 +14,7 @@ const PIXELS: usize = MAP.0 * MAP.1;
 
 /// Maps of 11x120. Unit 0 responds with the depth seen, unit 1 with minus its square, unit 2 with
 /// 0, and unit 3 with one of three values, constant over the image.
-fn answers(seen: &[f32]) -> Vec<f32> {
+fn responses(seen: &[f32]) -> Vec<f32> {
     let level = (seen[0] * 3.0).floor();
     let square = seen.iter().map(|value| -value * value);
     let rest = (0..2 * PIXELS).map(|at| if at < PIXELS { 0.0 } else { level });
@@ -41,7 +41,7 @@ fn images(count: u64) -> Vec<Image> {
 fn file(images: &[Image], wanted: usize, batch: usize) -> Vec<u8> {
     let network = Fake::new().layer("L", UNITS, |seen, size| Map {
         size,
-        values: answers(seen),
+        values: responses(seen),
     });
     let layers = [DissectLayer {
         name: "L".into(),
@@ -80,7 +80,7 @@ fn ids(bytes: &[u8]) -> Vec<String> {
 fn sorted(images: &[Image], unit: usize) -> Vec<(usize, f32)> {
     let mut peaks: Vec<(usize, f32)> = images
         .iter()
-        .map(|image| answers(&image.seen)[unit * PIXELS..(unit + 1) * PIXELS].to_vec())
+        .map(|image| responses(&image.seen)[unit * PIXELS..(unit + 1) * PIXELS].to_vec())
         .map(|map| {
             map.into_iter()
                 .max_by(|a, b| a.abs().total_cmp(&b.abs()))
@@ -118,12 +118,12 @@ fn are_those_with_the_highest_peaks() {
             occurring.push(image);
             assert_eq!(ids[usize::try_from(found[at]).unwrap()], images[image].id);
             assert_eq!(peaks[at], peak);
-            let answers = &answers(&images[image].seen)[unit * PIXELS..];
+            let responses = &responses(&images[image].seen)[unit * PIXELS..];
             // The second row covers rows 2.75 to 5.5, the third column columns 5 to 7.5.
             let mut sum = 0.0;
             for (row, down) in [(2, 0.25), (3, 1.0), (4, 1.0), (5, 0.5)] {
                 for (column, along) in [(5, 1.0), (6, 1.0), (7, 0.5)] {
-                    sum += down * along * answers[row * MAP.1 + column].abs();
+                    sum += down * along * responses[row * MAP.1 + column].abs();
                 }
             }
             let share = 255.0 * sum / (2.75 * 2.5) / peak.abs();
@@ -188,7 +188,7 @@ fn images_without_pictures_are_named_all_the_same() {
     let images = images(3);
     let network = Fake::new().layer("L", UNITS, |seen, size| Map {
         size,
-        values: answers(seen),
+        values: responses(seen),
     });
     let layers = [DissectLayer {
         name: "L".into(),

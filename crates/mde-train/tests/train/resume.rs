@@ -6,7 +6,9 @@ use std::io::Write;
 use mde_results::ResultsError;
 use mde_train::{RunConfig, TrainError};
 
-use crate::common::{Data, STEPS, checkpoints, end, newest, path, records, undisturbed, usual};
+use crate::common::{
+    Data, STEPS, checkpoints, end, newest, path, plain, records, undisturbed, usual,
+};
 
 #[test]
 fn a_run_killed_after_any_step_ends_as_an_undisturbed_one() {
@@ -217,4 +219,24 @@ fn data_that_changed_is_refused_unless_it_is_accepted() {
     // From now on it is the run of the changed data.
     data.train("run", &changed).unwrap();
     assert!(data.train("run", &usual()).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn files_of_a_checkpoint_have_the_permissions_of_other_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let data = Data::new();
+    data.train("run", &plain()).unwrap();
+    let folder = data.folder("run");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let expected = path(&folder, "new");
+    fs::write(&expected, "").unwrap();
+    let checkpoint = folder.newest_checkpoint().unwrap();
+    for file in [
+        checkpoint.weights(),
+        checkpoint.optimiser(),
+        checkpoint.state(),
+    ] {
+        assert_eq!(mode(&file), mode(&expected), "{}", file.display());
+    }
 }
