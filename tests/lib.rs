@@ -1,5 +1,5 @@
-//! What the parity tests share: the golden files and the formula that makes their inputs
-//! (see `goldens/README.md`).
+//! Shared by the parity tests: the golden files and the formula of their inputs (see
+//! `goldens/README.md`).
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ impl Golden {
             .unwrap_or_else(|| panic!("no golden tensor {name}"))
     }
 
-    /// A stored tensor, if there is one of this name.
+    /// A stored tensor, if it exists.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
     }

@@ -22,7 +22,7 @@ fn packaged(package: &Path) -> Option<String> {
     hash.get(..8).map(str::to_owned)
 }
 
-/// The commit of the checkout, if the package lies in one of its own workspace.
+/// The commit of the checkout, if the package is in a checkout of this workspace.
 fn checked_out(package: &Path) -> Option<String> {
     let root = package.parent()?.parent()?;
     if !root.join(".git").exists() {

@@ -1,5 +1,5 @@
-//! `mde ablate` and `mde correct`: what they leave, when they are skipped, and dissections that
-//! they cannot start from.
+//! `mde ablate` and `mde correct`: their results, when they are skipped, and unusable
+//! dissections.
 
 use std::fs;
 
@@ -76,8 +76,8 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
         );
     }
 
-    // The second time nothing is computed that is there; without the records everything ends in the
-    // same bytes, whatever the batch.
+    // The second time nothing is computed again. Without the records, everything ends with the same
+    // bytes for any batch size.
     let before = place.files("run");
     for stage in ANALYSES {
         assert_eq!(place.json(&line(stage))["up_to_date"], true);
@@ -111,7 +111,7 @@ fn they_run_again_when_the_dissection_has_changed() {
 }
 
 #[test]
-fn without_json_the_result_is_said_in_words() {
+fn without_json_the_result_is_text() {
     let place = dissected();
     for (stage, parts) in [
         (
@@ -136,7 +136,7 @@ fn without_json_the_result_is_said_in_words() {
 }
 
 #[test]
-fn without_a_dissection_they_say_how_to_make_one() {
+fn without_a_dissection_the_error_names_its_command() {
     let place = Place::with_run();
     for stage in ANALYSES {
         place.refuses(
@@ -183,7 +183,10 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         change(&|document| document["layers"] = json!("MFF"));
         place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
         change(&|document| document["layers"][0]["units"] = json!(3));
-        place.refuses(&line(stage), &["MFF", "the network has 32", "dissect again"]);
+        place.refuses(
+            &line(stage),
+            &["MFF", "the network has 32", "dissect again"],
+        );
         place.write("run/dissect.json", "{");
         place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);
     }

@@ -1,5 +1,5 @@
-//! Lists and files that are not what they should be. Training and evaluation refuse them before
-//! they write anything.
+//! Damaged or wrong lists and files. Training and evaluation refuse them before they write
+//! anything.
 
 use std::io::Cursor;
 
@@ -13,7 +13,7 @@ const SIZE: (u32, u32) = (160, 120);
 const RGB: &str = "rooms/train/room_00007.jpg";
 const DEPTH: &str = "rooms/train/room_00007.png";
 
-/// One fault, made by a function, and what the message must say of it.
+/// A function that makes one fault, and the expected parts of the message.
 type Case = (fn(&Place), &'static [&'static str]);
 
 #[test]

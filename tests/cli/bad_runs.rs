@@ -55,7 +55,7 @@ fn settings_inside_an_assignment_are_compared_one_by_one() {
 }
 
 #[test]
-fn a_run_that_is_not_there_or_not_trained() {
+fn a_missing_or_untrained_run() {
     let place = Place::new();
     place.write("half/config.json", "");
     for command in ["evaluate", "dissect"] {
@@ -200,7 +200,7 @@ fn a_report_needs_an_evaluation() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_ends_training() {
+fn a_loss_that_is_not_finite_ends_training() {
     let place = Place::new();
     let line = "train --data rooms:rooms --out run --steps 6 --batch-size 2 --learning-rate 1e30 --checkpoint-every 1";
     let said = place.mde(line);
@@ -216,7 +216,7 @@ fn a_loss_that_is_no_number_ends_training() {
             "a learning rate below",
         ],
     );
-    // Every record is of a finite loss and a step that was taken, and going on ends in the same
+    // Every record has a finite loss and a completed step, and resuming ends with the same
     // message.
     let records = place.text("run/metrics.jsonl");
     for (index, line) in records.lines().enumerate() {

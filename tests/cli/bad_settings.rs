@@ -1,4 +1,4 @@
-//! Options that cannot be used: the message names the option, its value and what would do.
+//! Options that cannot be used: the message names the option, its value and what is expected.
 
 use crate::place::Place;
 
@@ -34,7 +34,7 @@ fn training_refuses_settings_before_it_makes_the_folder() {
             "--alpha 0.1 --layers D,E",
             &["no layer \"E\"", "D, MFF, Rconv0, Rconv1"],
         ),
-        // A plain run has no use for layers, but a slip in them would wait for the assigned one.
+        // A plain run does not use layers, but a mistake would only show in the assigned run.
         (
             "--layers D,E",
             &["no layer \"E\"", "D, MFF, Rconv0, Rconv1"],
@@ -47,7 +47,7 @@ fn training_refuses_settings_before_it_makes_the_folder() {
         ),
     ];
     for (options, parts) in cases {
-        // A later option replaces an earlier one only where clap is told so: name each once.
+        // Each option once, since clap refuses repeated options.
         let steps = if options.contains("--steps") {
             ""
         } else {

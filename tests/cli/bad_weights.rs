@@ -1,4 +1,4 @@
-//! Files given as weights that are none, or another network's: for measuring (`--weights`) and for
+//! Files that are not weights, or are those of another network: for measuring (`--weights`) and for
 //! training (`--init`).
 
 use safetensors::SafeTensors;
@@ -7,7 +7,7 @@ use crate::place::{Place, shared};
 
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 
-/// Every command that reads a file of weights, each told to make a folder.
+/// Every command that reads a file of weights, each with an output folder.
 fn lines(file: &str) -> [String; 3] {
     let data = "--data rooms:rooms --out new";
     [
@@ -17,8 +17,8 @@ fn lines(file: &str) -> [String; 3] {
     ]
 }
 
-/// Fails unless each of the commands names the file, and what is wrong with it, and leaves nothing
-/// behind.
+/// Fails unless each of the commands names the file and what is wrong with it, and writes
+/// nothing.
 fn refused(place: &Place, file: &str, parts: &[&str]) {
     for line in lines(file) {
         place.refuses(&line, &[&[file], parts].concat());
@@ -26,7 +26,7 @@ fn refused(place: &Place, file: &str, parts: &[&str]) {
 }
 
 #[test]
-fn what_is_no_file_of_weights_is_named() {
+fn files_that_are_not_weights_are_refused() {
     let place = Place::with_meter();
     refused(&place, "absent.pth", &["No such file"]);
     refused(&place, "run", &["directory"]);
@@ -132,7 +132,7 @@ fn code_in_a_checkpoint_is_named_and_not_run() {
             refused(&place, "checkpoint.pth", &[&named, "no code was run"]);
         }
     }
-    // The archive itself is one that is read.
+    // The archive itself can be read.
     place.write(
         "checkpoint.pth",
         zip(&[("archive/data.pkl", b"\x80\x02}.")]),
@@ -177,7 +177,7 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
             assert_eq!(differences.count(), 10, "{message}");
         }
     }
-    // What a checkpoint holds beside the weights.
+    // The other contents of a checkpoint.
     let optimiser = WEIGHTS.replace("weights", "optimiser");
     refused(
         &place,
@@ -187,7 +187,7 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
 }
 
 #[test]
-fn one_tensor_of_another_name_is_told_on_both_sides() {
+fn a_renamed_tensor_is_reported_as_missing_and_unexpected() {
     let place = Place::with_meter();
     let whole = place.read(WEIGHTS);
     let mut tensors = SafeTensors::deserialize(&whole).unwrap().tensors();

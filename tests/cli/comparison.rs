@@ -30,7 +30,7 @@ fn document(place: &Place, file: &str) -> Value {
 }
 
 #[test]
-fn it_agrees_with_what_it_compares() {
+fn a_comparison_agrees_with_its_runs() {
     let place = two_runs();
     let before = place.files(".");
     let said = place.json("compare plain assigned");
@@ -73,7 +73,7 @@ fn it_agrees_with_what_it_compares() {
         assert!(low <= high, "{scores}");
     }
 
-    // The report is given the same.
+    // The report uses the same comparison.
     let report = place.json("report plain assigned --out report");
     assert_eq!(report["comparison"], comparison);
 }
@@ -94,7 +94,7 @@ fn a_run_does_not_differ_from_itself() {
 }
 
 #[test]
-fn without_json_it_is_a_table() {
+fn without_json_the_result_is_a_table() {
     let place = two_runs();
     let said = place.mde("compare plain assigned --out kept");
     assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""));
@@ -252,7 +252,7 @@ fn tallies_that_are_damaged_or_missing_are_named() {
     };
     place.cut_short(file);
     refused("not fully covered");
-    // A sum that is not a number.
+    // A NaN sum.
     let mut broken = whole.clone();
     let end = broken.len();
     broken[end - 8..].copy_from_slice(&f64::NAN.to_le_bytes());

@@ -1,5 +1,5 @@
-//! `--device`: what is chosen, what the log says of it, and what is refused. With `--features cuda`
-//! the choice is the machine's, and only what holds on all of them is tested.
+//! `--device`: the choice, its log message, and refusals. With `--features cuda` the choice depends
+//! on the machine, so only what holds on all machines is tested.
 
 use crate::place::{Place, Said};
 
@@ -26,13 +26,13 @@ fn the_log_names_the_device() {
         let told = said.stderr.matches("computing on device cpu").count();
         assert_eq!(told, 1, "{line}: {}", said.stderr);
     }
-    // Unasked, the log is silent: `json` holds stderr to be empty.
+    // Without -v the log is silent: `json` checks that stderr is empty.
     let document = place.json("profile --model mff-tiny --runs 1 --device cpu");
     assert_eq!(document["device"], "cpu");
 }
 
 #[test]
-fn what_computes_nothing_opens_no_device() {
+fn commands_without_a_network_open_no_device() {
     let place = Place::empty();
     let said = logged(&place, "models mff-tiny --device auto");
     assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""));
@@ -60,7 +60,7 @@ mod without_cuda {
     }
 
     #[test]
-    fn cuda_is_refused_with_what_to_do() {
+    fn cuda_is_refused_with_advice() {
         let place = Place::with_run();
         for line in COMPUTING {
             place.refuses(

@@ -26,7 +26,7 @@ fn assert_says(output: &Output, words: &[&str]) {
 }
 
 #[test]
-fn nothing_is_made_for_lists_and_refusals() {
+fn lists_and_refusals_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let list = mde(&home, &["fetch", "weights", "--list", "--json"]);
@@ -40,7 +40,10 @@ fn nothing_is_made_for_lists_and_refusals() {
     assert_eq!(offline.status.code(), Some(1));
     assert_says(
         &offline,
-        &["the file is missing", "run `mde fetch data kitti --from DIR`"],
+        &[
+            "the file is missing",
+            "run `mde fetch data kitti --from DIR`",
+        ],
     );
     let doctor = mde(&home, &["doctor", "--json"]);
     assert!(doctor.status.code().is_some());

@@ -1,5 +1,4 @@
-//! Training that begins with weights from elsewhere: a whole network's (`--init`) or an encoder's
-//! (`--backbone`).
+//! Training from given weights: of a whole network (`--init`) or of an encoder (`--backbone`).
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -12,7 +11,7 @@ use crate::place::{Place, assert_same};
 
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 
-/// A step at a rate that moves no parameter by anything that counts.
+/// One step at a rate that hardly changes any parameter.
 const STANDING: &str = "--steps 1 --batch-size 2 --learning-rate 1e-30";
 
 fn meter(out: &str, options: &str) -> String {
@@ -53,7 +52,7 @@ fn same(found: &[f32], expected: &[f32]) -> bool {
 }
 
 #[test]
-fn a_run_begins_with_the_weights_given() {
+fn a_run_starts_from_the_given_weights() {
     let place = Place::with_meter();
     let line = |out, options: &str| meter(out, &format!("--seed 7 {STANDING} {options}"));
     let (tuned, remark) = place.json_and_remarks(&line("tuned", &format!("--init {WEIGHTS}")));
@@ -92,14 +91,14 @@ fn a_fine_tuned_run_is_measured_like_any_other() {
 }
 
 #[test]
-fn a_fine_tuned_run_that_was_killed_ends_in_the_same_files() {
+fn a_killed_fine_tuning_ends_with_the_same_files() {
     let place = Place::with_meter();
     let line = |out| {
         let options = "--seed 7 --steps 5 --batch-size 2 --checkpoint-every 1";
         meter(out, &format!("{options} --init {WEIGHTS}"))
     };
     place.json_and_remarks(&line("whole"));
-    // Before the first checkpoint the weights given are read again, after it they are not.
+    // Before the first checkpoint, the given weights are read again; after it, they are not.
     for mark in ["config.json", "checkpoint/step-000000002"] {
         let mut command = place.command(&line("killed"));
         let command = command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -121,7 +120,7 @@ fn a_fine_tuned_run_that_was_killed_ends_in_the_same_files() {
 }
 
 #[test]
-fn a_finished_run_needs_the_weights_it_began_with_no_more() {
+fn a_finished_run_no_longer_needs_its_initial_weights() {
     let place = Place::with_meter();
     place.write("given.safetensors", place.read(WEIGHTS));
     let line = meter("tuned", &format!("{STANDING} --init given.safetensors"));
@@ -154,14 +153,14 @@ fn other_weights_into_the_same_run_are_refused() {
         &meter("run", &format!("--steps 1 --batch-size 2 --init {WEIGHTS}")),
         &["run: ", "init null, not {", advice],
     );
-    // The content counts, not where it lies.
+    // The content counts, not the path.
     place.write("copy.safetensors", place.read(WEIGHTS));
     let copied = place.json(&tuned("--init copy.safetensors"));
     assert_eq!(copied["up_to_date"], true);
 }
 
 #[test]
-fn an_encoder_begins_with_the_backbone_and_the_rest_at_random() {
+fn an_encoder_starts_from_the_backbone_and_the_rest_from_random_weights() {
     let place = Place::new();
     place.json(&mff("run", "--steps 1 --batch-size 2"));
     place.write("backbone.safetensors", backbone(&place.read(WEIGHTS)));
@@ -227,7 +226,7 @@ fn a_backbone_that_does_not_fit_is_refused() {
 }
 
 #[test]
-fn a_whole_network_and_a_backbone_are_too_much() {
+fn a_whole_network_and_a_backbone_exclude_each_other() {
     let place = Place::with_meter();
     let before = place.files(".");
     let line = meter("new", &format!("--init {WEIGHTS} --backbone {WEIGHTS}"));

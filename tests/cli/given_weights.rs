@@ -13,7 +13,7 @@ fn given(stage: &str) -> String {
     format!("{stage} --model meter-xxs --weights {WEIGHTS} --data rooms:rooms")
 }
 
-/// A result of a stage as it lies in a folder, without what only a run knows.
+/// The stored result of a stage, without the fields that only runs have.
 fn result(place: &Place, file: &str) -> Value {
     let mut document: Value = serde_json::from_slice(&place.read(file)).unwrap();
     document["provenance"]["seed"].take();
@@ -61,7 +61,7 @@ fn without_out_the_numbers_are_printed_and_nothing_is_written() {
         ("evaluate", "meter-xxs: AbsRel "),
         ("dissect", "meter-xxs: mean selectivity ups_block_1 "),
     ] {
-        // The second time nothing is known of the first.
+        // The second time nothing is reused.
         for _ in 0..2 {
             let (document, _) = place.json_and_remarks(&given(stage));
             assert_eq!(document["up_to_date"], false);
@@ -165,7 +165,7 @@ fn a_run_or_a_network_with_weights_but_not_both() {
 }
 
 #[test]
-fn names_that_are_not_known_are_refused_with_those_that_are() {
+fn errors_of_unknown_names_list_the_known_ones() {
     let place = Place::with_meter();
     for stage in ["evaluate", "dissect"] {
         let line = given(stage).replace("meter-xxs", "meter-xl");

@@ -1,5 +1,5 @@
-//! Killed at any moment, or stopped by a full disk, and run again: all ends as if nothing had
-//! happened.
+//! Killed at any moment, or stopped by a full disk, and run again: the results are those of an
+//! undisturbed run.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn kill_when(place: &Place, line: &str, now: impl Fn() -> bool) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // A program that was faster has ended as it should.
+    // If the program was faster, it must have succeeded.
     while !now() && child.try_wait().unwrap().is_none() {
         std::thread::yield_now();
     }
@@ -29,8 +29,7 @@ fn kill_when(place: &Place, line: &str, now: impl Fn() -> bool) {
     child.wait().unwrap();
 }
 
-/// What a run of 5 steps leaves when nobody disturbs it: records, weights and optimiser, tensor by
-/// tensor.
+/// The results of an undisturbed run of 5 steps: records, weights and optimiser, tensor by tensor.
 struct Left {
     records: String,
     tensors: BTreeMap<String, Vec<u8>>,
@@ -100,14 +99,14 @@ fn checkpoint(place: &Place) -> Option<u64> {
     steps.max()
 }
 
-/// True if a file or folder that is not finished is there.
+/// True if there is an unfinished file or folder.
 fn unfinished(place: &Place, folder: &str) -> bool {
     let names = names(place, folder);
     names.iter().any(|name| name.ends_with(".incomplete"))
 }
 
 #[test]
-fn training_killed_at_several_moments_ends_in_the_same_weights_and_records() {
+fn killed_training_ends_with_the_same_weights_and_records() {
     let undisturbed = Left::undisturbed();
     let place = Place::new();
     let moments: [&dyn Fn() -> bool; 5] = [
@@ -124,7 +123,7 @@ fn training_killed_at_several_moments_ends_in_the_same_weights_and_records() {
 }
 
 #[test]
-fn what_a_kill_may_leave_is_cleaned_up() {
+fn leftovers_of_a_kill_are_removed() {
     let undisturbed = Left::undisturbed();
     let place = Place::new();
     kill_when(&place, TRAIN, || {
@@ -148,7 +147,7 @@ fn what_a_kill_may_leave_is_cleaned_up() {
 }
 
 #[test]
-fn evaluation_and_dissection_killed_while_writing_end_in_the_same_files() {
+fn killed_evaluation_and_dissection_end_with_the_same_files() {
     let place = Place::with_run();
     let lines = [
         "evaluate --run run --data rooms:rooms",
@@ -185,7 +184,7 @@ fn evaluation_and_dissection_killed_while_writing_end_in_the_same_files() {
 }
 
 #[test]
-fn rendering_killed_ends_in_the_same_rooms() {
+fn killed_rendering_ends_with_the_same_rooms() {
     let undisturbed = Place::new();
     let place = Place::empty();
     let line = "render rooms --train 12 --test 4 --width 160 --height 120 --out rooms";
@@ -201,7 +200,7 @@ fn rendering_killed_ends_in_the_same_rooms() {
 }
 
 #[test]
-fn a_full_disk_stops_training_and_leaves_what_was_whole() {
+fn a_full_disk_stops_training_and_keeps_complete_files() {
     let undisturbed = Left::undisturbed();
     let place = Place::new();
     let said = place.mde_on_full_disk(100, TRAIN);

@@ -1,7 +1,6 @@
 //! The program `mde` from the outside: built, started, killed and fed with bad input.
 //!
-//! - `main_job`: render, train, evaluate, dissect, report; the files they write; what is up to date
-//!   the second time
+//! - `main_job`: render, train, evaluate, dissect, report; their files; what is up to date
 //! - `analyses`: ablation and correction of a dissected run, and unusable dissections
 //! - `comparison`: two runs side by side, and results that cannot be compared
 //! - `predict`: depth of any picture, and files that are not pictures
@@ -13,9 +12,9 @@
 //! - `progress`: lines of progress where stderr is not a terminal
 //! - `given_weights`: measuring a file of weights without a run
 //! - `fetch`: downloads and the examination, without servers
-//! - `fine_tuning`: training that begins with weights from elsewhere
+//! - `fine_tuning`: training from given weights
 //! - `other_programs`: predictions and activations of other programs; protocols explained
-//! - `own_data`: data of one's own, converted archives, and what is wrong with a data set
+//! - `own_data`: user data, converted archives, and faults of a data set
 //! - `real_data`: trained weights on real images, where available
 //! - `interrupted`: killed and run again, with the same final numbers; a full disk
 //! - `bad_data`: damaged or wrong lists and files
@@ -26,8 +25,8 @@
 //! - `up_to_date`: what is not hashed or decoded again, and what is
 //! - `weights_by_name`: weights by name or from the hub
 //! - `alone`: the program without the checkout
-//! - `usage`: what the command line itself refuses
-//! - `place`: a folder with a small data set in which all this happens
+//! - `usage`: wrong usage of the command line
+//! - `place`: a folder with a small data set for all tests
 //!
 //! Every refusal has exit status 1 (2 for usage), a message on stderr that names the file or
 //! setting and what was expected, nothing on stdout, and no changed file.

@@ -1,4 +1,4 @@
-//! The main job through the program: what each stage leaves, what it says, and when it is skipped.
+//! The main job through the program: files and output of each stage, and when it is skipped.
 
 use std::fs;
 
@@ -86,7 +86,7 @@ fn from_rooms_to_the_report() {
     everything_again_changes_nothing(&place, render);
 }
 
-/// The second time nothing is computed that is there, and every byte stays.
+/// The second time nothing is computed again, and no byte changes.
 fn everything_again_changes_nothing(place: &Place, render: &str) {
     let before = place.files(".");
     assert!(before.keys().all(|name| !name.ends_with(".incomplete")));
@@ -182,7 +182,7 @@ fn tallies_agree_with_the_document(place: &Place, run: &str) {
     }
 }
 
-/// Intervals, what chance gives, other grids, and the images that units respond to most.
+/// Intervals, chance level, other grids, and the images to which units respond most.
 fn statistics_are_there(place: &Place, run: &str, layer: &Value, units: usize) {
     let valid_bins = &layer["valid_bins"];
     let interval = &valid_bins["interval"];
@@ -213,7 +213,7 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     assert!(!up_to_date(&evaluate) && !up_to_date(&dissect));
     let evaluated = place.text("run/evaluate.json");
 
-    // Another option is another input; what does not change the numbers is none.
+    // Another option is another input, unless it does not change the numbers.
     assert!(!up_to_date(&format!("{evaluate} --examples 2")));
     examples_are_maps(&place.read("run/examples.safetensors"), 2);
     assert!(!up_to_date(&format!("{evaluate} --examples 0")));
@@ -232,7 +232,7 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     )));
     assert!(!up_to_date(&dissect));
 
-    // Outputs that were changed or lost are made again.
+    // Changed or deleted outputs are written again.
     place.write(
         "run/evaluate.json",
         evaluated.replacen("abs_rel", "abs_rek", 1),
@@ -281,7 +281,7 @@ fn a_report_on_one_run_without_pictures() {
 }
 
 #[test]
-fn a_dissection_says_how_sure_it_is() {
+fn a_dissection_reports_its_uncertainty() {
     let place = Place::with_run();
     let line = format!("{} --layers D", dissect("run"));
     let layer = &place.json(&line)["layers"][0];
@@ -299,7 +299,7 @@ fn a_dissection_says_how_sure_it_is() {
         assert!(said.contains(&part), "{part} {said}");
     }
 
-    // What was not asked for is not there, and not said.
+    // Parts that were not requested are absent from the document and the text.
     let none = format!("{line} --permutations 0 --top-images 0");
     assert_eq!(place.json(&none)["layers"][0]["chance_level"], Value::Null);
     assert!(!place.mde(&none).stdout.contains("chance level"));

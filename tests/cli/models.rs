@@ -1,4 +1,4 @@
-//! `mde models`: what networks there are, with their layers and weights.
+//! `mde models`: the networks, their layers and weights.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ fn names(document: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn every_network_is_listed_in_words_and_in_the_document() {
+fn every_network_is_listed_in_the_text_and_the_document() {
     let place = Place::empty();
     let known: Vec<_> = Preset::all().iter().map(|preset| preset.name).collect();
     let document = place.json("models");
@@ -28,7 +28,7 @@ fn every_network_is_listed_in_words_and_in_the_document() {
     let titles = lines.iter().filter(|line| !line.starts_with(' '));
     let named = titles.map(|line| line.split(' ').next().unwrap());
     assert_eq!(named.collect::<Vec<_>>(), known);
-    // Under its title what a network has: METER XXS all three.
+    // The properties of a network follow its title: METER XXS has all three.
     let at = lines.iter().position(|line| line.starts_with("meter-xxs "));
     let below = &lines[at.unwrap() + 1..];
     assert!(below[0].contains("mvit0 48/8, mvit1 64/16"), "{below:?}");
@@ -107,7 +107,7 @@ fn a_named_network_is_shown_with_layers_and_weights() {
 }
 
 #[test]
-fn a_run_agrees_with_what_is_said_of_its_network() {
+fn a_run_agrees_with_the_description_of_its_network() {
     let place = Place::with_meter();
     let document = place.json("models meter-xxs");
     let model = &document["models"][0];
@@ -151,7 +151,7 @@ fn a_run_agrees_with_what_is_said_of_its_network() {
 }
 
 #[test]
-fn an_unknown_network_is_refused_with_those_there_are() {
+fn the_error_of_an_unknown_network_lists_the_known_ones() {
     let place = Place::empty();
     let known: Vec<_> = Preset::all().iter().map(|preset| preset.name).collect();
     for line in [

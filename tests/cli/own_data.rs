@@ -1,4 +1,4 @@
-//! Data of one's own, archives that are converted, and what `mde inspect` finds.
+//! User data, converted archives, and the findings of `mde inspect`.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::place::{Place, shared};
 
-/// The rooms, described as data of one's own: pairs by patterns, depth cut off at 4 m.
+/// The rooms, described as user data: pairs by patterns, depth limited to 4 m.
 const DESCRIPTION: &str = r#"
 name = "my-rooms"
 scene = "indoor"
@@ -30,8 +30,7 @@ fn a_described_folder_is_trained_on_and_measured() {
     let document = place.json("evaluate --run run --data rooms");
     assert_eq!(document["provenance"]["data"], "my-rooms");
     assert_eq!(document["summary"]["images"], 4);
-    // What lies outside the range is not measured: fewer pixels than the rooms have by their own
-    // list.
+    // Depth outside the range is invalid, so there are fewer pixels than with the rooms' list.
     let mut pixels = vec![document["summary"]["pixels"].as_u64().unwrap()];
     place.write(
         "rooms/dataset.toml",
@@ -48,7 +47,7 @@ fn a_described_folder_is_trained_on_and_measured() {
 }
 
 #[test]
-fn descriptions_that_are_wrong_are_refused() {
+fn wrong_descriptions_are_refused() {
     let place = Place::new();
     let train = "train --data rooms --out run --steps 1 --batch-size 2";
     place.refuses(train, &["rooms/dataset.toml"]);
@@ -66,7 +65,7 @@ fn descriptions_that_are_wrong_are_refused() {
         place.write("rooms/dataset.toml", DESCRIPTION.replace(from, to));
         place.refuses(train, parts);
     }
-    // A description that belongs to another kind of data than is named.
+    // A description of another kind of data than named.
     place.write(
         "rooms/dataset.toml",
         DESCRIPTION.replace("\"indoor\"", "\"street\""),
@@ -150,7 +149,7 @@ fn twelve_planted_faults_are_found_and_nothing_else() {
     ];
     let found = place.json_then_failure(inspect, "rooms:rooms: 11 errors, listed above");
     assert_eq!(faults(&found), planted.map(str::to_owned).into());
-    // Against the recorded hashes each changed file is another finding.
+    // With recorded hashes, each changed file is one more finding.
     let line = format!("{inspect} {hashes}");
     let compared = faults(&place.json_then_failure(&line, "errors, listed above"));
     let changed = compared
@@ -224,7 +223,7 @@ fn real_frames_of_the_labelled_set_are_converted_and_measured() {
 }
 
 #[test]
-fn real_frames_with_holes_are_scored_where_they_were_measured() {
+fn real_frames_are_scored_where_depth_is_valid() {
     let (Some(frames), Some(weights)) = (
         shared("nyu-raw-sample"),
         shared("weights/meter_xxs_nyu.pth"),
@@ -262,7 +261,7 @@ fn real_frames_with_holes_are_scored_where_they_were_measured() {
 }
 
 #[test]
-fn archives_that_are_none_are_refused() {
+fn files_that_are_not_archives_are_refused() {
     let place = Place::empty();
     place.write("cut.mat", "MATLAB 7.3 MAT-file, and nothing more");
     place.write("cut.zip", "PK");

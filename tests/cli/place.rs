@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What every test renders: smaller than any crop needs, so that resizing is tested along.
+/// The rooms of every test: smaller than any crop, so that resizing is tested too.
 const RENDER_ROOMS: &str = "render rooms --train 12 --test 4 --width 160 --height 120 --out";
 /// A quarter of KITTI's frames.
 const RENDER_STREETS: &str = "render streets --train 8 --test 4 --width 310 --height 94 --out";
@@ -17,11 +17,11 @@ const RENDER_STREETS: &str = "render streets --train 8 --test 4 --width 310 --he
 /// A temporary folder with the rooms in `rooms/`; commands run inside it.
 pub(crate) struct Place {
     dir: TempDir,
-    /// `MDE_HOME`, beside the folder.
+    /// `MDE_HOME`, next to the folder.
     home: TempDir,
 }
 
-/// What a command said.
+/// The output of a command.
 pub(crate) struct Said {
     pub(crate) status: Option<i32>,
     pub(crate) stdout: String,
@@ -51,7 +51,7 @@ impl Place {
         place
     }
 
-    /// With nothing in it.
+    /// An empty folder.
     pub(crate) fn empty() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -73,7 +73,7 @@ impl Place {
         place
     }
 
-    /// Copies a file or a folder from elsewhere.
+    /// Copies a file or a folder from another place.
     pub(crate) fn copy(&self, from: &Path, name: &str) {
         if from.is_file() {
             return self.write(name, fs::read(from).unwrap());
@@ -131,7 +131,7 @@ impl Place {
         Said::from(self.command(line).output().unwrap())
     }
 
-    /// Runs `mde LINE` where no file may grow beyond `kib` KiB, as on a full disk.
+    /// Runs `mde LINE` with file sizes limited to `kib` KiB, as on a full disk.
     pub(crate) fn mde_on_full_disk(&self, kib: u32, line: &str) -> Said {
         // Without the trap the system would end the program instead of failing its write.
         let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
@@ -150,7 +150,7 @@ impl Place {
         document
     }
 
-    /// The same of a command that remarks something on stderr: the document and the remarks.
+    /// The same for a command with remarks on stderr: the document and the remarks.
     pub(crate) fn json_and_remarks(&self, line: &str) -> (Value, String) {
         let said = self.mde(&format!("{line} --json"));
         assert_eq!(said.status, Some(0), "mde {line}: {}", said.stderr);
@@ -187,7 +187,7 @@ impl Said {
         assert_eq!(self.status, Some(status), "mde {line}: {message}");
         assert_eq!(self.stdout, "", "mde {line}");
         assert!(!message.contains("panicked"), "mde {line}: {message}");
-        // A cause is told once, even if two errors of the chain quote it.
+        // A cause is printed once, even if two errors of the chain quote it.
         let causes: Vec<&str> = message
             .match_indices("(os error")
             .map(|(_, cause)| cause)
@@ -214,14 +214,14 @@ impl From<Output> for Said {
 
 pub(crate) use mde_test_kit::real_data as shared;
 
-/// Remarks without the warning that networks of a few steps deserve: their depths are in no unit.
+/// Remarks without the expected warning about networks of a few steps, whose depth has no unit.
 pub(crate) fn without_unit_warning(remarks: &str) -> String {
     let lines = remarks.lines();
     let others = lines.filter(|line| !line.starts_with("warning: the median ratio"));
     others.map(|line| line.to_owned() + "\n").collect()
 }
 
-/// Renders scenes into a folder that stays.
+/// Renders scenes into a folder that is kept.
 fn rendered(line: &str, name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let said = Said::from(program(line).arg(&folder).output().unwrap());
@@ -232,7 +232,7 @@ fn rendered(line: &str, name: &str) -> PathBuf {
 fn program(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mde"));
     command.args(line.split_whitespace());
-    // What the tester's shell says must not change what is tested.
+    // The tester's environment must not change the tests.
     command.env_remove("MDE_LOG").env_remove("RUST_BACKTRACE");
     command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     // Progress lines would make remarks depend on the machine's speed.
@@ -267,7 +267,7 @@ fn folders(folder: &Path) -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// Every file below `folder` but the locks, by path relative to it.
+/// Every file below `folder` except locks, by path relative to it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let Ok(entries) = fs::read_dir(folder) else {

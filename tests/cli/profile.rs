@@ -1,5 +1,4 @@
-//! `mde profile`: where a network's time goes. No time is held to a number, only sums to each
-//! other.
+//! `mde profile`: the time of a network by operation. Tests compare sums, not absolute times.
 
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
@@ -59,7 +58,7 @@ fn assert_sums(document: &Value) {
 }
 
 #[test]
-fn every_convolution_and_every_layer_is_told() {
+fn every_convolution_and_every_layer_is_listed() {
     let place = Place::with_run();
     let before = place.files(".");
     let document = place.json("profile --model mff-tiny --runs 2");
@@ -73,7 +72,7 @@ fn every_convolution_and_every_layer_is_told() {
     let kernels = tensors
         .iter()
         .filter(|(_, tensor)| tensor.shape().len() == 4);
-    // Kernels that see the same map are one product: what adds up is their output channels.
+    // Kernels on the same map are one product, so their output channels are added.
     let channels: usize = kernels.map(|(_, tensor)| tensor.shape()[0]).sum();
     let operations = rows(&document, "operations");
     let told = operations
@@ -138,7 +137,7 @@ fn every_convolution_and_every_layer_is_told() {
 }
 
 #[test]
-fn a_training_step_is_told_with_its_gradients_and_phases() {
+fn a_training_step_is_listed_with_its_gradients_and_phases() {
     let place = Place::empty();
     let line = "profile --model mff-tiny --train --batch-size 2 --size 49x65 --runs 1";
     let assigned = place.json(&format!("{line} --alpha 0.1"));
@@ -176,7 +175,7 @@ fn a_training_step_is_told_with_its_gradients_and_phases() {
 #[test]
 fn the_recipes_sizes_are_the_default() {
     let place = Place::empty();
-    // Half of the input, rounded up, as the target; the loss is taken there.
+    // The loss is computed at the target size: half of the input, rounded up.
     let trained = place.json("profile --model mff-tiny --train --runs 1");
     assert_eq!(trained["size"], json!([57, 76]));
     let resizes = |row: &&Value| row["op"] == "resize_bilinear";
@@ -184,7 +183,7 @@ fn the_recipes_sizes_are_the_default() {
     let of_meter = place.json("profile --model meter-xxs --train --runs 1");
     let resize = rows(&of_meter, "operations").iter().find(resizes).unwrap();
     assert_eq!(resize["shape"], "1x1x48x64 -> 96x128");
-    // Trained on crops of what it is measured on, with a focal length.
+    // Trained on crops of its evaluation input, with a focal length.
     let line = "profile --model bts-tiny-kitti --runs 1";
     assert_eq!(place.json(line)["size"], json!([88, 304]));
     let step = place.json(&format!("{line} --train"));
@@ -193,7 +192,7 @@ fn the_recipes_sizes_are_the_default() {
 }
 
 #[test]
-fn what_cannot_be_profiled_is_refused() {
+fn unusable_settings_are_refused() {
     let place = Place::empty();
     place.refuses(
         "profile --model mff-huge",

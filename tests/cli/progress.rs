@@ -1,9 +1,8 @@
-//! Progress where stderr is not a terminal: plain lines with what is done, the rate and the time
-//! left.
+//! Progress where stderr is not a terminal: plain lines with count, rate and remaining time.
 
 use crate::place::{Place, Said};
 
-/// The lines of progress of `mde LINE`, a line every hundredth of a second.
+/// The progress lines of `mde LINE`, one per 10 ms.
 fn lines(place: &Place, line: &str) -> Vec<String> {
     let mut command = place.command(line);
     command.env("MDE_PROGRESS_SECONDS", "0.01");

@@ -1,4 +1,4 @@
-//! Trained weights on real images, where they are at hand: METER's own, from PyTorch's checkpoints.
+//! Trained weights on real images, where available: METER's, from PyTorch checkpoints.
 
 use std::path::Path;
 
@@ -31,7 +31,7 @@ fn place_with_kitti(sample: &Path) -> Place {
     place
 }
 
-/// The same with METER's weights for KITTI in `meter.pth`, if both are at hand.
+/// The same with METER's weights for KITTI in `meter.pth`, if both are available.
 fn place_with_meter_and_kitti() -> Option<Place> {
     let (sample, weights) = (
         shared("kitti-sample")?,
@@ -43,7 +43,7 @@ fn place_with_meter_and_kitti() -> Option<Place> {
 }
 
 #[test]
-fn meter_is_right_about_real_streets() {
+fn meter_predicts_real_streets() {
     let Some(place) = place_with_meter_and_kitti() else {
         return;
     };
@@ -69,7 +69,7 @@ fn meter_is_right_about_real_streets() {
 }
 
 #[test]
-fn fine_tuning_goes_on_where_the_real_weights_are() {
+fn fine_tuning_starts_from_the_real_weights() {
     let Some(place) = place_with_meter_and_kitti() else {
         return;
     };
@@ -85,7 +85,7 @@ fn fine_tuning_goes_on_where_the_real_weights_are() {
 }
 
 #[test]
-fn bts_learns_and_is_measured_on_real_streets() {
+fn bts_is_trained_and_measured_on_real_streets() {
     let Some(sample) = shared("kitti-sample") else {
         return;
     };
@@ -105,7 +105,7 @@ fn bts_learns_and_is_measured_on_real_streets() {
 
 /// The whole test split: the numbers that the README states.
 #[test]
-fn meter_is_right_about_real_rooms() {
+fn meter_predicts_real_rooms() {
     let (Some(nyu), Some(weights)) = (shared("nyu-labeled"), shared("weights/meter_xxs_nyu.pth"))
     else {
         return;
@@ -146,7 +146,7 @@ fn meter_is_right_about_real_rooms() {
 }
 
 #[test]
-fn weights_for_streets_do_not_pass_in_rooms_without_a_word() {
+fn weights_for_streets_give_a_warning_on_rooms() {
     let (Some(frames), Some(weights)) = (
         shared("nyu-raw-sample"),
         shared("weights/meter_xxs_kitti.pth"),

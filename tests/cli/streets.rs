@@ -1,5 +1,5 @@
-//! Streets through the program: from rendering to the report with BTS, and lists and files that are
-//! not what they should be.
+//! Streets through the program: from rendering to the report with BTS, and damaged or wrong lists
+//! and files.
 
 use std::fs;
 
@@ -95,7 +95,7 @@ fn from_streets_to_the_report() {
 }
 
 #[test]
-fn depth_goes_with_the_focal_length_where_the_network_says_so() {
+fn depth_scales_with_the_focal_length_for_networks_that_use_it() {
     let place = Place::with_streets();
     let list = place.text("streets/streets_test.txt");
     let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
@@ -143,8 +143,8 @@ fn trained() -> Place {
 }
 
 /// Fails unless training names `parts` of a fault in the training streets, and measuring of the
-/// same in the test streets. `spoil` is told which; `SPLIT` in a part stands for it. Ends with the
-/// streets as they were.
+/// same in the test streets. `spoil` gets the split, which also replaces `SPLIT` in a part.
+/// Restores the streets at the end.
 fn refused(place: &Place, spoil: impl Fn(&Place, &str), parts: &[&str]) {
     let good = place.files("streets");
     let measuring = vec![measure("evaluate", "run"), measure("dissect", "run")];

@@ -1,4 +1,4 @@
-//! `mde sweep`: one run folder a point, a table and a plot; resumed, refused, and points that fail.
+//! `mde sweep`: one run folder per point, a table and a plot; resuming, refusals, failing points.
 
 use std::fs;
 
@@ -14,12 +14,12 @@ fn numbers(points: &Value, key: &str) -> Vec<Value> {
 }
 
 #[test]
-fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
+fn the_numbers_of_every_point_equal_those_of_other_commands() {
     let place = Place::new();
     let line = format!("{SWEEP} --alphas 0.1,-0.1,0 --layers D,MFF --layers MFF");
     let (document, _) = place.json_and_remarks(&line);
     let points = &document["sweep"]["points"];
-    // Set by set, by rising weight; the plain network stands in both.
+    // Set by set, by rising weight; the plain network belongs to both.
     assert_eq!(
         numbers(points, "alpha"),
         [-0.1, 0.0, 0.1, -0.1, 0.0, 0.1].map(Value::from)
@@ -68,8 +68,7 @@ fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
     assert_eq!(page.matches("<circle").count(), 6);
     assert!(!page.contains("http"), "it loads nothing");
 
-    // The second time nothing is trained or measured, and a point that was lost comes back as it
-    // was.
+    // The second time nothing is trained or measured, and a deleted point is restored unchanged.
     let before = place.files("sweep");
     fs::remove_dir_all(place.path("sweep/alpha0.1-MFF")).unwrap();
     place.json_and_remarks(&line);
@@ -77,7 +76,7 @@ fn every_point_is_a_run_that_other_commands_give_the_same_numbers_for() {
 }
 
 #[test]
-fn slips_are_refused_before_anything_is_trained() {
+fn mistakes_are_refused_before_any_training() {
     let place = Place::new();
     let cases: &[(&str, &[&str])] = &[
         ("--layers D --layers D,E", &["no layer \"E\"", "D, MFF"]),
@@ -96,9 +95,9 @@ fn slips_are_refused_before_anything_is_trained() {
 }
 
 #[test]
-fn a_point_that_fails_does_not_keep_the_others() {
+fn a_failed_point_does_not_stop_the_others() {
     let place = Place::new();
-    // A run of another seed lies where a point is to be.
+    // A run with another seed is in the folder of a point.
     place.json(
         "train --data rooms:rooms --out sweep/alpha0.1-MFF --steps 2 --batch-size 2 --seed 1",
     );

@@ -1,4 +1,4 @@
-//! What is up to date is neither hashed nor decoded again, and what has changed is.
+//! Unchanged files are neither hashed nor decoded again; changed files are.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -20,7 +20,7 @@ fn up_to_date(place: &Place, line: &str) -> bool {
     place.json(line)["up_to_date"].as_bool().unwrap()
 }
 
-/// Every file below the data folder looks as if it had been written an hour ago.
+/// Sets the time of every file below the data folder to an hour ago.
 fn age(place: &Place) {
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     for name in place.files("rooms").keys() {
@@ -51,7 +51,7 @@ fn unchanged_images_are_not_read_again() {
         assert!(!up_to_date(&place, line), "{line}");
     }
     assert!(place.home().join("fingerprints.json").is_file());
-    // Were they read, the stages would notice: they would fail, or run again.
+    // If the stages read them, they would fail or run again.
     for name in place.files("rooms").keys() {
         let is_image = name.ends_with(".jpg") || name.ends_with(".png");
         // The first image tells the frame size.

@@ -1,4 +1,4 @@
-//! What the command line itself refuses, with exit status 2 and the usage.
+//! Wrong usage of the command line: exit status 2 and the usage text.
 
 use crate::place::Place;
 

@@ -1,4 +1,4 @@
-//! Weights by a name of the manifest or from the hub, wherever a file will do.
+//! Weights by a name of the manifest or from the hub, in place of a file.
 
 use std::fs;
 
@@ -36,16 +36,16 @@ fn a_name_of_the_manifest_is_its_file() {
     assert_eq!(inspected["findings"], json!([]));
     let train = "train --model meter-xxs --data rooms:rooms --steps 1 --batch-size 2 --init mine --out tuned";
     place.json_and_remarks(train);
-    // The second time there is a checkpoint.
+    // The second time the run has a checkpoint.
     let (again, _) = place.json_and_remarks(train);
     assert_eq!(again["up_to_date"], true);
-    // A file of this name wins.
+    // A file of this name takes precedence.
     place.write("mine", "not weights");
     place.refuses(&format!("{evaluate} mine"), &["mine"]);
 }
 
 #[test]
-fn names_that_are_none_are_refused() {
+fn unknown_names_are_refused() {
     let place = place_with_named_weights();
     let before = place.files(".");
     for option in [

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::place::Place;
 
-/// What the message must say: the networks made for depth to this many metres.
+/// The expected message: the networks made for depth up to this many metres.
 fn fitting(place: &Place, metres: f64) -> String {
     let document = place.json("models");
     let models: &Vec<Value> = document["models"].as_array().unwrap();
@@ -13,7 +13,7 @@ fn fitting(place: &Place, metres: f64) -> String {
         .map(|model| model["name"].as_str().unwrap())
         .collect();
     assert!(!names.is_empty());
-    // To the end of the message: none is listed that does not fit.
+    // Up to the end of the message, so that no other network is listed.
     format!("networks for this data: {}\n", names.join(", "))
 }
 
@@ -75,7 +75,7 @@ fn the_same_files_under_the_other_kind_are_refused_too() {
             "mff-tiny predicts up to 10 m",
         ],
     );
-    // Not the layout but the reach decides: streets listed as KITTI are KITTI's.
+    // The depth range decides, not the layout: streets listed as KITTI are accepted.
     place.json(&line("meter-xxs-kitti", "run"));
     let evaluated = place.json("evaluate --run run --data streets:streets");
     assert_eq!(evaluated["protocol"]["name"], "kitti-garg");

@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: how long the jobs of `tests/benches/jobs.rs` take, and with `--peer` the
-//! same in PyTorch.
+//! `cargo xtask bench`: times the jobs of `tests/benches/jobs.rs`, and with `--peer` the same in
+//! PyTorch.
 //!
-//! Each job runs in a process of its own, ours and PyTorch's in turn, so that both see the machine
-//! in the same state and the peak memory of each is its own. What counts is the ratio of the
+//! Each job runs in a separate process, ours and PyTorch's in turn. Both then see the machine in
+//! the same state, and their peak memory is measured separately. The result is the ratio of the
 //! medians.
 
 use std::fs;
@@ -17,29 +17,29 @@ use crate::mde::{built, workspace};
 /// What to time.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Jobs by name, also convolutions such as conv-64x64-k3-s1-d1-g1-57x76-forward [default: all].
+    /// Names of jobs, or convolutions such as conv-64x64-k3-s1-d1-g1-57x76-forward [default: all].
     jobs: Vec<String>,
-    /// Time the same in PyTorch: needs a Python with torch, numpy and pillow.
+    /// Also time the jobs in PyTorch; needs Python with torch, numpy and pillow.
     #[arg(long)]
     peer: bool,
-    /// The Python of --peer.
+    /// Python interpreter for --peer.
     #[arg(long, value_name = "PROGRAM", default_value = "python3")]
     python: PathBuf,
-    /// Processes per job and side, in turn.
+    /// Number of processes per job and side.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Timed runs in each process, after some that are not timed.
+    /// Number of timed runs per process, after a warm-up.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// NYU Depth V2 in the paper's layout, for the loader; without it that job is left out.
+    /// NYU Depth V2 in the paper's layout, for the loader's job; without it, the job is skipped.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where bench.json and bench.md go [default: data/bench of the workspace].
+    /// Output folder for bench.json and bench.md [default: data/bench of the workspace].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-/// What one process measured.
+/// Measurements of one process.
 #[derive(Debug, Deserialize)]
 struct Measured {
     runs: Vec<f64>,
@@ -47,7 +47,7 @@ struct Measured {
     torch: Option<String>,
 }
 
-/// One side of a job.
+/// The measurements of one side of a job.
 #[derive(Debug, Default, Serialize)]
 struct Side {
     /// Median of all runs.
@@ -65,7 +65,7 @@ struct Row {
     job: String,
     ours: Side,
     pytorch: Option<Side>,
-    /// Their time by ours.
+    /// PyTorch's time divided by ours.
     ratio: Option<f64>,
 }
 
@@ -132,8 +132,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
                 python.arg(&peer).args(["--threads", &threads.to_string()]);
                 let mut measured = measure(python, &job, args)?;
                 if job == LOADER {
-                    // The peer loads in one process; the comparison is with as many as we have
-                    // threads.
+                    // The peer loads in one process; the comparison assumes one process per thread
+                    // of ours.
                     measured
                         .runs
                         .iter_mut()
@@ -184,7 +184,7 @@ fn jobs(args: &Args, program: &Path) -> anyhow::Result<Vec<String>> {
     let listed = String::from_utf8(listed.stdout)?;
     let mut jobs: Vec<String> = listed.lines().map(str::to_owned).collect();
     if args.data.is_none() {
-        eprintln!("{LOADER} is left out: it needs --data DIR");
+        eprintln!("{LOADER} is skipped: it needs --data DIR");
         jobs.retain(|job| job != LOADER);
     }
     for shape in CONVOLUTIONS {
@@ -199,7 +199,7 @@ fn measure(mut command: Command, job: &str, args: &Args) -> anyhow::Result<Measu
     if let Some(data) = &args.data {
         command.arg("--data").arg(data);
     }
-    // As `mde` sets it for itself: candle's own threads would take the cores from the kernels'.
+    // As in `mde`: candle's own threads would take the cores from the kernels' threads.
     command
         .env("CANDLE_NUM_THREADS", "1")
         .stderr(Stdio::inherit());
@@ -215,8 +215,8 @@ fn measure(mut command: Command, job: &str, args: &Args) -> anyhow::Result<Measu
     let text = String::from_utf8(output.stdout)?;
     match text.lines().last() {
         Some(line) => serde_json::from_str(line)
-            .with_context(|| format!("{program} did not answer as expected on {job}: {line}")),
-        None => bail!("{program} said nothing on {job}"),
+            .with_context(|| format!("{program} printed an unexpected line for {job}: {line}")),
+        None => bail!("{program} printed nothing for {job}"),
     }
 }
 
@@ -235,7 +235,7 @@ impl Side {
     }
 }
 
-/// Of sorted numbers; of an even count the mean of the middle two.
+/// The median of sorted numbers; the mean of the middle two for an even count.
 fn median(sorted: &[f64]) -> f64 {
     let upper = sorted.len() / 2;
     let lower = sorted.len().saturating_sub(1) / 2;

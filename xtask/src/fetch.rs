@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use crate::mde::{DeviceChoice, Mde};
 
-/// Shows progress and asks as this program does.
+/// The front of this program.
 pub(crate) fn terminal() -> Terminal {
     Terminal::new(Commands::XTASK, false)
 }
 
-/// Fetches weights, and prints the path of every file that is here in the end.
+/// Fetches weights, and prints the paths of the stored files.
 pub(crate) fn weights(options: &WeightOptions) -> anyhow::Result<()> {
     let home = Home::find()?;
     if options.wants_list() {
@@ -45,7 +45,7 @@ pub(crate) fn data(data: DataSet) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What to look at.
+/// What to examine.
 #[derive(clap::Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// Looks at everything, prints what was found, and returns true if nothing is broken.
+/// Examines everything, prints the result, and returns true if nothing is broken.
 pub(crate) fn doctor(args: &DoctorArgs) -> anyhow::Result<bool> {
     let home = Home::find()?;
     let mde = OnceCell::new();

@@ -25,14 +25,14 @@ enum Task {
     /// report.
     #[command(subcommand)]
     Reproduce(reproduce::Experiment),
-    /// Time the jobs that matter, on request beside PyTorch.
+    /// Time the main jobs, on request next to PyTorch.
     Bench(bench::Args),
     /// Download trained weights, with resume and checks, into weights/NAME of the folder of data.
     FetchWeights(WeightOptions),
     /// Download a data set, with resume and checks, into the folder that mde reads.
     #[command(subcommand)]
     FetchData(DataSet),
-    /// Examine this machine, the data sets and the weights, and say what to do about problems.
+    /// Check this machine, the data sets and the weights, and suggest repairs.
     Doctor(fetch::DoctorArgs),
 }
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Task::FetchWeights(options) => fetch::weights(&options),
         Task::FetchData(data) => fetch::data(data),
         Task::Doctor(args) => match fetch::doctor(&args) {
-            // What is broken is on stdout already.
+            // The findings are on stdout already.
             Ok(false) => return ExitCode::FAILURE,
             done => done.map(|_| ()),
         },
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error with its causes, except those whose words it quotes already.
+/// The error with its causes, except those that it quotes already.
 fn message(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -1,4 +1,4 @@
-//! Building and running the program `mde`.
+//! Builds and runs the program `mde`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) fn workspace() -> &'static Path {
 
 /// Runs cargo with arguments that build one program, and returns its path.
 pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
-    // On stderr cargo says if it waits for another cargo.
+    // Cargo reports on stderr if it waits for another cargo.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace())
@@ -29,16 +29,16 @@ pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
         arguments.join(" "),
         output.status
     );
-    // Cargo alone knows where its target directory is.
+    // Only cargo knows its target directory.
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
         .next_back()
-        .context("cargo did not say where it put the program")
+        .context("cargo did not report the path of the program")
 }
 
-/// Where `mde` computes, which decides what it is built for.
+/// The device of `mde`, which decides the features of its build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum DeviceChoice {
     /// An NVIDIA GPU if this machine has one and CUDA's compiler; otherwise the CPU.
@@ -63,7 +63,7 @@ impl DeviceChoice {
         }
     }
 
-    /// The option of `mde`.
+    /// The value of `--device`.
     fn option(self) -> &'static str {
         match self {
             Self::Auto => "--device=auto",
@@ -80,8 +80,8 @@ pub(crate) struct Mde {
 }
 
 impl Mde {
-    /// Builds it in release, which takes minutes the first time. `MDE_PROGRAM` names a program to
-    /// use instead.
+    /// Builds it in release mode, which takes minutes the first time. `MDE_PROGRAM` names a program
+    /// to use instead.
     pub(crate) fn build(device: DeviceChoice) -> anyhow::Result<Self> {
         if let Some(program) = std::env::var_os("MDE_PROGRAM") {
             let program = PathBuf::from(program);
@@ -94,7 +94,7 @@ impl Mde {
         }
         let program = built(&arguments);
         let program = if cuda {
-            program.context("cannot build `mde` with CUDA; use --device cpu to do without")?
+            program.context("cannot build `mde` with CUDA; use --device cpu to build without it")?
         } else {
             program?
         };
@@ -133,7 +133,7 @@ impl Mde {
             .with_context(|| format!("cannot run {}", self.program.display()))?;
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         let arguments = arguments.join(" ");
-        // A command that finds something broken fails, but prints what it found.
+        // A command that finds errors fails, but prints its findings.
         match serde_json::from_slice(&output.stdout) {
             Ok(document) => Ok(document),
             Err(_) if output.status.success() => bail!("`mde {arguments}` did not print JSON"),

@@ -100,7 +100,7 @@ impl From<ArchiveArgs> for ArchiveOptions {
     }
 }
 
-/// Converts, and says what was written.
+/// Converts, and returns a summary.
 pub(crate) fn run(source: Source) -> anyhow::Result<Output> {
     // Archives that are read as a stream do not tell how many frames they hold.
     let progress = Progress::new("converting", "images", 0);

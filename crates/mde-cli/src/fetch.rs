@@ -20,7 +20,7 @@ pub(crate) enum FetchArgs {
     Data(DataSet),
 }
 
-/// Fetches, and returns the paths of what is here in the end.
+/// Fetches, and returns the paths of the stored files.
 pub(crate) fn run(args: FetchArgs) -> anyhow::Result<Output> {
     let home = Home::find()?;
     let front = front();
@@ -58,7 +58,7 @@ pub(crate) fn front() -> Terminal {
     Terminal::new(Commands::MDE, is_quiet())
 }
 
-/// Commands of this program that fetching and the examination need.
+/// Commands of this program that `mde fetch` and `mde doctor` run.
 #[derive(Parser)]
 #[command(no_binary_name = true)]
 enum Nested {

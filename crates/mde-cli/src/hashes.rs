@@ -51,6 +51,6 @@ fn cache() -> Option<HashCache> {
 /// Saves the cache. Without it, the next command takes longer; its results are the same.
 fn save(cache: &HashCache) {
     if let Err(error) = cache.save() {
-        tracing::info!("the hashes of files are not remembered: {error}");
+        tracing::info!("cannot save the cache of file hashes: {error}");
     }
 }

@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::progress::{StderrAboveBar, be_quiet};
 
-/// What is told on stderr beside the result.
+/// Options of the output on stderr.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogArgs {
     /// More log messages on stderr; -vv for debugging. MDE_LOG sets filters per module instead.
@@ -53,7 +53,7 @@ impl LogArgs {
     }
 }
 
-/// `--color` as it stands in the arguments, before they are parsed.
+/// `--color` as given in the arguments, before they are parsed.
 pub(crate) fn colour_of_arguments() -> ColorChoice {
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {

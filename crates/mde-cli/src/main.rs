@@ -105,7 +105,7 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Write report.html and report.md about one run, or about a plain and an assigned run.
     Report(report::ReportArgs),
-    /// Examine this machine, the data sets and the weights, and say what to do about problems.
+    /// Check this machine, the data sets and the weights, and suggest repairs.
     Doctor(mde_fetch::DoctorOptions),
     /// Print the completion script of a shell.
     Completions(manual::CompletionsArgs),

@@ -31,7 +31,7 @@ pub(crate) fn is_quiet() -> bool {
 /// Prints a line on stderr, above the bar if there is one. `--quiet` leaves it out.
 pub(crate) fn remark(line: &str) {
     if !is_quiet() {
-        // A closed stderr is no reason to stop.
+        // The work continues if stderr is closed.
         let _ = writeln!(StderrAboveBar, "{line}");
     }
 }
@@ -81,7 +81,7 @@ struct Work {
 }
 
 struct State {
-    /// Where the count began, and when: what was there before is no part of the rate.
+    /// Position and time of the start; the rate excludes earlier items.
     first: u64,
     begun: Instant,
     /// Such as "loss 0.41".
@@ -100,7 +100,7 @@ impl Progress {
         Self::start(what.to_owned(), "", 0, None)
     }
 
-    /// Counts steps of `batch` images each, and tells images per second.
+    /// Counts steps of `batch` images each, and shows images per second.
     pub(crate) fn of_steps(what: &str, total: u64, batch: usize) -> Self {
         Self::start(
             what.to_owned(),
@@ -148,17 +148,17 @@ impl Progress {
         Self { work, lines }
     }
 
-    /// More of it is done.
+    /// Adds completed items.
     pub(crate) fn add(&self, count: usize) {
         self.work.bar.inc(count as u64);
     }
 
-    /// So much of it is done.
+    /// Sets the number of completed items.
     pub(crate) fn set(&self, position: u64) {
         self.work.bar.set_position(position);
     }
 
-    /// The count begins at `position`: so much was done earlier.
+    /// Starts the count at `position`, the number of items completed earlier.
     pub(crate) fn begin_at(&self, position: u64) {
         self.work.bar.set_position(position);
         self.work.bar.reset_eta();
@@ -166,7 +166,7 @@ impl Progress {
         (state.first, state.begun) = (position, Instant::now());
     }
 
-    /// How much there is to do, once that is known.
+    /// Sets the total number of items, once it is known.
     pub(crate) fn set_total(&self, total: usize) {
         let total = total as u64;
         if self.work.bar.length() != Some(total) {
@@ -175,13 +175,13 @@ impl Progress {
         }
     }
 
-    /// There is more to do.
+    /// Increases the total number of items.
     pub(crate) fn add_total(&self, count: usize) {
         let total = self.work.bar.length().unwrap_or(0) as usize;
         self.set_total(total + count);
     }
 
-    /// Something to show beside the count, such as the loss.
+    /// Sets a note to show next to the count, such as the loss.
     pub(crate) fn note(&self, note: String) {
         self.work.bar.set_prefix(note.clone());
         locked(&self.work.state).note = note;
@@ -193,7 +193,7 @@ impl Drop for Progress {
         locked(&self.work.state).is_over = true;
         self.work.changed.notify_all();
         if let Some(lines) = self.lines.take() {
-            // It cannot panic; if it did, the work itself is none the worse.
+            // The thread does not panic, and the work does not depend on it.
             let _ = lines.join();
         } else {
             *locked(&BAR) = None;
@@ -203,7 +203,7 @@ impl Drop for Progress {
 }
 
 impl Work {
-    /// Prints a line now and then until the work is over.
+    /// Prints a line at intervals until the work is over.
     fn print_lines(&self, interval: f64) {
         let mut pause = Duration::from_secs_f64(interval.min(FIRST));
         let mut state = locked(&self.state);
@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_say_what_is_done_and_what_is_left() {
+    fn lines_show_completed_and_remaining_work() {
         let progress = Progress::of_steps("training", 2800, 8);
         progress.begin_at(300);
         progress.note("loss 0.41".to_owned());

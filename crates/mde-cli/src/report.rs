@@ -31,7 +31,7 @@ pub(crate) struct ReportArgs {
 #[derive(Serialize)]
 struct Inputs<'a> {
     title: &'a str,
-    /// Version and commit: another build may word the page otherwise.
+    /// Version and commit, since another build may word the page differently.
     build: [&'a str; 2],
     /// The run folders, which the page names, and blake3 of their files.
     runs: Vec<(&'a Path, BTreeMap<String, String>)>,

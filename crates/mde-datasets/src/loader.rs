@@ -340,7 +340,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        // Both ends: idle workers see that no work is left, busy ones that nobody listens.
+        // Closes both ends, so that idle and busy workers stop.
         self.ends = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // panics were caught on the thread

@@ -7,7 +7,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, RgbImage};
 use crate::photometric::{Levels, Normalisation};
 use crate::{BtsGeometry, BtsView, DatasetError, MeterInput, Preprocessing, decode, geometry};
 
-/// Maximum ratio of the sides: a network sees nothing whole in a narrower strip.
+/// Maximum ratio of the sides: narrower strips show no whole objects.
 const MAX_ASPECT_RATIO: usize = 8;
 
 /// Rows of a KITTI frame.

@@ -115,7 +115,7 @@ mod tests {
         let grids = Discretisation::NYU.sweep().unwrap();
         let fine = DepthBins::union(&grids).unwrap();
         let size = ImageSize::new(31, 37);
-        // Some unmeasured, some beyond 10 m, and rather few pixels a bin.
+        // Some unmeasured, some beyond 10 m, and few pixels per bin.
         let gt: Vec<f32> = (0..size.pixels())
             .map(|i| (i * 389 % 1201) as f32 / 110.0)
             .collect();

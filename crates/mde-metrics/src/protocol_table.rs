@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn each_row_is_what_its_protocol_gives_by_image_and_by_pixel() {
+    fn each_row_equals_its_protocol_by_image_and_by_pixel() {
         let size = ImageSize::new(20, 50);
         let map = |offset: f32| -> Vec<f32> {
             let pixel = |i: usize| 0.5 + (i * 37 % 101) as f32 / 12.0 + offset;

@@ -9,7 +9,7 @@
 //! | `sweep` | [`write_sweep`]: the table and the plot of a sweep over assignments |
 //! | `table`, `format` | one table type for the page, Markdown and CSV; numbers as text |
 //! | `charts`, `tuning`, `maps` | numbers to SVG and PNG |
-//! | `picture` | [`coloured_picture`]: a map as a picture of its own, with a colour bar |
+//! | `picture` | [`coloured_picture`]: a map as a separate picture, with a colour bar |
 //! | `render` | fills the templates (folder `templates/`) and writes the files |
 //!
 //! **Invariants.** The crate computes nothing but differences, means and intervals of what the run

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_are_grey_and_ends_take_the_ends_of_the_gradient() {
+    fn missing_values_are_grey_and_extremes_get_the_end_colours() {
         let values = [
             Some(1.0),
             None,

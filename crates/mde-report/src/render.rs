@@ -37,14 +37,13 @@ const TEMPLATES: [(&str, &str); 14] = templates![
     "macros.md",
 ];
 
-/// Maximum size of a table that the page embeds. Larger ones lie beside it, as all tables do.
+/// Maximum size of a table that the page embeds. All tables are also written as files.
 const LARGEST_EMBEDDED: usize = 4_000_000;
 
 /// The main results of a report, and its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrittenReport {
-    /// The main results in words: accuracy, and selectivity and the effect of the units where they
-    /// were measured.
+    /// The main results as text: accuracy, selectivity and the effect of the units, if measured.
     pub answers: Vec<String>,
     /// The self-contained page.
     pub html: PathBuf,

@@ -31,7 +31,7 @@ pub struct SweepPaths {
 /// # Errors
 /// If `out` cannot be written.
 pub fn write_sweep(sweep: &AlphaSweep, out: &Path) -> Result<SweepPaths, ReportError> {
-    // The plain network stands in every set of layers.
+    // The plain network belongs to every set of layers.
     let networks: BTreeSet<&str> = sweep
         .points
         .iter()
@@ -104,7 +104,7 @@ fn sets(sweep: &AlphaSweep) -> Vec<&[String]> {
     sets
 }
 
-/// Number of looks for sets of layers; further sets repeat them.
+/// Number of styles for sets of layers; further sets repeat them.
 const LOOKS: usize = 5;
 
 fn legend(sweep: &AlphaSweep) -> Vec<Entry> {

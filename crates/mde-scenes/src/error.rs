@@ -34,7 +34,7 @@ pub enum SceneError {
     },
     /// The folder holds data, but no `rooms.json` or `streets.json`.
     #[error(
-        "{} exists, but there is no {manifest} beside it: this folder holds other data; \
+        "{} exists, but the folder has no {manifest}: it holds other data; \
          choose another one",
         path.display()
     )]

@@ -37,7 +37,7 @@ impl Layout {
         }
     }
 
-    /// The file that says how a folder was rendered.
+    /// The file that records how a folder was rendered.
     pub(crate) fn manifest(self) -> &'static str {
         match self {
             Self::Rooms => "rooms.json",

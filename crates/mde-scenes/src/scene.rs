@@ -14,7 +14,7 @@ pub(crate) struct Scene {
     pub(crate) lights: Vec<Light>,
     /// Irradiance after many bounces, the same everywhere.
     pub(crate) ambient: Vec3,
-    /// What rays see that hit no solid; `None` indoors.
+    /// What rays reach that hit no solid; `None` indoors.
     pub(crate) sky: Option<Sky>,
 }
 

@@ -1,5 +1,4 @@
 //! The sensors: a colour camera with noise, and a Kinect with noise and holes.
-//! and holes.
 
 use glam::{Vec3, vec3};
 use image::{ImageBuffer, Luma, RgbImage};

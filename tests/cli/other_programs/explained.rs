@@ -26,7 +26,7 @@ fn an_image_is_explained_step_by_step() {
     ] {
         assert!(said.contains(part), "no `{part}` in {said}");
     }
-    // Without a name the first; a network's as well.
+    // The first image without a name; also for a network.
     let first = guises
         .place
         .json("evaluate --pred pred --gt gt --protocol nyu-full --explain");
@@ -51,7 +51,7 @@ fn a_networks_image_is_explained_with_the_numbers_of_its_evaluation() {
 }
 
 #[test]
-fn all_protocols_stand_side_by_side() {
+fn all_protocols_are_tabulated() {
     let guises = Guises::new();
     guises.evaluate("pred", |_| 2.0, "");
     let line = "evaluate --pred pred --gt gt --all-protocols";

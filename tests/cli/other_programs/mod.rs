@@ -1,4 +1,4 @@
-//! Predictions and activations that another program has stored, and why a number is what it is.
+//! Predictions and activations stored by another program, and explanations of numbers.
 
 mod explained;
 mod features;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::place::Place;
 
-/// A golden file: those that the environment names, or the copies in the repository.
+/// A golden file, from the folder that the environment names, or from the repository.
 pub(super) fn golden(name: &str) -> PathBuf {
     let folder = std::env::var_os("MDE_GOLDENS").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/goldens")),
@@ -21,7 +21,7 @@ pub(super) fn golden(name: &str) -> PathBuf {
     folder.join(format!("{name}.safetensors"))
 }
 
-/// Doubles of a golden tensor, which a float32 would round.
+/// The float64 values of a golden tensor.
 pub(super) fn doubles(file: &[u8], name: &str) -> Vec<f64> {
     let tensors = SafeTensors::deserialize(file).unwrap();
     let tensor = tensors.tensor(name).unwrap();
@@ -44,7 +44,7 @@ pub(super) fn assert_close(found: f64, expected: f64, what: &str) {
     );
 }
 
-/// A 6x8 ground truth and predictions of it in many guises, all of which mean the same depth.
+/// A 6x8 ground truth and predictions of it in many forms, all with the same depth.
 pub(super) struct Guises {
     pub(super) place: Place,
 }

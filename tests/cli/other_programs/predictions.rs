@@ -60,7 +60,7 @@ fn parity_metrics_through_the_command_line() {
     }
 }
 
-/// The numbers of an evaluation, without where they come from.
+/// The numbers of an evaluation, without their provenance.
 fn numbers(place: &Place, folder: &str) -> Value {
     let file = place.read(&format!("{folder}/evaluate.json"));
     let mut document: Value = serde_json::from_slice(&file).unwrap();
@@ -206,7 +206,7 @@ fn ground_truth_of_a_data_set_is_its_test_split() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused() {
+fn unusable_predictions_are_refused() {
     let guises = Guises::new();
     let place = &guises.place;
     guises.evaluate("pred", |_| 2.0, "");
@@ -307,7 +307,7 @@ fn npz(names: &[&str], value: impl Fn(usize) -> f32 + Copy) -> Vec<u8> {
 }
 
 #[test]
-fn names_in_archives_do_not_lead_out_of_a_dump() {
+fn names_in_archives_cannot_leave_the_dump_folder() {
     let place = Place::empty();
     let line = |name: &str| {
         place.write("pred.npz", npz(&["a", name], |_| 2.0));
@@ -332,7 +332,7 @@ fn names_in_archives_do_not_lead_out_of_a_dump() {
 }
 
 #[test]
-fn a_constant_baseline_stands_beside_every_result() {
+fn every_result_has_a_constant_baseline() {
     let guises = Guises::new();
     let mean = (1..48).map(|pixel| f64::from(truth(pixel))).sum::<f64>() / 47.0;
     let mut of_depth = None;

@@ -1,5 +1,4 @@
-//! What tests of several crates share: where real data are, damaged files, and the memory that
-//! reading them takes.
+//! Shared by the tests of several crates: paths of real data, damaged files, and peak memory.
 //!
 //! ```ignore
 //! #[global_allocator]
@@ -13,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` beside the repository), or
+/// A file or folder of the shared real data (`$MDE_DATA`, else `shared` next to the repository), or
 /// None with a note that the test was skipped.
 #[allow(clippy::print_stdout)]
 pub fn real_data(path: &str) -> Option<PathBuf> {
@@ -28,7 +27,7 @@ pub fn real_data(path: &str) -> Option<PathBuf> {
     None
 }
 
-/// The system's allocator, which counts for [`peak_of`].
+/// The system's allocator, with counters for [`peak_of`].
 #[derive(Debug)]
 pub struct Counting;
 
@@ -63,8 +62,8 @@ fn taken(bytes: usize) {
     PEAK.fetch_max(used, Relaxed);
 }
 
-/// What `work` gives, and the most bytes that were in use meanwhile beyond those before. Counts all
-/// threads: a test that measures runs alone in its binary, or under a lock.
+/// The result of `work`, and its peak memory in bytes beyond that before. Counts all threads, so a
+/// test that measures must run alone in its binary, or under a lock.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = USED.load(Relaxed);
     PEAK.store(before, Relaxed);
@@ -77,12 +76,11 @@ pub fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
 
-/// What text is parted by.
+/// Separators of the text.
 const SEPARATORS: &[u8] = b"\n,\" #*/.\0[=:";
 
-/// A damaged copy: cut short, a part lost or zeroed or doubled, a separator too many, bits flipped,
-/// numbers replaced by extreme ones. Half of all rewriting is in the first 200 bytes, where headers
-/// are.
+/// A damaged copy: truncated, a part removed, zeroed or duplicated, an extra separator, flipped
+/// bits, or extreme numbers. Half of all changes are in the first 200 bytes, where headers are.
 pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     let mut bytes = whole.to_vec();
     if bytes.is_empty() {
@@ -110,8 +108,8 @@ pub fn damaged(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
     bytes
 }
 
-/// Flips bits of a byte, or writes a number that hurts over one, two, four or eight bytes. Of
-/// nothing it makes nothing.
+/// Flips bits of a byte, or writes an extreme number over one, two, four or eight bytes. Leaves
+/// empty input unchanged.
 pub fn rewrite(bytes: &mut [u8], rng: &mut impl Rng) {
     if bytes.is_empty() {
         return;
@@ -152,11 +150,11 @@ mod tests {
     static ALLOCATOR: Counting = Counting;
 
     #[test]
-    fn damage_is_damage_and_the_same_every_time() {
+    fn damage_changes_the_bytes_and_is_reproducible() {
         let whole: Vec<u8> = (0..600).map(|i| i as u8).collect();
         let copy = |seed| damaged(&whole, &mut rng(seed));
         let changed = (0..200).filter(|&seed| copy(seed) != whole).count();
-        // Now and then what is written is what stood there.
+        // Sometimes the new bytes equal the old ones.
         assert!(changed > 190, "{changed}");
         assert!((0..200).all(|seed| copy(seed) == copy(seed)));
         assert!(damaged(&[], &mut rng(0)).is_empty());

@@ -1,6 +1,6 @@
-//! Which network an experiment trains unless one is named, and about how long that takes.
+//! The default network of an experiment, and its expected time.
 
-/// A network, and how it came to be chosen.
+/// A network, and the reason for its choice.
 pub(super) struct Choice {
     pub(super) model: String,
     reason: Reason,
@@ -10,11 +10,11 @@ pub(super) struct Choice {
 enum Reason {
     /// The user has named it.
     Named,
-    /// There is a GPU that `mde` can be built for.
+    /// A GPU is available, and `mde` can be built for it.
     Gpu,
-    /// There is none.
+    /// No such GPU is available.
     NoGpu,
-    /// Rendered scenes are for tiny networks everywhere.
+    /// Rendered scenes always use tiny networks.
     Rendered,
 }
 
@@ -38,21 +38,21 @@ impl Choice {
         }
     }
 
-    /// True if runs of this network get a folder with its name: they would not go on in one of the
-    /// network for CPUs.
+    /// True if runs of this network get a folder with its name, since they cannot resume those of
+    /// the network for CPUs.
     pub(super) fn is_named(&self) -> bool {
         matches!(self.reason, Reason::Named | Reason::Gpu)
     }
 
-    /// Says on stderr what is trained, why, and about how long it takes.
+    /// Prints the network, the reason and the expected time on stderr.
     pub(super) fn announce(&self, kind: &str, quick: bool) {
         let why = match self.reason {
-            Reason::Named => "as asked for",
+            Reason::Named => "as requested",
             Reason::Gpu => {
-                "by the paper's recipe, since there are an NVIDIA GPU and CUDA's compiler here"
+                "by the paper's recipe, since an NVIDIA GPU and CUDA's compiler were found"
             }
             Reason::NoGpu => {
-                "small enough for a CPU, since there is no NVIDIA GPU with CUDA's compiler here"
+                "small enough for a CPU, since no NVIDIA GPU with CUDA's compiler was found"
             }
             Reason::Rendered => "small enough for a CPU",
         };
@@ -64,28 +64,28 @@ impl Choice {
     }
 }
 
-/// What was measured of such an experiment, or made of what was: README.md and docs/performance.md
-/// have the numbers.
+/// The measured time of such an experiment, or an estimate: README.md and docs/performance.md have
+/// the numbers.
 fn expected_time(kind: &str, model: &str, reason: Reason, quick: bool) -> &'static str {
     match (kind, model, quick) {
-        _ if reason == Reason::Gpu => "not known: this experiment was not timed on a GPU yet",
+        _ if reason == Reason::Gpu => "unknown: this experiment has not been timed on a GPU",
         ("rooms", "mff-tiny", true) => "about 2 minutes on 2 cores (measured)",
         ("rooms", "mff-tiny", false) => "about 20 minutes on 2 cores (measured)",
-        ("nyu", "mff-tiny", true) => "about 3 minutes on 2 cores (estimate), downloads aside",
+        ("nyu", "mff-tiny", true) => "about 3 minutes on 2 cores (estimate), without downloads",
         ("nyu", "mff-tiny", false) => {
-            "about 40 minutes on 2 cores (estimate, from 1.5 minutes for 400 of 4,000 steps), downloads aside"
+            "about 40 minutes on 2 cores (estimate, from 1.5 minutes for 400 of 4,000 steps), without downloads"
         }
         ("streets" | "kitti", "bts-tiny-kitti", false) => {
-            "about 30 minutes on 2 cores (estimate, from 20 minutes on streets without ablation), downloads aside"
+            "about 30 minutes on 2 cores (estimate, from 20 minutes on streets without ablation), without downloads"
         }
         (_, model, false) if model.starts_with("meter-") => {
-            "about 30 minutes on 2 cores (estimate, from 8 minutes of training a network), downloads aside"
+            "about 30 minutes on 2 cores (estimate, from 8 minutes of training a network), without downloads"
         }
         ("nyu", "mff-resnet50", false) => {
-            "about 14 hours on 2 cores for the 795 labelled pairs (estimate, from 3 s for a step of 2), downloads aside; a GPU \
-             is what it is meant for"
+            "about 14 hours on 2 cores for the 795 labelled pairs (estimate, from 3 s per step of 2 images), without downloads; \
+             a GPU is recommended"
         }
-        _ => "not known: this experiment was not timed yet",
+        _ => "unknown: this experiment has not been timed",
     }
 }
 

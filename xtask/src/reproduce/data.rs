@@ -1,4 +1,4 @@
-//! The data of an experiment on real images: here, or fetched first.
+//! The data of an experiment on real images, fetched if missing.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use mde_fetch::{
 
 use crate::mde::Mde;
 
-/// A data set that is not here, ready to be fetched.
+/// A missing data set, ready to be fetched.
 pub(super) struct Missing<'a> {
     plan: DataPlan<'a>,
     home: &'a Home,
     front: &'a dyn Front,
-    /// What else there would be.
+    /// A remark on larger training sets.
     hint: Option<&'static str>,
 }
 
-/// The labelled pairs are what can be had without a day of downloads.
+/// The labelled pairs are the only training set that does not take a day to download.
 const LARGER: &str = "networks will train on the 795 labelled pairs; for 47,584, run `cargo xtask fetch-data nyu --train fastdepth` first";
 
-/// What has to be fetched, if anything: a folder that the user names has to exist.
+/// The data set to fetch, if it is missing. A folder named by the user must exist.
 pub(super) fn missing<'a>(
     kind: &str,
     folder: Option<&Path>,
@@ -51,7 +51,7 @@ pub(super) fn missing<'a>(
 }
 
 impl Missing<'_> {
-    /// Says what will be downloaded, data and weights, and asks once.
+    /// Shows which data and weights will be downloaded, and asks once.
     pub(super) fn ask(&self, weights: Option<&str>, yes: bool) -> anyhow::Result<()> {
         let mut bill = self.plan.bill().clone();
         bill.lines.extend(self.hint.map(str::to_owned));

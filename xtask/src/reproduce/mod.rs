@@ -1,7 +1,7 @@
 //! `cargo xtask reproduce`: the paper's experiment, end to end.
 //!
-//! Each stage is a command of `mde`, which skips what is done and resumes what was interrupted: the
-//! same command after a kill ends in the same numbers.
+//! Each stage is a command of `mde`, which skips finished work and resumes interrupted work: the
+//! same command after a kill ends with the same numbers.
 
 mod choice;
 mod data;
@@ -16,14 +16,14 @@ use self::plan::{Plan, Start};
 use crate::fetch::terminal;
 use crate::mde::{DeviceChoice, Mde};
 
-/// The experiments there are.
+/// The experiments.
 #[derive(clap::Subcommand)]
 pub(crate) enum Experiment {
-    /// On procedural rooms, rendered here: nothing is downloaded.
+    /// On procedural rooms, rendered locally; downloads nothing.
     Rooms(Options),
-    /// On procedural streets with sparse depth, rendered here: nothing is downloaded.
+    /// On procedural streets with sparse depth, rendered locally; downloads nothing.
     Streets(Options),
-    /// On NYU Depth V2, which is downloaded unless it is here.
+    /// On NYU Depth V2, downloaded if missing.
     Nyu {
         /// The folder with nyuv2_train.csv (or nyuv2_labeled_train.csv), nyuv2_test.csv and what
         /// they list [default: data/nyu of the workspace, filled as `cargo xtask fetch-data nyu`
@@ -33,7 +33,7 @@ pub(crate) enum Experiment {
         #[command(flatten)]
         options: Options,
     },
-    /// On KITTI's Eigen split, which is downloaded unless it is here.
+    /// On KITTI's Eigen split, downloaded if missing.
     Kitti {
         /// The folder with eigen_train_files_with_gt.txt, eigen_test_files_with_gt.txt and what
         /// they list [default: data/kitti of the workspace, filled as `cargo xtask fetch-data
@@ -45,7 +45,7 @@ pub(crate) enum Experiment {
     },
 }
 
-/// What all experiments share.
+/// Options of all experiments.
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// The network [default: mff-tiny indoors, bts-tiny-kitti on streets; on real data, with an
@@ -54,29 +54,29 @@ pub(crate) struct Options {
     /// GPU.
     #[arg(long)]
     model: Option<String>,
-    /// The weights to begin with, for networks that do [default: fetched as `cargo xtask
-    /// fetch-weights` does].
+    /// Initial weights, for networks that use them [default: fetched as by `cargo xtask
+    /// fetch-weights`].
     #[arg(long, value_name = "FILE|NAME|hf:…")]
     init: Option<WeightSource>,
-    /// A small budget: shows that everything works, not the effect in full.
+    /// Use a small budget: shows that everything works, not the full effect.
     #[arg(long)]
     quick: bool,
-    /// Where data, runs and the report go [default: data/runs/EXPERIMENT of the workspace, with the
-    /// model, -quick and the seed where they apply].
+    /// Output folder of data, runs and report [default: data/runs/EXPERIMENT of the workspace,
+    /// with the model, -quick and the seed where they apply].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Seed of the networks, their data order and augmentation.
+    /// Random seed of weights, image order and augmentation.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Where the networks are trained and measured.
+    /// Device for training and measuring.
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// Do not ask before a download.
+    /// Download without asking.
     #[arg(long)]
     yes: bool,
 }
 
-/// Runs an experiment and says where the report is.
+/// Runs an experiment and prints the path of the report.
 pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
     let (kind, options, data) = match experiment {
         Experiment::Rooms(options) => ("rooms", options, None),
@@ -128,11 +128,11 @@ pub(crate) fn run(experiment: Experiment) -> anyhow::Result<()> {
 struct Pipeline {
     mde: Mde,
     plan: Plan,
-    /// As `mde` takes it: KIND:DIR.
+    /// The data set as KIND:DIR.
     data: String,
     out: PathBuf,
     seed: String,
-    /// The weights that training begins with, if any.
+    /// Initial weights, if any.
     weights: Option<PathBuf>,
 }
 
@@ -186,7 +186,7 @@ impl Pipeline {
         self.mde.run(train)
     }
 
-    /// Evaluates, dissects, ablates and corrects what `subject` names.
+    /// Evaluates, dissects, ablates and corrects the network that `subject` names.
     fn measure(&self, name: &str, subject: &[&str]) -> anyhow::Result<()> {
         let data = ["--data", &self.data];
         let dissect = ["dissect", "--layers", self.plan.layers];
@@ -207,8 +207,7 @@ impl Pipeline {
     }
 }
 
-/// The weights that a plan begins with: those given, else those of the plan; fetched unless they
-/// are here.
+/// The initial weights of a plan: the given ones, else those of the plan, fetched if missing.
 fn initial_weights(
     plan: &Plan,
     given: Option<WeightSource>,
@@ -218,7 +217,7 @@ fn initial_weights(
     let source = match (plan.start.weights(), given) {
         (None, None) => return Ok(None),
         (None, Some(_)) => anyhow::bail!(
-            "{} begins at random here, so --init has no use; to fine-tune it: mde train --init FILE",
+            "{} starts from random weights here, so --init is not used; to fine-tune it, run mde train --init FILE",
             plan.model
         ),
         (_, Some(source)) => source,
@@ -246,7 +245,7 @@ fn default_out(kind: &str, choice: &Choice, options: &Options, home: &Home) -> P
     home.runs().join(folder)
 }
 
-/// Says on stderr what begins.
+/// Announces a stage on stderr.
 fn stage(what: &str) {
     eprintln!("== {what}");
 }

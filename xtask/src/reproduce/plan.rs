@@ -1,10 +1,10 @@
-//! What an experiment trains, on how much, and for how long.
+//! Plans of experiments: network, scenes and training options.
 
-/// An experiment's settings. What is not set here is the network's recipe in `mde`.
+/// An experiment's settings. Other settings come from the network's recipe in `mde`.
 pub(super) struct Plan {
     /// The network.
     pub(super) model: String,
-    /// What its parameters are before training.
+    /// Its initial parameters.
     pub(super) start: Start,
     /// Scenes to render first.
     pub(super) scenes: Option<Scenes>,
@@ -16,13 +16,13 @@ pub(super) struct Plan {
     pub(super) layers: &'static str,
 }
 
-/// What a network's parameters are before training.
+/// Initial parameters of a network.
 pub(super) enum Start {
     /// Drawn from the seed.
     Random,
-    /// Trained weights of the whole network, by their name in the manifest.
+    /// Trained weights of the whole network, by manifest name.
     Network { weights: String },
-    /// ImageNet's weights in the encoder, by their name in the manifest.
+    /// ImageNet weights of the encoder, by manifest name.
     Encoder { weights: String },
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Scenes {
 }
 
 impl Start {
-    /// The manifest's name of the weights, if it takes some.
+    /// The manifest name of the weights, if any.
     pub(super) fn weights(&self) -> Option<&str> {
         match self {
             Self::Random => None,
@@ -44,7 +44,7 @@ impl Start {
         }
     }
 
-    /// The option of `mde train` that takes the file.
+    /// The option of `mde train` for the file.
     pub(super) fn option(&self) -> Option<&'static str> {
         match self {
             Self::Random => None,
@@ -109,9 +109,9 @@ fn scenes(kind: &str, quick: bool) -> Option<Scenes> {
     })
 }
 
-/// The tiny network begins at random and has minutes: it wants a larger rate than MFF's 1e-4 from
-/// ImageNet weights, and a loss whose gradient does not fade where the error is large; beside that
-/// loss, the same pull takes more than the paper's alpha (docs/deviations.md has the comparison).
+/// The tiny network trains for minutes from random weights. It needs a larger rate than MFF's 1e-4
+/// from ImageNet weights, and a loss whose gradient does not fade where the error is large. With
+/// that loss, alpha must exceed the paper's for the same effect (docs/deviations.md).
 fn mff_tiny(kind: &str, quick: bool) -> Plan {
     let steps = match (kind, quick) {
         ("nyu", false) => "4000",
@@ -133,8 +133,8 @@ fn bts_tiny(quick: bool) -> Plan {
     Plan::at_random(training, PAPER_ALPHA, "upconv2,iconv1")
 }
 
-/// METER is fine-tuned from its published weights by its recipe in `mde`, but half as long again
-/// and with a weaker pull: that costs less accuracy for the same selectivity than 8 epochs at the
+/// METER is fine-tuned from its published weights by its recipe in `mde`, but for 12 epochs and
+/// with a smaller alpha. This costs less accuracy for the same selectivity than 8 epochs at the
 /// paper's alpha (README).
 fn meter(model: &str, quick: bool) -> Plan {
     // `meter-xxs` is the preset for NYU, `meter-xxs-nyu` are its weights.
@@ -174,7 +174,7 @@ fn full_size(model: &str, quick: bool) -> Plan {
     }
 }
 
-/// The manifest's ImageNet weights for an encoder, where it has some.
+/// The manifest's ImageNet weights for an encoder, if any.
 fn backbone(encoder: &str) -> Option<&'static str> {
     match encoder {
         "resnet50" => Some("resnet50-imagenet"),

@@ -39,7 +39,7 @@ fn a_missing_data_set_is_fetched_after_one_question() {
         "meter-xxs",
     ];
     place.run(&job).assert_fails(&[
-        "network: meter-xxs (as asked for)",
+        "network: meter-xxs (as requested)",
         "time: about 30 minutes",
         "(estimate",
         "nyu-labelled: about 1.00 kB to download",
@@ -78,7 +78,7 @@ fn kitti_is_fetched_file_by_file() {
     let kitti = Kitti::new();
     let job = ["reproduce", "kitti", "--device", "cpu"];
     kitti.place.run(&job).assert_fails(&[
-        "network: bts-tiny-kitti (small enough for a CPU, since there is no NVIDIA GPU",
+        "network: bts-tiny-kitti (small enough for a CPU, since no NVIDIA GPU",
         "0 files here, 15 missing",
         "give --yes",
     ]);

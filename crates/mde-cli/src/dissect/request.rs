@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-/// Layers of a network, and the images that it is shown.
+/// Layers of a network, and its input images.
 pub(super) struct DissectedNetwork {
     pub(super) network: Box<dyn DepthNet>,
     pub(super) layers: Vec<DissectLayer>,
@@ -76,7 +76,7 @@ pub(super) struct DissectedNetwork {
     pub(super) load_report: serde_json::Value,
 }
 
-/// Gives the images, in the same order at every call.
+/// Returns the images, in the same order at every call.
 pub(super) type BatchSource = Box<dyn Fn() -> Batches>;
 
 /// The images.

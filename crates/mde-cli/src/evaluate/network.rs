@@ -12,7 +12,7 @@ use crate::measured::{MeasureArgs, Measured};
 use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
 
-/// The network and the images that it is shown.
+/// The network and its input images.
 pub(super) struct NetworkPredictions {
     subject: Subject,
     measured: Measured,

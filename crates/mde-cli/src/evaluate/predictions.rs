@@ -26,7 +26,7 @@ pub(super) trait Predictions {
         Quantity::Depth
     }
 
-    /// The protocol asked for, or the network's.
+    /// The requested protocol, or the network's.
     fn protocol(&self) -> anyhow::Result<EvalProtocol>;
 
     /// The provenance of results.
@@ -47,7 +47,7 @@ pub(super) trait Predictions {
     /// Where the results go.
     fn results(&self) -> &Results;
 
-    /// How the names in a file of weights matched the network's; null where there is no such file.
+    /// How the names in a file of weights matched the network's; null without such a file.
     fn load_report(&self) -> serde_json::Value {
         serde_json::Value::Null
     }

@@ -27,7 +27,7 @@ pub(super) struct ProfileOutput {
     pub(super) peak_memory_bytes: Option<u64>,
     /// Phases of a training step.
     pub(super) phases: Vec<PhaseRow>,
-    /// Layers of the fastest of as many forward passes, timed separately.
+    /// Layers of the fastest separately timed forward pass.
     pub(super) layers: Vec<Layer>,
     /// Sums over the shapes of one operation and pass, the longest time first.
     pub(super) kinds: Vec<KindRow>,

@@ -1,4 +1,4 @@
-//! `mde profile`: time of a network by operation and by layer, beside the machine's best rate.
+//! `mde profile`: time of a network by operation and by layer, next to the machine's best rate.
 
 mod document;
 mod measure;

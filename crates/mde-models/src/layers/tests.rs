@@ -114,7 +114,7 @@ fn a_chain_is_its_layers_in_turn() {
     assert_ne!(values(&chained.all()["bn.running_mean"]), [0.0; 3]);
 }
 
-/// A bias is no part of the chained operation, and is not lost for it.
+/// The chained operation has no bias, so the layer must add it.
 #[test]
 fn a_chain_keeps_the_bias_of_its_convolutions() {
     let parameters = Parameters::new(5, &Device::Cpu);
@@ -142,8 +142,7 @@ fn a_chain_keeps_the_bias_of_its_convolutions() {
     }
 }
 
-/// Why there is a `mde_ops::layer_norm`. A failure is good news: candle's own may serve other
-/// devices now.
+/// The reason for `mde_ops::layer_norm`. If this fails, candle's own may serve other devices now.
 #[test]
 fn candles_own_layer_norm_loses_the_gradient() {
     let x = Var::from_tensor(&tensor(&[1., 2., 4.], &[1, 3])).unwrap();
@@ -189,7 +188,7 @@ fn running_averages_are_pytorchs() {
 }
 
 #[test]
-fn a_batch_norm_keeps_to_its_own_constants() {
+fn a_batch_norm_uses_its_own_constants() {
     let parameters = Parameters::new(0, &Device::Cpu);
     let config = BatchNormConfig {
         momentum: 0.25,

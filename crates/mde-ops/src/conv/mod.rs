@@ -94,7 +94,7 @@ pub(crate) fn work(dims: &ConvDims, x: &Tensor, weight: &Tensor) -> Work {
 
 /// The kernel for this shape.
 fn method(dims: &ConvDims) -> Method {
-    /// An image with fewer output pixels is not worth the packing of its own product.
+    /// Images with fewer output pixels share one product, since packing each would cost too much.
     const FEW_PIXELS: usize = 512;
     if depthwise::fits(dims) {
         return Method::Depthwise;

@@ -10,7 +10,7 @@ pub(crate) fn on_cpu_kernels(tensor: &Tensor) -> bool {
 /// The dimensions of a four-dimensional tensor.
 ///
 /// # Errors
-/// If the rank is not 4 or a dimension is empty: nothing has no maximum, mean or gradient.
+/// If the rank is not 4 or a dimension is empty, since the maximum and the mean are then undefined.
 pub(crate) fn map_dims(operation: &str, tensor: &Tensor) -> Result<(usize, usize, usize, usize)> {
     let dims = tensor.dims4()?;
     if tensor.elem_count() == 0 {

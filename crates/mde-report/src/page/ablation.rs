@@ -13,7 +13,7 @@ use crate::format::{contains_zero, depth_range};
 use crate::table::{Cell, INTERVAL, Table};
 
 const DIGITS: usize = 4;
-/// The value of the selection that stands for all depths.
+/// The value of the selection for all depths.
 const ALL: &str = "all";
 
 fn fill_key(fill: Fill) -> &'static str {
@@ -217,7 +217,7 @@ fn spread(random: &[Points]) -> Option<(Extent, Points)> {
     Some((band.collect(), mean.collect()))
 }
 
-/// The meaning of an area, in words.
+/// The meaning of an area as text.
 fn verdict(area: &AblationArea) -> &'static str {
     let Estimate { value, interval } = area.abs_rel;
     match interval {

@@ -1,4 +1,4 @@
-//! The main results in words: accuracy, selectivity, and the effect of the units.
+//! The main results as text: accuracy, selectivity, and the effect of the units.
 
 use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_results::{AblationArea, Fill, LayerComparison, RemovalOrder, RunComparison};

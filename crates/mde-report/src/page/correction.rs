@@ -186,7 +186,7 @@ fn top_units(models: &Models<'_>, model: &Model<'_>, layer: &LayerCorrection) ->
     Figure::new(title, caption, bar_chart(&labels, &bars, DIGITS))
 }
 
-/// The value of the indicator, in words.
+/// The value of the indicator as text.
 fn verdict(indicator: &Indicator) -> String {
     let Some(score) = indicator.spearman else {
         return "not defined: score or error does not vary".to_owned();

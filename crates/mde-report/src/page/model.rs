@@ -116,7 +116,7 @@ impl<'run> Models<'run> {
         Self(models.map(|(run, label)| Model { run, label }).collect())
     }
 
-    /// The first model. Runs of a comparison share their data and protocol, so it stands for both.
+    /// The first model. Its data and protocol are those of both runs of a comparison.
     pub(super) fn first(&self) -> &Model<'run> {
         &self.0[0]
     }

@@ -1,4 +1,4 @@
-//! A few test images: image and ground truth beside each model's prediction and error.
+//! A few test images: image and ground truth next to each model's prediction and error.
 
 use mde_results::Example;
 
@@ -14,7 +14,7 @@ const WIDEST: usize = 480;
 /// rest.
 const BRIGHTEST: f64 = 0.98;
 
-/// A map with `None` where there is no value.
+/// A map with `None` where a value is missing.
 pub(super) type Values = Vec<Option<f64>>;
 
 pub(super) fn examples(models: &Models<'_>) -> Result<Vec<ExampleSection>, ReportError> {

@@ -93,7 +93,7 @@ pub(super) fn terms(models: &Models<'_>) -> Vec<Term> {
         ),
         (
             "Constant baseline",
-            "Predicts the same depth at every pixel. A network that is no better has learned \
+            "Predicts the same depth at every pixel. A network that does not beat it has learned \
              nothing from the images.",
         ),
         (

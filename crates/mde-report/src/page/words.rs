@@ -207,7 +207,7 @@ pub(super) fn key_numbers(
     let relative = baseline.map(|baseline| {
         let constant = baseline.summary.mean.abs_rel;
         let remark = format!(
-            "ratio; the baseline predicts {} m everywhere (AbsRel {}), 1 is no better",
+            "ratio; the baseline predicts {} m everywhere (AbsRel {}), 1 is equal to it",
             metres(baseline.depth),
             fixed(constant, 4)
         );
