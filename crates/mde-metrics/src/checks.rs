@@ -23,6 +23,22 @@ pub(crate) fn check_length(
     Ok(())
 }
 
+/// Checks that two related quantities are equal.
+pub(crate) fn check_equal(
+    what: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), MetricsError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(MetricsError::Mismatch {
+        what,
+        expected,
+        found,
+    })
+}
+
 /// Checks that all sums of a tally `[.., units, slots]` are finite.
 pub(crate) fn check_sums(sums: &[f64], units: usize, slots: usize) -> Result<(), MetricsError> {
     match sums.iter().position(|sum| !sum.is_finite()) {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checks::check_sums;
+use crate::checks::{check_equal, check_sums};
 use crate::selectivity::{mean, mean_response, preferred_bin, selectivity_at, unit_selectivity};
 use crate::statistics::{Bootstrap, Interval, keyed_seed, permutation};
 use crate::{DepthBins, Estimator, MetricsError};
@@ -76,26 +76,10 @@ impl<'a> ImageTallies<'a> {
     ) -> Result<Self, MetricsError> {
         let slots = bins.len() + 1;
         let images = counts.len() / slots;
-        for (what, expected, found) in [
-            (
-                "number of counts (images x slots)",
-                images * slots,
-                counts.len(),
-            ),
-            (
-                "number of sums (images x units x slots)",
-                images * units * slots,
-                sums.len(),
-            ),
-        ] {
-            if expected != found {
-                return Err(MetricsError::Mismatch {
-                    what,
-                    expected,
-                    found,
-                });
-            }
-        }
+        let what = "number of counts (images x slots)";
+        check_equal(what, images * slots, counts.len())?;
+        let what = "number of sums (images x units x slots)";
+        check_equal(what, images * units * slots, sums.len())?;
         check_sums(sums, units, slots)?;
         Ok(Self {
             slots,
@@ -176,7 +160,7 @@ impl<'a> ImageTallies<'a> {
     /// It can be negative, because the chosen bin can respond weakly on the other half. The second
     /// half has the extra image of an odd number.
     pub fn held_out(&self, estimator: Estimator, splits: usize) -> HeldOutSelectivity {
-        // A seed of its own, distinct from other draws.
+        // A separate seed, distinct from other draws.
         const SEED: u64 = 0x4845_4c44;
         let images = self.images();
         if images < 2 {

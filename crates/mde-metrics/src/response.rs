@@ -1,6 +1,6 @@
 //! Responses of a layer's units per depth bin: the sufficient statistics of network dissection.
 
-use crate::checks::{check_length, check_sums};
+use crate::checks::{check_equal, check_length, check_sums};
 use crate::{BinWeights, DepthBins, ImageSize, MetricsError};
 
 /// Sums of responses per (unit, slot) and pixel counts per slot of one layer.
@@ -38,13 +38,7 @@ impl ResponseTally {
         counts: Vec<u64>,
     ) -> Result<Self, MetricsError> {
         let slots = bins.len() + 1;
-        if counts.len() != slots {
-            return Err(MetricsError::Mismatch {
-                what: "number of counts (bins + 1)",
-                expected: slots,
-                found: counts.len(),
-            });
-        }
+        check_equal("number of counts (bins + 1)", slots, counts.len())?;
         if !sums.len().is_multiple_of(slots) {
             return Err(MetricsError::Mismatch {
                 what: "length of the last row of sums (bins + 1)",
@@ -113,13 +107,8 @@ impl ResponseTally {
     /// # Errors
     /// If the number of units or the bins differ. The tally is then unchanged.
     pub fn merge(&mut self, other: &Self) -> Result<(), MetricsError> {
-        if self.units != other.units {
-            return Err(MetricsError::Mismatch {
-                what: "number of units of the tally to merge",
-                expected: self.units,
-                found: other.units,
-            });
-        }
+        let what = "number of units of the tally to merge";
+        check_equal(what, self.units, other.units)?;
         if self.bins.edges() != other.bins.edges() {
             return Err(MetricsError::DifferentBins);
         }

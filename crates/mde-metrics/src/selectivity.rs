@@ -1,6 +1,7 @@
 //! Depth selectivity from a response tally with two estimators, and the assignment of bins to
 //! units.
 
+use crate::checks::check_equal;
 use crate::{MetricsError, ResponseTally};
 use serde::{Deserialize, Serialize};
 
@@ -164,22 +165,9 @@ impl ResponseTally {
         assignment: &UnitAssignment,
         estimator: Estimator,
     ) -> Result<LayerSelectivity, MetricsError> {
-        for (what, expected, found) in [
-            ("units of the assignment", self.units(), assignment.units()),
-            (
-                "bins of the assignment",
-                self.bins().len(),
-                assignment.bins(),
-            ),
-        ] {
-            if expected != found {
-                return Err(MetricsError::Mismatch {
-                    what,
-                    expected,
-                    found,
-                });
-            }
-        }
+        let (units, bins) = (self.units(), self.bins().len());
+        check_equal("units of the assignment", units, assignment.units())?;
+        check_equal("bins of the assignment", bins, assignment.bins())?;
         let units = (0..self.units())
             .map(|unit| {
                 let assigned = assignment.bin_of(unit);
