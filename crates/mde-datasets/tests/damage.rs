@@ -20,7 +20,7 @@ use mde_datasets::{
 #[global_allocator]
 static ALLOCATOR: mde_test_kit::Counting = mde_test_kit::Counting;
 
-/// One test at a time: they share the count.
+/// One test at a time, since they share the allocation count.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// Fixed memory of reading a file: the decoders' tables and buffers.
@@ -58,7 +58,7 @@ fn damaged(
     read: impl Fn() -> Result<(), DatasetError>,
 ) -> usize {
     fs::write(path, sound).unwrap();
-    read().unwrap(); // sound, and threads and tables are there
+    read().unwrap(); // intact; also starts threads and builds tables
     let mut failed = 0;
     for number in 0..count {
         let bytes = mde_test_kit::damaged(sound, &mut mde_test_kit::rng(number));
@@ -237,7 +237,7 @@ fn pictures_and_depth_maps() {
     let _alone = ALONE.lock();
     assert!(images("a.png", "a_d.png", "a.png") > 800);
     assert!(images("a.png", "a_d.png", "a_d.png") > 800);
-    // A JPEG has no checksums: much damage goes unnoticed.
+    // A JPEG has no checksums, so much damage is not detected.
     assert!(images("b.jpg", "b_d.png", "b.jpg") > 250);
 }
 

@@ -51,7 +51,7 @@ fn of_results(error: ReportError) -> ResultsError {
 }
 
 #[test]
-fn a_run_folder_that_is_not_there() {
+fn a_missing_run_folder() {
     let folder = runs();
     std::fs::rename(folder.path().join("plain"), folder.path().join("elsewhere")).unwrap();
     let error = refused(folder.path(), &["plain", "no such folder", "mde train"]);
@@ -271,7 +271,7 @@ fn runs_that_cannot_be_compared() {
         let folder = runs();
         let assigned = folder.path().join("assigned");
         if pointer.starts_with("/provenance") {
-            // Of the run's own stages all must be of the same data.
+            // All stages of a run must use the same data.
             edit(&assigned.join("dissect.json"), pointer, value.clone());
         }
         edit(&assigned.join(file), pointer, value);

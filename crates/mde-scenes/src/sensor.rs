@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn out_of_range_dark_and_mirroring_surfaces_leave_holes() {
+    fn out_of_range_dark_and_mirroring_surfaces_are_invalid() {
         assert!(measured(10.9, Material::default()).is_empty());
         assert!(measured(0.45, Material::default()).is_empty());
         let black = Material {

@@ -40,7 +40,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn same_arguments_same_frame_other_arguments_another() {
+fn frames_depend_on_all_arguments_and_nothing_else() {
     let frame = render_room(3, 5, 65, 47);
     assert_eq!(frame, render_room(3, 5, 65, 47));
     assert_ne!(frame.rgb, render_room(4, 5, 65, 47).rgb);
@@ -62,7 +62,7 @@ fn a_frame_without_pixels_is_empty() {
 }
 
 #[test]
-fn depths_are_spread_and_holes_are_some_but_not_all() {
+fn depths_are_spread_and_part_of_them_is_invalid() {
     let (mut means, mut holes) = (Vec::new(), Vec::new());
     for index in 0..80 {
         let frame = render_room(2, index, 80, 60);
@@ -73,7 +73,7 @@ fn depths_are_spread_and_holes_are_some_but_not_all() {
             .map(|&mm| f64::from(mm) / 1000.0)
             .collect();
         let hole = 1.0 - valid.len() as f64 / pixels.len() as f64;
-        assert!(hole < 0.8, "room {index} is {hole} holes");
+        assert!(hole < 0.8, "fraction {hole} of room {index} is invalid");
         assert!(
             frame.exact.iter().all(|z| z.is_finite() && *z > 0.3),
             "room {index} has a leak"
@@ -96,13 +96,13 @@ fn depths_are_spread_and_holes_are_some_but_not_all() {
     );
     assert!(
         (0.03..0.3).contains(&mean(&holes)),
-        "share of holes {}",
+        "fraction of invalid depth {}",
         mean(&holes)
     );
 }
 
 #[test]
-fn measured_depth_is_the_exact_one_up_to_the_sensors_noise() {
+fn measured_depth_equals_exact_depth_up_to_sensor_noise() {
     let frame = render_room(6, 2, 160, 120);
     for (&mm, &z) in frame.depth.as_raw().iter().zip(&frame.exact) {
         let allowed = 5.0 * (0.0012 + 0.0019 * (z - 0.4).powi(2)) + 0.003 * z * z + 0.002;
@@ -114,7 +114,7 @@ fn measured_depth_is_the_exact_one_up_to_the_sensors_noise() {
 }
 
 #[test]
-fn photographs_are_neither_black_nor_burnt_out_nor_flat() {
+fn photographs_have_sound_exposure_and_contrast() {
     for index in 0..40 {
         let rgb = render_room(9, index, 80, 60).rgb;
         let values: Vec<f64> = rgb.as_raw().iter().map(|&v| f64::from(v)).collect();
@@ -187,7 +187,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn a_broken_off_run_ends_in_the_same_bytes() {
+fn an_interrupted_run_ends_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     // Killed before anything had its final name.
@@ -284,7 +284,7 @@ fn counts_and_sides_of_zero_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn another_configurations_folder_is_refused_and_left_alone() {
+fn a_folder_of_another_configuration_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &small()).unwrap();
     let before = contents(folder.path());
@@ -329,7 +329,7 @@ fn a_folder_in_use_is_refused() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_named() {
+fn a_folder_that_cannot_be_created_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -348,9 +348,9 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn a_failed_write_leaves_no_list_and_no_half_a_file() {
+fn a_failed_write_leaves_no_list_and_no_partial_file() {
     let folder = tempfile::tempdir().unwrap();
-    // A folder in the way of one image stands for a disk that fails in the middle.
+    // A folder in the place of one image simulates a disk failure in the middle.
     write(folder.path(), &small()).unwrap();
     for gone in ["train/room_00002.png", "rooms_train.csv", "rooms_test.csv"] {
         fs::remove_file(folder.path().join(gone)).unwrap();

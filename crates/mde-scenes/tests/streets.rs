@@ -52,7 +52,7 @@ fn mean(values: &[f64]) -> f64 {
 }
 
 #[test]
-fn same_arguments_same_frame_other_arguments_another() {
+fn frames_depend_on_all_arguments_and_nothing_else() {
     let frame = render_street(3, 5, 97, 31);
     assert_eq!(frame, render_street(3, 5, 97, 31));
     assert_ne!(frame.rgb, render_street(4, 5, 97, 31).rgb);
@@ -105,7 +105,7 @@ fn the_road_before_the_car_is_an_exact_plane_below_the_camera() {
 }
 
 #[test]
-fn the_scanner_measures_the_exact_depth_up_to_noise_and_nothing_beyond_its_range() {
+fn measured_depth_equals_exact_depth_up_to_noise_within_range() {
     for index in 0..6 {
         let frame = render_street(6, index, 414, 125);
         let mut off = Vec::new();
@@ -167,7 +167,7 @@ fn depth_is_as_sparse_as_kittis_at_every_size() {
 }
 
 #[test]
-fn views_are_open_and_nothing_stands_in_the_camera() {
+fn views_are_open_and_no_object_encloses_the_camera() {
     let (mut skies, mut far) = (Vec::new(), 0);
     for index in 0..60 {
         let exact = render_street(5, index, 124, 37).exact;
@@ -186,14 +186,11 @@ fn views_are_open_and_nothing_stands_in_the_camera() {
         "{} of the images are sky",
         mean(&skies)
     );
-    assert!(
-        far >= 30,
-        "only {far} of 60 streets can be seen along for 40 m"
-    );
+    assert!(far >= 30, "only {far} of 60 streets have a view of 40 m");
 }
 
 #[test]
-fn photographs_are_neither_black_nor_burnt_out_nor_flat() {
+fn photographs_have_sound_exposure_and_contrast() {
     let mut means = Vec::new();
     for index in 0..40 {
         let rgb = render_street(9, index, 124, 37).rgb;
@@ -293,7 +290,7 @@ fn the_bytes_do_not_depend_on_the_number_of_threads_nor_on_an_interruption() {
 }
 
 #[test]
-fn a_folder_of_rooms_or_of_other_streets_is_refused_and_left_alone() {
+fn a_folder_of_rooms_or_of_other_streets_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &small()).unwrap();
     let before = contents(folder.path());

@@ -31,7 +31,7 @@ fn npy(header: &str, after: usize) -> Vec<u8> {
 }
 
 #[test]
-fn errors_for_other_contents_say_how_to_save_numbers() {
+fn errors_of_other_contents_explain_how_to_save_numbers() {
     let file = ArrayFile::open(fixture("refused.npz")).unwrap();
     for (member, found, advice) in [
         (

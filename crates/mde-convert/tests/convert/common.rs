@@ -139,7 +139,7 @@ pub(crate) fn splits(train: &[u16], test: &[u16]) -> Vec<u8> {
         let sides = [numbers.len() as i32, 1].map(i32::to_le_bytes).concat();
         element(&mut parts, 5, &sides);
         element(&mut parts, 1, name.as_bytes());
-        // MATLAB stores doubles with small integer values as integers.
+        // MATLAB stores float64 arrays of small integers as integers.
         let values: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
         element(&mut parts, 4, &values);
         element(&mut file, 14, &parts);

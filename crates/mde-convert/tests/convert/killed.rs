@@ -48,7 +48,7 @@ fn die(dir: &Path, after: usize) -> bool {
 }
 
 #[test]
-fn a_repeatedly_killed_conversion_ends_in_the_same_bytes() {
+fn a_repeatedly_killed_conversion_ends_with_the_same_bytes() {
     let dir = tempfile::tempdir().unwrap();
     let source = Labelled {
         frames: 60,

@@ -141,7 +141,7 @@ fn lists_of_jpegs_name_them_and_pixels_stay_close() {
 }
 
 #[test]
-fn depths_that_16_bits_do_not_hold_are_holes_and_counted() {
+fn depths_beyond_16_bits_become_invalid_and_are_counted() {
     let depth = |_, x, y| match (x, y) {
         (0, 0) => f32::NAN,
         (1, 0) => -1.0,
@@ -167,7 +167,7 @@ fn depths_that_16_bits_do_not_hold_are_holes_and_counted() {
 }
 
 #[test]
-fn a_second_call_completes_what_a_kill_left_and_keeps_complete_frames() {
+fn a_second_call_after_a_kill_keeps_complete_frames_and_writes_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let source = Labelled {
         frames: 7,
@@ -294,7 +294,7 @@ fn files_of_other_contents_are_refused() {
 
 /// A truncated copy of any length.
 #[test]
-fn every_cut_is_refused() {
+fn every_truncation_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mat = dir.path().join("labelled.mat");
     let whole = fixture("labelled.mat");

@@ -64,7 +64,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn real_frames_come_back_pixel_for_pixel_and_to_the_millimetre() {
+fn real_frames_are_converted_exactly_to_the_millimetre() {
     let Some(sample) = real_data("nyu-mat-sample") else {
         return;
     };
@@ -96,7 +96,7 @@ fn real_frames_come_back_pixel_for_pixel_and_to_the_millimetre() {
 
 /// The same frames in another copy of the data set: JPEG images, depth accurate to about 5 mm.
 #[test]
-fn real_frames_lie_as_in_the_copy_with_the_paper_s_names() {
+fn real_frames_agree_with_the_copy_under_the_paper_s_names() {
     let (Some(sample), Some(copy)) = (real_data("nyu-mat-sample"), real_data("nyu-labeled")) else {
         return;
     };

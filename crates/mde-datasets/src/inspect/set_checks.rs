@@ -30,7 +30,7 @@ pub(super) fn leaks(train: &[InspectedPair], test: &[InspectedPair], findings: &
                 "leak",
                 pair.rgb_place(),
                 format!("the same image is in the training split: {place}"),
-                "remove it from one of the splits; errors on training images say nothing",
+                "remove it from one of the splits; errors on training images do not measure generalisation",
             ));
         }
     }

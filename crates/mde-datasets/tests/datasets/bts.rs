@@ -8,8 +8,8 @@ use mde_datasets::{
 
 use crate::common::real_data;
 
-/// A frame whose depth at row y, column x is `metres(y, x)`; its red channel names the column, its
-/// green one the row.
+/// A frame whose depth at row y, column x is `metres(y, x)`. Its red channel encodes the column,
+/// its green channel the row.
 fn frame(height: usize, width: usize, metres: impl Fn(usize, usize) -> f32) -> Sample {
     let rgb = RgbImage::from_fn(width as u32, height as u32, |x, y| {
         Rgb([(x / 5) as u8, (y / 2) as u8, 77])
@@ -92,7 +92,7 @@ fn the_benchmark_crop_is_the_bottom_middle_of_every_drive() {
 }
 
 #[test]
-fn evaluation_on_nyu_sees_the_whole_frame() {
+fn evaluation_on_nyu_uses_the_whole_frame() {
     let sample = frame(480, 640, |y, x| (y * 700 + x) as f32);
     let depth = sample.depth.clone();
     let example = eval(sample, BtsGeometry::nyu()).unwrap();
@@ -115,7 +115,7 @@ fn evaluation_on_nyu_sees_the_whole_frame() {
 }
 
 #[test]
-fn training_on_nyu_never_sees_the_frames_border() {
+fn training_on_nyu_never_uses_the_frames_border() {
     let inside = |y, x| (45..472).contains(&y) && (43..608).contains(&x);
     let mut corners = [false; 4];
     for seed in 0..40 {
@@ -222,7 +222,7 @@ fn crops_rotations_and_flips_on_kitti_cover_their_ranges() {
 }
 
 #[test]
-fn depth_follows_its_picture_through_every_step() {
+fn depth_and_colours_stay_aligned_through_every_step() {
     for geometry in [
         BtsGeometry::nyu(),
         BtsGeometry::kitti(),
@@ -262,7 +262,7 @@ fn depth_follows_its_picture_through_every_step() {
 }
 
 #[test]
-fn half_of_the_samples_keep_their_colours_and_the_others_stay_near() {
+fn half_of_the_samples_keep_their_colours_and_the_others_change_little() {
     for (geometry, size, brightness) in [
         (BtsGeometry::nyu(), (480, 640), 0.25f32),
         (BtsGeometry::kitti_quarter(), (375, 1242), 0.1),
@@ -298,9 +298,9 @@ fn half_of_the_samples_keep_their_colours_and_the_others_stay_near() {
 }
 
 #[test]
-fn a_sparse_map_at_a_quarter_keeps_what_each_pixel_covers() {
+fn a_sparse_map_at_a_quarter_keeps_a_measurement_per_covered_pixel() {
     let geometry = BtsGeometry::kitti_quarter();
-    // One pixel in 16 is measured, never the one that nearest neighbour takes.
+    // One of 16 pixels is measured, never the one that nearest neighbour takes.
     let sparse = |y: usize, x: usize| {
         if (y + 1).is_multiple_of(4) && (x + 3).is_multiple_of(4) {
             5.0 + x as f32 / 100.0
@@ -407,7 +407,7 @@ fn samples_and_sizes_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_recipe_survives_its_json() {
+fn a_recipe_round_trips_through_json() {
     for (recipe, json) in [
         (
             Preprocessing::Mff(MffGeometry::half()),

@@ -1,4 +1,4 @@
-//! Generated RGB-D folders for the tests, and the place of real data.
+//! Generated RGB-D folders for the tests, and the path of real data.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Inspection: no fault in a sound data set, exactly the planted faults in a broken one, no fault
-//! in real data.
+//! Inspection: no fault in an intact data set, exactly the planted faults in a broken one, no
+//! fault in real data.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -82,7 +82,7 @@ fn none() -> BTreeSet<String> {
 }
 
 #[test]
-fn a_sound_data_set_has_no_fault() {
+fn an_intact_data_set_has_no_fault() {
     let dir = sound();
     for decode in [false, true] {
         let inspection = rooms(dir.path(), decode);
@@ -121,7 +121,7 @@ fn a_sound_data_set_has_no_fault() {
     assert!((depth.missing_fraction - missing).abs() < 1e-12);
 }
 
-/// Plants a fault of every kind in a sound folder; returns the expected findings.
+/// Plants a fault of every kind in an intact folder; returns the expected findings.
 fn plant(root: &Path) -> BTreeSet<String> {
     let write = |path: &str, content: &[u8]| fs::write(root.join(path), content).unwrap();
     let read = |path: &str| fs::read(root.join(path)).unwrap();
@@ -354,7 +354,7 @@ fn missing_lists_folders_and_descriptions_are_findings() {
     );
     // The 16 images of the test split are not listed either.
     assert!(notes[1].1.starts_with("17 images"), "{notes:?}");
-    // A list of neither split counts too.
+    // A list of neither split also counts.
     let named = (0..8).map(|number| format!("test/{number}.png,test/{number}_d.png\n"));
     fs::write(dir.path().join("other.csv"), named.collect::<String>()).unwrap();
     let inspection = rooms(dir.path(), false);
@@ -485,7 +485,7 @@ fn every_pair_is_reported_as_progress() {
 }
 
 #[test]
-fn real_data_is_sound() {
+fn real_data_has_no_faults() {
     let decode = || InspectOptions {
         decode: true,
         ..InspectOptions::default()

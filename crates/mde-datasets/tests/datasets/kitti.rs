@@ -1,4 +1,4 @@
-//! KITTI: lists, places of the files, and three real pairs, if available.
+//! KITTI: lists, paths of the files, and three real pairs, if available.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -118,7 +118,7 @@ fn a_malformed_line_is_named_with_what_was_expected() {
 }
 
 #[test]
-fn a_list_without_any_depth_says_so() {
+fn a_list_without_any_depth_is_an_error() {
     let dir = folder(&[]);
     let error = open(dir.path(), "a.png None 700\nb.png None 700\n").unwrap_err();
     assert!(matches!(
@@ -135,7 +135,7 @@ fn a_list_without_any_depth_says_so() {
 }
 
 #[test]
-fn missing_files_are_named_with_the_folders_looked_in() {
+fn missing_files_are_named_with_the_searched_folders() {
     let dir = folder(&[(69, (7, 11))]);
     let line = |n| format!("{} {} 721.5377\n", rgb(n), depth(n));
     let error = open(dir.path(), [line(69), line(70)].concat()).unwrap_err();
@@ -169,7 +169,7 @@ fn bts_s_lists_and_the_downloads_folders_are_read_as_well() {
     assert_eq!(
         moved.fingerprint().unwrap(),
         fingerprint,
-        "where the files lie does not matter"
+        "the folder of the files does not matter"
     );
     let of_bts = open(root, format!("{} {undated} 721.5377\n", rgb(69))).unwrap();
     assert_eq!(of_bts.id(0), moved.id(0));

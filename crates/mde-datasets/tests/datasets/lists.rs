@@ -18,7 +18,7 @@ fn says(message: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_pair_loads_with_its_id_focal_and_holes() {
+fn a_pair_loads_with_its_id_focal_length_and_invalid_depth() {
     let folder = Folder::new(2);
     folder.write(
         "list.csv",
@@ -40,7 +40,7 @@ fn a_pair_loads_with_its_id_focal_and_holes() {
 }
 
 #[test]
-fn encodings_scale_as_they_say() {
+fn encodings_have_the_stated_scale() {
     for (encoding, stored, metres) in [
         (DepthEncoding::U8Over25_5, 255, 10.0),
         (MM, 2345, 2.345),
@@ -83,7 +83,7 @@ fn encodings_scale_as_they_say() {
 }
 
 #[test]
-fn a_missing_or_empty_list_says_so() {
+fn a_missing_or_empty_list_is_an_error() {
     let folder = Folder::new(0);
     let error = folder.open().unwrap_err();
     assert!(matches!(error, DatasetError::EmptyList { .. }));
@@ -213,7 +213,7 @@ fn a_damaged_png_is_an_error() {
 }
 
 #[test]
-fn a_file_that_is_no_image_is_an_error() {
+fn a_file_that_is_not_an_image_is_an_error() {
     for name in ["train/00000.png", "train/00000_depth.png"] {
         for content in ["<html>404 Not Found</html>", ""] {
             let folder = Folder::new(1);
@@ -317,7 +317,7 @@ fn depth_of_another_size_is_refused() {
 }
 
 #[test]
-fn the_mean_depth_counts_valid_pixels_of_all_images_alike() {
+fn the_mean_depth_weights_all_valid_pixels_equally() {
     let folder = Folder::new(2);
     // 900 of 910 pixels are invalid in the first, none in the second.
     let first = Grey16::from_fn(SIZE.1, SIZE.0, |x, y| {
@@ -339,7 +339,7 @@ fn the_mean_depth_counts_valid_pixels_of_all_images_alike() {
 }
 
 #[test]
-fn depth_without_any_measurement_loads_but_has_no_mean() {
+fn a_map_without_valid_depth_loads_but_has_no_mean() {
     let folder = Folder::new(1);
     Grey16::new(SIZE.1, SIZE.0)
         .save(folder.path("train/00000_depth.png"))
@@ -358,7 +358,7 @@ fn depth_without_any_measurement_loads_but_has_no_mean() {
 }
 
 #[test]
-fn the_fingerprint_is_that_of_the_content() {
+fn the_fingerprint_depends_on_the_content() {
     let (here, there) = (Folder::new(3), Folder::new(3));
     let original = here.open().unwrap().fingerprint().unwrap();
     assert_eq!(original.len(), 64);
@@ -397,7 +397,7 @@ fn the_fingerprint_is_that_of_the_content() {
 }
 
 #[test]
-fn a_cached_fingerprint_is_the_same_and_reads_no_unchanged_file() {
+fn a_cached_fingerprint_is_equal_and_skips_unchanged_files() {
     let folder = Folder::new(3);
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     let set_time = |name: &str| {
@@ -420,7 +420,7 @@ fn a_cached_fingerprint_is_the_same_and_reads_no_unchanged_file() {
     assert_eq!(cached(), original, "an empty cache");
     assert_eq!(cached(), original, "a filled cache");
 
-    // Other content of the same length and time in the same file: not read, so not noticed.
+    // Other content with the same length and time: not read, so not detected.
     let name = "train/00001.png";
     let mut bytes = fs::read(folder.path(name)).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

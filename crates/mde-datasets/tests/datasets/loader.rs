@@ -42,7 +42,7 @@ fn ids(batches: &[ExampleBatch]) -> Vec<String> {
 }
 
 #[test]
-fn an_epoch_is_the_same_whatever_the_workers_and_wherever_it_starts() {
+fn an_epoch_does_not_depend_on_the_workers_or_the_first_batch() {
     let folder = Folder::new(11);
     let whole = batches(
         &loader(
@@ -77,7 +77,7 @@ fn an_epoch_is_the_same_whatever_the_workers_and_wherever_it_starts() {
 }
 
 #[test]
-fn every_epoch_shows_every_sample_once_in_an_order_of_its_own() {
+fn every_epoch_shows_every_sample_once_in_its_own_order() {
     let folder = Folder::new(11);
     let loader = loader(&folder, CONFIG);
     let (first, second) = (batches(&loader, 0, 0), batches(&loader, 1, 0));
@@ -139,8 +139,8 @@ fn a_sample_s_augmentation_does_not_depend_on_its_batch() {
     assert_eq!(joined, same);
 }
 
-/// Saved runs resume in the middle of an epoch, so a dependency that shuffles differently must not
-/// go unnoticed. If this changes on purpose, say so in the changelog.
+/// Saved runs resume in the middle of an epoch, so a dependency that shuffles differently must be
+/// detected. If this changes on purpose, note it in the changelog.
 #[test]
 fn the_order_of_a_seed_is_pinned() {
     let folder = Folder::new(8);
@@ -150,7 +150,7 @@ fn the_order_of_a_seed_is_pinned() {
 }
 
 #[test]
-fn incomplete_batches_can_be_left_out() {
+fn incomplete_batches_can_be_dropped() {
     let folder = Folder::new(8);
     let dropping = loader(
         &folder,
@@ -180,7 +180,7 @@ fn options_out_of_range_are_named() {
                 batch_size: 0,
                 ..CONFIG
             },
-            ["batch size = 0", "at least 1"],
+            ["batch-size is 0", "at least 1"],
         ),
         (
             LoaderConfig {
@@ -195,7 +195,7 @@ fn options_out_of_range_are_named() {
                 drop_last: true,
                 ..CONFIG
             },
-            ["batch size = 3", "list.csv (2 pairs)"],
+            ["batch-size is 3", "list.csv (2 pairs)"],
         ),
     ] {
         let transform = Arc::new(MffTrain { geometry: SMALL });
@@ -339,7 +339,7 @@ fn a_panic_in_a_transform_is_an_error_not_a_hang() {
 }
 
 #[test]
-fn examples_of_different_sizes_make_no_batch() {
+fn examples_of_different_sizes_are_refused() {
     let folder = Folder::new(3);
     let transform = Counting {
         grow_on: Some("train/00002"),

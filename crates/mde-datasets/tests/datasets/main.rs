@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `lists` | lists, files and every bad input |
 //! | `own_data` | folders with a `dataset.toml`, the examples of docs/own-data.md |
-//! | `inspect` | a sound data set, one with planted faults, real data |
+//! | `inspect` | an intact data set, one with planted faults, real data |
 //! | `kitti` | KITTI's lists and folders, real pairs (skipped without data) |
 //! | `transforms` | MFF: sizes, missing depth, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |

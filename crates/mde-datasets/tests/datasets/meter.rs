@@ -100,7 +100,7 @@ fn the_target_is_every_second_pixel_of_the_ground_truth_flipped_or_not() {
 }
 
 #[test]
-fn dissection_sees_every_second_pixel_of_the_evaluations_ground_truth() {
+fn dissection_uses_every_second_pixel_of_the_evaluations_ground_truth() {
     let recipe = Preprocessing::Meter(MeterInput::nyu());
     let transform = recipe.dissection();
     let rng = &mut sample_rng(0, 0, 0);
@@ -118,7 +118,7 @@ fn dissection_sees_every_second_pixel_of_the_evaluations_ground_truth() {
 }
 
 #[test]
-fn colours_are_normalised_as_the_input_says() {
+fn colours_are_normalised_as_the_input_states() {
     let rgb = RgbImage::from_pixel(20, 10, Rgb([0, 51, 255]));
     let sample = Sample {
         rgb,

@@ -153,7 +153,7 @@ fn scannet() -> TempDir {
 }
 
 #[test]
-fn scannet_scenes_are_paired_by_name_and_colour_brought_to_depths_size() {
+fn scannet_scenes_are_paired_by_name_and_colour_is_resized() {
     let dir = scannet();
     let Some(text) = documented("scannet") else {
         return;
@@ -171,7 +171,7 @@ fn scannet_scenes_are_paired_by_name_and_colour_brought_to_depths_size() {
         .map(|id| format!("scans/{id}"))
     );
     let test = open(dir.path(), Split::Test).unwrap();
-    assert_eq!(test.len(), 3, "a scene that is not there is not missed");
+    assert_eq!(test.len(), 3, "a missing scene is no error");
     let sample = test.load(2).unwrap();
     assert_eq!(
         (sample.rgb.dimensions(), sample.depth.size()),
@@ -223,7 +223,7 @@ fn a_description_names_lists_of_both_forms() {
     );
     let train = open(folder.root(), Split::Train).unwrap();
     assert_eq!((train.len(), train.encoding()), (2, DepthEncoding::U16_MM));
-    // The fingerprint covers what a description adds to a list: here nothing.
+    // The fingerprint covers additions of a description to a list: none here.
     assert_eq!(
         train.fingerprint().unwrap(),
         folder.open().unwrap().fingerprint().unwrap()
@@ -240,7 +240,7 @@ fn a_description_names_lists_of_both_forms() {
 }
 
 #[test]
-fn a_kind_with_a_description_takes_its_lists_and_keeps_its_name() {
+fn a_kind_with_a_description_uses_its_lists_and_keeps_its_name() {
     let folder = described(2, "[test]\nlist = \"list.csv\"\n");
     let spec = |kind: &str| -> DataSpec {
         let text = format!("{kind}:{}", folder.root().display());
@@ -262,7 +262,7 @@ fn a_kind_with_a_description_takes_its_lists_and_keeps_its_name() {
 }
 
 #[test]
-fn the_fingerprint_covers_what_a_description_says() {
+fn the_fingerprint_covers_the_description() {
     let table = "[depth]\nencoding = \"u16-mm\"\n[train]\nrgb = \"train/*.png\"\ndepth = \"train/*_depth.png\"\nskip_unpaired = true\n";
     let folder = described(4, table);
     let fingerprint = |text: &str| {
@@ -294,7 +294,7 @@ fn the_fingerprint_covers_what_a_description_says() {
 }
 
 #[test]
-fn wrong_descriptions_say_what_is_wrong() {
+fn errors_of_wrong_descriptions_name_the_fault() {
     let ok = format!("[train]\nencoding = \"u16-mm\"\n{PATTERNS}");
     for (text, parts) in [
         (
@@ -413,7 +413,7 @@ fn wrong_descriptions_say_what_is_wrong() {
 }
 
 #[test]
-fn a_folder_without_description_says_what_to_do() {
+fn the_error_of_a_folder_without_description_has_advice() {
     let folder = Folder::new(1);
     let message = open(folder.root(), Split::Train).unwrap_err().to_string();
     says(

@@ -20,7 +20,7 @@ fn whole(recipe: Preprocessing, height: u32, width: u32, focal: Option<f32>) -> 
 }
 
 #[test]
-fn the_whole_picture_is_brought_to_the_network_in_proportion() {
+fn a_whole_picture_is_resized_in_proportion() {
     let (mff, meter) = (Preprocessing::Mff, Preprocessing::Meter);
     let bts = Preprocessing::Bts;
     for (recipe, (height, width), size) in [
@@ -53,7 +53,7 @@ fn the_whole_picture_is_brought_to_the_network_in_proportion() {
 }
 
 #[test]
-fn a_frame_is_what_evaluation_makes_of_it() {
+fn a_frame_is_resized_as_in_evaluation() {
     let (rgb, (height, width)) = (picture(240, 320), (240, 320));
     for recipe in [
         Preprocessing::Bts(BtsGeometry::nyu_quarter()),
@@ -79,7 +79,7 @@ fn a_frame_is_what_evaluation_makes_of_it() {
 }
 
 #[test]
-fn only_bts_for_kitti_is_given_a_focal_length_at_the_scale_of_its_frames() {
+fn only_bts_for_kitti_gets_a_focal_length_at_the_scale_of_its_frames() {
     let kitti = Preprocessing::Bts(BtsGeometry::kitti_quarter());
     assert!(kitti.uses_focal());
     let focal = |height, width, focal| whole(kitti, height, width, focal).focal.unwrap();
@@ -100,7 +100,7 @@ fn only_bts_for_kitti_is_given_a_focal_length_at_the_scale_of_its_frames() {
 }
 
 #[test]
-fn strips_and_sizes_of_nothing_are_refused() {
+fn narrow_strips_and_empty_sizes_are_refused() {
     let mff = Preprocessing::Mff(MffGeometry::quarter());
     assert_eq!(whole(mff, 8, 64, None).size, (60, 480));
     for (height, width) in [(8, 65), (65, 8), (0, 5), (5, 0)] {
@@ -161,7 +161,7 @@ fn a_depth_map_is_written_as_it_is_read() {
             _ => (encoding.metres(1), encoding.metres(u16::MAX)),
         };
         assert_eq!(stored.len(), 15);
-        assert_eq!(stored[..4], [0; 4], "{encoding}: what is no depth");
+        assert_eq!(stored[..4], [0; 4], "{encoding}: invalid depth");
         for (&stored, &metres) in stored.iter().zip(&map.metres).skip(4) {
             let nearest = metres.clamp(step, most);
             let off = (encoding.metres(stored) - nearest).abs();

@@ -74,7 +74,7 @@ fn the_labelled_training_pairs_are_8_bit() {
 }
 
 #[test]
-fn raw_frames_have_holes_that_stay_holes() {
+fn invalid_depth_of_raw_frames_stays_invalid() {
     let Some(root) = real_data("nyu-raw-sample") else {
         return;
     };

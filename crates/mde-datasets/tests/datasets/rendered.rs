@@ -1,5 +1,4 @@
-//! Rendered rooms and streets are read like the data sets whose layout they have; batches of depth
-//! alone.
+//! Rendered rooms and streets are read like the data sets of the same layout. Depth-only batches.
 
 use std::sync::Arc;
 

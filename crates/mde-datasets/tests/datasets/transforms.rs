@@ -83,7 +83,7 @@ fn the_paper_s_sizes() {
 }
 
 #[test]
-fn frames_of_any_shape_that_hold_the_crop_are_taken() {
+fn frames_of_any_shape_that_hold_the_crop_are_accepted() {
     for (height, width) in [(240, 320), (241, 323), (375, 1242), (50, 67)] {
         let sample = Sample {
             id: "odd".to_owned(),
@@ -141,7 +141,7 @@ fn a_frame_too_narrow_for_the_crop_is_an_error() {
 }
 
 #[test]
-fn training_invents_no_depth_and_keeps_holes() {
+fn training_invents_no_depth_and_keeps_invalid_pixels() {
     let sample = frame();
     let mut known: Vec<f32> = sample.depth.metres.clone();
     known.sort_unstable_by(f32::total_cmp);
@@ -158,7 +158,7 @@ fn training_invents_no_depth_and_keeps_holes() {
         let share = holes as f64 / example.depth.metres.len() as f64;
         assert!(
             (0.08..0.25).contains(&share),
-            "a seventh of the frame are holes, found {share}"
+            "a seventh of the frame is invalid, found {share}"
         );
     }
     let mut empty = sample;
@@ -173,7 +173,7 @@ fn training_invents_no_depth_and_keeps_holes() {
 }
 
 #[test]
-fn training_depends_on_its_generator_alone() {
+fn training_depends_only_on_its_generator() {
     let a = train(frame(), MffGeometry::quarter(), 5);
     assert_eq!(a, train(frame(), MffGeometry::quarter(), 5));
     assert_ne!(a.image, train(frame(), MffGeometry::quarter(), 6).image);
@@ -193,7 +193,7 @@ fn about_half_of_the_frames_are_flipped() {
 }
 
 #[test]
-fn augmentation_stays_near_the_frame_s_colours() {
+fn augmentation_changes_colours_little() {
     // Jitter is at most (1 ± 0.4)² of brightness and contrast; lighting shifts by a few percent.
     for seed in 0..20 {
         let example = train(frame(), MffGeometry::quarter(), seed);

@@ -134,7 +134,7 @@ fn scattered_valid_pixels_leave_only_the_depth_term() {
 }
 
 #[test]
-fn a_perfect_prediction_has_the_least_loss() {
+fn a_perfect_prediction_has_the_minimum_loss() {
     let (_, gt) = pair(true);
     let least = number(&loss(&gt, &gt));
     assert!((least - 3.0 * 0.5f64.ln()).abs() < 1e-12, "{least}");
@@ -153,7 +153,7 @@ fn f32_agrees_with_f64() {
 #[test]
 fn a_batch_without_valid_depth_is_an_error() {
     let (pred, gt) = pair(false);
-    // A negative depth is invalid too.
+    // A negative depth is also invalid.
     for value in [0.0, -1.0] {
         let none = ((&gt * 0.0).unwrap() + value).unwrap();
         let error = mff_loss(&pred, &none).unwrap_err();

@@ -71,7 +71,7 @@ fn safetensors(folder: &std::path::Path) -> Vec<u8> {
 
 /// The only test of this binary, because memory is counted over all threads.
 #[test]
-fn damaged_weights_are_refused_or_whole() {
+fn damaged_weights_are_refused_or_loaded_completely() {
     let folder = tempfile::tempdir().unwrap();
     for (name, whole) in [
         ("checkpoint.pth", checkpoint()),

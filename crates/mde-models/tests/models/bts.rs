@@ -14,7 +14,7 @@ fn focal(lengths: &[f32]) -> Tensor {
 }
 
 #[test]
-fn depth_on_kitti_is_proportional_to_every_images_own_focal_length() {
+fn depth_on_kitti_is_proportional_to_the_focal_length_of_each_image() {
     let model = built("bts-tiny-kitti", 1);
     let image = images(2, 33, 51);
     let with = |lengths: &[f32]| {
@@ -64,7 +64,7 @@ fn depth_on_nyu_has_its_range_whatever_the_focal_length() {
 }
 
 #[test]
-fn a_wrong_focal_length_is_an_error_that_says_so() {
+fn a_wrong_focal_length_is_an_error() {
     let model = built("bts-tiny-kitti", 1);
     let image = images(2, 33, 51);
     let missing = depth(&model, &DepthInput::new(image.clone())).unwrap_err();
@@ -84,7 +84,7 @@ fn a_wrong_focal_length_is_an_error_that_says_so() {
 }
 
 #[test]
-fn images_of_a_batch_do_not_see_each_other() {
+fn images_of_a_batch_are_independent() {
     let model = built("bts-tiny-kitti", 1);
     let both = input(images(2, 33, 51));
     let together = depth(&model, &both).unwrap();

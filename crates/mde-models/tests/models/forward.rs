@@ -5,7 +5,7 @@ use mde_models::{Capture, Mode, ModelError, Parameters, Preset, build};
 use crate::common::{bits, built, images, input, tiny};
 
 #[test]
-fn other_sizes_keep_the_rule() {
+fn other_sizes_follow_the_rule() {
     let model = tiny();
     for (height, width) in [(57, 76), (64, 96), (33, 34), (1, 5)] {
         let depth = model.run(&images(1, height, width), Mode::Eval);
@@ -15,7 +15,7 @@ fn other_sizes_keep_the_rule() {
 }
 
 #[test]
-fn images_of_a_batch_do_not_see_each_other() {
+fn images_of_a_batch_are_independent() {
     let model = tiny();
     let both = images(2, 33, 51);
     let depth = model.run(&both, Mode::Eval);
@@ -57,7 +57,7 @@ fn images_of_another_shape_are_an_error() {
 }
 
 #[test]
-fn unknown_models_and_layers_are_told_with_the_names_there_are() {
+fn errors_of_unknown_models_and_layers_list_the_known_ones() {
     let parameters = Parameters::new(0, &candle_core::Device::Cpu);
     let error = build("mff-large", &parameters).err().unwrap();
     assert!(matches!(error, ModelError::UnknownModel { .. }));

@@ -57,7 +57,7 @@ fn refused(model: &Built, tensors: &Tensors) -> (LoadReport, String) {
 }
 
 #[test]
-fn what_was_saved_is_loaded() {
+fn saved_weights_are_loaded() {
     let (model, weights) = (tiny(), trained());
     let file = file(&weights);
     let report = model.parameters.load(&file.path).unwrap();
@@ -77,7 +77,7 @@ fn what_was_saved_is_loaded() {
 }
 
 #[test]
-fn pytorchs_batch_counters_are_passed_over() {
+fn pytorchs_batch_counters_are_ignored() {
     let model = tiny();
     let mut weights = trained();
     let counter = Tensor::new(5i64, &Device::Cpu).unwrap();
@@ -97,7 +97,7 @@ fn half_precision_is_widened() {
 }
 
 #[test]
-fn missing_unexpected_and_misshapen_are_listed() {
+fn missing_unexpected_and_wrongly_shaped_tensors_are_listed() {
     let mut weights = trained();
     weights.remove("D.bn.running_var").unwrap();
     weights.insert("fc.weight".to_owned(), zeros(&[2, 3]));
@@ -125,7 +125,7 @@ fn missing_unexpected_and_misshapen_are_listed() {
 }
 
 #[test]
-fn each_kind_alone_is_refused() {
+fn each_difference_alone_is_refused() {
     let model = tiny();
     let mut weights = trained();
     weights.insert("fc.weight".to_owned(), zeros(&[1]));
@@ -140,7 +140,7 @@ fn each_kind_alone_is_refused() {
 }
 
 #[test]
-fn a_long_list_is_cut_after_ten() {
+fn a_long_list_ends_after_ten() {
     let mut weights = trained();
     for index in 0..13 {
         weights.insert(format!("extra.{index:02}"), zeros(&[1]));
@@ -166,7 +166,7 @@ fn another_networks_weights_are_refused() {
 }
 
 #[test]
-fn a_file_cut_short_is_an_error_that_names_it() {
+fn a_truncated_file_is_an_error_that_names_it() {
     let model = tiny();
     let before = bits(&model.parameters.all()["R.conv2.weight"]);
     let file = file(&trained());

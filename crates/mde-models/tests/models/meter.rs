@@ -5,7 +5,7 @@ use mde_models::{DepthInput, Mode, NoProbe};
 use crate::common::{built, images, input, values};
 
 #[test]
-fn depth_comes_in_metres_from_centimetres_or_decimetres() {
+fn centimetres_and_decimetres_become_metres() {
     let image = images(1, 64, 128);
     let (nyu, kitti) = (built("meter-xxs", 3), built("meter-xxs-kitti", 3));
     let (nyu, kitti) = (nyu.run(&image, Mode::Eval), kitti.run(&image, Mode::Eval));
@@ -37,7 +37,7 @@ fn a_skip_connection_may_be_a_pixel_short() {
 }
 
 #[test]
-fn a_size_that_cannot_be_cut_into_patches_is_an_error_that_names_one_that_can() {
+fn the_error_of_an_indivisible_size_names_a_valid_one() {
     let model = built("meter-xxs", 1);
     for (height, width) in [(96, 64), (64, 40), (64, 32), (228, 304)] {
         let input: DepthInput = input(images(1, height, width));

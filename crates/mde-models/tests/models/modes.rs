@@ -39,7 +39,7 @@ fn eval_keeps_no_graph_and_changes_nothing() {
 }
 
 #[test]
-fn train_moves_every_running_average_and_nothing_else() {
+fn train_updates_only_the_running_averages() {
     let model = tiny();
     let before = state(&model);
     model.run(&images(2, 33, 51), Mode::Train);

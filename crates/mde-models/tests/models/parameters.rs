@@ -15,7 +15,7 @@ fn get(parameters: &Parameters, shape: (usize, usize), name: &str) -> Tensor {
 }
 
 #[test]
-fn initial_values_depend_on_seed_and_name_alone() {
+fn initial_values_depend_only_on_seed_and_name() {
     let names = ["a.weight", "b.weight", "a.b.weight", "ab.weight"];
     let make = |seed, order: &[usize]| {
         let parameters = Parameters::new(seed, &Device::Cpu);
@@ -40,7 +40,7 @@ fn initial_values_depend_on_seed_and_name_alone() {
 
 /// Parameters with the same name and shape have equal initial values in different networks.
 #[test]
-fn a_deeper_network_begins_with_the_same_shared_parameters() {
+fn a_deeper_network_starts_with_the_same_shared_parameters() {
     let (shallow, deep) = (built("mff-resnet18", 5), built("mff-resnet34", 5));
     let deep = deep.parameters.all();
     let shallow = shallow.parameters.all();
@@ -62,7 +62,7 @@ fn weights_keep_the_scale_of_he_et_al() {
 }
 
 #[test]
-fn batch_norms_and_biases_begin_neutral() {
+fn batch_norms_and_biases_start_neutral() {
     let all = tiny().parameters.all();
     let is = |name: &str, value: f32| {
         assert!(values(&all[name]).iter().all(|&v| v == value), "{name}");

@@ -187,7 +187,7 @@ fn presets_have_the_depth_range_and_normalisation_of_their_data_set() {
 
 /// Each preset accepts its evaluation size, including METER's division into patches.
 #[test]
-fn small_presets_take_the_size_that_they_state() {
+fn small_presets_accept_their_evaluation_size() {
     for name in [
         "mff-tiny",
         "bts-tiny-nyu",

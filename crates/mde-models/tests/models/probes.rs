@@ -42,7 +42,7 @@ const OTHERS: [(&str, usize, usize); 3] = [
 ];
 
 #[test]
-fn other_networks_go_on_with_what_the_probe_returns() {
+fn other_networks_continue_with_the_probes_output() {
     for (name, height, width) in OTHERS {
         let model = built(name, 1);
         let input = input(images(1, height, width));
@@ -80,7 +80,7 @@ fn looking_changes_nothing() {
 }
 
 #[test]
-fn a_capture_holds_the_layers_it_was_asked_for() {
+fn a_capture_holds_the_requested_layers() {
     let mut capture = Capture::new(["MFF", "block2", "nothing"]);
     probed(&tiny(), &mut capture, Mode::Eval).unwrap();
     assert_eq!(capture.get("MFF").unwrap().dims(), [2, 32, 17, 26]);
@@ -90,7 +90,7 @@ fn a_capture_holds_the_layers_it_was_asked_for() {
 }
 
 #[test]
-fn the_network_goes_on_with_what_the_probe_returns() {
+fn the_network_continues_with_the_probes_output() {
     let model = tiny();
     let plain = model.run(&images(2, 33, 51), Mode::Eval);
     for layer in ALL {
@@ -106,7 +106,7 @@ fn the_network_goes_on_with_what_the_probe_returns() {
 }
 
 #[test]
-fn one_images_intervention_stays_with_that_image() {
+fn an_intervention_on_one_image_does_not_affect_others() {
     let model = tiny();
     let plain = model.run(&images(2, 33, 51), Mode::Eval);
     let mut probe = At::new("D", |x: Tensor| {
@@ -168,7 +168,7 @@ fn unreadable(input: &DepthInput) -> DepthInput {
 }
 
 #[test]
-fn a_resumed_pass_gives_the_bits_of_a_whole_one_and_does_not_read_the_image() {
+fn a_resumed_pass_is_bit_identical_and_does_not_read_the_image() {
     for (name, height, width) in all() {
         let model = built(name, 1);
         let input = input(images(2, height, width));
@@ -208,7 +208,7 @@ impl Probe for Parts {
 }
 
 #[test]
-fn every_layer_is_a_part_that_is_run_before_it_is_seen() {
+fn every_layer_is_a_part_that_runs_before_its_visit() {
     for (name, height, width) in all() {
         let model = built(name, 1);
         let mut parts = Parts::default();
@@ -235,7 +235,7 @@ fn every_layer_is_a_part_that_is_run_before_it_is_seen() {
 }
 
 #[test]
-fn what_another_network_has_kept_is_an_error() {
+fn the_cache_of_another_network_is_an_error() {
     let mut prefix = PrefixCache::new("mvit0");
     let meter = built("meter-xxs", 1);
     let input = input(images(1, 64, 128));

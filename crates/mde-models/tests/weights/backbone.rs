@@ -215,7 +215,7 @@ fn densenet161_fits_the_encoder_of_mff() {
 }
 
 #[test]
-fn a_networks_encoder_is_filled_and_its_decoder_is_not() {
+fn only_the_encoder_of_a_network_is_loaded() {
     let built = |seed| {
         let parameters = Parameters::new(seed, &Device::Cpu);
         build("mff-tiny", &parameters).unwrap();
@@ -267,7 +267,7 @@ fn another_backbone_is_refused_with_both_lists() {
 }
 
 #[test]
-fn one_tensor_too_many_or_too_few_is_refused() {
+fn an_extra_or_missing_tensor_is_refused() {
     let network = reference("mff_resnet50.txt");
     let mut file = numbered(&resnet50());
     file.insert("layer5.0.conv1.weight".to_owned(), file["fc.bias"].clone());
@@ -301,7 +301,7 @@ fn two_spellings_of_one_tensor_are_refused() {
 }
 
 #[test]
-fn a_network_without_such_an_encoder_says_so() {
+fn a_network_without_a_known_encoder_is_an_error() {
     let network = named(&["encoder.conv1.0.depthwise.weight"]);
     let file = safetensors(&numbered(&resnet50()));
     let message = refusal(&network, &file.path, network.load_backbone(&file.path));

@@ -48,7 +48,7 @@ fn code_in_a_pickle_is_named_and_not_run() {
         ("__main__", "Model"),
     ] {
         let named = format!("{module}.{name}");
-        // Alone, as a value, and where a tensor would be made.
+        // Alone, as a value, and where a tensor would be created.
         let alone = call(module, name);
         let value = Pickle::default()
             .raw(b"}")
@@ -90,7 +90,7 @@ fn a_name_in_a_message_is_short_and_printable() {
 }
 
 #[test]
-fn calls_that_do_not_fit_are_errors() {
+fn calls_with_wrong_arguments_are_errors() {
     let rebuild = |arguments: &[u8]| {
         let open = Pickle::default().raw(b"}").text("w");
         open.global("torch._utils", "_rebuild_tensor_v2")
@@ -134,7 +134,7 @@ fn calls_that_do_not_fit_are_errors() {
 }
 
 #[test]
-fn sizes_that_are_not_there_are_not_allocated() {
+fn false_sizes_are_not_allocated() {
     // Each of these claims gigabytes or more.
     let text = with(Pickle::default().raw(b"X\xff\xff\xff\xffshort"));
     let claims = [
@@ -172,7 +172,7 @@ fn sizes_that_are_not_there_are_not_allocated() {
 }
 
 #[test]
-fn values_that_double_take_no_room() {
+fn repeated_values_take_no_memory() {
     // Sixty times (x, x): 2^60 values if they were copied.
     let doubling = (0..60).fold(Pickle::default().text("x"), |pickle, _| {
         pickle.raw(b"q\x00h\x00\x86")
@@ -194,7 +194,7 @@ fn values_that_double_take_no_room() {
 }
 
 #[test]
-fn deep_nesting_is_no_deep_recursion() {
+fn deep_nesting_does_not_recurse() {
     let deep = Pickle::default().raw(b"N").raw(&vec![0x85; 1_000_000]);
     assert_says(&refused(&model(), &with(deep)), &["no state dict"]);
 }
@@ -224,7 +224,7 @@ fn a_checkpoint_without_tensors_lists_its_keys() {
 }
 
 #[test]
-fn a_file_cut_short_anywhere_is_an_error() {
+fn a_truncated_file_is_an_error() {
     let whole = checkpoint(&[weight()]);
     for length in 0..whole.len() {
         refused(&model(), &whole[..length]);
@@ -257,7 +257,7 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
 }
 
 #[test]
-fn damaged_numbers_are_found_by_their_checksum() {
+fn damaged_numbers_are_detected_by_their_checksum() {
     let mut whole = checkpoint(&[weight()]);
     let numbers: Vec<u8> = [1.0f32, 2.0].iter().flat_map(|v| v.to_le_bytes()).collect();
     let at = whole
@@ -269,7 +269,7 @@ fn damaged_numbers_are_found_by_their_checksum() {
 }
 
 #[test]
-fn archives_that_are_no_checkpoints_say_so() {
+fn archives_that_are_not_checkpoints_are_refused() {
     let program = state_dict(&[weight()]).program();
     let numbers = weight().bytes;
     let file = |name| (name, program.as_slice());
@@ -334,7 +334,7 @@ fn candles_reader_panics_at_a_short_call() {
     let theirs = std::panic::catch_unwind(|| candle_core::pickle::read_all(&file.path));
     assert!(
         theirs.is_err(),
-        "candle no longer panics: import/pickle.rs may have become needless"
+        "candle no longer panics: import/pickle.rs may be unnecessary now"
     );
     assert_says(
         &refused(&model(), &fs::read(&file.path).unwrap()),

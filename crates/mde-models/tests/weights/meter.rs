@@ -32,7 +32,7 @@ fn model() -> Parameters {
 }
 
 #[test]
-fn meters_weights_are_those_that_candle_reads() {
+fn meters_weights_equal_those_read_by_candle() {
     for name in ["nyu", "kitti"] {
         let Some(path) = shared(&format!("weights/meter_xxs_{name}.pth")) else {
             return;
@@ -53,7 +53,7 @@ fn meters_weights_are_those_that_candle_reads() {
 }
 
 #[test]
-fn meters_weights_cut_short_or_damaged_are_refused() {
+fn truncated_or_damaged_meter_weights_are_refused() {
     let Some(path) = shared("weights/meter_xxs_nyu.pth") else {
         return;
     };

@@ -1,9 +1,9 @@
-//! Files that are not weights: the message says what they are and what to do.
+//! Files that are not weights: the message names their format and has advice.
 
 use crate::common::{assert_says, named, refused};
 
 #[test]
-fn the_legacy_format_is_refused_with_the_line_that_converts_it() {
+fn the_legacy_format_is_refused_with_a_command_that_converts_it() {
     let mut legacy =
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x00".to_vec();
     legacy.resize(2000, 0);
@@ -43,7 +43,7 @@ fn other_files_are_named() {
 }
 
 #[test]
-fn a_folder_or_nothing_is_an_error_that_names_it() {
+fn a_folder_or_missing_file_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_owned(), dir.path().join("absent.pth")] {
         let message = named(&["w"]).load(&path).unwrap_err().to_string();

@@ -46,7 +46,7 @@ fn the_state_dict_is_found_below_its_usual_keys() {
 }
 
 #[test]
-fn the_prefix_of_data_parallel_is_passed_over() {
+fn the_prefix_of_data_parallel_is_removed() {
     let model = model();
     let entries = entries("module.");
     let pickle = below("model", state_dict(&entries));
@@ -63,7 +63,7 @@ fn the_prefix_of_data_parallel_is_passed_over() {
 }
 
 #[test]
-fn batch_counters_are_passed_over() {
+fn batch_counters_are_ignored() {
     let mut entries = entries("");
     let counter = 12i64.to_le_bytes().to_vec();
     entries.push(entry("bn.num_batches_tracked", "LongStorage", &[], counter));
@@ -190,7 +190,7 @@ fn numbers_beyond_float32_are_refused() {
 }
 
 #[test]
-fn integers_are_no_parameters() {
+fn integer_tensors_are_refused() {
     let model = parameters(&[("fine", vec![1]), ("ints", vec![1])]);
     let ints = entry("ints", "LongStorage", &[1], 3i64.to_le_bytes().to_vec());
     let message = refused(&model, &checkpoint(&[floats("fine", &[1], &[2.0]), ints]));
@@ -221,7 +221,7 @@ fn other_shapes_and_names_are_listed() {
 }
 
 #[test]
-fn the_format_is_told_by_the_bytes_not_by_the_name() {
+fn the_format_is_detected_by_the_bytes_not_by_the_name() {
     let model = model();
     let file = saved("weights.safetensors", &checkpoint(&entries("")));
     model.load(&file.path).unwrap();

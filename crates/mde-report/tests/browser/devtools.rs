@@ -13,14 +13,14 @@ use tempfile::TempDir;
 /// Time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A page in a browser of its own.
+/// A page in its own browser.
 pub struct Page {
     child: Child,
     commands: ChildStdin,
     messages: Receiver<Value>,
     session: Value,
     sent: u64,
-    /// Events that were received so far.
+    /// Events received so far.
     events: Vec<Value>,
     folder: TempDir,
 }
@@ -28,7 +28,7 @@ pub struct Page {
 /// The browser, or `None` with a message that the test is skipped.
 ///
 /// # Panics
-/// If there is none and `MDE_REQUIRE_CHROMIUM` is set.
+/// If Chromium is missing and `MDE_REQUIRE_CHROMIUM` is set.
 #[allow(clippy::print_stdout)]
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -127,7 +127,7 @@ impl Page {
         self.wait_for(|event| event["method"] == "Page.loadEventFired");
     }
 
-    /// Where downloads go.
+    /// Folder of downloads.
     pub fn downloads(&self) -> PathBuf {
         self.folder.path().join("downloads")
     }
@@ -145,7 +145,7 @@ impl Page {
             let answer = self
                 .messages
                 .recv_timeout(PATIENCE)
-                .expect("Chromium answers");
+                .expect("Chromium responds");
             if answer["id"] == self.sent {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].clone();
@@ -154,7 +154,7 @@ impl Page {
         }
     }
 
-    /// The first event of this kind, of those that came or that come.
+    /// The first event of this kind, already received or yet to come.
     pub fn wait_for(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             if let Some(event) = self.events.iter().find(|event| wanted(event)) {
@@ -202,13 +202,13 @@ impl Page {
             .unwrap_or_else(|| panic!("{expression} is {value}"))
     }
 
-    /// Waits until an expression holds: what follows from a click may come a moment after it.
+    /// Waits until an expression is true, since the effect of a click may be delayed.
     pub fn until(&mut self, expression: &str) {
         let begun = Instant::now();
         while !self.holds(expression) {
             assert!(
                 begun.elapsed() < PATIENCE,
-                "{expression} does not come to hold"
+                "{expression} does not become true"
             );
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -246,7 +246,7 @@ impl Page {
 
     /// Errors and warnings of the console, and all addresses that were asked for.
     pub fn complaints_and_requests(&mut self) -> (Vec<String>, Vec<String>) {
-        // What was reported before this answer has come with it.
+        // Earlier reports have arrived with this response.
         self.eval("0");
         let (mut complaints, mut requests) = (Vec::new(), Vec::new());
         for event in &self.events {

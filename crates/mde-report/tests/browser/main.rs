@@ -337,7 +337,7 @@ fn ablation_curves_are_chosen_by_fill_and_depth() {
 }
 
 #[test]
-fn nothing_sticks_out_on_a_phone() {
+fn nothing_overflows_on_a_phone() {
     let (_folder, html) = report();
     let Some(mut page) = Page::open(&html, "") else {
         return;
@@ -350,11 +350,7 @@ fn nothing_sticks_out_on_a_phone() {
     let width = "Math.max(innerWidth, document.documentElement.scrollWidth)";
     assert_eq!(page.number(width), 390.0);
     page.choose(TOOLS, "view", "table");
-    assert_eq!(
-        page.number(width),
-        390.0,
-        "the table of units scrolls by itself"
-    );
+    assert_eq!(page.number(width), 390.0, "only the table of units scrolls");
     page.choose(TOOLS, "view", "curves");
     page.click(".panel.plain [data-unit='4'] a");
     page.until("document.querySelector('dialog').open");
@@ -408,7 +404,7 @@ fn dark_light_and_paper() {
 }
 
 #[test]
-fn without_scripts_all_curves_stand() {
+fn without_scripts_all_curves_are_shown() {
     let (_folder, html) = report();
     let Some(mut page) = Page::open(&html, "") else {
         return;
@@ -428,7 +424,7 @@ fn without_scripts_all_curves_stand() {
     assert_eq!(
         visible(&mut page, ".tools, .csv, dialog, .scripted"),
         0.0,
-        "no control that would do nothing"
+        "no control without function"
     );
     assert_eq!(visible(&mut page, "#ablation-charts figure"), 4.0);
     assert!(visible(&mut page, "table") >= 4.0);

@@ -20,7 +20,7 @@ use mde_results::{
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
-/// What a synthetic run is like.
+/// Properties of a synthetic run.
 #[derive(Clone)]
 pub struct Spec {
     pub model: &'static str,
@@ -52,7 +52,7 @@ pub const ASSIGNED: Spec = Spec {
 
 pub const LAYERS: [&str; 2] = ["D", "MFF"];
 
-/// A repeatable number in 0..1, from a hash of the index: tests need variety, not randomness.
+/// A reproducible number in 0..1, from a hash of the index.
 pub fn noise(index: u64) -> f64 {
     let mut state = index.wrapping_add(0x9E37_79B9_7F4A_7C15);
     state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
