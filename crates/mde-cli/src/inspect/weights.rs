@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
+use mde_datasets::{Finding, Severity};
 use mde_models::{LoadReport, ModelError, Parameters, Preset};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::output::{Output, shown};
 use crate::subject::load_report_json;
@@ -33,63 +34,60 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
     let parameters = Parameters::new(0, &Device::Cpu);
     preset.build(&parameters)?;
     let mut document = json!({ "weights": shown(file), "model": preset.name, "findings": [] });
-    let words = match load(&parameters, file) {
+    let mut findings = Vec::new();
+    let mut words = match load(&parameters, file) {
         Ok((role, keys)) => {
             document["role"] = role.name().into();
             document["load_report"] = load_report_json(&keys);
             let broken = not_finite(&parameters)?;
             if !broken.is_empty() {
-                document["findings"] = json!([finding(
+                findings.push(finding(
                     file,
                     "weights-not-finite",
-                    &format!(
+                    format!(
                         "{} parameters hold NaN or infinity: {}",
                         broken.len(),
                         broken[..broken.len().min(NAMED)].join(", ")
                     ),
                     "the training has diverged or the file is damaged: use another checkpoint",
-                )]);
+                ));
             }
             format!("{}: {} for {model}'s {}", file.display(), keys, role.name())
         }
         Err(error) => {
-            let finding = finding(
-                file,
-                "weights",
-                &error.to_string(),
-                "give the network of the file with --model (`mde models` lists them), or fetch the file again",
-            );
-            document["findings"] = json!([finding]);
+            let (what, advice) = match error {
+                ModelError::Unreadable { source, .. } => (
+                    source.to_string(),
+                    "correct the path or the file, or copy or download it again",
+                ),
+                error => (
+                    error.to_string(),
+                    "give the network of the file with --model (`mde models` lists them)",
+                ),
+            };
+            findings.push(finding(file, "weights", what, advice));
             format!("{}: not weights of {model}", file.display())
         }
     };
-    let findings: Vec<&Value> = document["findings"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .collect();
-    let said = findings.iter().map(|finding| {
-        let part = |key: &str| finding[key].as_str().unwrap_or_default();
-        format!(
-            "\n{}: {}\n    {}\n    repair: {}",
-            part("severity"),
-            part("check"),
-            part("what"),
-            part("advice")
-        )
-    });
-    let words = words + &said.collect::<String>();
-    let errors = findings.len();
-    Ok(Output::new(words, document)?.with_errors(&file.display().to_string(), errors))
+    for finding in &findings {
+        let (check, what, advice) = (finding.check, &finding.what, finding.advice);
+        words += &format!("\nerror: {check}\n    {what}\n    repair: {advice}");
+    }
+    document["findings"] = json!(findings);
+    Ok(Output::new(words, document)?.with_errors(&file.display().to_string(), findings.len()))
 }
 
 /// Number of parameters that a finding names.
 const NAMED: usize = 5;
 
-fn finding(file: &Path, check: &str, what: &str, advice: &str) -> Value {
-    json!({
-        "severity": "error", "check": check, "where": shown(file), "what": what, "advice": advice,
-    })
+fn finding(file: &Path, check: &'static str, what: String, advice: &'static str) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        check,
+        place: shown(file),
+        what,
+        advice,
+    }
 }
 
 /// Loads the file for the whole network, else for its encoder. If both fail, returns the network's
