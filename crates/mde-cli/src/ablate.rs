@@ -42,6 +42,7 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     if stage.is_up_to_date() {
         return described(&analysis, &analysis.subject.results.read(FILE)?, true);
     }
+    analysis.subject.results.writable()?;
     let measured = &analysis.measured;
     let options = AblateOptions {
         protocol: measured.protocol.clone(),
@@ -73,7 +74,7 @@ fn described(analysis: &Analysis, ablation: &Ablation, up_to_date: bool) -> anyh
         images: ablation.images,
         without_depth: &ablation.images_without_valid_depth,
     };
-    let mut words = found.describe(analysis, FILE);
+    let mut words = found.describe(analysis, FILE, up_to_date);
     words += ". AbsRel with units removed, minus AbsRel at random removal, averaged over the fraction removed:";
     for layer in &ablation.layers {
         words += &format!(

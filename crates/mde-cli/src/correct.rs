@@ -32,6 +32,7 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
     if stage.is_up_to_date() {
         return described(&analysis, &analysis.subject.results.read(FILE)?, true);
     }
+    analysis.subject.results.writable()?;
     let options = CorrectOptions {
         protocol: measured.protocol.clone(),
         bootstrap: analysis.bootstrap,
@@ -67,7 +68,11 @@ fn described(
         images: correction.images,
         without_depth: &correction.images_without_valid_depth,
     };
-    let mut words = format!("{}; {}", found.describe(analysis, FILE), correction.note);
+    let mut words = format!(
+        "{}; {}",
+        found.describe(analysis, FILE, up_to_date),
+        correction.note
+    );
     for layer in &correction.layers {
         words += &describe(layer);
     }

@@ -72,7 +72,7 @@ fn manifest() -> anyhow::Result<Manifest> {
 impl NetworkOutput {
     /// Builds the network, for its parameters and layers.
     fn new(preset: &Preset, manifest: &Manifest) -> anyhow::Result<Self> {
-        let parameters = Parameters::new(0, &Device::Cpu);
+        let parameters = Parameters::zeros(&Device::Cpu);
         let network = preset.build(&parameters)?;
         let fitting = manifest
             .weights

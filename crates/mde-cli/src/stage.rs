@@ -1,8 +1,9 @@
 //! Where the results of a command go: a locked folder, or nowhere.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use mde_files::{FolderLock, LockError, write_atomic};
 use mde_results::RunFolder;
 use serde::de::DeserializeOwned;
@@ -13,9 +14,10 @@ use crate::progress::remark;
 /// Where the results about a network go.
 #[derive(Debug)]
 pub(crate) struct Results {
-    /// The folder and its lock, held until the command ends; `None` for results that are only
-    /// printed.
-    folder: Option<(RunFolder, FolderLock)>,
+    /// `None` for results that are only printed.
+    folder: Option<RunFolder>,
+    /// The folder's lock, held until the command ends, or why there is none.
+    lock: Option<Result<FolderLock, LockError>>,
     /// What the results are about, for the user.
     pub(crate) subject: String,
 }
@@ -25,11 +27,13 @@ impl Results {
     pub(crate) fn printed(subject: &str) -> Self {
         Self {
             folder: None,
+            lock: None,
             subject: subject.to_owned(),
         }
     }
 
-    /// Results that go into a folder, if one is given. The folder's results are locked.
+    /// Results that go into a folder, if one is given. The folder's results are locked. A folder
+    /// that cannot be written can still be read: see [`Results::writable`].
     ///
     /// # Errors
     /// If another process writes results there.
@@ -37,15 +41,33 @@ impl Results {
         let mut results = Self::printed(subject);
         if let Some(path) = folder {
             let folder = RunFolder::new(path);
-            let lock = locked(&folder, folder.lock_results())?;
-            results.folder = Some((folder, lock));
+            results.lock = Some(match folder.lock_results() {
+                Err(error) if is_read_only(&error) => Err(error),
+                lock => Ok(locked(&folder, lock)?),
+            });
+            results.folder = Some(folder);
         }
         Ok(results)
     }
 
     /// The folder; `None` if nothing is kept.
     pub(crate) fn folder(&self) -> Option<&RunFolder> {
-        self.folder.as_ref().map(|(folder, _)| folder)
+        self.folder.as_ref()
+    }
+
+    /// Checks before a long computation that its results can be kept.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub(crate) fn writable(&self) -> anyhow::Result<()> {
+        match (&self.folder, &self.lock) {
+            (Some(folder), Some(Err(error))) => bail!(
+                "cannot write results into {}: {error}; change its permissions, or work on a copy \
+                 of the folder",
+                folder.path().display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// A file of the folder, for the user; the subject if nothing is kept.
@@ -69,12 +91,25 @@ impl Results {
     }
 }
 
-/// The lock of a folder, with advice where it cannot be had, and a warning where there are no
-/// locks.
+/// Whether a folder could not be locked because it cannot be written.
+fn is_read_only(error: &LockError) -> bool {
+    let LockError::Io { source, .. } = error else {
+        return false;
+    };
+    [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&source.kind())
+}
+
+/// Locks a folder. The error has advice; a file system without locks gives a warning.
 pub(crate) fn locked(
     folder: &RunFolder,
     lock: Result<FolderLock, LockError>,
 ) -> anyhow::Result<FolderLock> {
+    let path = folder.path();
+    ensure!(
+        !path.is_file(),
+        "{}: this is a file, where a folder is expected",
+        path.display()
+    );
     let lock = lock.map_err(|error| match error {
         held @ LockError::Held { .. } => held.into(),
         error => anyhow::Error::from(error).context(format!(

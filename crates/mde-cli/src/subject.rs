@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::data::DataArgs;
 use crate::hashes::{fingerprint, hash_file};
+use crate::output::{shell_word, shown};
 use crate::progress::remark;
 use crate::stage::Results;
 use crate::weights::file_of;
@@ -100,17 +101,14 @@ impl SubjectArgs {
             weights,
         } = &self.network;
         let options = [
-            ("--run", run.as_ref().map(|path| path.display().to_string())),
+            ("--run", run.as_ref().map(|path| shown(path))),
             ("--model", model.clone()),
             ("--weights", weights.as_ref().map(ToString::to_string)),
-            (
-                "--out",
-                self.out.as_ref().map(|path| path.display().to_string()),
-            ),
+            ("--out", self.out.as_ref().map(|path| shown(path))),
         ];
         let given = options
             .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+            .filter_map(|(name, value)| Some(format!("{name} {}", shell_word(&value?))));
         given.collect::<Vec<_>>().join(" ")
     }
 }
@@ -132,8 +130,16 @@ impl NetworkArgs {
         let folder = RunFolder::new(run);
         let config = RunConfig::read(&folder)?;
         let newest = folder.newest_checkpoint()?;
+        if newest.step < config.steps {
+            remark(&format!(
+                "{}: training is not finished: this is the checkpoint of step {} of {}",
+                run.display(),
+                newest.step,
+                config.steps
+            ));
+        }
         let preset = Preset::named(&config.model)?;
-        let parameters = Parameters::new(config.seed, device);
+        let parameters = Parameters::zeros(device);
         let network = preset.build(&parameters)?;
         let results = Results::printed(preset.name);
         Ok(Subject {
@@ -150,8 +156,8 @@ impl NetworkArgs {
 
     fn load_weights(model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
         let preset = Preset::named(model)?;
-        // The seed does not matter, since every value is replaced.
-        let parameters = Parameters::new(0, device);
+        // The file replaces every value.
+        let parameters = Parameters::zeros(device);
         let network = preset.build(&parameters)?;
         let load_report = parameters.load(file)?;
         remark(&format!("{}: {load_report}", file.display()));

@@ -21,13 +21,24 @@ pub struct Parameters {
 
 #[derive(Debug)]
 struct Store {
-    seed: u64,
+    /// `None` leaves all values 0.
+    seed: Option<u64>,
     vars: Mutex<BTreeMap<String, Var>>,
 }
 
 impl Parameters {
     /// An empty set. Building a network from [`Parameters::builder`] fills it.
     pub fn new(seed: u64, device: &Device) -> Self {
+        Self::with_seed(Some(seed), device)
+    }
+
+    /// Like [`Parameters::new`], but all values are 0: for the layers and the size of a network, or
+    /// to load all values from a file.
+    pub fn zeros(device: &Device) -> Self {
+        Self::with_seed(None, device)
+    }
+
+    fn with_seed(seed: Option<u64>, device: &Device) -> Self {
         let store = Store {
             seed,
             vars: Mutex::new(BTreeMap::new()),
@@ -106,9 +117,11 @@ impl SimpleBackend for Backend {
             }
             return Ok(var.as_tensor().clone());
         }
-        let value = initial(self.0.seed, name, &shape, init)?
-            .to_dtype(dtype)?
-            .to_device(device)?;
+        let value = match self.0.seed {
+            Some(seed) => initial(seed, name, &shape, init)?,
+            None => Tensor::zeros(&shape, DType::F32, &Device::Cpu)?,
+        };
+        let value = value.to_dtype(dtype)?.to_device(device)?;
         let var = Var::from_tensor(&value)?;
         let tensor = var.as_tensor().clone();
         vars.insert(name.to_owned(), var);

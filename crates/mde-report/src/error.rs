@@ -12,7 +12,7 @@ pub enum ReportError {
     #[error(transparent)]
     Results(#[from] ResultsError),
 
-    /// The comparison is of other runs.
+    /// The comparison is of different runs.
     #[error(
         "the comparison is of other weights ({compared}) than those in {} ({found}); compare these \
          runs again",
@@ -29,8 +29,8 @@ pub enum ReportError {
 
     /// A file of the report could not be written.
     #[error(
-        "cannot write {}: {source}; free some space or choose another output folder",
-        path.display()
+        "cannot write {}: {source}; {}",
+        path.display(), mde_files::write_advice(source)
     )]
     Write {
         /// The file or folder.

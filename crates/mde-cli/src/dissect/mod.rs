@@ -8,6 +8,7 @@ mod words;
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use candle_core::Device;
 use mde_analysis::{DissectOptions, Dissected, assemble, dissect};
 use mde_metrics::statistics::Bootstrap;
@@ -56,6 +57,11 @@ struct Inputs<'a> {
 /// Dissects, unless the results are up to date.
 pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> {
     let DissectArgs { source, options } = args;
+    ensure!(
+        options.max_bins() >= 2,
+        "bins is {}: it must be at least 2, since selectivity compares bins",
+        options.max_bins()
+    );
     let subject = source.open(&options, device)?;
     let bootstrap = Bootstrap::default();
     let layers = subject.layers.iter();
@@ -77,6 +83,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     if stage.is_up_to_date() {
         return described(results, load_report, &results.read(FILE)?, true);
     }
+    results.writable()?;
     let dissection = measure(&subject, &options, bootstrap, &stage, device)?;
     described(results, load_report, &dissection, false)
 }

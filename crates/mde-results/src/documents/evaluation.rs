@@ -66,7 +66,7 @@ pub struct UnitWarning {
     /// Median over images of the median over valid pixels of prediction / ground truth, before
     /// clamping.
     pub median_ratio: f64,
-    /// The likely cause in words.
+    /// How far off the predictions are, and what to check.
     pub likely: String,
 }
 
@@ -76,33 +76,62 @@ impl UnitWarning {
         if (2.0 / 3.0..=1.5).contains(&median_ratio) || !median_ratio.is_finite() {
             return None;
         }
+        // The ratio, the unit that explains it, and the tolerance of its logarithm: a factor that
+        // a bad network reaches as well must fit closely.
         let known = [
-            (1000.0, "millimetres"),
-            (256.0, "KITTI's stored values (metres x 256)"),
-            (100.0, "centimetres"),
-            (10.0, "decimetres, or depth relative to a range of 10 m"),
+            (1000.0, "millimetres", 0.15),
+            (256.0, "KITTI's stored values (metres x 256)", 0.15),
+            (100.0, "centimetres", 0.15),
+            (10.0, "decimetres, or relative to a range of 10 m", 0.05),
             (
                 5.0,
-                "a factor of 5, such as TUM's u16/5000 read as millimetres",
+                "TUM's stored values (metres x 5000), read as millimetres",
+                0.05,
             ),
-            (2.0, "a factor of 2"),
         ];
-        let near = |factor: f64, of: f64| (of / factor).ln().abs() < 0.2;
-        let likely = known.into_iter().find_map(|(factor, name)| {
-            if near(factor, median_ratio) {
-                return Some(format!(
-                    "predictions about {factor} times too large: {name}"
-                ));
+        const CHECK: &str = "check that the weights belong to this preset and data set, that \
+                             training has finished, and the unit of depth (or whether it is \
+                             disparity)";
+        if median_ratio <= 0.0 {
+            return Some(Self {
+                median_ratio,
+                likely: format!("predictions are not positive; {CHECK}"),
+            });
+        }
+        let (factor, side) = match median_ratio > 1.0 {
+            true => (median_ratio, "large"),
+            false => (1.0 / median_ratio, "small"),
+        };
+        let unit = known
+            .into_iter()
+            .find(|(known, _, tolerance)| (factor / known).ln().abs() < *tolerance);
+        let (times, cause) = match unit {
+            Some((known, unit, tolerance)) => {
+                let unit = format!("one of the two may be in {unit}");
+                let is_certain = tolerance > 0.1;
+                let cause = match is_certain {
+                    true => unit,
+                    false => format!("{unit}; otherwise {CHECK}"),
+                };
+                (known, cause)
             }
-            near(1.0 / factor, median_ratio)
-                .then(|| format!("predictions about {factor} times too small: {name}"))
-        });
-        let other = "no common unit: a network that is hardly trained, weights of another data set \
-                     or preset, or another quantity such as disparity";
+            None => (factor, CHECK.to_owned()),
+        };
         Some(Self {
             median_ratio,
-            likely: likely.unwrap_or_else(|| other.to_owned()),
+            likely: format!(
+                "predictions are about {} times too {side}; {cause}",
+                rounded(times)
+            ),
         })
+    }
+}
+
+/// Two significant digits: `2`, `2.4`, `31`.
+fn rounded(factor: f64) -> String {
+    match factor < 9.95 {
+        true => format!("{factor:.1}").trim_end_matches(".0").to_owned(),
+        false => format!("{factor:.0}"),
     }
 }
 

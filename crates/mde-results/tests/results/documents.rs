@@ -140,16 +140,26 @@ fn a_unit_warning_names_the_unit() {
         (256.0, &["256 times too large", "KITTI"]),
         (1.0 / 256.0, &["256 times too small"]),
         (100.0, &["100 times too large", "centimetres"]),
-        (9.0, &["10 times too large", "decimetres"]),
+        (
+            10.2,
+            &["10 times too large", "decimetres", "weights belong to"],
+        ),
+        (9.0, &["9 times too large", "weights belong to"]),
         (5.0, &["5 times too large", "TUM"]),
         (0.2, &["5 times too small", "TUM"]),
         (2.0, &["2 times too large"]),
         (0.5, &["2 times too small"]),
-        (30.0, &["no common unit", "weights of another data set"]),
-        (0.66, &["no common unit"]),
-        (1.51, &["no common unit"]),
-        (0.0, &["no common unit"]),
-        (-2.0, &["no common unit"]),
+        // Weights for streets, on rooms.
+        (
+            0.415,
+            &["2.4 times too small", "weights belong to this preset"],
+        ),
+        (0.27, &["3.7 times too small", "training has finished"]),
+        (30.0, &["30 times too large", "disparity"]),
+        (0.66, &["1.5 times too small", "weights belong to"]),
+        (1.51, &["1.5 times too large", "weights belong to"]),
+        (0.0, &["not positive", "weights belong to"]),
+        (-2.0, &["not positive", "weights belong to"]),
     ] {
         let warning = UnitWarning::check(ratio).unwrap();
         assert_eq!(warning.median_ratio, ratio);

@@ -22,7 +22,7 @@ fn two_trainings_in_one_folder_are_refused_by_process_id() {
     // Checkpoints can be measured while the training goes on.
     let results = folder.lock_results().unwrap();
     let error = folder.lock_results().unwrap_err();
-    assert_parts(&error.to_string(), &["stages", &holder]);
+    assert_parts(&error.to_string(), &["run is in use", &holder[7..]]);
     drop(training);
     folder.lock_training().unwrap();
     assert!(folder.lock_results().is_err());

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use mde_results::{Provenance, ResultsError, RunResults, names};
+use mde_results::{Provenance, ResultsError, RunFolder, RunResults, names};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -120,7 +120,7 @@ fn missing_files_name_the_command() {
     );
     assert!(matches!(error, ResultsError::NoFolder { .. }));
     for (file, command) in [
-        (names::CONFIG, "run `mde train --out "),
+        (names::CONFIG, "run `mde train --data DATA --out "),
         (names::EVALUATION, "run `mde evaluate --run "),
     ] {
         let error = refused(remove(file), &[file, "is missing", command]);
@@ -373,6 +373,45 @@ fn results_of_other_weights_or_another_model_are_refused() {
     ];
     let error = refused(change, &parts);
     assert!(matches!(error, ResultsError::OtherModel { .. }));
+}
+
+#[test]
+fn analyses_of_other_data_or_another_protocol_are_refused() {
+    for file in [names::ABLATION, names::CORRECTION] {
+        let change = |run: &Path| edit(&run.join(file), "/provenance/data_hash", json!("0a"));
+        let error = refused(
+            change,
+            &[&format!("evaluate.json and {file} are of different data")],
+        );
+        assert!(matches!(error, ResultsError::StageMismatch { .. }));
+        let change = |run: &Path| edit(&run.join(file), "/protocol/alignment", json!("median"));
+        let error = refused(
+            change,
+            &["different protocols", "alignment median", "`mde evaluate"],
+        );
+        assert!(matches!(error, ResultsError::StageMismatch { .. }));
+    }
+}
+
+#[test]
+fn results_of_an_earlier_checkpoint_are_refused() {
+    let change = |run: &Path| {
+        let checkpoint = RunFolder::new(run).checkpoint_at(120);
+        std::fs::create_dir_all(&checkpoint.folder).unwrap();
+        std::fs::write(checkpoint.weights(), "trained further").unwrap();
+    };
+    let error = refused(
+        change,
+        &[
+            "evaluate.json",
+            "reached step 120",
+            "run `mde evaluate --run ",
+        ],
+    );
+    assert!(matches!(
+        error,
+        ResultsError::EarlierCheckpoint { step: 120, .. }
+    ));
 }
 
 #[test]

@@ -16,7 +16,10 @@ fn refused(content: &str) -> String {
     let error = folder.records().unwrap_err();
     assert!(matches!(error, ResultsError::Malformed { .. }), "{error}");
     let message = error.to_string();
-    assert_parts(&message, &["metrics.jsonl", "run `mde train --out"]);
+    assert_parts(
+        &message,
+        &["metrics.jsonl", "run `mde train --data DATA --out"],
+    );
     message
 }
 
@@ -65,11 +68,9 @@ fn checkpoints_are_listed_oldest_first() {
     let folder = RunFolder::new(dir.path());
     assert_eq!(folder.checkpoints().unwrap(), []);
     let error = folder.newest_checkpoint().unwrap_err();
-    assert!(matches!(error, ResultsError::Missing { .. }));
-    assert_parts(
-        &error.to_string(),
-        &["checkpoint is missing", "mde train --out"],
-    );
+    assert!(matches!(error, ResultsError::NoCheckpoint { .. }));
+    let parts = ["no checkpoint yet", "mde train --data DATA --out"];
+    assert_parts(&error.to_string(), &parts);
 
     let steps = [100, 9, 1_000_000_000];
     for step in steps {
