@@ -173,8 +173,8 @@ fn damaged_files_name_the_command() {
         }
     };
     for (file, stage) in [
-        (names::CONFIG, "train --out"),
-        (names::RECORDS, "train --out"),
+        (names::CONFIG, "train --data DATA --out"),
+        (names::RECORDS, "train --data DATA --out"),
         (names::EVALUATION, "evaluate --run"),
         (names::DISSECTION, "dissect --run"),
         (names::ABLATION, "ablate --run"),
