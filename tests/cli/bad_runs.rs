@@ -65,7 +65,7 @@ fn a_missing_or_untrained_run() {
             &[
                 "run: no run here",
                 "config.json does not exist",
-                "mde train --out run",
+                "mde train --data DATA --out run",
             ],
         );
         place.refuses(&line("half"), &["half/config.json", "train again"]);
@@ -76,7 +76,7 @@ fn a_missing_or_untrained_run() {
     for command in ["evaluate", "dissect"] {
         place.refuses(
             &format!("{command} --run run --data rooms:rooms"),
-            &["run/checkpoint is missing", "mde train --out run"],
+            &["run: no checkpoint yet", "mde train --data DATA --out run"],
         );
     }
 }
@@ -138,7 +138,7 @@ fn an_output_folder_that_cannot_be_one() {
     for out in ["file", "file/below"] {
         place.refuses(
             &format!("train --data rooms:rooms --out {out} --steps 1 --batch-size 2"),
-            &[out, "check"],
+            &[out, "folder"],
         );
         place.refuses(
             &format!("render rooms --out {out} --train 1 --test 1"),

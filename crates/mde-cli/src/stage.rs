@@ -107,7 +107,7 @@ pub(crate) fn locked(
     let path = folder.path();
     ensure!(
         !path.is_file(),
-        "{}: this is a file, where a folder is expected",
+        "{}: this is a file; choose a folder",
         path.display()
     );
     let lock = lock.map_err(|error| match error {

@@ -8,7 +8,9 @@ use candle_core::Device;
 use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
 use mde_fetch::WeightSource;
 use mde_models::{Parameters, Preset};
-use mde_results::{AssignmentConfig, InitialPart, InitialWeights, RunFolder, TrainingData};
+use mde_results::{
+    AssignmentConfig, CONFIG_FORMAT, InitialPart, InitialWeights, RunFolder, TrainingData,
+};
 use mde_train::{
     DepthLoss, Recipe, RunConfig, Schedule, TrainEvent, TrainOptions, check_assignment,
     layer_assignments, train,
@@ -18,7 +20,7 @@ use serde_json::json;
 use crate::data::DataArgs;
 use crate::hashes::fingerprint;
 use crate::memory;
-use crate::output::{Output, peak_memory_text, shown};
+use crate::output::{Output, count, peak_memory_text, shown};
 use crate::progress::{Progress, remark};
 use crate::stage::locked;
 use crate::weights::file_of;
@@ -79,7 +81,7 @@ pub(crate) struct TrainSettings {
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
     /// Base learning rate [default: the recipe's].
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     learning_rate: Option<f64>,
     /// Learning-rate schedule [default: the recipe's].
     #[arg(long, value_enum)]
@@ -191,7 +193,7 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let data = training_data(settings, &list, transform.as_ref(), &folder)?;
     let loader = loader(settings, list.clone(), transform, batch_size)?;
     let config = RunConfig {
-        format: 1,
+        format: CONFIG_FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: settings.model.clone(),
         seed: settings.seed,
@@ -256,9 +258,9 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
             peak_memory_text()
         ),
         None => format!(
-            "{}: up to date, {} steps",
+            "{}: up to date, {}",
             args.out.display(),
-            checkpoint.step
+            count(checkpoint.step, "step")
         ),
     };
     let document = json!({

@@ -110,6 +110,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, ReportError> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).build()?);
     environment.add_filter("md", escape_markdown);
     environment.add_filter("code", code);
+    environment.add_filter("md_code", markdown_code);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source)?;
     }
@@ -147,6 +148,18 @@ fn code(text: &str) -> Value {
         }
     });
     Value::from_safe_string(parts.collect())
+}
+
+/// A command as inline code of Markdown, in more backticks than it holds in a row.
+fn markdown_code(command: &str) -> String {
+    let longest = command
+        .split(|character| character != '`')
+        .map(str::len)
+        .max();
+    let fence = "`".repeat(longest.unwrap_or(0) + 1);
+    let blank = if command.contains('`') { " " } else { "" };
+    let command = command.replace(['\n', '\r'], " ");
+    format!("{fence}{blank}{command}{blank}{fence}")
 }
 
 /// Keeps outside text from being read as Markdown or HTML, in prose and in table cells.

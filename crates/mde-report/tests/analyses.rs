@@ -1,4 +1,4 @@
-//! Reports with statistics, ablation and correction: what they say and what they leave out.
+//! Reports with statistics, ablation and correction: their contents and omissions.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -115,7 +115,7 @@ fn the_answer_states_differences_with_intervals() {
          20 units are more selective in the assigned model, 4 in the plain model.",
         "In D, removing units most selective first instead of in random order changes AbsRel by \u{2212}0.0100 (interval \
          \u{2212}0.0220 to 0.0020, no clear difference) in the plain model and by +0.0400 (interval 0.0280 to 0.0520) in the \
-         assigned model. Correcting all units of D changes AbsRel by \u{2212}0.0720 (\u{2212}40\u{a0}%, interval \u{2212}0.0869 \
+         assigned model. Correcting all units of D changes AbsRel by \u{2212}0.0720 (\u{2212}40.0\u{a0}%, interval \u{2212}0.0869 \
          to \u{2212}0.0571) in the plain model and",
         "The mean changes by +0.200 (95\u{a0}% interval 0.150 to 0.250 over images, 0.130 to 0.270 over units).",
         "<td>0.0080 to 0.0120</td>",
@@ -322,7 +322,7 @@ fn weights_that_were_not_trained_here_have_a_report() {
 }
 
 #[test]
-fn any_two_runs_stand_side_by_side_under_their_names() {
+fn any_two_runs_are_shown_under_their_names() {
     let folder = tempfile::tempdir().unwrap();
     let runs = ["seed-1", "seed <2>"].map(|name| folder.path().join(name));
     for run in &runs {
@@ -347,7 +347,7 @@ fn a_newer_dissection_is_mentioned() {
     assert!(!html.contains("The assigned model was dissected again"));
 }
 
-/// Everything that may be undefined is: one unit, one bin, no image, no value.
+/// Every optional value is undefined: one unit, one bin, no image, no value.
 #[test]
 fn a_layer_of_one_unit_and_no_images_still_has_a_page() {
     let spec = Spec {
@@ -426,7 +426,7 @@ fn a_layer_of_one_unit_and_no_images_still_has_a_page() {
 }
 
 #[test]
-fn names_from_outside_cannot_leave_their_place() {
+fn outside_names_are_escaped_everywhere() {
     let nasty = "</script><img src=x onerror=alert(1)>\"'";
     let folder = tempfile::tempdir().unwrap();
     write_run(folder.path(), &PLAIN);
@@ -508,8 +508,7 @@ fn a_wrong_unit_is_a_warning() {
     edit(&evaluation, "/unit_warning", json!(warning));
     let html = report_both(folder.path()).unwrap();
     let text = format!(
-        "The predictions of the assigned model may be in another unit than the ground truth: their median ratio is \
-         10.200. Likely cause: {}.",
+        "In the assigned model, the median ratio of prediction to ground truth is 10.200, far from 1: {}.",
         warning.likely
     );
     assert!(html.contains(&text), "{text}");

@@ -61,7 +61,7 @@ fn a_missing_run_folder() {
 #[test]
 fn a_stage_that_was_not_run() {
     for (file, command) in [
-        ("config.json", "mde train --out"),
+        ("config.json", "mde train --data DATA --out"),
         ("evaluate.json", "mde evaluate --run"),
         ("examples.safetensors", "mde evaluate --run"),
         ("dissect.json", "mde dissect --run"),

@@ -122,7 +122,7 @@ pub enum TrainError {
     },
     /// The folder holds no run.
     #[error(
-        "{}: no run here, {} does not exist; train first (`mde train --out {}`) or correct \
+        "{}: no run here, {} does not exist; train first (`mde train --data DATA --out {}`) or correct \
          the path",
         folder.display(), config.display(), folder.display()
     )]

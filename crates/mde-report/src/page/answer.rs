@@ -187,9 +187,13 @@ fn selectivity_of_two(models: &Models<'_>, comparison: &RunComparison) -> Option
     let lower: usize = counted_layers(comparison).map(|layer| layer.lower).sum();
     let (first, second) = (&models[0].label.name, &models[1].label.name);
     Some(format!(
-        "The mean selectivity of the units in {} {text}. {higher} units are more selective in the \
+        "The mean selectivity of the units in {} {text}. {} more selective in the \
          {second} model, {lower} in the {first} model.",
-        listed(&names)
+        listed(&names),
+        match higher {
+            1 => "1 unit is".to_owned(),
+            _ => format!("{higher} units are"),
+        }
     ))
 }
 
@@ -230,7 +234,7 @@ fn effect(models: &Models<'_>) -> Option<String> {
     let correction = by_model(&|model| {
         let all = &model.run.corrected(name)?.all_units;
         let relative = all.relative_reduction;
-        let relative = relative.map(|share| format!("{}\u{a0}%", signed(-100.0 * share, 0)));
+        let relative = relative.map(|share| format!("{}\u{a0}%", signed(-100.0 * share, 1)));
         let interval = all.abs_rel_reduction.interval.map(negated);
         let interval = interval.map(|ends| format!("interval {}", between(ends, ABS_REL_DIGITS)));
         let details: Vec<String> = [relative, interval].into_iter().flatten().collect();

@@ -25,7 +25,7 @@ pub(super) fn section(models: &Models<'_>) -> Option<BinSection> {
         "Bins used",
         "Valid bins",
         "Reference",
-        "Flat-unit floor",
+        "Flat floor",
     ];
     let caption = "Mean selectivity under other bins. The floor is the reference estimator’s \
                    score of a unit with the same response at all depths.";

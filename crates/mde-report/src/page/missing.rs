@@ -18,37 +18,46 @@ pub(crate) struct Missing {
 pub(super) fn missing(model: &Model<'_>, layers: &[LayerDissection]) -> Vec<Missing> {
     let run = model.run;
     let any = |lacks: &dyn Fn(&LayerDissection) -> bool| layers.iter().any(lacks);
+    let some = |part: &str, lacks: &dyn Fn(&LayerDissection) -> bool| {
+        let names = layers.iter().filter(|layer| lacks(layer));
+        let names: Vec<String> = names.map(|layer| layer.layer.clone()).collect();
+        (format!("{part} of {}", listed(&names)), !names.is_empty())
+    };
     let stages = [
         (
             "dissect",
             vec![
-                ("depth selectivity", run.dissection.is_none()),
-                ("the chance level", any(&|layer| layer.null.is_none())),
-                ("other bins", any(&|layer| layer.discretisations.is_empty())),
+                ("depth selectivity".to_owned(), run.dissection.is_none()),
                 (
-                    "the images with the strongest response",
+                    "the chance level".to_owned(),
+                    any(&|layer| layer.null.is_none()),
+                ),
+                (
+                    "other bins".to_owned(),
+                    any(&|layer| layer.discretisations.is_empty()),
+                ),
+                (
+                    "the images with the strongest response".to_owned(),
                     any(&|layer| layer.top_images.is_none()),
                 ),
             ],
         ),
         (
             "ablate",
-            vec![(
-                "the effect of removing units",
-                any(&|layer| run.ablated(&layer.layer).is_none()),
-            )],
+            vec![some("the effect of removing units", &|layer| {
+                run.ablated(&layer.layer).is_none()
+            })],
         ),
         (
             "correct",
-            vec![(
-                "the effect of correcting units",
-                any(&|layer| run.corrected(&layer.layer).is_none()),
-            )],
+            vec![some("the effect of correcting units", &|layer| {
+                run.corrected(&layer.layer).is_none()
+            })],
         ),
     ];
     let missing = stages.into_iter().filter_map(|(stage, parts)| {
         let parts = parts.into_iter().filter(|(_, missing)| *missing);
-        let parts: Vec<String> = parts.map(|(part, _)| part.to_owned()).collect();
+        let parts: Vec<String> = parts.map(|(part, _)| part).collect();
         (!parts.is_empty()).then(|| Missing {
             model: model.label.label.clone(),
             what: listed(&parts),

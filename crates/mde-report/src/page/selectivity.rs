@@ -44,7 +44,7 @@ fn table(layers: &Layers<'_, '_>) -> Table {
         "Chance level",
         "Above chance",
         "At the assigned bin",
-        "Flat-unit floor",
+        "Flat floor",
         "Units",
         "Bins used",
     ];

@@ -51,7 +51,7 @@ pub(super) fn terms(models: &Models<'_>) -> Vec<Term> {
              as response 0. Empty bins therefore raise the score.",
         ),
         (
-            "Flat-unit floor",
+            "Flat floor",
             "The reference estimator’s score of a unit with the same response at all depths. It \
              is above 0 because of empty bins.",
         ),

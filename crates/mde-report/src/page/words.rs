@@ -104,14 +104,13 @@ fn initial_hash(config: &TrainingSummary) -> &str {
     config.init.as_ref().map_or("none", |init| &init.hash)
 }
 
-/// Signs that a prediction is in another unit than the ground truth.
+/// Predictions far from the ground truth, such as in another unit.
 pub(super) fn warnings(models: &Models<'_>) -> Vec<String> {
     let warnings = models.iter().filter_map(|model| {
         let warning = model.run.evaluation.unit_warning.as_ref()?;
         Some(format!(
-            "The predictions of the {} model may be in another unit than the ground truth: their \
-             median ratio is {}. Likely cause: {}. Accuracy and selectivity mean little until \
-             this is resolved.",
+            "In the {} model, the median ratio of prediction to ground truth is {}, far from 1: {}. \
+             Accuracy and selectivity mean little until this is resolved.",
             model.label.name,
             fixed(warning.median_ratio, 3),
             warning.likely

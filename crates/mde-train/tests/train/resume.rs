@@ -132,8 +132,14 @@ fn a_folder_without_checkpoint_says_so() {
     let data = Data::new();
     let folder = data.folder("nothing");
     let error = folder.newest_checkpoint().unwrap_err();
-    assert!(matches!(error, ResultsError::Missing { .. }), "{error}");
-    assert!(error.to_string().contains("mde train --out"), "{error}");
+    assert!(
+        matches!(error, ResultsError::NoCheckpoint { .. }),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("mde train --data DATA --out"),
+        "{error}"
+    );
     let error = RunConfig::read(&folder).unwrap_err();
     assert!(matches!(error, TrainError::NoRun { .. }), "{error}");
 }
