@@ -28,8 +28,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Cli {
-    /// Name of the job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to 64,
-    /// `tally-64-114x152-64` the tally of one layer of 64 units in 64 bins.
+    /// Name of the job; `conv-3x64-k7-s2-d1-g1-228x304-forward` is a convolution of 3 channels to
+    /// 64, `tally-64-114x152-64` the tally of one layer of 64 units in 64 bins.
     job: Option<String>,
     /// Print the names of the jobs without convolutions
     #[arg(long)]
