@@ -4,9 +4,9 @@
 //! parameters. Only the run that made the file meets them. In training mode, batch norm over a few
 //! dozen values amplifies float32 rounding to 1e-3 of the prediction. This flips ReLU masks and the
 //! signs of near-zero Sobel differences. PyTorch in float64, and PyTorch in float32 with one thread
-//! or without oneDNN, exceed the stated tolerances, too (table in `docs/deviations.md`).
-//! Our float64 forward pass agrees with PyTorch's float64 to 2e-12. The bounds below are two to three times the
-//! differences between PyTorch's own variants. The first loss must agree to 1e-5.
+//! or without oneDNN, exceed the stated tolerances, too (table in `docs/deviations.md`). Our
+//! float64 forward pass agrees with PyTorch's float64 to 2e-12. The bounds below are two to three
+//! times the differences between PyTorch's own variants. The first loss must agree to 1e-5.
 
 use candle_core::{DType, Device, Tensor};
 use mde_metrics::Discretisation;
