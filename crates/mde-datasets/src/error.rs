@@ -4,19 +4,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::kind::did_you_mean;
-use crate::{DepthEncoding, Split};
+use crate::{DataKind, DepthEncoding, Split};
 
 /// Any failure of this crate. Sizes are (height, width).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
     /// The folder of a data set does not exist.
-    #[error("{}: no such folder; expected a data set with {}", .path.display(), .lists.join(" or "))]
+    #[error("{}: no such folder; expected a data set with {}{}", .path.display(), .lists.join(" or "), source_of(*.kind))]
     MissingFolder {
         /// The folder.
         path: PathBuf,
         /// The list files that would be read from it.
         lists: Vec<String>,
+        /// The layout, if given.
+        kind: Option<DataKind>,
+    },
+    /// A file is given in place of the folder of a data set.
+    #[error("{}: this is a file; give the folder: {}", .path.display(), folder_of(.path).display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
     },
     /// A folder given without a kind has no `dataset.toml`.
     #[error("{}: no such file; describe the data in it (docs/own-data.md), or name the layout of the folder: nyu:DIR, rooms:DIR, kitti:DIR or streets:DIR", .path.display())]
@@ -43,12 +51,14 @@ pub enum DatasetError {
         reason: String,
     },
     /// The list file does not exist.
-    #[error("no list of pairs: {} does not exist; expected a file with lines {expected}", join_or(.tried))]
+    #[error("no list of pairs: {} does not exist; {}", join_or(.tried), expected_list(expected, *.other))]
     MissingList {
         /// The files that were tried.
         tried: Vec<PathBuf>,
         /// The expected form of its lines.
         expected: &'static str,
+        /// Another layout, whose lists the folder holds.
+        other: Option<DataKind>,
     },
     /// The list file has no lines.
     #[error("{}: the list is empty; expected lines {expected}", .list.display())]
@@ -254,7 +264,7 @@ pub enum DatasetError {
         geometry: String,
     },
     /// An option of the loader is out of range.
-    #[error("loader: {option} = {value}: {reason}")]
+    #[error("{option} is {value}: {reason}")]
     LoaderOption {
         /// The option's name.
         option: &'static str,
@@ -307,6 +317,36 @@ impl DatasetError {
             line: None,
             reason: format!("[{split}]: {reason}"),
         }
+    }
+}
+
+/// How to get data of a layout, as the end of a message.
+fn source_of(kind: Option<DataKind>) -> String {
+    kind.map_or(String::new(), |kind| match kind {
+        DataKind::Rooms | DataKind::Streets => {
+            format!("; `mde render {} --out DIR` renders one", kind.name())
+        }
+        DataKind::Nyu | DataKind::Kitti => {
+            format!("; `mde fetch data {}` downloads it", kind.name())
+        }
+    })
+}
+
+/// The folder of a file, as it can be given on a command line.
+fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().unwrap_or(file);
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
+}
+
+fn expected_list(lines: &str, other: Option<DataKind>) -> String {
+    match other.map(DataKind::name) {
+        Some(kind) => format!(
+            "the folder holds the lists of {kind}: write {kind}:DIR, or add a file with lines {lines}"
+        ),
+        None => format!("expected a file with lines {lines}"),
     }
 }
 

@@ -313,6 +313,7 @@ fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), Dataset
         return Err(DatasetError::MissingList {
             tried: vec![list.clone()],
             expected,
+            other: None,
         });
     }
     let parsed = lines::parse(list, &decode::read(list)?, format)?;

@@ -65,10 +65,10 @@ impl Loader {
             })
         };
         if config.batch_size == 0 {
-            return wrong("batch size", 0, "must be at least 1".to_owned());
+            return wrong("batch-size", 0, "it must be at least 1".to_owned());
         }
         if config.workers == 0 {
-            return wrong("workers", 0, "must be at least 1".to_owned());
+            return wrong("workers", 0, "it must be at least 1".to_owned());
         }
         if config.drop_last && config.batch_size > list.len() {
             let reason = format!(
@@ -78,7 +78,7 @@ impl Loader {
                 count(list.len(), "pair"),
                 list.len()
             );
-            return wrong("batch size", config.batch_size, reason);
+            return wrong("batch-size", config.batch_size, reason);
         }
         Ok(Self {
             list,

@@ -59,6 +59,11 @@ impl DataSpec {
         split: Split,
         encoding: Option<DepthEncoding>,
     ) -> Result<Plan, DatasetError> {
+        if self.root.is_file() {
+            return Err(DatasetError::NotAFolder {
+                path: self.root.clone(),
+            });
+        }
         if !self.root.is_dir() {
             return Err(self.missing_folder(split));
         }
@@ -81,6 +86,7 @@ impl DataSpec {
             None => Err(DatasetError::MissingList {
                 tried,
                 expected: ListFormat::for_kind(kind).expected(),
+                other: self.listed_kind(),
             }),
         }
     }
@@ -112,6 +118,20 @@ impl DataSpec {
         }
     }
 
+    /// The layout whose lists the folder holds.
+    fn listed_kind(&self) -> Option<DataKind> {
+        let is_listed = |kind: &DataKind| {
+            let mut splits = [Split::Train, Split::Test].into_iter();
+            splits.any(|split| {
+                let mut names = kind.lists(split).iter();
+                names.any(|name| self.root.join(name).is_file())
+            })
+        };
+        let others = DataKind::ALL.into_iter();
+        let mut others = others.filter(|kind| Some(*kind) != self.kind);
+        others.find(is_listed)
+    }
+
     fn missing_folder(&self, split: Split) -> DatasetError {
         let lists = self
             .kind
@@ -119,6 +139,7 @@ impl DataSpec {
         DatasetError::MissingFolder {
             path: self.root.clone(),
             lists: lists.iter().map(|&name| name.to_owned()).collect(),
+            kind: self.kind,
         }
     }
 }

@@ -163,10 +163,9 @@ impl EntryFile {
             return Ok(false);
         }
         partial::check(&self.target, &self.expected()).map_err(|error| {
-            error.of(format!(
-                "{} does not match the manifest: move it away and run the same command again",
-                self.target.display()
-            ))
+            error.of(self.target.display().to_string()).advise(
+                "it does not match the manifest, so move it away and run the same command again",
+            )
         })?;
         if let Some(from) = from {
             remark(

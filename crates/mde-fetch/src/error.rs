@@ -45,7 +45,7 @@ pub enum FetchError {
         path: PathBuf,
     },
     /// The file does not have the expected size.
-    #[error("the file has {found} bytes , expected {expected}: it is a different file or version")]
+    #[error("the file has {found} bytes, expected {expected}: it is a different file or version")]
     Size {
         /// Bytes.
         found: u64,
@@ -123,9 +123,9 @@ pub enum FetchError {
     #[error(transparent)]
     Lock(#[from] mde_files::LockError),
     /// The manifest has no entry of this name.
-    #[error("unknown {kind} {name:?}{}; the manifest lists: {}", suggested(suggestion), known.join(", "))]
+    #[error("{}{}; the manifest lists: {}", unknown(kind, name), suggested(suggestion), known.join(", "))]
     UnknownName {
-        /// "weights" or "data".
+        /// "weights", "data", or "file or weights".
         kind: &'static str,
         /// The name.
         name: String,
@@ -181,6 +181,16 @@ pub enum FetchError {
         /// What to do.
         advice: String,
     },
+}
+
+/// What a text names that is neither a file nor a name of the manifest.
+pub(crate) const FILE_OR_WEIGHTS: &str = "file or weights";
+
+fn unknown(kind: &str, name: &str) -> String {
+    match kind == FILE_OR_WEIGHTS {
+        true => format!("{name:?}: no such file, and no name of the manifest"),
+        false => format!("unknown {kind} {name:?}"),
+    }
 }
 
 pub(crate) type Result<T, E = FetchError> = std::result::Result<T, E>;

@@ -8,7 +8,7 @@ use mde_files::path_below;
 use crate::bill::{Bill, SPARE_MEGABYTES};
 use crate::connection::Connection;
 use crate::entry_file::{EntryFile, State};
-use crate::error::{FetchError, Result};
+use crate::error::{FILE_OR_WEIGHTS, FetchError, Result};
 use crate::front::{Commands, Front, remark};
 use crate::home::Home;
 use crate::manifest::{HubFile, HubKind, ManifestEntry, Source, main_branch};
@@ -37,7 +37,8 @@ pub struct WeightOptions {
     /// Manifest of weights to use in place of the built-in one.
     #[cfg_attr(feature = "cli", arg(long, value_name = "FILE"))]
     pub manifest: Option<PathBuf>,
-    /// Output folder of the weights [default: `weights` in the data folder, see MDE_HOME].
+    /// Output folder of the weights [default: `weights` in the data folder, which
+    /// MDE_HOME sets].
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
     /// Connection options.
@@ -180,6 +181,19 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
             match manifest.weights(text) {
                 Ok(entry) => entry_file(text, entry, &folder, commands),
                 Err(_) if is_path => return Ok(path),
+                Err(FetchError::UnknownName {
+                    name,
+                    suggestion,
+                    known,
+                    ..
+                }) => {
+                    return Err(FetchError::UnknownName {
+                        kind: FILE_OR_WEIGHTS,
+                        name,
+                        suggestion,
+                        known,
+                    });
+                }
                 Err(error) => return Err(error),
             }
         }

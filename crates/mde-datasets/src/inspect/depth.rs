@@ -38,6 +38,8 @@ pub struct DepthSummary {
 pub(super) struct MapDepths {
     pixels: u64,
     pub(super) measured: u64,
+    /// Number of depths before the description's range is applied.
+    pub(super) stored: u64,
     min: f32,
     max: f32,
     sum: f64,
@@ -58,6 +60,7 @@ impl MapDepths {
         let depths = Self {
             pixels: map.metres.len() as u64,
             measured: counts.total(),
+            stored: counts.total(),
             min,
             max,
             sum,
@@ -139,12 +142,20 @@ impl Counts {
         let below = self.fraction(|metres| metres < near.into());
         let beyond = self.fraction(|metres| metres > far.into());
         if below + beyond > DOUBTFUL_OUTSIDE {
-            let what = format!(
-                "{:.0} % of the stored depths are below {near} m and {:.0} % beyond {far} m, the range of the {}",
-                100.0 * below,
-                100.0 * beyond,
-                range.map_or("scene", |_| "description")
-            );
+            let sides = [(below, "below", near), (beyond, "beyond", far)];
+            let sides = sides.into_iter().filter(|(fraction, ..)| *fraction > 0.0);
+            let sides = sides.map(|(fraction, side, edge)| {
+                format!(
+                    "{:.0} % of the stored depths are {side} {edge} m",
+                    100.0 * fraction
+                )
+            });
+            let expected = match range {
+                Some(_) => format!("{near} to {far} m, the range in dataset.toml"),
+                None => format!("at most {far} m, as in {} scenes", scene.name()),
+            };
+            let sides: Vec<String> = sides.collect();
+            let what = format!("{}; expected {expected}", sides.join(" and "));
             let wrong = below + beyond > MAX_OUTSIDE;
             return Some((
                 if wrong {
@@ -209,6 +220,9 @@ impl Depths {
             .as_ref()
             .unwrap_or(&valid)
             .implausible(plan.scene, None);
+        if let Some(stored) = &stored {
+            map.stored = stored.total();
+        }
         map.implausible = implausible
             .filter(|(severity, _)| *severity == Severity::Error)
             .map(|(_, what)| what);

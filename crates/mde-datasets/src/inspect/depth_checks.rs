@@ -25,7 +25,12 @@ pub(super) fn check(
         .iter()
         .filter_map(|pair| Some((pair, pair.depth.as_ref()?.depths.as_ref()?)))
         .collect();
+    let all_implausible = implausible(listing, &maps, depths, findings);
     for (pair, map) in &maps {
+        // Depths in a wrong unit are all out of range; the pair itself is not to be removed.
+        if map.measured == 0 && map.stored > 0 && (all_implausible || map.implausible.is_some()) {
+            continue;
+        }
         if map.measured == 0 {
             findings.push(Finding::warning(
                 "no-measurement",
@@ -42,17 +47,16 @@ pub(super) fn check(
             ));
         }
     }
-    implausible(listing, &maps, depths, findings);
     missing_depth(&maps, findings);
 }
 
-/// Reports wrong units: one finding for the split if most maps share it.
+/// Reports wrong units: one finding for the split if most maps share it, and true then.
 fn implausible(
     listing: &Listing,
     maps: &[(&InspectedPair, &MapDepths)],
     depths: &Depths,
     findings: &mut Vec<Finding>,
-) {
+) -> bool {
     let finding = |severity, place, what| Finding {
         severity,
         ..Finding::error(
@@ -73,6 +77,7 @@ fn implausible(
     match (whole, each.first()) {
         (Some((Severity::Error, what)), _) => {
             findings.push(finding(Severity::Error, listing.name(), what));
+            true
         }
         (_, Some(first)) if each.len() > listing.pairs.len() / MANY => {
             let what = format!(
@@ -83,11 +88,13 @@ fn implausible(
                 first.what
             );
             findings.push(finding(Severity::Error, listing.name(), what));
+            true
         }
         (whole, _) => {
             let whole = whole.map(|(severity, what)| finding(severity, listing.name(), what));
             findings.extend(whole);
             findings.extend(each);
+            false
         }
     }
 }

@@ -10,7 +10,7 @@ use super::finding::{Finding, Severity, relative, without_path};
 use crate::error::count;
 use crate::lines::{self, Entry, Focals, Line, ListFormat};
 use crate::plan::{Naming, Plan};
-use crate::{DataSpec, DatasetError, DepthEncoding, Split};
+use crate::{DataKind, DataSpec, DatasetError, DepthEncoding, Split};
 
 /// The pairs of a split that could be found.
 #[derive(Debug)]
@@ -80,9 +80,23 @@ const CORRECT_DESCRIPTION: &str = "correct the file; docs/own-data.md explains i
 fn plan_fault(data: &DataSpec, split: Split, error: &DatasetError) -> Finding {
     let root = data.root.display().to_string();
     match error {
-        DatasetError::MissingFolder { path, .. } => {
-            let advice = "check the path, or download or render the data";
-            Finding::error("missing-folder", root, without_path(error, path), advice)
+        DatasetError::MissingFolder { lists, kind, .. } => {
+            let what = format!(
+                "no such folder; expected a data set with {}",
+                lists.join(" or ")
+            );
+            let advice = match kind {
+                Some(DataKind::Rooms) => "check the path, or run `mde render rooms --out DIR`",
+                Some(DataKind::Streets) => "check the path, or run `mde render streets --out DIR`",
+                Some(DataKind::Nyu) => "check the path, or run `mde fetch data nyu`",
+                Some(DataKind::Kitti) => "check the path, or run `mde fetch data kitti`",
+                None => "check the path",
+            };
+            Finding::error("missing-folder", root, what, advice)
+        }
+        DatasetError::NotAFolder { .. } => {
+            let what = "this is a file, not the folder of a data set";
+            Finding::error("missing-folder", root, what, "give the folder of the file")
         }
         DatasetError::MissingDescription { path } => Finding::error(
             "missing-description",
@@ -95,6 +109,12 @@ fn plan_fault(data: &DataSpec, split: Split, error: &DatasetError) -> Finding {
             relative(&data.root, path),
             without_path(error, path),
             CORRECT_DESCRIPTION,
+        ),
+        DatasetError::MissingList { other: Some(_), .. } => Finding::error(
+            "missing-list",
+            split.name(),
+            without_path(error, &data.root),
+            "name the layout whose lists the folder holds",
         ),
         DatasetError::MissingList { .. } | DatasetError::NotDescribed { .. } => Finding::error(
             "missing-list",

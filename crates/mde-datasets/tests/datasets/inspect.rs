@@ -320,6 +320,14 @@ fn a_unit_wrong_by_5_is_found_before_the_range_is_applied() {
     );
     assert!(finding.what.contains("beyond 8 m"), "{}", finding.what);
     assert!(too_large.splits[0].depth.unwrap().max <= 8.0);
+    // Maps without a depth inside the range are not reported as unmeasured: 20 to 100 m.
+    let all_outside = with_range(25_000.0 / 2.0, "u16/500");
+    let checks: Vec<_> = all_outside
+        .findings
+        .iter()
+        .map(|found| found.check)
+        .collect();
+    assert_eq!(checks, ["implausible-depth"]);
     // Millimetres declared as TUM's unit: 0.16 to 0.8 m.
     let too_small = with_range(1000.0, "u16/5000");
     let [finding] = too_small.findings.as_slice() else {
@@ -330,7 +338,7 @@ fn a_unit_wrong_by_5_is_found_before_the_range_is_applied() {
         (Severity::Warning, "implausible-depth")
     );
     assert!(
-        finding.what.contains("below 0.4 m and 0 % beyond"),
+        finding.what.contains("below 0.4 m; expected 0.4 to 8 m"),
         "{}",
         finding.what
     );

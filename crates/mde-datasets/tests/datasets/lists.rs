@@ -530,6 +530,21 @@ fn a_data_set_opens_its_own_lists_and_encodings() {
     };
     says(
         &nowhere.open(Split::Test, None).unwrap_err().to_string(),
-        &["nowhere", "no such folder"],
+        &["nowhere", "no such folder", "`mde render rooms --out DIR`"],
     );
+    // A file in place of a folder, and a kind whose lists are not there.
+    let file = DataSpec {
+        kind: None,
+        root: folder.path("rooms_train.csv"),
+    };
+    says(
+        &file.open(Split::Test, None).unwrap_err().to_string(),
+        &["rooms_train.csv: this is a file", "give the folder"],
+    );
+    let streets = DataSpec {
+        kind: Some(DataKind::Streets),
+        root: folder.root().to_owned(),
+    };
+    let message = streets.open(Split::Test, None).unwrap_err().to_string();
+    says(&message, &["streets_test.txt", "holds the lists of"]);
 }

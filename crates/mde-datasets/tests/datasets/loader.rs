@@ -187,7 +187,7 @@ fn options_out_of_range_are_named() {
                 workers: 0,
                 ..CONFIG
             },
-            ["workers = 0", "at least 1"],
+            ["workers is 0", "at least 1"],
         ),
         (
             LoaderConfig {

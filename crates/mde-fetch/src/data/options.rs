@@ -15,7 +15,8 @@ use crate::manifest::Manifest;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DataOptions {
-    /// Output folder of the data set [default: `nyu` or `kitti` in the data folder, see MDE_HOME].
+    /// Output folder of the data set [default: `nyu` or `kitti` in the data folder,
+    /// which MDE_HOME sets].
     #[cfg_attr(feature = "cli", arg(long, value_name = "DIR"))]
     pub out: Option<PathBuf>,
     /// Folder of partial and temporary downloads [default: `downloads` in the data folder].

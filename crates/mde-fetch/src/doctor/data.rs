@@ -12,6 +12,7 @@ use crate::front::Commands;
 use crate::home::Home;
 use crate::manifest::{ManifestEntry, Source};
 use crate::partial;
+use crate::text::counted;
 use crate::weights::entry_file;
 
 /// Examines data sets and weights.
@@ -49,8 +50,11 @@ impl Examiner<'_> {
         for spec in &specs {
             let inspected = Inspected::Data { spec, decode };
             if let Some(document) = self.inspect(Area::Data, spec, inspected) {
-                let what = format!("{spec}: {}", splits(&document));
-                self.examination.fact(Area::Data, what);
+                let splits = splits(&document);
+                if !splits.is_empty() {
+                    let what = format!("{spec}: {splits}");
+                    self.examination.fact(Area::Data, what);
+                }
                 self.examination.data.push(document);
             }
         }
@@ -71,11 +75,14 @@ impl Examiner<'_> {
                 );
             }
         };
-        let mut absent = Vec::new();
+        let (mut absent, mut by_hand) = (Vec::new(), Vec::new());
         let folder = self.home.weights();
         for (name, entry) in &manifest.weights {
             let file = entry_file(name, entry, &folder, self.commands);
             match file.state() {
+                State::Absent if matches!(entry.source, Source::Manual(_)) => {
+                    by_hand.push(name.as_str());
+                }
                 State::Absent => absent.push(name.as_str()),
                 State::Partial(bytes) => {
                     let what = format!(
@@ -93,12 +100,14 @@ impl Examiner<'_> {
                 State::Present => self.examine_file(&file),
             }
         }
-        if !absent.is_empty() {
-            let what = format!(
-                "not downloaded yet, fetched when needed: {}",
-                absent.join(", ")
-            );
-            self.examination.fact(Area::Weights, what);
+        for (names, how) in [
+            (absent, "fetched when needed"),
+            (by_hand, "to be downloaded by hand"),
+        ] {
+            if !names.is_empty() {
+                let what = format!("not downloaded yet, {how}: {}", names.join(", "));
+                self.examination.fact(Area::Weights, what);
+            }
         }
     }
 
@@ -166,7 +175,8 @@ fn splits(document: &Value) -> String {
     let said = splits.into_iter().flatten().map(|split| {
         let name = split.get("split").and_then(Value::as_str);
         let pairs = split.get("pairs").and_then(Value::as_u64);
-        format!("{} {} pairs", name.unwrap_or("?"), pairs.unwrap_or(0))
+        let pairs = counted(pairs.unwrap_or(0) as usize, "pair");
+        format!("{} {pairs}", name.unwrap_or("?"))
     });
     said.collect::<Vec<_>>().join(", ")
 }

@@ -24,6 +24,7 @@ fn an_empty_folder_has_no_errors() {
         "nyu is not in",
         "`mde fetch data kitti` downloads it",
         "not downloaded yet, fetched when needed: bts-densenet161-kitti",
+        "not downloaded yet, to be downloaded by hand: ",
     ] {
         assert!(words.contains(text), "{text:?} is not in {words}");
     }
