@@ -129,7 +129,7 @@ fn a_finished_run_no_longer_needs_its_initial_weights() {
     let before = place.files(".");
     let said = place.mde(&line);
     assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""));
-    assert_eq!(said.stdout, "tuned: up to date, 1 steps\n");
+    assert_eq!(said.stdout, "tuned: up to date, 1 step\n");
     assert_same("without the file", &place.files("."), &before);
     place.refuses(
         &meter("new", &format!("{STANDING} --init given.safetensors")),

@@ -293,7 +293,7 @@ fn a_dissection_reports_its_uncertainty() {
     for part in [
         format!("[{low:.4}, "),
         format!("; chance level {:.4}, ", chance.as_f64().unwrap()),
-        format!("; flat unit {:.4})", floor.as_f64().unwrap()),
+        format!("; flat floor {:.4})", floor.as_f64().unwrap()),
         "; held out ".to_owned(),
     ] {
         assert!(said.contains(&part), "{part} {said}");

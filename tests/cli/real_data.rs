@@ -169,7 +169,7 @@ fn weights_for_streets_give_a_warning_on_rooms() {
     let (evaluated, _) = place.json_and_remarks(&line);
     assert!(remarks.contains("warning: the median ratio"), "{remarks}");
     assert!(
-        remarks.contains("weights of another data set or preset"),
+        remarks.contains("weights belong to this preset and data set"),
         "{remarks}"
     );
     let ratio = evaluated["unit_warning"]["median_ratio"].as_f64().unwrap();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::dissection::Dissected;
 use crate::measured::{MeasureArgs, Measured};
+use crate::output::{count, result_place};
 use crate::subject::{Subject, SubjectArgs};
 
 /// The network, the images and the layers.
@@ -47,7 +48,7 @@ impl AnalysisArgs {
 }
 
 impl Analysis {
-    /// The analysis as a stage; `own` are its inputs beside those of all analyses.
+    /// The analysis as a stage; `own` are its inputs in addition to those of all analyses.
     pub(crate) fn stage(&self, name: &'static str, own: impl Serialize) -> anyhow::Result<Stage> {
         let Measured {
             preprocessing,
@@ -91,9 +92,10 @@ pub(crate) struct Found<'a> {
 
 impl Found<'_> {
     /// `run/ablate.json: 654 images (nyu-mff)`
-    pub(crate) fn describe(&self, analysis: &Analysis, file: &str) -> String {
-        let place = analysis.subject.results.place(file);
-        let mut words = format!("{place}: {} images ({})", self.images, self.protocol.name);
+    pub(crate) fn describe(&self, analysis: &Analysis, file: &str, up_to_date: bool) -> String {
+        let place = result_place(analysis.subject.results.place(file), up_to_date);
+        let images = count(self.images, "image");
+        let mut words = format!("{place}: {images} ({})", self.protocol.name);
         if !self.without_depth.is_empty() {
             words += &format!(
                 ", {} without valid depth left out",

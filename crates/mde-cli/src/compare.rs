@@ -8,7 +8,7 @@ use mde_results::{
 };
 use serde_json::json;
 
-use crate::output::{Output, shown};
+use crate::output::{Output, count, shown};
 
 /// Which runs to compare.
 #[derive(Debug, clap::Args)]
@@ -68,12 +68,12 @@ fn in_words(first: &RunResults, second: &RunResults, comparison: &RunComparison)
         )
     };
     let mut words = format!(
-        "first   {}\nsecond  {}\non      {} {}, {} images, protocol {}\n",
+        "first   {}\nsecond  {}\non      {} {}, {}, protocol {}\n",
         origin(first, &comparison.first),
         origin(second, &comparison.second),
         comparison.first.data,
         comparison.first.split,
-        accuracy.images,
+        count(accuracy.images, "image"),
         accuracy.protocol,
     );
     words += &format!(

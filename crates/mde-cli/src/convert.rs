@@ -28,7 +28,7 @@ pub(crate) enum Source {
         #[arg(long, value_name = "FILE", conflicts_with = "all_into")]
         splits: Option<PathBuf>,
         /// One split for all frames, in place of the official ones.
-        #[arg(long, value_enum)]
+        #[arg(long, value_name = "SPLIT", value_enum)]
         all_into: Option<SplitChoice>,
         #[command(flatten)]
         out: OutArgs,

@@ -3,6 +3,7 @@
 use mde_results::{Dissection, LayerDissection, LayerTallies, RunFolder, names};
 
 use crate::data::DataArgs;
+use crate::output::shell_word;
 use crate::subject::{Subject, SubjectArgs};
 
 /// A dissection of the network.
@@ -23,7 +24,8 @@ impl Dissected {
         data: &DataArgs,
         layers: Option<&[String]>,
     ) -> anyhow::Result<Self> {
-        let mut command = format!("mde dissect {} --data {}", args.options(), data.data);
+        let data = shell_word(&data.data.to_string());
+        let mut command = format!("mde dissect {} --data {data}", args.options());
         let Some(folder) = subject.results.folder().cloned() else {
             anyhow::bail!(
                 "this analysis starts from a dissection: run `{command} --out DIR`, then give the same --out DIR here"

@@ -7,8 +7,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::progress::{StderrAboveBar, be_quiet};
 
+/// Heading of the options of all commands in help texts.
+pub(crate) const GLOBAL_OPTIONS: &str = "Global options";
+
 /// Options of the output on stderr.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = GLOBAL_OPTIONS)]
 pub(crate) struct LogArgs {
     /// More log messages on stderr; -vv for debugging. MDE_LOG sets filters per module instead.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]

@@ -41,7 +41,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::device::DeviceChoice;
-use crate::logging::LogArgs;
+use crate::logging::{GLOBAL_OPTIONS, LogArgs};
 
 /// Activations are allocated and freed by the megabyte, step after step. The system's allocator
 /// returns such blocks to the kernel each time. Clearing the pages again took half of a training
@@ -56,10 +56,16 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Print the result as one JSON document on stdout.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     json: bool,
     /// Device for tensors, for the commands that compute with a network.
-    #[arg(long, global = true, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = DeviceChoice::Auto,
+        help_heading = GLOBAL_OPTIONS
+    )]
     device: DeviceChoice,
     #[command(flatten)]
     log: LogArgs,

@@ -1,4 +1,4 @@
-//! The result of a command: text for a person, a JSON document for a program.
+//! The result of a command, as text and as a JSON document.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -97,6 +97,31 @@ pub(crate) fn peak_memory_text() -> String {
     memory::peak().map_or(String::new(), |bytes| {
         format!(" (peak memory {:.2} GB)", bytes as f64 / 1e9)
     })
+}
+
+/// `1 image`, `2 images`.
+pub(crate) fn count(number: impl std::fmt::Display, noun: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Where a result is, and that it was not computed again if so, as the start of a text.
+pub(crate) fn result_place(place: String, up_to_date: bool) -> String {
+    match up_to_date {
+        true => place + ", up to date",
+        false => place,
+    }
+}
+
+/// A word of a command line that a shell reads as this text.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain =
+        |character: char| character.is_alphanumeric() || "/._-+:=@%,".contains(character);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// A path for a document. JSON is Unicode; paths need not be.

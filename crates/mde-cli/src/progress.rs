@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// Seconds between plain lines: `MDE_PROGRESS_SECONDS` overrides them, and 0 turns them off.
 const INTERVAL: f64 = 30.0;
@@ -121,7 +121,7 @@ impl Progress {
         } else {
             ProgressBar::new(total)
         };
-        bar.set_style(style(total, unit));
+        bar.set_style(style(total, unit, rate));
         bar.set_message(what.clone());
         let work = Arc::new(Work {
             what,
@@ -171,7 +171,8 @@ impl Progress {
         let total = total as u64;
         if self.work.bar.length() != Some(total) {
             self.work.bar.set_length(total);
-            self.work.bar.set_style(style(total, self.work.unit));
+            let style = style(total, self.work.unit, self.work.rate);
+            self.work.bar.set_style(style);
         }
     }
 
@@ -255,11 +256,11 @@ fn count(done: u64, total: u64, unit: &str) -> String {
     }
 }
 
-/// Three digits.
+/// At least two significant digits.
 fn significant(number: f64) -> String {
     match number {
-        number if number >= 100.0 => format!("{number:.0}"),
-        number if number >= 10.0 => format!("{number:.1}"),
+        number if number >= 10.0 => format!("{number:.0}"),
+        number if number >= 1.0 => format!("{number:.1}"),
         number => format!("{number:.2}"),
     }
 }
@@ -275,14 +276,23 @@ fn duration(seconds: f64) -> String {
 }
 
 /// A bar with rate and time left; a count where the total is not known; else the time.
-fn style(total: u64, unit: &str) -> ProgressStyle {
+fn style(total: u64, unit: &'static str, rate: Option<(f64, &'static str)>) -> ProgressStyle {
     let template = match (unit, total) {
         ("", _) => "{msg} {spinner} {elapsed}",
         (_, 0) => "{msg} {spinner} {human_pos}  {elapsed} {prefix}",
-        _ => "{msg} {wide_bar} {pos}/{len}  {per_sec}  {eta} left {prefix}",
+        _ => "{msg} {wide_bar} {pos}/{len}  {rate}  {eta} left {prefix}",
     };
     // The templates are constants; the default is merely plainer.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let (items, name) = rate.unwrap_or((1.0, unit));
+    style.with_key(
+        "rate",
+        move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            // A failed write only leaves the rate out.
+            let _ = write!(text, "{} {name}/s", significant(items * state.per_sec()));
+        },
+    )
 }
 
 /// Seconds between plain lines, unless they are off.
@@ -322,7 +332,7 @@ mod tests {
         let found = line(10);
         assert_eq!(
             found,
-            "training: step 340 of 2800, loss 0.41, 32.0 images/s, 10 min left"
+            "training: step 340 of 2800, loss 0.41, 32 images/s, 10 min left"
         );
         let unknown = Progress::new("converting", "images", 0);
         let state = || locked(&unknown.work.state);
@@ -343,8 +353,8 @@ mod tests {
         assert_eq!(duration(390.0), "6 min");
         assert_eq!(duration(7510.0), "2 h 5 min");
         assert_eq!(
-            [523.4, 52.34, 0.5234].map(significant),
-            ["523", "52.3", "0.52"]
+            [523.4, 52.34, 5.234, 0.5234].map(significant),
+            ["523", "52", "5.2", "0.52"]
         );
     }
 }

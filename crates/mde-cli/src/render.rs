@@ -8,7 +8,7 @@ use mde_scenes::{
 };
 use serde_json::json;
 
-use crate::output::{Output, shown};
+use crate::output::{Output, count, shell_word, shown};
 use crate::progress::Progress;
 
 /// The kinds of scenes.
@@ -16,7 +16,7 @@ use crate::progress::Progress;
 pub(crate) enum SceneArgs {
     /// Indoor rooms in NYU Depth V2's layout.
     Rooms(RenderArgs),
-    /// Streets in KITTI's layout, with sparse depth as from a laser scanner.
+    /// Streets in KITTI's layout, with depth of a simulated lidar.
     Streets(RenderArgs),
 }
 
@@ -75,11 +75,13 @@ pub(crate) fn run(scene: SceneArgs) -> anyhow::Result<Output> {
     let progress = Progress::new("rendering", "images", config.train + config.test);
     let summary = writer(&args.out, &config, &|_: RenderEvent| progress.add(1))?;
     drop(progress);
+    let noun = kind.trim_end_matches('s');
     let words = format!(
-        "{0}: {1} {kind} rendered, {2} were there (use as --data {kind}:{0})",
+        "{}: {} rendered, {} already there (use as --data {})",
         args.out.display(),
-        summary.rendered,
+        count(summary.rendered, noun),
         summary.kept,
+        shell_word(&format!("{kind}:{}", args.out.display())),
     );
     let document = json!({
         "rendered": summary.rendered, "kept": summary.kept,

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::dissect::{self, DissectArgs};
 use crate::evaluate::{self, EvaluateArgs};
-use crate::output::{Output, estimate, message, shown};
+use crate::output::{Output, count, estimate, message, result_place, shown};
 use crate::progress::remark;
 use crate::train::{self, TrainArgs, TrainSettings};
 
@@ -73,11 +73,13 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let mut points = Vec::new();
     let mut failed = Vec::new();
     let mut about = None;
+    let mut up_to_date = true;
     let grid = sweep.grid();
     for (index, point) in grid.iter().enumerate() {
         remark(&format!("== {point}, {} of {}", index + 1, grid.len()));
         match sweep.measure(point, device) {
-            Ok((evaluation, dissection)) => {
+            Ok((evaluation, dissection, unchanged)) => {
+                up_to_date &= unchanged;
                 points.push(sweep.point(point, &evaluation, &dissection)?);
                 about.get_or_insert(evaluation);
             }
@@ -118,9 +120,9 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     );
     let document = json!({
         "file": shown(&sweep.out.join(FILE)), "html": shown(&pages.html), "markdown": shown(&pages.markdown),
-        "table": shown(&pages.table), "sweep": found,
+        "table": shown(&pages.table), "up_to_date": up_to_date, "sweep": found,
     });
-    Output::new(describe(&found, &pages.html), document)
+    Output::new(describe(&found, &pages.html, up_to_date), document)
 }
 
 /// A checked sweep.
@@ -203,7 +205,12 @@ impl Sweep {
         points.collect()
     }
 
-    fn measure(&self, point: &Point, device: &Device) -> anyhow::Result<(Evaluation, Dissection)> {
+    /// The results of a point, and whether all of them were up to date.
+    fn measure(
+        &self,
+        point: &Point,
+        device: &Device,
+    ) -> anyhow::Result<(Evaluation, Dissection, bool)> {
         let folder = self.out.join(&point.run);
         let train = TrainArgs {
             settings: self.settings.clone(),
@@ -212,18 +219,19 @@ impl Sweep {
             layers: Some(point.layers.clone()),
             accept_changed_data: false,
         };
-        train::run(train, device)?;
+        let trained = train::run(train, device)?;
         let data = self.settings.data.clone();
-        evaluate::run(EvaluateArgs::from_run(folder.clone(), data.clone()), device)?;
+        let evaluate = EvaluateArgs::from_run(folder.clone(), data.clone());
+        let evaluated = evaluate::run(evaluate, device)?;
         let (layers, bins) = (self.layers.clone(), self.settings.bins);
-        dissect::run(
-            DissectArgs::from_run(folder.clone(), data, layers, bins),
-            device,
-        )?;
+        let dissect = DissectArgs::from_run(folder.clone(), data, layers, bins);
+        let dissected = dissect::run(dissect, device)?;
+        let outputs = [trained, evaluated, dissected].map(Output::into_document);
+        let up_to_date = outputs.iter().all(|output| output["up_to_date"] == true);
         let run = RunFolder::new(folder);
         let (evaluation, _) = run.document(evaluate::FILE, "mde sweep")?;
         let (dissection, _) = run.document(dissect::FILE, "mde sweep")?;
-        Ok((evaluation, dissection))
+        Ok((evaluation, dissection, up_to_date))
     }
 
     fn point(
@@ -265,10 +273,12 @@ impl Sweep {
     }
 }
 
-fn describe(sweep: &AlphaSweep, page: &Path) -> String {
+fn describe(sweep: &AlphaSweep, page: &Path, up_to_date: bool) -> String {
     let mut words = format!(
-        "{} on {}: {} images ({})",
-        sweep.model, sweep.data, sweep.images, sweep.protocol
+        "{}: {} ({})",
+        result_place(format!("{} on {}", sweep.model, sweep.data), up_to_date),
+        count(sweep.images, "image"),
+        sweep.protocol
     );
     for point in &sweep.points {
         let selectivity = point

@@ -26,8 +26,7 @@ pub enum ModelError {
         known: Vec<String>,
     },
     /// A weight file cannot be read.
-    #[error("cannot read the weights {}: {source}; check the path, or copy or download the file \
-        again", path.display())]
+    #[error("cannot read the weights {}: {source}{}", path.display(), repeat_advice(source))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -64,6 +63,14 @@ pub enum ModelError {
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// The advice to get the file again, unless the reason says how to convert it.
+fn repeat_advice(reason: &candle_core::Error) -> &'static str {
+    match reason.to_string().contains("torch.load(") {
+        true => "",
+        false => "; check the path, or copy or download the file again",
+    }
 }
 
 /// ` (did you mean NAME?)` with the most similar known name; empty if none is similar.

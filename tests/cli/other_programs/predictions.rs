@@ -373,7 +373,7 @@ fn predictions_in_another_unit_are_reported() {
         (10.0, "10"),
         (0.2, "5"),
         (2.0, "2"),
-        (3.2, "another quantity"),
+        (3.2, "disparity"),
     ] {
         let pred = map(|pixel| factor * depth(pixel));
         for name in ["1", "2"] {

@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// Number of permutations of the depth maps among the images, for the chance level of
     /// selectivity; 0 for none. They need a second pass over the data, and about 20 bytes of memory
     /// per image and pixel of a layer's maps.
-    #[arg(long, value_name = "N", default_value_t = PERMUTATIONS)]
+    #[arg(long, value_name = "N", default_value_t = PERMUTATIONS, allow_negative_numbers = true)]
     pub(super) permutations: usize,
     /// Number of images to keep per unit, those it responds to most; 0 for none. Not with
     /// --features.

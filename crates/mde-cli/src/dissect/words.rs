@@ -5,7 +5,7 @@ use mde_results::{Dissection, EstimatedSelectivity, LayerDissection, names};
 use serde_json::json;
 
 use crate::memory;
-use crate::output::{Output, estimate, peak_memory_text};
+use crate::output::{Output, estimate, peak_memory_text, result_place};
 use crate::stage::Results;
 
 /// The stage's result.
@@ -20,7 +20,7 @@ pub(super) fn described(
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
         "{}: mean selectivity {}{}",
-        results.place(FILE),
+        result_place(results.place(FILE), up_to_date),
         layers.collect::<Vec<_>>().join(";\n  "),
         if up_to_date {
             String::new()
@@ -53,7 +53,7 @@ fn document(layer: &LayerDissection) -> serde_json::Value {
 
 /// `D 0.4171 [0.4012, 0.4330] (valid-bins, 32 of 32 bins; held out 0.4020; chance level 0.2113,
 /// exceeded by 30 of 32 units),
-/// 0.4171 [0.4012, 0.4330] (reference; flat unit 0.0000)`
+/// 0.4171 [0.4012, 0.4330] (reference; flat floor 0.0000)`
 fn describe(layer: &LayerDissection) -> String {
     let number =
         |mean: Option<f64>| mean.map_or("undefined".to_owned(), |mean| format!("{mean:.4}"));
@@ -79,7 +79,7 @@ fn describe(layer: &LayerDissection) -> String {
     });
     let floor = layer
         .flat_floor
-        .map_or(String::new(), |floor| format!("; flat unit {floor:.4}"));
+        .map_or(String::new(), |floor| format!("; flat floor {floor:.4}"));
     format!(
         "{} {} (valid-bins, {} of {} bins{held_out}{null}), {} (reference{floor})",
         layer.layer,

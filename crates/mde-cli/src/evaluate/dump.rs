@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use mde_analysis::PredictedImage;
 use mde_arrays::to_npy;
 use mde_files::path_below;
@@ -41,7 +41,10 @@ impl Dump {
     /// The file of a map; ids may come from archives and must not lead out of the folder.
     fn path(&self, kind: &str, id: &str) -> anyhow::Result<PathBuf> {
         let path = path_below(&self.folder.join(kind), &format!("{id}.npy"));
-        path.context("cannot dump the maps: the id of an image is not usable as a path")
+        path.map_err(|error| {
+            let reason = error.reason;
+            anyhow!("cannot dump the maps: the id of an image, {id:?}, is not usable as a path: {reason}")
+        })
     }
 
     pub(super) fn write(&self, image: &PredictedImage<'_>) -> anyhow::Result<()> {

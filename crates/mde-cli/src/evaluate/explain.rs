@@ -5,7 +5,7 @@ use mde_metrics::{Alignment, EvalProtocol, Explanation, Quantity, Spread, explai
 use serde_json::json;
 
 use super::predictions::Predictions;
-use crate::output::Output;
+use crate::output::{Output, count};
 
 /// Number of ids that an error names.
 const NAMED: usize = 5;
@@ -23,9 +23,9 @@ pub(super) fn run(
     };
     let Some(index) = found.filter(|&index| index < ids.len()) else {
         bail!(
-            "no image {id:?}{}; the ids of the {} images begin with {}",
+            "no image {id:?}{}; the first of {} are {}",
             did_you_mean(id, &ids),
-            ids.len(),
+            count(ids.len(), "id"),
             ids[..ids.len().min(NAMED)].join(", ")
         );
     };

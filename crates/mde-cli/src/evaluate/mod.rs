@@ -21,7 +21,7 @@ use self::dump::Dump;
 use self::predictions::Predictions;
 use self::source::Source;
 use crate::data::DataArgs;
-use crate::output::Output;
+use crate::output::{Output, count, result_place};
 use crate::progress::{Progress, remark};
 
 const EXAMPLES: usize = 4;
@@ -33,7 +33,7 @@ pub(crate) struct EvaluateArgs {
     source: Source,
     /// Alignment of each prediction with its ground truth before scoring: none, a scale (median),
     /// or scale and shift (least-squares), the usual choice for relative depth.
-    #[arg(long, value_name = "none|median|least-squares", default_value_t = Alignment::None)]
+    #[arg(long, value_name = "ALIGNMENT", default_value_t = Alignment::None)]
     align: Alignment,
     /// Number of images whose depth maps are kept for the report.
     #[arg(long, value_name = "N", default_value_t = EXAMPLES)]
@@ -125,6 +125,7 @@ fn evaluate(
     if stage.is_up_to_date() && args.dump.is_none() {
         return described(predictions, &results.read(FILE)?, true, 0);
     }
+    results.writable()?;
     let ids = predictions.ids();
     let images = ids.len();
     let dump = args.dump.as_deref().map(|folder| Dump::new(folder, &ids));
@@ -179,15 +180,19 @@ fn described(
 ) -> anyhow::Result<Output> {
     let mean = &evaluation.summary.mean;
     let results = predictions.results();
-    let place = results.place(FILE);
+    let place = result_place(results.place(FILE), up_to_date);
     let mut words = format!(
-        "{place}: AbsRel {:.4}, RMSE {:.4} m, δ<1.25 {:.4} over {} images ({})",
-        mean.abs_rel, mean.rmse, mean.delta_1, evaluation.summary.images, evaluation.protocol.name,
+        "{place}: AbsRel {:.4}, RMSE {:.4} m, δ<1.25 {:.4} over {} ({})",
+        mean.abs_rel,
+        mean.rmse,
+        mean.delta_1,
+        count(evaluation.summary.images, "image"),
+        evaluation.protocol.name,
     );
     if let Some(constant) = &evaluation.constant_baseline {
         let abs_rel = constant.summary.mean.abs_rel;
         words += &format!(
-            "; always {:.2} m ({}): AbsRel {abs_rel:.4}",
+            "; constant baseline {:.2} m ({}): AbsRel {abs_rel:.4}",
             constant.depth,
             constant.source.describe()
         );
@@ -199,15 +204,17 @@ fn described(
         ));
     }
     if !evaluation.images_without_valid_depth.is_empty() {
+        let left_out = evaluation.images_without_valid_depth.len();
         words += &format!(
-            "; {} images have no valid depth and are left out",
-            evaluation.images_without_valid_depth.len()
+            "; {} without valid depth left out",
+            count(left_out, "image")
         );
     }
     if negative_fits > 0 {
         words += &format!(
-            "; in {negative_fits} images the fitted scale is negative: predictions fall where the ground truth rises; depth \
-             in place of disparity, or the other way round (--disparity)?"
+            "; in {} the fitted scale is negative: predictions fall where the ground truth rises; depth \
+             in place of disparity, or the other way round (--disparity)?",
+            count(negative_fits, "image")
         );
     }
     let document = json!({

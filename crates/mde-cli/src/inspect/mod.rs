@@ -15,7 +15,7 @@ use mde_datasets::{
 use mde_fetch::WeightSource;
 
 use crate::arguments::SplitChoice;
-use crate::output::Output;
+use crate::output::{Output, count};
 use crate::progress::Progress;
 use crate::stage;
 use crate::weights::file_of;
@@ -133,9 +133,8 @@ fn describe(inspection: &Inspection) -> String {
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
         let all = inspection.findings.iter();
-        let count = all.filter(|finding| finding.severity == severity).count();
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {}{plural}", severity.name())
+        let found = all.filter(|finding| finding.severity == severity).count();
+        count(found, severity.name())
     });
     words + "\n" + &counts.join(", ")
 }
@@ -147,18 +146,20 @@ fn describe_split(split: &SplitSummary) -> String {
         .map(|size| format!("{}x{}", size.height, size.width))
         .collect();
     let mut words = format!(
-        "{}: {} pairs in {}, {}, depth {}",
+        "{}: {} in {}",
         split.split,
-        split.pairs,
-        split.list,
-        sizes.join(" and "),
-        split.encoding
+        count(split.pairs, "pair"),
+        split.list
     );
+    if !sizes.is_empty() {
+        let _ = write!(words, ", {}", sizes.join(" and "));
+    }
+    let _ = write!(words, ", depth {}", split.encoding);
     if split.without_depth > 0 {
         let _ = write!(
             words,
-            "; {} images without depth are left out",
-            split.without_depth
+            "; {} without depth left out",
+            count(split.without_depth, "image")
         );
     }
     if let Some(depth) = &split.depth {

@@ -7,7 +7,7 @@ use mde_datasets::{Finding, Severity};
 use mde_models::{LoadReport, ModelError, Parameters, Preset};
 use serde_json::json;
 
-use crate::output::{Output, shown};
+use crate::output::{Output, count, shown};
 use crate::subject::load_report_json;
 
 /// The part of the network that a file is for.
@@ -45,8 +45,8 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
                     file,
                     "weights-not-finite",
                     format!(
-                        "{} parameters hold NaN or infinity: {}",
-                        broken.len(),
+                        "NaN or infinity in {}: {}",
+                        count(broken.len(), "parameter"),
                         broken[..broken.len().min(NAMED)].join(", ")
                     ),
                     "the training has diverged or the file is damaged: use another checkpoint",

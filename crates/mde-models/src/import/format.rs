@@ -13,8 +13,16 @@ pub(super) enum Format {
 }
 
 /// Advice to convert an old checkpoint.
-const RESAVE: &str = "save it again with a newer PyTorch: python -c \"import torch; \
-    torch.save(torch.load('OLD', map_location='cpu', weights_only=True), 'NEW.pth')\"";
+fn resave(path: &Path) -> String {
+    // Inside quotes of Python and of the shell; other names are left to the user.
+    let shown = path.display().to_string();
+    let is_plain = !shown.contains(['\'', '"', '\\', '$', '`', '!']);
+    let old = if is_plain { shown.as_str() } else { "OLD" };
+    format!(
+        "save it again with a newer PyTorch: python -c \"import torch; \
+         torch.save(torch.load('{old}', map_location='cpu', weights_only=True), 'NEW.pth')\""
+    )
+}
 
 /// Start of files that `torch.save` wrote before PyTorch 1.6: a pickle of a magic number.
 const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
@@ -44,10 +52,10 @@ pub(super) fn detect(path: &Path) -> io::Result<Result<Format, String>> {
     // Enough for all signatures; that of a tar archive is at 257.
     let mut start = Vec::with_capacity(512);
     File::open(path)?.take(512).read_to_end(&mut start)?;
-    Ok(detect_bytes(&start))
+    Ok(detect_bytes(&start, path))
 }
 
-fn detect_bytes(start: &[u8]) -> Result<Format, String> {
+fn detect_bytes(start: &[u8], path: &Path) -> Result<Format, String> {
     if start.starts_with(b"PK\x03\x04") {
         return Ok(Format::TorchZip);
     }
@@ -63,12 +71,14 @@ fn detect_bytes(start: &[u8]) -> Result<Format, String> {
     }
     if start.starts_with(LEGACY) {
         return Err(format!(
-            "it is in PyTorch's legacy format, from before version 1.6: {RESAVE}"
+            "it is in PyTorch's legacy format, from before version 1.6: {}",
+            resave(path)
         ));
     }
     if start.get(257..262) == Some(b"ustar") {
         return Err(format!(
-            "it is a tar archive; if a very old PyTorch wrote it, {RESAVE}"
+            "it is a tar archive; if a very old PyTorch wrote it, {}",
+            resave(path)
         ));
     }
     let known = OTHERS.iter().find(|(mark, _)| start.starts_with(mark));
