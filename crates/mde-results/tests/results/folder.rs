@@ -166,7 +166,7 @@ fn a_document_that_cannot_be_read_is_not_called_damaged() {
         use std::os::unix::fs::PermissionsExt;
         fs::remove_dir(folder.file(names::EVALUATION)).unwrap();
         fs::write(folder.file(names::EVALUATION), "{}").unwrap();
-        let unreadable = fs::Permissions::from_mode(0);
+        let unreadable = fs::Permissions::from_mode(0o0);
         fs::set_permissions(folder.file(names::EVALUATION), unreadable).unwrap();
         // Root reads it all the same.
         if fs::read(folder.file(names::EVALUATION)).is_err() {
