@@ -16,7 +16,16 @@ pub(crate) fn workspace() -> &'static Path {
 pub(crate) fn built(arguments: &[&str]) -> anyhow::Result<PathBuf> {
     // Cargo reports on stderr if it waits for another cargo.
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // Set by `cargo run` for this program. Build scripts that depend on them would run again each
+    // time, and everything that depends on these would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let output = command
         .current_dir(workspace())
         .args(arguments)
         .args(["--message-format", "json-render-diagnostics"])
