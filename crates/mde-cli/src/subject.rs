@@ -29,7 +29,7 @@ pub(crate) struct NetworkArgs {
     #[arg(long, requires = "weights")]
     model: Option<String>,
     /// Trained weights in place of a run: a file (safetensors or PyTorch's .pth), a name from `mde
-    /// fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    /// fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
     #[arg(long, value_name = "WEIGHTS", requires = "model")]
     weights: Option<WeightSource>,
 }

@@ -64,7 +64,7 @@ pub(crate) struct TrainSettings {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// Initial weights of the whole network, for fine-tuning: a file (safetensors or PyTorch's
-    /// .pth), a name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    /// .pth), a name from `mde fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
     #[arg(long, value_name = "WEIGHTS", conflicts_with = "backbone")]
     init: Option<WeightSource>,
     /// Initial weights of the encoder, from ImageNet with torchvision's or timm's names; as for

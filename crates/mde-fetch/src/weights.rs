@@ -18,7 +18,7 @@ use crate::weight_list::{WeightList, WeightRow};
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct WeightOptions {
-    /// Weights: names from --list, or hf:ORG/REPO[@REVISION]/FILE [default: show the list].
+    /// Weights: names from --list, or `hf:ORG/REPO[@REVISION]/FILE` [default: show the list].
     pub names: Vec<String>,
     /// Show all weights, which of them are stored, and their licences.
     #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["from", "offline"]))]

@@ -49,7 +49,7 @@ pub(crate) struct InspectArgs {
     )]
     write_hashes: Option<PathBuf>,
     /// Weights to check in place of a data set, for the whole --model or its encoder: a file, a
-    /// name from `mde fetch weights --list`, or hf:ORG/REPO[@REVISION]/FILE.
+    /// name from `mde fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
     #[arg(long, value_name = "WEIGHTS", group = "subject", requires = "model")]
     weights: Option<WeightSource>,
     /// Network of --weights; `mde models` lists them.
