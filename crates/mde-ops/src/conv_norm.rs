@@ -21,7 +21,7 @@ use crate::device;
 use crate::norm::{Channel, Moments, moments, norm_backward};
 use crate::shapes::{
     Activations, BatchStats, ChainStage, Residual, StageMap, check_chain, on_cpu_kernels,
-    placeholder,
+    shape_only,
 };
 use crate::trace::{self, Work};
 
@@ -146,8 +146,8 @@ fn work<'a>(x: &Tensor, stages: impl Iterator<Item = (&'a StageMap, bool)>) -> W
     let mut convolutions = Vec::new();
     for (map, norm) in stages {
         convolutions.push(map.conv.and_then(|dims| {
-            let input = placeholder(dims.x_shape(), x.dtype()).ok()?;
-            let weight = placeholder(dims.weight_shape(), x.dtype()).ok()?;
+            let input = shape_only(dims.x_shape(), x.dtype()).ok()?;
+            let weight = shape_only(dims.weight_shape(), x.dtype()).ok()?;
             parameters += weight.elem_count();
             Some(conv::work(&dims, &input, &weight))
         }));

@@ -105,7 +105,7 @@ impl RunResults {
             run.note_if_outdated("correct", &correction.dissection, current.as_ref());
             run.correction = Some(correction);
         }
-        run.check_weights()?;
+        run.check_stages()?;
         Ok(run)
     }
 
@@ -241,9 +241,10 @@ impl RunResults {
         }
     }
 
-    /// Checks that `evaluate.json` is of the network in `config.json`, and all stages of the same
-    /// weights: the network may have been trained further between two stages.
-    fn check_weights(&self) -> Result<(), ResultsError> {
+    /// Checks that the stages belong together: the evaluation is of the network in `config.json`
+    /// and of its newest checkpoint, all stages are of the same weights, and ablation and correction
+    /// are of the evaluation's data and protocol.
+    fn check_stages(&self) -> Result<(), ResultsError> {
         let evaluated = &self.evaluation.provenance;
         if let Some(config) = &self.config
             && evaluated.model != config.model

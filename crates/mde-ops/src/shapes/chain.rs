@@ -87,7 +87,7 @@ pub(crate) fn check_chain(
         let mut conv = None;
         if let Some((weight, config)) = stage.conv {
             // Only the first stage's input exists.
-            let input = placeholder(shape, x.dtype())?;
+            let input = shape_only(shape, x.dtype())?;
             let dims = ConvDims::new(&input, weight, config)?;
             shape = dims.out_shape();
             conv = Some(dims);
@@ -116,6 +116,6 @@ pub(crate) fn check_chain(
 }
 
 /// A tensor that has only a shape and a type; all its elements share one value.
-pub(crate) fn placeholder(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
+pub(crate) fn shape_only(shape: impl Into<Shape>, dtype: DType) -> Result<Tensor> {
     Tensor::zeros((), dtype, &Device::Cpu)?.broadcast_as(shape)
 }

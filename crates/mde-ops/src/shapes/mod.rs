@@ -10,7 +10,7 @@ mod pool;
 
 pub(crate) use attention::AttentionDims;
 pub use chain::{Activations, BatchStats, ChainStage, Norm, Residual};
-pub(crate) use chain::{StageMap, check_chain, placeholder};
+pub(crate) use chain::{StageMap, check_chain, shape_only};
 pub(crate) use checks::{
     check_avg_pool, check_channels, check_doubling, check_layer_norm, check_linear, check_norm,
     check_resize, map_dims, on_cpu_kernels,
