@@ -242,8 +242,8 @@ impl RunResults {
     }
 
     /// Checks that the stages belong together: the evaluation is of the network in `config.json`
-    /// and of its newest checkpoint, all stages are of the same weights, and ablation and correction
-    /// are of the evaluation's data and protocol.
+    /// and of its newest checkpoint, all stages are of the same weights, and ablation and
+    /// correction are of the evaluation's data and protocol.
     fn check_stages(&self) -> Result<(), ResultsError> {
         let evaluated = &self.evaluation.provenance;
         if let Some(config) = &self.config
