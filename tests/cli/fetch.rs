@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use mde_test_kit::matlab_splits;
 use serde_json::Value;
 
 fn mde(home: &Path, arguments: &[&str]) -> Output {
@@ -60,7 +61,7 @@ fn archives_are_converted_and_examined_in_this_process() {
     let home = folder.path().join("home");
     let by_hand = |name: &str| folder.path().join(name);
     fs::copy(mat, by_hand("nyu_depth_v2_labeled.mat")).unwrap();
-    fs::write(by_hand("splits.mat"), splits(&[1, 2, 3, 4], &[5, 6])).unwrap();
+    fs::write(by_hand("splits.mat"), matlab_splits(&[1, 2, 3, 4], &[5, 6])).unwrap();
     let [mat, splits] =
         ["nyu_depth_v2_labeled.mat", "splits.mat"].map(|name| by_hand(name).display().to_string());
     let mut fetch = vec!["fetch", "data", "nyu", "--offline", "--json"];
@@ -85,28 +86,4 @@ fn archives_are_converted_and_examined_in_this_process() {
         words.contains("run `mde fetch weights meter-xxs-nyu`"),
         "{words}"
     );
-}
-
-/// An official split as MATLAB 5 stores it.
-fn splits(train: &[u16], test: &[u16]) -> Vec<u8> {
-    let mut file = vec![b' '; 124];
-    file.extend([0, 1, b'I', b'M']);
-    for (name, numbers) in [("trainNdxs", train), ("testNdxs", test)] {
-        let mut parts = Vec::new();
-        element(&mut parts, 6, &[6, 0, 0, 0, 0, 0, 0, 0]);
-        let sides = [numbers.len() as i32, 1].map(i32::to_le_bytes).concat();
-        element(&mut parts, 5, &sides);
-        element(&mut parts, 1, name.as_bytes());
-        let values: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-        element(&mut parts, 4, &values);
-        element(&mut file, 14, &parts);
-    }
-    file
-}
-
-fn element(file: &mut Vec<u8>, kind: u32, data: &[u8]) {
-    file.extend(kind.to_le_bytes());
-    file.extend((data.len() as u32).to_le_bytes());
-    file.extend(data);
-    file.resize(file.len().next_multiple_of(8), 0);
 }

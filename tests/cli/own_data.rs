@@ -230,13 +230,7 @@ fn real_frames_are_scored_where_depth_is_valid() {
     ) else {
         return;
     };
-    let place = Place::empty();
-    place.copy(&frames, "raw");
-    place.write(
-        "raw/dataset.toml",
-        "name = \"raw\"\nscene = \"indoor\"\n[test]\nrgb = \"rgb_*.jpg\"\ndepth = \"sync_depth_*.png\"\n\
-         encoding = \"u16-mm\"\n",
-    );
+    let place = Place::with_raw_frames(&frames);
     let inspected = place.json("inspect --data raw --decode --split test");
     assert_eq!(faults(&inspected), BTreeSet::new());
     let missing = &inspected["splits"][0]["depth"]["missing_fraction"];

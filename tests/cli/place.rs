@@ -83,6 +83,18 @@ impl Place {
         }
     }
 
+    /// A place with the folder `raw`: three real NYU frames with holes, and their dataset.toml.
+    pub(crate) fn with_raw_frames(frames: &Path) -> Self {
+        let place = Self::empty();
+        place.copy(frames, "raw");
+        place.write(
+            "raw/dataset.toml",
+            "name = \"raw\"\nscene = \"indoor\"\n[test]\nrgb = \"rgb_*.jpg\"\n\
+             depth = \"sync_depth_*.png\"\nencoding = \"u16-mm\"\n",
+        );
+        place
+    }
+
     /// The folder of downloads and caches.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()

@@ -153,13 +153,7 @@ fn weights_for_streets_give_a_warning_on_rooms() {
     ) else {
         return;
     };
-    let place = Place::empty();
-    place.copy(&frames, "raw");
-    place.write(
-        "raw/dataset.toml",
-        "name = \"raw\"\nscene = \"indoor\"\n[test]\nrgb = \"rgb_*.jpg\"\ndepth = \"sync_depth_*.png\"\n\
-         encoding = \"u16-mm\"\n",
-    );
+    let place = Place::with_raw_frames(&frames);
     // They load, since both presets are the same network.
     let line = format!(
         "evaluate --model meter-xxs --weights {} --data raw",

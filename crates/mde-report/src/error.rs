@@ -27,18 +27,6 @@ pub enum ReportError {
         found: String,
     },
 
-    /// A file of the report could not be written.
-    #[error(
-        "cannot write {}: {source}; {}",
-        path.display(), mde_files::write_advice(source)
-    )]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: std::io::Error,
-    },
-
     /// A picture could not be encoded.
     #[error("cannot encode a picture of {height}x{width} pixels as {kind}: {reason}")]
     Picture {
@@ -76,9 +64,7 @@ impl ReportError {
     }
 
     pub(crate) fn write(path: &Path, source: std::io::Error) -> Self {
-        Self::Write {
-            path: path.to_owned(),
-            source,
-        }
+        let path = path.to_owned();
+        ResultsError::Write { path, source }.into()
     }
 }

@@ -331,7 +331,10 @@ fn an_output_folder_that_cannot_be_written() {
     std::fs::write(folder.path().join("file"), "in the way").unwrap();
     let plain = folder.path().join("plain");
     let error = common::report(&[&plain], "", &folder.path().join("file")).unwrap_err();
-    assert!(matches!(error, ReportError::Write { .. }));
+    assert!(matches!(
+        error,
+        ReportError::Results(ResultsError::Write { .. })
+    ));
     let message = error.to_string();
     assert!(
         message.contains("file") && message.contains("choose another output folder"),

@@ -1,4 +1,5 @@
-//! Shared by the tests of several crates: paths of real data, damaged files, and peak memory.
+//! Shared by the tests of several crates: paths of real data, official splits, damaged files, and
+//! peak memory.
 //!
 //! ```ignore
 //! #[global_allocator]
@@ -25,6 +26,32 @@ pub fn real_data(path: &str) -> Option<PathBuf> {
     }
     println!("skipped: no data");
     None
+}
+
+/// NYU Depth V2's official split as a file: uncompressed MATLAB 5 with the 1-based indices of the
+/// frames of both splits.
+pub fn matlab_splits(train: &[u16], test: &[u16]) -> Vec<u8> {
+    let mut file = vec![b' '; 124];
+    file.extend([0, 1, b'I', b'M']);
+    for (name, numbers) in [("trainNdxs", train), ("testNdxs", test)] {
+        let mut parts = Vec::new();
+        element(&mut parts, 6, &[6, 0, 0, 0, 0, 0, 0, 0]);
+        let sides = [numbers.len() as i32, 1].map(i32::to_le_bytes).concat();
+        element(&mut parts, 5, &sides);
+        element(&mut parts, 1, name.as_bytes());
+        // MATLAB stores float64 arrays of small integers as integers.
+        let values: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+        element(&mut parts, 4, &values);
+        element(&mut file, 14, &parts);
+    }
+    file
+}
+
+fn element(file: &mut Vec<u8>, kind: u32, data: &[u8]) {
+    file.extend(kind.to_le_bytes());
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    file.resize(file.len().next_multiple_of(8), 0);
 }
 
 /// The system's allocator, with counters for [`peak_of`].

@@ -129,31 +129,6 @@ pub(crate) fn labelled_options(mat: PathBuf, split: FrameSplit, out: &Path) -> L
     }
 }
 
-/// An uncompressed MATLAB 5 file with two lists of indices.
-pub(crate) fn splits(train: &[u16], test: &[u16]) -> Vec<u8> {
-    let mut file = vec![b' '; 124];
-    file.extend([0, 1, b'I', b'M']);
-    for (name, numbers) in [("trainNdxs", train), ("testNdxs", test)] {
-        let mut parts = Vec::new();
-        element(&mut parts, 6, &[6, 0, 0, 0, 0, 0, 0, 0]);
-        let sides = [numbers.len() as i32, 1].map(i32::to_le_bytes).concat();
-        element(&mut parts, 5, &sides);
-        element(&mut parts, 1, name.as_bytes());
-        // MATLAB stores float64 arrays of small integers as integers.
-        let values: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-        element(&mut parts, 4, &values);
-        element(&mut file, 14, &parts);
-    }
-    file
-}
-
-fn element(file: &mut Vec<u8>, kind: u32, data: &[u8]) {
-    file.extend(kind.to_le_bytes());
-    file.extend((data.len() as u32).to_le_bytes());
-    file.extend(data);
-    file.resize(file.len().next_multiple_of(8), 0);
-}
-
 /// A frame in FastDepth's format.
 pub(crate) fn frame_h5(frame: usize) -> Vec<u8> {
     let rows = || (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));

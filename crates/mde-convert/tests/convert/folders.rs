@@ -7,6 +7,7 @@ use mde_convert::{
     ArchiveOptions, ConvertError, FastDepthOptions, FrameSplit, RgbFormat, Split,
     convert_fastdepth, convert_labelled, extract_mff,
 };
+use mde_test_kit::matlab_splits;
 
 use crate::common::*;
 
@@ -16,7 +17,7 @@ fn the_manifest_names_the_training_set_converted_last_and_keeps_the_test_set() {
     let out = dir.path().join("data");
     let manifest = || fs::read_to_string(out.join("dataset.toml")).unwrap();
     let mat = Labelled::default().write(dir.path());
-    fs::write(dir.path().join("splits.mat"), splits(&[1, 2], &[3])).unwrap();
+    fs::write(dir.path().join("splits.mat"), matlab_splits(&[1, 2], &[3])).unwrap();
     convert_labelled(&labelled_options(mat, FrameSplit::Beside, &out), &silent).unwrap();
     let official = "\
 # What `mde --data DIR` reads; written by mde convert.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use mde_convert::{ConvertError, ConvertEvent, FrameSplit, RgbFormat, Split, convert_labelled};
+use mde_test_kit::matlab_splits;
 
 use crate::common::*;
 
@@ -204,7 +205,7 @@ fn a_second_call_after_a_kill_keeps_complete_frames_and_writes_the_others() {
 fn both_forms_of_scipy_s_files_and_ours_give_the_split() {
     let dir = tempfile::tempdir().unwrap();
     let mat = Labelled::default().write(dir.path());
-    let ours = splits(&[3, 1], &[2]);
+    let ours = matlab_splits(&[3, 1], &[2]);
     for (index, file) in [fixture("splits.mat"), fixture("splits_plain.mat"), ours]
         .iter()
         .enumerate()
@@ -238,13 +239,13 @@ fn mismatched_splits_are_refused() {
         (&[1, 2, 3], &[4], "testNdxs contains frame 4"),
         (&[0, 1, 2], &[3], "trainNdxs contains frame 0"),
     ] {
-        fs::write(&beside, splits(train, test)).unwrap();
+        fs::write(&beside, matlab_splits(train, test)).unwrap();
         refused(&mat, FrameSplit::Beside, &beside, words);
     }
     for (file, words) in [
         (vec![], "shorter than its header"),
         (vec![0; 4096], "not a MATLAB 5 header"),
-        (splits(&[], &[])[..128].to_vec(), "has no trainNdxs"),
+        (matlab_splits(&[], &[])[..128].to_vec(), "has no trainNdxs"),
         (vec![b'x'; 2 << 20], "bytes is too large"),
         (Labelled::default().bytes(), "not a MATLAB 5 header"),
     ] {

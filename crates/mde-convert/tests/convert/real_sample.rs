@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use mde_convert::{FrameSplit, RgbFormat, Split, convert_labelled};
+use mde_test_kit::matlab_splits;
 use sha2::{Digest, Sha256};
 
-use crate::common::{labelled_options, real_data, silent, splits};
+use crate::common::{labelled_options, real_data, silent};
 
 /// Results of h5py and NumPy for the sample: SHA-256 of the upright 8-bit RGB image (480 rows of
 /// 640) and of the millimetres floor(1000 depths + 0.5) as little-endian 16-bit numbers; the
@@ -103,7 +104,7 @@ fn real_frames_agree_with_the_copy_under_the_paper_s_names() {
     let out = tempfile::tempdir().unwrap();
     // The official split of these six frames.
     let split = out.path().join("splits.mat");
-    fs::write(&split, splits(&[3, 4, 5, 6], &[1, 2])).unwrap();
+    fs::write(&split, matlab_splits(&[3, 4, 5, 6], &[1, 2])).unwrap();
     let mut options = labelled_options(sample.join(SAMPLE), FrameSplit::File(split), out.path());
     options.rgb = RgbFormat::Jpeg { quality: 95 };
     convert_labelled(&options, &silent).unwrap();
