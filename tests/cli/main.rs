@@ -26,6 +26,7 @@
 //! - `weights_by_name`: weights by name or from the hub
 //! - `alone`: the program without the checkout
 //! - `usage`: wrong usage of the command line
+//! - `reports`: inputs of public problem reports
 //! - `place`: a folder with a small data set for all tests
 //!
 //! Every refusal has exit status 1 (2 for usage), a message on stderr that names the file or
@@ -53,6 +54,7 @@ mod predict;
 mod profile;
 mod progress;
 mod real_data;
+mod reports;
 mod streets;
 mod sweep;
 mod up_to_date;

@@ -8,6 +8,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -25,6 +26,29 @@ pub fn real_data(path: &str) -> Option<PathBuf> {
         return Some(path);
     }
     println!("skipped: no data");
+    None
+}
+
+/// A Python that has these modules: `$MDE_PYTHON`, else `python3`. None with a note that the test
+/// was skipped.
+///
+/// # Panics
+/// If there is none and `MDE_REQUIRE_PYTHON` is set, unless a module is not NumPy.
+#[allow(clippy::print_stdout)]
+pub fn python(modules: &[&str]) -> Option<PathBuf> {
+    let program = std::env::var_os("MDE_PYTHON").map_or("python3".into(), PathBuf::from);
+    let import = format!("import {}", modules.join(", "));
+    let imported = Command::new(&program).args(["-c", &import]).output();
+    if imported.is_ok_and(|output| output.status.success()) {
+        return Some(program);
+    }
+    let required = std::env::var_os("MDE_REQUIRE_PYTHON").is_some();
+    assert!(
+        !required || modules != ["numpy"],
+        "{}: no Python with NumPy",
+        program.display()
+    );
+    println!("skipped: no Python with {}", modules.join(", "));
     None
 }
 

@@ -1,0 +1,1 @@
+//! Files of other programs, and advice that is run as printed.

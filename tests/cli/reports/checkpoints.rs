@@ -1,0 +1,1 @@
+//! Checkpoints as PyTorch programs write them.

@@ -1,0 +1,1 @@
+//! What training masks, and encodings of depth.

@@ -1,0 +1,1 @@
+//! Limits of depth and protocols of other programs.

@@ -1,0 +1,1 @@
+//! Predictions of another size: a crop is not a resize.

@@ -1,0 +1,1 @@
+//! Text files of other systems: byte order marks, UTF-16, line ends.

@@ -1,0 +1,1 @@
+//! What a stored number stands for: scales, disparities, alignment.
