@@ -1,6 +1,6 @@
 //! The error type.
 
-use crate::ImageSize;
+use crate::{ImageSize, View};
 
 /// Errors of this crate. Sizes are height x width.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -69,6 +69,14 @@ pub enum MetricsError {
     EmptyCrop {
         /// Size of the image.
         size: ImageSize,
+    },
+    /// A part of a frame reaches beyond the frame, or has no pixel.
+    #[error("a part of {view} does not fit into a frame of {frame} (height x width)")]
+    ViewOutsideFrame {
+        /// The part.
+        view: View,
+        /// Size of the frame.
+        frame: ImageSize,
     },
     /// No ground-truth depth inside the crop is in the protocol's depth range.
     #[error(

@@ -20,7 +20,8 @@
 //! | `image_tallies` | bootstrap intervals and held-out selectivity: [`ImageTallies`] |
 //! | `permutation_null` | chance level of selectivity: [`PermutationNull`] |
 //! | [`statistics`] | bootstrap, rank correlation, permutations |
-//! | `checks`, `error`, `size` | shared checks, [`MetricsError`], [`ImageSize`] |
+//! | `size`, `view` | sizes and parts of frames: [`ImageSize`], [`View`] |
+//! | `checks`, `error` | shared checks, [`MetricsError`] |
 //!
 //! **Invariants.** Slices are row-major, depths are in metres, sums are `f64`. An undefined value
 //! is `None`, never NaN. The crate reads no files, prints nothing and uses no tensor library.
@@ -45,6 +46,7 @@ mod selectivity;
 mod size;
 mod slot_table;
 pub mod statistics;
+mod view;
 
 pub use alignment::{Alignment, Quantity};
 pub use bin_weights::BinWeights;
@@ -65,3 +67,4 @@ pub use selectivity::{
     DEFAULT_MIN_PIXELS, Estimator, LayerSelectivity, UnitAssignment, UnitSelectivity,
 };
 pub use size::ImageSize;
+pub use view::View;
