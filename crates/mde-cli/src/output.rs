@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+pub(crate) use mde_files::shell_word;
 use mde_metrics::statistics::Estimate;
 use serde::Serialize;
 
@@ -111,16 +112,6 @@ pub(crate) fn result_place(place: String, up_to_date: bool) -> String {
     match up_to_date {
         true => place + ", up to date",
         false => place,
-    }
-}
-
-/// A word of a command line that a shell reads as this text.
-pub(crate) fn shell_word(text: &str) -> String {
-    let is_plain =
-        |character: char| character.is_alphanumeric() || "/._-+:=@%,".contains(character);
-    match !text.is_empty() && text.chars().all(is_plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
