@@ -18,7 +18,8 @@ pub enum Quantity {
 
 /// Alignment of each prediction with its ground truth over the valid pixels.
 ///
-/// Fitted in the space of the prediction: depth or 1 / depth.
+/// `Median` and `LeastSquares` are fitted in the space of the prediction: depth or 1 / depth. The
+/// others name their space; a prediction of the other quantity is inverted first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Alignment {
@@ -27,21 +28,49 @@ pub enum Alignment {
     None,
     /// Scale only: the ratio of the medians.
     Median,
+    /// Scale only: the ratio of the medians of depths (Zhou et al. 2017; `evaluate_depth.py` of
+    /// monodepth2). The median of an even number of depths is the mean of the two in the middle,
+    /// so this differs from `Median` for disparities.
+    MedianDepth,
     /// Scale and shift by least squares (Ranftl et al. 2020, Towards Robust Monocular Depth
     /// Estimation, equation 1).
     LeastSquares,
+    /// The same in depth (Ke et al. 2024, Repurposing Diffusion-Based Image Generators for
+    /// Monocular Depth Estimation).
+    LeastSquaresDepth,
+    /// The same in 1 / depth, as for MiDaS and DPT.
+    LeastSquaresDisparity,
 }
 
 impl Alignment {
     /// All alignments.
-    pub const ALL: [Self; 3] = [Self::None, Self::Median, Self::LeastSquares];
+    pub const ALL: [Self; 6] = [
+        Self::None,
+        Self::Median,
+        Self::MedianDepth,
+        Self::LeastSquares,
+        Self::LeastSquaresDepth,
+        Self::LeastSquaresDisparity,
+    ];
 
-    /// The name: `none`, `median` or `least-squares`.
+    /// The name, such as `none` or `least-squares-disparity`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Median => "median",
+            Self::MedianDepth => "median-depth",
             Self::LeastSquares => "least-squares",
+            Self::LeastSquaresDepth => "least-squares-depth",
+            Self::LeastSquaresDisparity => "least-squares-disparity",
+        }
+    }
+
+    /// The space in which a prediction of this quantity is fitted to the ground truth.
+    pub const fn space(self, prediction: Quantity) -> Quantity {
+        match self {
+            Self::None | Self::Median | Self::LeastSquares => prediction,
+            Self::MedianDepth | Self::LeastSquaresDepth => Quantity::Depth,
+            Self::LeastSquaresDisparity => Quantity::Disparity,
         }
     }
 }

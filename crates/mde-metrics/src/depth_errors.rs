@@ -123,6 +123,7 @@ pub(crate) fn valid_pairs(
     let window = protocol.crop.window(pair.size)?;
 
     let mut pairs = Vec::new();
+    let mut missing: Option<(usize, usize, usize)> = None;
     for row in window.rows {
         for column in window.columns.clone() {
             let at = row * pair.size.width + column;
@@ -130,7 +131,9 @@ pub(crate) fn valid_pairs(
             if !(gt > protocol.min_depth && gt < protocol.max_depth) {
                 continue;
             }
-            if !pred.is_finite() {
+            if pred.is_nan() {
+                missing.get_or_insert((row, column, 0)).2 += 1;
+            } else if pred.is_infinite() {
                 return Err(MetricsError::NonFinitePrediction {
                     row,
                     column,
@@ -139,6 +142,15 @@ pub(crate) fn valid_pairs(
             }
             pairs.push((pred, gt));
         }
+    }
+    if let Some((row, column, missing)) = missing {
+        return Err(MetricsError::NotPredicted {
+            protocol: protocol.name.clone(),
+            missing,
+            pixels: pairs.len(),
+            row,
+            column,
+        });
     }
     if pairs.is_empty() {
         return Err(no_valid_pixel(protocol));
@@ -356,6 +368,16 @@ mod tests {
         assert!(matches!(
             errors(&[1.0, f32::INFINITY, 1.0], &[1.0; 3]),
             Err(MetricsError::NonFinitePrediction {
+                row: 0,
+                column: 1,
+                ..
+            })
+        ));
+        assert!(matches!(
+            errors(&[1.0, f32::NAN, f32::NAN], &[1.0; 3]),
+            Err(MetricsError::NotPredicted {
+                missing: 2,
+                pixels: 3,
                 row: 0,
                 column: 1,
                 ..

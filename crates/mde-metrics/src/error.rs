@@ -1,6 +1,6 @@
 //! The error type.
 
-use crate::{ImageSize, View};
+use crate::{Alignment, ImageSize, View};
 
 /// Errors of this crate. Sizes are height x width.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -91,7 +91,7 @@ pub enum MetricsError {
         /// Maximum depth of the protocol, metres.
         max_depth: f32,
     },
-    /// A prediction is NaN or infinite at a valid pixel.
+    /// A prediction is infinite at a valid pixel.
     #[error(
         "the prediction at row {row}, column {column} is {value}; predictions must be finite at all valid pixels"
     )]
@@ -102,6 +102,23 @@ pub enum MetricsError {
         column: usize,
         /// The prediction at that pixel.
         value: f32,
+    },
+    /// A prediction is NaN at a valid pixel: the network failed there, or did not see it.
+    #[error(
+        "protocol {protocol:?} scores {missing} of {pixels} valid pixels where the prediction is NaN, the first at \
+         row {row}, column {column}; score a part that the prediction covers (another protocol), or check the network"
+    )]
+    NotPredicted {
+        /// Name of the protocol.
+        protocol: String,
+        /// Number of such pixels.
+        missing: usize,
+        /// Number of valid pixels.
+        pixels: usize,
+        /// Row of the first.
+        row: usize,
+        /// Column of the first.
+        column: usize,
     },
     /// The median prediction is not positive, so median scaling is undefined.
     #[error(
@@ -122,8 +139,26 @@ pub enum MetricsError {
         /// Number of valid pixels.
         pixels: usize,
     },
+    /// The alignment inverts the prediction, which is not positive.
+    #[error(
+        "alignment {alignment} inverts the prediction, which is 0 or less at {found} of {pixels} valid pixels, the \
+         first {value}; use another alignment"
+    )]
+    NotInvertible {
+        /// The alignment.
+        alignment: Alignment,
+        /// The first such prediction.
+        value: f32,
+        /// Number of such pixels.
+        found: usize,
+        /// Number of valid pixels.
+        pixels: usize,
+    },
     /// No alignment has this name.
-    #[error("unknown alignment {name:?}; expected none, median or least-squares")]
+    #[error(
+        "unknown alignment {name:?}; available alignments: {}",
+        Alignment::ALL.map(Alignment::name).join(", ")
+    )]
     UnknownAlignment {
         /// The requested name.
         name: String,

@@ -25,26 +25,33 @@ impl Fit {
         quantity: Quantity,
         alignment: Alignment,
     ) -> Result<Self, MetricsError> {
-        let target = |gt: f32| match quantity {
+        let space = alignment.space(quantity);
+        if space != quantity {
+            check_invertible(pairs, alignment)?;
+        }
+        let target = |gt: f32| match space {
             Quantity::Depth => f64::from(gt),
             Quantity::Disparity => 1.0 / f64::from(gt),
         };
+        let points = pairs
+            .iter()
+            .map(|&(pred, gt)| (in_space(pred, quantity, space), target(gt)));
         match alignment {
             Alignment::None => Ok(Self::IDENTITY),
-            Alignment::Median => {
-                let pred = median(pairs.iter().map(|pair| f64::from(pair.0)).collect());
+            Alignment::Median | Alignment::MedianDepth => {
+                let (preds, targets) = points.unzip();
+                let pred = median(preds);
                 if pred <= 0.0 {
                     return Err(MetricsError::MedianScaling { median: pred });
                 }
                 Ok(Self {
-                    scale: median(pairs.iter().map(|pair| target(pair.1)).collect()) / pred,
+                    scale: median(targets) / pred,
                     shift: 0.0,
                 })
             }
-            Alignment::LeastSquares => {
-                let points = pairs
-                    .iter()
-                    .map(|&(pred, gt)| (f64::from(pred), target(gt)));
+            Alignment::LeastSquares
+            | Alignment::LeastSquaresDepth
+            | Alignment::LeastSquaresDisparity => {
                 line(points).ok_or(MetricsError::ConstantPrediction {
                     value: pairs[0].0,
                     pixels: pairs.len(),
@@ -57,15 +64,39 @@ impl Fit {
     ///
     /// A disparity of 0 or less becomes the maximum depth.
     pub(crate) fn depth(self, pred: f32, protocol: &EvalProtocol) -> f32 {
+        let space = protocol.alignment.space(protocol.prediction);
         // In f64, a scale of 1 does not change the prediction and no product overflows.
-        let aligned = f64::from(pred) * self.scale + self.shift;
-        let depth = match protocol.prediction {
+        let aligned = in_space(pred, protocol.prediction, space) * self.scale + self.shift;
+        let depth = match space {
             Quantity::Depth => aligned,
             Quantity::Disparity if aligned <= 0.0 => f64::INFINITY,
             Quantity::Disparity => 1.0 / aligned,
         };
         (depth as f32).clamp(protocol.min_depth, protocol.max_depth)
     }
+}
+
+/// A predicted `quantity` in the space of the fit.
+fn in_space(pred: f32, quantity: Quantity, space: Quantity) -> f64 {
+    if quantity == space {
+        f64::from(pred)
+    } else {
+        1.0 / f64::from(pred)
+    }
+}
+
+/// Checks that every prediction is positive, so that its inverse is a depth or disparity.
+fn check_invertible(pairs: &[(f32, f32)], alignment: Alignment) -> Result<(), MetricsError> {
+    let mut inverted = pairs.iter().map(|pair| pair.0).filter(|pred| *pred <= 0.0);
+    let Some(value) = inverted.next() else {
+        return Ok(());
+    };
+    Err(MetricsError::NotInvertible {
+        alignment,
+        value,
+        found: 1 + inverted.count(),
+        pixels: pairs.len(),
+    })
 }
 
 /// The least-squares line through points (x, y); `None` if x is constant.
@@ -154,6 +185,62 @@ mod tests {
         let found = fit(&pairs, Quantity::Disparity, Alignment::Median);
         assert_eq!((found.scale, found.shift), (0.125, 0.0));
         assert_eq!(fit(&pairs, Quantity::Depth, Alignment::None), Fit::IDENTITY);
+    }
+
+    /// Disparities 0.9 to 0.15 are depths of 10/9, 5/3, 5 and 20/3 m, whose median is 10/3.
+    #[test]
+    fn the_median_of_depths_is_not_the_inverse_of_the_median_of_disparities() {
+        let pairs = [(0.9, 1.0), (0.6, 2.0), (0.2, 4.0), (0.15, 8.0)];
+        let found = fit(&pairs, Quantity::Disparity, Alignment::MedianDepth);
+        assert_near(found.scale, 0.9);
+        let found = fit(&pairs, Quantity::Disparity, Alignment::Median);
+        assert_near(found.scale, 0.375 / 0.4);
+        for alignment in [Alignment::MedianDepth, Alignment::Median] {
+            let found = fit(&pairs, Quantity::Depth, alignment);
+            assert_near(found.scale, 3.0 / 0.4);
+        }
+    }
+
+    /// A prediction that is a line of the true depth, or of its inverse, is aligned exactly in that
+    /// space, whichever of the two quantities it is given as.
+    #[test]
+    fn least_squares_in_a_named_space_inverts_the_other_quantity() {
+        let depths = [0.5_f32, 2.0, 3.0, 7.0];
+        let line = |x: f32| 0.25 * x + 0.5;
+        for (alignment, space) in [
+            (Alignment::LeastSquaresDepth, Quantity::Depth),
+            (Alignment::LeastSquaresDisparity, Quantity::Disparity),
+        ] {
+            for quantity in [Quantity::Depth, Quantity::Disparity] {
+                let pred = |gt: f32| match (space, space == quantity) {
+                    (Quantity::Depth, true) => line(gt),
+                    (Quantity::Depth, false) => 1.0 / line(gt),
+                    (Quantity::Disparity, true) => line(1.0 / gt),
+                    (Quantity::Disparity, false) => 1.0 / line(1.0 / gt),
+                };
+                let pairs = depths.map(|gt| (pred(gt), gt));
+                let found = fit(&pairs, quantity, alignment);
+                assert_near(found.scale, 4.0);
+                assert_near(found.shift, -2.0);
+                let protocol = EvalProtocol {
+                    prediction: quantity,
+                    alignment,
+                    ..EvalProtocol::preset("nyu-full").unwrap()
+                };
+                for (pred, gt) in pairs {
+                    assert_near(f64::from(found.depth(pred, &protocol)), f64::from(gt));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_prediction_of_zero_cannot_be_inverted() {
+        let pairs = [(1.0, 1.0), (0.0, 2.0), (-0.5, 3.0)];
+        let error = Fit::from_pairs(&pairs, Quantity::Depth, Alignment::LeastSquaresDisparity);
+        let message = error.unwrap_err().to_string();
+        assert!(message.contains("2 of 3"), "{message}");
+        assert!(message.contains("least-squares-disparity"), "{message}");
     }
 
     #[test]

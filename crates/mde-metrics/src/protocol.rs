@@ -1,6 +1,6 @@
 //! Evaluation protocols: which pixels are scored and how predictions are prepared.
 
-use crate::{Alignment, ImageSize, MetricsError, Quantity};
+use crate::{Alignment, ImageSize, MetricsError, Quantity, View};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -61,6 +61,23 @@ const EIGEN_KITTI: Crop = Crop::Fractions {
     right: 0.96405229,
 };
 
+/// The crop of Eigen, Puhrsch and Fergus (NIPS 2014) on NYU Depth V2.
+const EIGEN_NYU: Crop = Crop::Pixels {
+    top: 45,
+    bottom: 471,
+    left: 41,
+    right: 601,
+    size: ImageSize::new(480, 640),
+};
+
+/// A crop of the KITTI benchmark crop.
+fn benchmark(within: Crop) -> Crop {
+    Crop::BottomCentre {
+        size: View::KITTI_BENCHMARK,
+        within: Box::new(within),
+    }
+}
+
 /// The scored rows and columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
@@ -105,14 +122,7 @@ impl Crop {
                 size: window,
                 within,
             } => {
-                if size.height < window.height || size.width < window.width {
-                    return Err(MetricsError::CropSize {
-                        expected: *window,
-                        found: size,
-                    });
-                }
-                let top = size.height - window.height;
-                let left = (size.width - window.width) / 2;
+                let View { top, left, .. } = View::bottom_centre(*window, size)?;
                 let inner = within.window(*window)?;
                 (
                     inner.rows.start + top..inner.rows.end + top,
@@ -146,7 +156,7 @@ pub struct EvalProtocol {
     /// Predicted quantity. Depth in every preset.
     #[serde(default)]
     pub prediction: Quantity,
-    /// Alignment of each prediction with its ground truth. None in every preset.
+    /// Alignment of each prediction with its ground truth.
     #[serde(default)]
     pub alignment: Alignment,
 }
@@ -159,48 +169,50 @@ impl EvalProtocol {
             "nyu-eigen",
             "nyu-full",
             "nyu-meter",
+            "nyu-affine-depth",
+            "nyu-affine-disparity",
             "kitti-garg",
             "kitti-eigen",
             "kitti-bts",
+            "kitti-monodepth2",
+            "kitti-affine-depth",
+            "kitti-affine-disparity",
         ]
     }
 
     /// A preset protocol from the literature.
     ///
-    /// | name | valid depth | scored part |
-    /// |---|---|---|
-    /// | `nyu-mff` | 0.001 to 10 m | whole map (resize and centre crop to 228x304 come first) |
-    /// | `nyu-eigen` | 0.001 to 10 m | rows 45..471, columns 41..601 of 480x640 |
-    /// | `nyu-full` | 0.001 to 10 m | whole map |
-    /// | `nyu-meter` | 0.001 to 10 m | whole map (resize to 192x256 comes first) |
-    /// | `kitti-garg` | 0.001 to 80 m | Garg crop |
-    /// | `kitti-eigen` | 0.001 to 80 m | Eigen crop |
-    /// | `kitti-bts` | 0.001 to 80 m | Garg crop of the benchmark crop (352x1216, bottom centre) |
+    /// | name | valid depth | scored part | alignment |
+    /// |---|---|---|---|
+    /// | `nyu-mff` | 0.001 to 10 m | whole map (resize and crop to 228x304 come first) | none |
+    /// | `nyu-eigen` | 0.001 to 10 m | rows 45..471, columns 41..601 of 480x640 | none |
+    /// | `nyu-full` | 0.001 to 10 m | whole map | none |
+    /// | `nyu-meter` | 0.001 to 10 m | whole map (resize to 192x256 comes first) | none |
+    /// | `nyu-affine-depth` | 0.001 to 10 m | as `nyu-eigen` | least squares in depth |
+    /// | `nyu-affine-disparity` | 0.001 to 10 m | whole map | least squares in 1 / depth |
+    /// | `kitti-garg` | 0.001 to 80 m | Garg crop | none |
+    /// | `kitti-eigen` | 0.001 to 80 m | Eigen crop | none |
+    /// | `kitti-bts` | 0.001 to 80 m | Garg crop of the benchmark crop | none |
+    /// | `kitti-monodepth2` | 0.001 to 80 m | Garg crop | ratio of the medians of depths |
+    /// | `kitti-affine-depth` | 0.00001 to 80 m | Eigen crop of the benchmark crop | as above |
+    /// | `kitti-affine-disparity` | 0.001 to 80 m | whole map | as above |
+    ///
+    /// The benchmark crop is 352x1216 at the bottom centre. docs/protocols.md names the sources.
     ///
     /// # Errors
     /// [`MetricsError::UnknownProtocol`], which suggests a similar name.
     pub fn preset(name: &str) -> Result<Self, MetricsError> {
-        let (max_depth, crop) = match name {
-            "nyu-mff" | "nyu-full" | "nyu-meter" => (10.0, Crop::None),
-            "nyu-eigen" => (
-                10.0,
-                Crop::Pixels {
-                    top: 45,
-                    bottom: 471,
-                    left: 41,
-                    right: 601,
-                    size: ImageSize::new(480, 640),
-                },
-            ),
-            "kitti-garg" => (80.0, GARG),
-            "kitti-eigen" => (80.0, EIGEN_KITTI),
-            "kitti-bts" => (
-                80.0,
-                Crop::BottomCentre {
-                    size: ImageSize::new(352, 1216),
-                    within: Box::new(GARG),
-                },
-            ),
+        let (max_depth, crop, alignment) = match name {
+            "nyu-mff" | "nyu-full" | "nyu-meter" => (10.0, Crop::None, Alignment::None),
+            "nyu-eigen" => (10.0, EIGEN_NYU, Alignment::None),
+            "nyu-affine-depth" => (10.0, EIGEN_NYU, Alignment::LeastSquaresDepth),
+            "nyu-affine-disparity" => (10.0, Crop::None, Alignment::LeastSquaresDisparity),
+            "kitti-garg" => (80.0, GARG, Alignment::None),
+            "kitti-eigen" => (80.0, EIGEN_KITTI, Alignment::None),
+            "kitti-bts" => (80.0, benchmark(GARG), Alignment::None),
+            "kitti-monodepth2" => (80.0, GARG, Alignment::MedianDepth),
+            "kitti-affine-depth" => (80.0, benchmark(EIGEN_KITTI), Alignment::LeastSquaresDepth),
+            "kitti-affine-disparity" => (80.0, Crop::None, Alignment::LeastSquaresDisparity),
             _ => {
                 return Err(MetricsError::UnknownProtocol {
                     name: name.to_owned(),
@@ -211,12 +223,50 @@ impl EvalProtocol {
         };
         Ok(Self {
             name: name.to_owned(),
-            min_depth: 1e-3,
+            min_depth: if name == "kitti-affine-depth" {
+                1e-5
+            } else {
+                1e-3
+            },
             max_depth,
             crop,
             prediction: Quantity::Depth,
-            alignment: Alignment::None,
+            alignment,
         })
+    }
+
+    /// This protocol with another minimum or maximum depth in metres, which its name then states:
+    /// "kitti-garg, 0.001 to 50 m".
+    ///
+    /// # Errors
+    /// [`MetricsError::InvalidProtocol`] unless 0 < minimum < maximum, both finite.
+    pub fn with_depth_range(
+        mut self,
+        min: Option<f32>,
+        max: Option<f32>,
+    ) -> Result<Self, MetricsError> {
+        let before = (self.min_depth, self.max_depth);
+        self.min_depth = min.unwrap_or(self.min_depth);
+        self.max_depth = max.unwrap_or(self.max_depth);
+        self.check()?;
+        if (self.min_depth, self.max_depth) != before {
+            self.name += &format!(", {} to {} m", self.min_depth, self.max_depth);
+        }
+        Ok(self)
+    }
+
+    /// This protocol with another alignment, which its name then states: "nyu-eigen, aligned by
+    /// least-squares".
+    #[must_use]
+    pub fn with_alignment(mut self, alignment: Alignment) -> Self {
+        if alignment != self.alignment {
+            self.alignment = alignment;
+            self.name += &match alignment {
+                Alignment::None => ", not aligned".to_owned(),
+                alignment => format!(", aligned by {alignment}"),
+            };
+        }
+        self
     }
 
     /// Checks that `0 < min_depth < max_depth`, both finite, as logarithms and ratios need.
@@ -260,7 +310,8 @@ mod tests {
         for name in EvalProtocol::names() {
             let protocol = EvalProtocol::preset(name).unwrap();
             assert_eq!(&protocol.name, name);
-            assert_eq!(protocol.alignment, Alignment::None);
+            let aligned = name.contains("affine") || name.contains("monodepth2");
+            assert_eq!(protocol.alignment != Alignment::None, aligned, "{name}");
             protocol.check().unwrap();
             let json = serde_json::to_string(&protocol).unwrap();
             assert_eq!(
@@ -294,6 +345,35 @@ mod tests {
         // 13.
         assert_eq!(window("kitti-bts", 375, 1242), expect(166..372, 56..1185));
         assert_eq!(window("kitti-bts", 352, 1216), expect(143..349, 43..1172));
+        let affine = window("kitti-affine-depth", 375, 1242);
+        assert_eq!(affine, expect(140..344, 56..1185));
+    }
+
+    #[test]
+    fn what_differs_from_the_preset_is_in_the_name() {
+        let garg = || EvalProtocol::preset("kitti-garg").unwrap();
+        let near = garg().with_depth_range(None, Some(50.0)).unwrap();
+        assert_eq!(near.name, "kitti-garg, 0.001 to 50 m");
+        assert_eq!((near.min_depth, near.max_depth), (1e-3, 50.0));
+        let far = garg().with_depth_range(Some(1.0), None).unwrap();
+        assert_eq!(far.name, "kitti-garg, 1 to 80 m");
+        let both = near.with_alignment(Alignment::Median);
+        assert_eq!(both.name, "kitti-garg, 0.001 to 50 m, aligned by median");
+        let same = garg().with_depth_range(Some(1e-3), Some(80.0)).unwrap();
+        assert_eq!(same.with_alignment(Alignment::None), garg());
+        let affine = EvalProtocol::preset("nyu-affine-depth").unwrap();
+        let plain = affine.with_alignment(Alignment::None);
+        assert_eq!(plain.name, "nyu-affine-depth, not aligned");
+        for (min, max) in [
+            (None, Some(-5.0)),
+            (Some(90.0), None),
+            (None, Some(f32::NAN)),
+        ] {
+            assert!(
+                garg().with_depth_range(min, max).is_err(),
+                "{min:?}, {max:?}"
+            );
+        }
     }
 
     #[test]

@@ -52,10 +52,11 @@ impl ProtocolTable {
         }
     }
 
-    /// Adds an image. A protocol whose crop does not fit the image is marked as not applicable.
+    /// Adds an image. A protocol is marked as not applicable if its crop does not fit the image, if
+    /// it scores pixels without a prediction (NaN), or if it cannot align the prediction.
     ///
     /// # Errors
-    /// If a prediction is not finite at a valid pixel, or cannot be aligned.
+    /// If a prediction is infinite at a valid pixel, or a buffer has the wrong length.
     pub fn push(&mut self, pair: DepthPair<'_>) -> Result<(), MetricsError> {
         for row in self.rows.iter_mut().filter(|row| row.refused.is_none()) {
             match ScoredPixels::new(pair, &row.protocol) {
@@ -67,9 +68,14 @@ impl ProtocolTable {
                     }
                 }
                 Err(MetricsError::NoValidPixel { .. }) => row.skipped += 1,
-                Err(error @ (MetricsError::CropSize { .. } | MetricsError::EmptyCrop { .. })) => {
-                    row.refused = Some(error);
-                }
+                Err(
+                    error @ (MetricsError::CropSize { .. }
+                    | MetricsError::EmptyCrop { .. }
+                    | MetricsError::NotPredicted { .. }
+                    | MetricsError::MedianScaling { .. }
+                    | MetricsError::ConstantPrediction { .. }
+                    | MetricsError::NotInvertible { .. }),
+                ) => row.refused = Some(error),
                 Err(error) => return Err(error),
             }
         }

@@ -110,15 +110,26 @@ fn given(protocol: &EvalProtocol, pred: &Spread) -> String {
 
 fn alignment(explained: &Explanation) -> String {
     let (fit, protocol) = (&explained.fit, &explained.protocol);
-    let target = match protocol.prediction {
+    let space = protocol.alignment.space(protocol.prediction);
+    let target = match space {
         Quantity::Depth => "d",
         Quantity::Disparity => "1/d",
     };
+    let fitted = if space == protocol.prediction {
+        "p"
+    } else {
+        "1/p"
+    };
     match protocol.alignment {
         Alignment::None => "none".to_owned(),
-        Alignment::Median => format!("p x {:.6} = median({target}) / median(p)", fit.scale),
-        Alignment::LeastSquares => format!(
-            "p x {:.6} + {:.6}, the least squares fit to {target}{}",
+        Alignment::Median | Alignment::MedianDepth => format!(
+            "{fitted} x {:.6} = median({target}) / median({fitted})",
+            fit.scale
+        ),
+        Alignment::LeastSquares
+        | Alignment::LeastSquaresDepth
+        | Alignment::LeastSquaresDisparity => format!(
+            "{fitted} x {:.6} + {:.6}, the least squares fit to {target}{}",
             fit.scale,
             fit.shift,
             if fit.scale < 0.0 {

@@ -136,7 +136,10 @@ fn protocol(protocol: &EvalProtocol) -> String {
     let alignment = match protocol.alignment {
         Alignment::None => "",
         Alignment::Median => ", each image aligned by its median",
+        Alignment::MedianDepth => ", each image aligned by the median of its depths",
         Alignment::LeastSquares => ", each image aligned by least squares",
+        Alignment::LeastSquaresDepth => ", each image aligned by least squares in depth",
+        Alignment::LeastSquaresDisparity => ", each image aligned by least squares in 1 / depth",
     };
     let (min, max) = (protocol.min_depth, metres(f64::from(protocol.max_depth)));
     format!(
