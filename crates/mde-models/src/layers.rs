@@ -215,7 +215,7 @@ impl BatchNorm2d {
     fn update_averages(&self, stats: &BatchStats) -> Result<()> {
         let momentum = self.config.momentum;
         // PyTorch keeps the unbiased variance.
-        let unbias = stats.count as f64 / (stats.count.max(2) - 1) as f64;
+        let unbias = stats.count as f64 / (stats.count - 1) as f64;
         blend(&self.running_mean, &stats.mean, momentum)?;
         blend(&self.running_var, &(&stats.var * unbias)?, momentum)
     }

@@ -6,7 +6,7 @@ use crate::affine::affine_planes;
 use crate::cpu::{self, CpuOp, Gradients, Output, apply3};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::plain;
-use crate::shapes::{BatchStats, check_norm, on_cpu_kernels};
+use crate::shapes::{BatchStats, check_batch_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// Normalises `x` [B, C, H, W] with the statistics of its own batch: `weight[c] (x - mean[c]) /
@@ -15,7 +15,7 @@ use crate::trace::{self, Work};
 /// The gradient includes that of the statistics. The returned [`BatchStats`] are detached.
 ///
 /// # Errors
-/// If the shapes do not agree or a dimension is empty.
+/// If the shapes do not agree, a dimension is empty, or a channel has a single value (B H W = 1).
 pub fn batch_norm_train(
     x: &Tensor,
     weight: &Tensor,
@@ -23,7 +23,7 @@ pub fn batch_norm_train(
     eps: f64,
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
-    check_norm("batch_norm_train", x, weight, bias)?;
+    check_batch_norm("batch_norm_train", x, weight, bias)?;
     let _span = trace::forward("batch_norm_train", || Work::elementwise(x));
     if !on_cpu_kernels(x) {
         return plain::batch_norm_train(x, weight, bias, eps, relu);

@@ -46,7 +46,7 @@ impl Residual {
 /// norm.
 ///
 /// # Errors
-/// If there is no stage, or the shapes do not agree.
+/// If there is no stage, the shapes do not agree, or a channel before a norm has a single value.
 pub fn conv_norm_chain(
     x: &Tensor,
     stages: &[ChainStage<'_>],

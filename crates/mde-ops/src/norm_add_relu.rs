@@ -8,7 +8,7 @@ use crate::affine::mask;
 use crate::batch_norm::batch_norm_train;
 use crate::cpu::{self, CpuOp, Gradients, Output, apply3, rectify};
 use crate::norm::{Channel, norm_backward, norm_batch};
-use crate::shapes::{BatchStats, Norm, check_norm, on_cpu_kernels};
+use crate::shapes::{BatchStats, Norm, check_batch_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// `max(norm(x) + other, 0)` for two tensors [B, C, H, W], with the statistics of `x`, for
@@ -18,9 +18,9 @@ use crate::trace::{self, Work};
 /// between. The ReLU of the norm, if any, comes before the sum.
 ///
 /// # Errors
-/// If the shapes do not agree or a dimension is empty.
+/// If the shapes do not agree, a dimension is empty, or a channel has a single value.
 pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tensor, BatchStats)> {
-    check_norm("norm_add_relu", x, norm.weight, norm.bias)?;
+    check_batch_norm("norm_add_relu", x, norm.weight, norm.bias)?;
     if other.dims() != x.dims() {
         candle_core::bail!(
             "norm_add_relu: {:?} and {:?} must have one shape",

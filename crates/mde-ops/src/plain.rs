@@ -9,8 +9,8 @@ use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 use crate::cpu::lerp::Lerp;
 use crate::shapes::{
     AttentionDims, BatchStats, ChainStage, ConvConfig, ConvDims, PixelShuffle, PoolConfig,
-    Residual, ResizedConvDims, check_avg_pool, check_chain, check_doubling, check_layer_norm,
-    check_linear, check_norm, check_resize,
+    Residual, ResizedConvDims, check_avg_pool, check_batch_norm, check_chain, check_doubling,
+    check_layer_norm, check_linear, check_norm, check_resize,
 };
 
 /// See [`crate::conv2d`].
@@ -333,7 +333,7 @@ pub fn batch_norm_train(
     eps: f64,
     relu: bool,
 ) -> Result<(Tensor, BatchStats)> {
-    let (b, c, h, w) = check_norm("batch_norm_train", x, weight, bias)?;
+    let (b, c, h, w) = check_batch_norm("batch_norm_train", x, weight, bias)?;
     let by_channel = x.transpose(0, 1)?.flatten_from(1)?;
     let mean = by_channel.mean_keepdim(1)?;
     let centred = by_channel.broadcast_sub(&mean)?;

@@ -1,6 +1,6 @@
 //! A whole training run in its folder: begin or resume, step, record, checkpoint.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 
 use candle_core::Device;
@@ -42,7 +42,7 @@ pub enum TrainEvent<'a> {
 /// # Errors
 /// If a setting cannot be used or the loader does not follow it, the folder holds another run or
 /// cannot be written, a sample cannot be loaded, the initial weights do not fit, or the loss is not
-/// finite. Nothing is written before the initial weights and a first batch could be loaded.
+/// finite. Nothing is written before the initial weights were loaded and a first step was computed.
 pub fn train(
     config: &RunConfig,
     loader: &Loader,
@@ -72,11 +72,10 @@ pub fn train(
         let report = load_initial(init, trainer.parameters())?;
         observer(TrainEvent::Initialised(&report));
     }
+    let mut records = None;
     match begun {
-        None => {
-            loader.epoch(1, 0).next().transpose()?;
-            write_config(config, folder)?;
-        }
+        // Written after the first step: a run that cannot be trained leaves no folder.
+        None => {}
         Some(begun) if begun.data.fingerprint != config.data.fingerprint => {
             let mut config = config.clone();
             config.data.earlier = begun.data.earlier;
@@ -85,16 +84,11 @@ pub fn train(
                 steps: done,
             });
             write_config(&config, folder)?;
+            records = Some(open_records(folder, done)?);
         }
-        Some(_) => {}
+        Some(_) => records = Some(open_records(folder, done)?),
     }
-    truncate_records(folder, done)?;
     let path = folder.file(names::RECORDS);
-    let mut records = OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .map_err(file_error(&path))?;
-
     let mut saved = done;
     let per_epoch = loader.batches_per_epoch() as u64;
     while done < config.steps {
@@ -115,6 +109,13 @@ pub fn train(
                 learning_rate: rate,
             };
             let record = trainer.step(&input, &depths, &batch.ids, at)?;
+            let records = match &mut records {
+                Some(records) => records,
+                None => {
+                    write_config(config, folder)?;
+                    records.insert(open_records(folder, done)?)
+                }
+            };
             if !record.loss.is_finite() {
                 return Err(TrainError::NonFiniteLoss {
                     loss: record.loss,
@@ -203,6 +204,14 @@ fn load_initial(init: &InitialWeights, parameters: &Parameters) -> Result<LoadRe
         InitialPart::Network => parameters.load(&init.file)?,
         InitialPart::Encoder => parameters.load_backbone(&init.file)?,
     })
+}
+
+/// Opens the records to append to them, after those of steps after `done` were removed.
+fn open_records(folder: &RunFolder, done: u64) -> Result<File, TrainError> {
+    truncate_records(folder, done)?;
+    let path = folder.file(names::RECORDS);
+    let opened = OpenOptions::new().append(true).open(&path);
+    opened.map_err(file_error(&path))
 }
 
 /// Keeps the records up to `step`. Later ones are measured again.

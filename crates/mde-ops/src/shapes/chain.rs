@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 
-use super::checks::map_dims;
+use super::checks::{check_statistics, map_dims};
 use super::conv::{ConvConfig, ConvDims};
 
 /// A convolution, a batch norm, or a convolution followed by a batch norm.
@@ -103,6 +103,9 @@ pub(crate) fn check_chain(
                 norm.weight.dims(),
                 norm.bias.dims()
             );
+        }
+        if stage.norm.is_some() {
+            check_statistics("conv_norm_chain", shape)?;
         }
         maps.push(StageMap { conv, shape });
     }

@@ -31,6 +31,34 @@ pub(crate) fn check_norm(
     Ok(dims)
 }
 
+/// The dimensions of `x`, if `weight` and `bias` have one value per channel and a batch norm can
+/// take its statistics from `x`.
+pub(crate) fn check_batch_norm(
+    operation: &str,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: &Tensor,
+) -> Result<(usize, usize, usize, usize)> {
+    let dims = check_norm(operation, x, weight, bias)?;
+    check_statistics(operation, dims)?;
+    Ok(dims)
+}
+
+/// Fails unless a map [B, C, H, W] has at least two values per channel. The variance of a single
+/// value is 0: the norm would put out its bias for every input and pass no gradient on.
+pub(crate) fn check_statistics(
+    operation: &str,
+    (b, c, h, w): (usize, usize, usize, usize),
+) -> Result<()> {
+    if b * h * w < 2 {
+        candle_core::bail!(
+            "{operation}: a map of [{b}, {c}, {h}, {w}] has 1 value per channel; batch norm in \
+             training needs at least 2: use a larger batch or larger images"
+        );
+    }
+    Ok(())
+}
+
 /// Fails unless `weight` and `bias` have one value per channel.
 pub(crate) fn check_channels(
     operation: &str,

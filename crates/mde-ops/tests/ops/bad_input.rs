@@ -6,7 +6,7 @@ use mde_ops::{
     Activations, ChainStage, ConvConfig, Norm, PoolConfig, Residual, attention, avg_pool2x2,
     batch_norm_affine, batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x,
     conv_after_resize, conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d,
-    pixel_shuffle, plain, resize_bilinear,
+    norm_add_relu, pixel_shuffle, plain, resize_bilinear,
 };
 
 /// Zeros of this shape, which may have empty dimensions.
@@ -337,6 +337,61 @@ fn normalising() {
         assert_error(channel_affine(&x, &weight, &bias, true), part);
         assert_error(plain::channel_affine(&x, &weight, &bias, true), part);
     }
+}
+
+#[test]
+fn batch_statistics_of_a_single_value() {
+    let part = "[1, 3, 1, 1] has 1 value per channel";
+    let ones = |shape: &[usize]| Tensor::ones(shape, DType::F32, &Device::Cpu).unwrap();
+    let (weight, bias) = (ones(&[3]), (ones(&[3]) * 0.5).unwrap());
+    let norm = Norm {
+        weight: &weight,
+        bias: &bias,
+        eps: 1e-5,
+        relu: false,
+    };
+    let kernel = ones(&[3, 2, 3, 3]);
+    let halving = ConvConfig {
+        stride: 2,
+        padding: 1,
+        ..ConvConfig::default()
+    };
+    let stages = [ChainStage {
+        conv: Some((&kernel, halving)),
+        norm: Some(norm),
+    }];
+    for dtype in [DType::F32, DType::F64] {
+        let cast = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+        let (x, weight, bias) = (
+            cast(ones(&[1, 3, 1, 1])),
+            cast(weight.clone()),
+            cast(bias.clone()),
+        );
+        for batch_norm in [batch_norm_train, plain::batch_norm_train] {
+            assert_error(batch_norm(&x, &weight, &bias, 1e-5, true), part);
+        }
+        // Two values per channel are enough, in one image or in two.
+        for shape in [[2, 3, 1, 1], [1, 3, 1, 2]] {
+            let (out, stats) =
+                batch_norm_train(&cast(ones(&shape)), &weight, &bias, 1e-5, false).unwrap();
+            assert_eq!((out.dims(), stats.count), (&shape[..], 2));
+        }
+    }
+    assert_error(
+        norm_add_relu(&ones(&[1, 3, 1, 1]), norm, &ones(&[1, 3, 1, 1])),
+        part,
+    );
+    // The fused path: the convolution leaves a single pixel of a map of 2x2.
+    let x = ones(&[1, 2, 2, 2]);
+    for activations in [Activations::Keep, Activations::Recompute] {
+        assert_error(
+            conv_norm_chain(&x, &stages, Residual::None, activations),
+            part,
+        );
+    }
+    assert_error(plain::conv_norm_chain(&x, &stages, Residual::None), part);
+    let two = ones(&[2, 2, 2, 2]);
+    assert!(conv_norm_chain(&two, &stages, Residual::None, Activations::Keep).is_ok());
 }
 
 #[test]
