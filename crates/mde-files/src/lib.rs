@@ -9,8 +9,8 @@
 //! | `lock` | [`FolderLock`]: one process at a time in a folder |
 //! | `below` | [`path_below`]: names from outside as paths inside a folder |
 //! | `hash` | [`hash_file`], [`HashCache`] |
-//! | `text` | [`read_text`]: text files of any system; [`repair_command`] |
-//! | `shell` | [`shell_word`]: words of command lines that messages print |
+//! | `text` | [`read_text`]: text files of any system |
+//! | `shell` | [`shell_word`], [`repair_command`]: command lines that messages print |
 //!
 //! **Invariants.** The crate knows nothing of depth or networks and uses no other crate of the
 //! workspace. It prints nothing and reads no clock.
@@ -27,8 +27,8 @@ pub use below::{OutsideFolder, path_below};
 pub use hash::{HashCache, hash_file};
 pub use lock::{FolderLock, LockError};
 pub use open::open_no_follow;
-pub use shell::shell_word;
-pub use text::{NotText, TextError, decode_text, read_text, repair_command};
+pub use shell::{repair_command, shell_word};
+pub use text::{NotText, TextError, decode_text, read_text};
 pub use write::{
     AtomicFolder, remove_leftovers, remove_leftovers_of, write_advice, write_atomic,
     write_atomic_unsynced,

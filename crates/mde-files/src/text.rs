@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::shell_word;
+use crate::shell::replace_command;
 
 /// Largest text file in bytes. A list of a million pairs has about 150 MB.
 const MAX_BYTES: u64 = 512 << 20;
@@ -89,15 +89,7 @@ fn repair(path: &Path, fault: &NotText) -> String {
         _ => return String::new(),
     };
     let convert = format!("iconv -f {encoding} -t UTF-8");
-    format!(",{of} with `{}`", repair_command(path, &convert))
-}
-
-/// A line for a shell that replaces a text file by the output of `filter`, a command that takes
-/// the file's name as its last argument. The original stays beside it, named `.orig`.
-pub fn repair_command(path: &Path, filter: &str) -> String {
-    let name = path.display().to_string();
-    let (file, original) = (shell_word(&name), shell_word(&format!("{name}.orig")));
-    format!("mv {file} {original} && {filter} {original} > {file}")
+    format!(",{of} with `{}`", replace_command(path, &[&convert]))
 }
 
 /// Reads a text file: see [`decode_text`].
