@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::checks::check_aspect_ratio;
+
 /// Height and width of a row-major map, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ImageSize {
@@ -15,6 +17,12 @@ impl ImageSize {
     /// A size of `height` x `width`.
     pub const fn new(height: usize, width: usize) -> Self {
         Self { height, width }
+    }
+
+    /// Whether maps of this size can show the same view as `other`: their aspect ratios differ by at
+    /// most 2 %, or by rounding; see [`BinWeights::new`](crate::BinWeights::new).
+    pub fn has_aspect_of(self, other: Self) -> bool {
+        check_aspect_ratio(self, other).is_ok()
     }
 
     /// Number of pixels. Saturates, so that a huge size fails a length check instead of wrapping.

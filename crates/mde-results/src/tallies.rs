@@ -171,6 +171,8 @@ impl LayerTallies {
             units: self.units,
             stride,
             bins: self.bins.clone(),
+            trained_bins: None,
+            features: None,
             pixels: pixels.to_vec(),
             pixels_beyond: beyond[0],
             reference: estimated(Estimator::Reference, reference)?,

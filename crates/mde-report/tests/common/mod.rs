@@ -226,6 +226,8 @@ pub fn layer(spec: &Spec, name: &str) -> LayerDissection {
         discretisations: Vec::new(),
         top_images: None,
         tally: format!("dissect/{name}.safetensors"),
+        trained_bins: None,
+        features: None,
         bins,
     }
 }

@@ -34,6 +34,13 @@ pub struct LayerDissection {
     pub stride: usize,
     /// The depth bins, K of them.
     pub bins: DepthBins,
+    /// The depth bins of the layer's assignment in training, where they are not `bins`. Then
+    /// [`EstimatedSelectivity::assigned`] is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_bins: Option<DepthBins>,
+    /// Where the activations come from, if another program stored them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<StoredFeatures>,
     /// Ground-truth pixels per bin, `[K]`.
     pub pixels: Vec<u64>,
     /// Ground-truth pixels beyond the last edge.
@@ -60,6 +67,15 @@ pub struct LayerDissection {
     /// The file with the images that each unit responds to most, relative to the run folder, if
     /// they were asked for.
     pub top_images: Option<String>,
+}
+
+/// A layer's activations in files of another program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredFeatures {
+    /// blake3 of the files.
+    pub hash: String,
+    /// The options of `mde dissect` that give the layer, as on a command line.
+    pub options: String,
 }
 
 /// Depth selectivity of one layer by one estimator.

@@ -22,7 +22,7 @@ pub use correction::{
     BinGroup, Corrected, Correction, ImageCorrection, Indicator, LayerCorrection, ORACLE,
     UnitDistance, UnitShare,
 };
-pub use dissection::{Dissection, EstimatedSelectivity, LayerDissection};
+pub use dissection::{Dissection, EstimatedSelectivity, LayerDissection, StoredFeatures};
 pub use evaluation::{
     BaselineSource, ConstantBaseline, DepthRangeErrors, Evaluation, ImageErrors, UnitWarning,
 };

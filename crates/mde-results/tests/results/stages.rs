@@ -147,3 +147,29 @@ fn without_a_folder_nothing_is_kept() {
     stage.finish(&[("../x".to_owned(), Vec::new())]).unwrap();
     assert!(!stage.is_up_to_date());
 }
+
+/// Two stages that write entries of one document do not make each other outdated.
+#[test]
+fn entries_of_a_shared_document_are_checked_one_by_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = RunFolder::new(dir.path().join("run"));
+    let stage = |name: &str| Stage::new(Some(&folder), name, json!({"layer": name})).unwrap();
+    let shared = |content: &str| ("dissect.json".to_owned(), content.as_bytes().to_vec());
+    let tally = |name: &str| vec![(format!("{name}.safetensors"), b"tallies".to_vec())];
+    let (first, second) = (json!({"mean": 0.1}), json!({"mean": 0.2}));
+    let name = "dissect/block/1";
+    stage(name)
+        .finish_entry(&tally("1"), shared("one"), &first)
+        .unwrap();
+    stage("dissect/2")
+        .finish_entry(&tally("2"), shared("both"), &second)
+        .unwrap();
+    assert_eq!(fs::read(folder.file("dissect.json")).unwrap(), b"both");
+    assert!(folder.file("stages/dissect/block/1.json").exists());
+    assert!(stage(name).is_entry_up_to_date(&first));
+    assert!(stage("dissect/2").is_entry_up_to_date(&second));
+    assert!(!stage(name).is_entry_up_to_date(&second));
+    fs::write(folder.file("1.safetensors"), "other").unwrap();
+    assert!(!stage(name).is_entry_up_to_date(&first));
+    assert!(Stage::new(Some(&folder), "../../other", ()).is_err());
+}
