@@ -69,6 +69,9 @@ fn comparison() -> RunComparison {
         units: PLAIN.units,
         images: PLAIN.images,
         counted: true,
+        defined_in_both: PLAIN.units,
+        defined_only_in_first: 0,
+        defined_only_in_second: 0,
         selectivity: Some(SelectivityComparison {
             first: 0.3,
             second: 0.5,

@@ -181,20 +181,45 @@ fn selectivity_of_two(models: &Models<'_>, comparison: &RunComparison) -> Option
             comparison.bootstrap.level,
             SELECTIVITY_DIGITS,
         ),
-        None => format!("could not be compared: {UNDEFINED}"),
+        None => "could not be compared: in a layer, no unit has a value in both models".to_owned(),
     };
     let higher: usize = counted_layers(comparison).map(|layer| layer.higher).sum();
     let lower: usize = counted_layers(comparison).map(|layer| layer.lower).sum();
     let (first, second) = (&models[0].label.name, &models[1].label.name);
     Some(format!(
         "The mean selectivity of the units in {} {text}. {} more selective in the \
-         {second} model, {lower} in the {first} model.",
+         {second} model, {lower} in the {first} model.{}",
         listed(&names),
         match higher {
             1 => "1 unit is".to_owned(),
             _ => format!("{higher} units are"),
-        }
+        },
+        left_out(models, comparison)
     ))
+}
+
+/// The units that have a value in one model only, which the means leave out; empty without any.
+fn left_out(models: &Models<'_>, comparison: &RunComparison) -> String {
+    let count = |units: fn(&LayerComparison) -> usize| -> usize {
+        counted_layers(comparison).map(units).sum()
+    };
+    let lone = [
+        count(|layer| layer.defined_only_in_first),
+        count(|layer| layer.defined_only_in_second),
+    ];
+    if lone == [0, 0] {
+        return String::new();
+    }
+    format!(
+        " The means leave out {} of {} units, which have a value in one model only: {} in the {} \
+         model, {} in the {} model.",
+        lone[0] + lone[1],
+        count(|layer| layer.units),
+        lone[0],
+        models[0].label.name,
+        lone[1],
+        models[1].label.name
+    )
 }
 
 /// The effect of removing and correcting units of the first counted layer; `None` if neither was

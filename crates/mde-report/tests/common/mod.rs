@@ -143,6 +143,7 @@ pub fn evaluation(spec: &Spec) -> Evaluation {
         by_depth,
         per_image,
         images_without_valid_depth: Vec::new(),
+        images_with_negative_scale: 0,
     }
 }
 
@@ -430,6 +431,9 @@ pub fn without_intervals(
             units: layer.units,
             images: first.evaluation.per_image.len(),
             counted: true,
+            defined_in_both: layer.units,
+            defined_only_in_first: 0,
+            defined_only_in_second: 0,
             selectivity: means.map(|(first, second)| selectivity(first, second)),
             unit_differences: vec![None; layer.units],
             by_unit: None,

@@ -222,7 +222,7 @@ fn values_that_do_not_fit_are_refused() {
             "evaluate.json",
             "/format",
             json!(2),
-            &["format 2", "reads format 3"],
+            &["format 2", "reads format 4"],
         ),
         (
             "evaluate.json",
