@@ -29,7 +29,7 @@ fn refused(place: &Place, file: &str, parts: &[&str]) {
 fn files_that_are_not_weights_are_refused() {
     let place = Place::with_meter();
     refused(&place, "absent.pth", &["No such file"]);
-    refused(&place, "run", &["directory"]);
+    refused(&place, "run", &["describes a training run", "--run run"]);
     refused(
         &place,
         "run/config.json",

@@ -4,6 +4,7 @@ pub mod bts;
 pub mod densenet;
 pub mod encoder;
 mod error;
+mod export;
 mod import;
 mod layers;
 mod load_report;

@@ -6,6 +6,7 @@
 
 mod backbone;
 mod common;
+mod export;
 mod hostile;
 mod meter;
 mod other_files;
