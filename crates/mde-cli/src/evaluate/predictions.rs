@@ -10,6 +10,15 @@ use crate::stage::Results;
 /// A visitor of images.
 pub(super) type Visit<'a> = dyn FnMut(PredictedImage<'_>) -> anyhow::Result<()> + 'a;
 
+/// How the numbers in files of another program are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    /// Metres that a stored 1 stands for, for disparities too: depth = scale / stored.
+    pub(super) pred_scale: f64,
+    /// The same of the ground truth; `None` for a data set, which has an encoding.
+    pub(super) gt_scale: Option<f64>,
+}
+
 /// Predictions of images, with ground truth.
 pub(super) trait Predictions {
     /// The ids of the images, in order.
@@ -26,8 +35,21 @@ pub(super) trait Predictions {
         Quantity::Depth
     }
 
+    /// How stored numbers are read; `None` for a network.
+    fn stored(&self) -> Option<Stored> {
+        None
+    }
+
+    /// Number of images that the user left out.
+    fn left_out(&self) -> usize {
+        0
+    }
+
     /// The requested protocol, or the network's.
     fn protocol(&self) -> anyhow::Result<EvalProtocol>;
+
+    /// Says what the table of all protocols assumes.
+    fn remark_on_all_protocols(&self) {}
 
     /// The provenance of results.
     fn provenance(&self) -> anyhow::Result<Provenance>;
