@@ -1,9 +1,11 @@
 //! Weights named on the command line: a file, a folder that `mde export` wrote, a name of the
 //! manifest, or a file or repository of the Hugging Face hub.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::error::ErrorKind;
 use mde_fetch::{Commands, EXPORT_CONFIG, Home, Terminal, WeightSource, read_export};
 
@@ -50,22 +52,42 @@ pub(crate) fn weights_of(source: &WeightSource, model: Option<&str>) -> anyhow::
         file.display(),
         config_file.display()
     );
-    let hash = hash_file(&file)?;
-    ensure!(
-        hash == exported.weights.blake3,
-        "{}: its BLAKE3 is {hash}, but {} has {}: the file is damaged or from another export; \
-         remove both and copy or download them again, or use it without the description: --model {} --weights {}",
-        file.display(),
-        config_file.display(),
-        exported.weights.blake3,
-        exported.model,
-        shell_word(&shown(&file))
-    );
+    check_hash(&file, &exported, &config_file)?;
     Ok(Weights {
         file,
         exported: Some(exported),
     })
 }
+
+/// # Errors
+/// If the file of weights is not the one that `config.json` describes.
+fn check_hash(file: &Path, exported: &ExportedNetwork, config: &Path) -> anyhow::Result<()> {
+    let (hash, expected) = (hash_file(file)?, &exported.weights.blake3);
+    if hash == *expected {
+        return Ok(());
+    }
+    let shown_file = file.display();
+    // What a clone of a repository has without Git LFS.
+    let mut start = Vec::new();
+    File::open(file)?
+        .take(GIT_LFS.len() as u64)
+        .read_to_end(&mut start)?;
+    ensure!(
+        start != GIT_LFS,
+        "{shown_file}: this is a Git LFS pointer, not the weights; run `git lfs pull` in its folder"
+    );
+    bail!(
+        "{shown_file}: its BLAKE3 is {hash}, but {} has {expected}: the file is damaged or from \
+         another export; remove both and copy or download them again, or use it without the \
+         description: --model {} --weights {}",
+        config.display(),
+        exported.model,
+        shell_word(&shown(file))
+    )
+}
+
+/// How a pointer of Git LFS begins.
+const GIT_LFS: &[u8] = b"version https://git-lfs";
 
 impl Weights {
     /// The name of the network: that of the description, else the one the user has named.

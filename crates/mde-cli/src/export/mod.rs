@@ -12,7 +12,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
-use candle_core::Device;
+use candle_core::{DType, Device};
 use mde_fetch::EXPORT_CONFIG;
 use mde_files::{AtomicFolder, hash_file, write_advice};
 use mde_models::{Parameters, Preset};
@@ -92,6 +92,7 @@ pub(crate) fn run(args: ExportArgs) -> anyhow::Result<Output> {
     let out = checked_target(&args.out, network.run())?;
     let (format, licence) = (args.format, args.license.as_ref());
     let subject = network.load(&Device::Cpu)?;
+    check_values(&subject)?;
     let measured = match network.run() {
         Some(run) => Measured::read(&RunFolder::new(run), subject.weights())?,
         None => Measured::default(),
@@ -198,6 +199,22 @@ fn absolute(path: &Path) -> io::Result<PathBuf> {
             },
         }
     }
+}
+
+/// # Errors
+/// If a value is not a finite number: nobody could use such a network.
+fn check_values(subject: &Subject) -> anyhow::Result<()> {
+    for (name, values) in subject.parameters.all() {
+        // The sum of magnitudes is finite only if each value is; in f64 it cannot overflow.
+        let sum = values.to_dtype(DType::F64)?.abs()?.sum_all()?;
+        ensure!(
+            sum.to_scalar::<f64>()?.is_finite(),
+            "{}: {name} holds NaN or infinity: the training has diverged or the file is damaged; \
+             export another checkpoint",
+            subject.origin
+        );
+    }
+    Ok(())
 }
 
 fn write_weights(subject: &Subject, format: ExportFormat, path: &Path) -> io::Result<()> {
