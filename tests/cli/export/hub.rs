@@ -131,3 +131,20 @@ fn repositories_of_other_programs_are_refused_before_their_weights_are_fetched()
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("hf:me/old/FILE --from FILE"), "{said}");
 }
+
+#[test]
+fn files_of_the_hub_can_be_given_by_hand() {
+    let place = measured_place();
+    export(&place, "run -o net");
+    let offline = place.mde("fetch weights hf:me/net --offline");
+    let command = "mde fetch weights hf:me/net/config.json --from FILE";
+    assert!(offline.stderr.contains(command), "{}", offline.stderr);
+    for name in ["config.json", "model.safetensors"] {
+        let line = format!("fetch weights hf:me/net/{name} --from net/{name}");
+        let said = place.mde(&line);
+        assert_eq!(said.status, Some(0), "{}", said.stderr);
+    }
+    let offline = place.mde("fetch weights hf:me/net --offline");
+    assert_eq!(offline.status, Some(0), "{}", offline.stderr);
+    place.json("inspect --weights hf:me/net");
+}
