@@ -145,7 +145,7 @@ fn limits_that_make_no_range_are_refused() {
     ] {
         place.refuses(
             &format!("{garg} {limits}"),
-            &["kitti-garg", "minimum < maximum"],
+            &["kitti-garg", "0 < min_depth < max_depth"],
         );
     }
 }

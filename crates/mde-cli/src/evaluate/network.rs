@@ -8,7 +8,7 @@ use mde_metrics::EvalProtocol;
 use mde_results::Provenance;
 
 use super::predictions::{Predictions, Visit, mean_of_list};
-use crate::measured::{MeasureArgs, Measured};
+use crate::measured::{MeasureArgs, Measured, remark_on_crop};
 use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
 
@@ -16,6 +16,7 @@ use crate::subject::{Subject, SubjectArgs};
 pub(super) struct NetworkPredictions {
     subject: Subject,
     measured: Measured,
+    flip_average: bool,
     device: Device,
 }
 
@@ -23,12 +24,14 @@ impl NetworkPredictions {
     pub(super) fn open(
         subject: &SubjectArgs,
         measure: &MeasureArgs,
+        flip_average: bool,
         device: &Device,
     ) -> anyhow::Result<Self> {
         let subject = subject.load(device)?;
         Ok(Self {
             measured: measure.open(&subject)?,
             subject,
+            flip_average,
             device: device.clone(),
         })
     }
@@ -38,7 +41,8 @@ impl NetworkPredictions {
         batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
         visit: &mut Visit<'_>,
     ) -> anyhow::Result<()> {
-        predict_each(self.subject.network.as_ref(), batches, &self.device, visit)
+        let network = self.subject.network.as_ref();
+        predict_each(network, batches, &self.device, self.flip_average, visit)
     }
 }
 
@@ -60,6 +64,10 @@ impl Predictions for NetworkPredictions {
         // Evaluation uses no random numbers.
         let example = transform.apply(sample, &mut sample_rng(0, 1, index))?;
         self.predict([ExampleBatch::collate(vec![example])].into_iter(), visit)
+    }
+
+    fn remark_on_all_protocols(&self) {
+        remark_on_crop(self.measured.preprocessing, "every protocol");
     }
 
     fn protocol(&self) -> anyhow::Result<EvalProtocol> {
