@@ -10,7 +10,6 @@ use crate::error::{FetchError, Result};
 use crate::exported::{EXPORT_CONFIG, EXPORT_WEIGHTS, read_export};
 use crate::front::{Commands, Front};
 use crate::manifest::HubFile;
-use crate::weights::hub_entry_file;
 
 /// A repository, and where its files are stored.
 pub(crate) struct Repository<'a> {
@@ -70,7 +69,7 @@ impl Repository<'_> {
         };
         // The address of the file alone, so that a manually downloaded one can be given.
         let name = format!("{}/{path}", self.text);
-        hub_entry_file(&name, &file, self.folder, self.commands)
+        EntryFile::on_hub(&name, &file, self.folder, self.commands)
     }
 
     fn advise(&self, error: FetchError) -> FetchError {

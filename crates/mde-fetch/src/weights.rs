@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use mde_files::path_below;
-
 use crate::bill::{Bill, SPARE_MEGABYTES};
 use crate::connection::Connection;
 use crate::entry_file::{EntryFile, State};
@@ -12,7 +10,7 @@ use crate::error::{FILE_OR_WEIGHTS, FetchError, Result};
 use crate::exported::EXPORT_CONFIG;
 use crate::front::{Commands, Front, remark};
 use crate::home::Home;
-use crate::manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source, main_branch};
+use crate::manifest::{HubFile, HubKind, Manifest, Source, main_branch};
 use crate::repository::Repository;
 use crate::weight_list::{WeightList, WeightRow};
 
@@ -79,7 +77,7 @@ pub fn list_weights(options: &WeightOptions, home: &Home) -> Result<WeightList> 
     let rows = manifest
         .weights
         .iter()
-        .map(|(name, entry)| WeightRow::new(&entry_file(name, entry, &folder, Commands::MDE)));
+        .map(|(name, entry)| WeightRow::new(&EntryFile::new(name, entry, &folder, Commands::MDE)));
     Ok(WeightList {
         weights: rows.collect(),
     })
@@ -139,9 +137,14 @@ impl Wanted {
         Ok(match hub_source(name)? {
             Some(WeightSource::Repository { text, config }) => Self::Repository { text, config },
             Some(WeightSource::Hub { text, file }) => {
-                Self::File(hub_entry_file(&text, &file, folder, commands)?)
+                Self::File(EntryFile::on_hub(&text, &file, folder, commands)?)
             }
-            _ => Self::File(entry_file(name, manifest.weights(name)?, folder, commands)),
+            _ => Self::File(EntryFile::new(
+                name,
+                manifest.weights(name)?,
+                folder,
+                commands,
+            )),
         })
     }
 
@@ -233,7 +236,7 @@ impl std::fmt::Display for WeightSource {
 pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<PathBuf> {
     let (folder, commands) = (home.weights(), front.commands());
     let file = match source {
-        WeightSource::Hub { text, file } => hub_entry_file(text, file, &folder, commands)?,
+        WeightSource::Hub { text, file } => EntryFile::on_hub(text, file, &folder, commands)?,
         WeightSource::Repository { text, config } => {
             return Repository {
                 text,
@@ -251,7 +254,7 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
             }
             let manifest = home.manifest(None)?;
             match manifest.weights(text) {
-                Ok(entry) => entry_file(text, entry, &folder, commands),
+                Ok(entry) => EntryFile::new(text, entry, &folder, commands),
                 Err(_) if is_path => return Ok(path),
                 Err(FetchError::UnknownName {
                     name,
@@ -288,62 +291,9 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
 pub fn add_weights_to_bill(name: &str, home: &Home, bill: &mut Bill) -> Result<()> {
     let manifest = home.manifest(None)?;
     let entry = manifest.weights(name)?;
-    let file = entry_file(name, entry, &home.weights(), Commands::MDE);
+    let file = EntryFile::new(name, entry, &home.weights(), Commands::MDE);
     file.add_to(bill, &format!("weights {name}"));
     Ok(())
-}
-
-/// Weights of the manifest and where they are stored.
-pub(crate) fn entry_file(
-    name: &str,
-    entry: &ManifestEntry,
-    folder: &Path,
-    commands: Commands,
-) -> EntryFile {
-    EntryFile {
-        name: name.to_owned(),
-        target: folder.join(name).join(&entry.file),
-        by_hand: format!("{} {name} --from FILE", commands.weights),
-        entry: entry.clone(),
-    }
-}
-
-/// Weights on the hub: `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
-pub(crate) fn hub_entry_file(
-    name: &str,
-    file: &HubFile,
-    folder: &Path,
-    commands: Commands,
-) -> Result<EntryFile> {
-    let HubFile {
-        repository,
-        revision,
-        path,
-        ..
-    } = file;
-    let below = format!("hf/{repository}/{revision}/{path}");
-    let target =
-        path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
-    let entry = ManifestEntry {
-        summary: format!("{path} of {repository} at {revision}"),
-        models: Vec::new(),
-        file: path.clone(),
-        source: Source::Hub(file.clone()),
-        page: format!("https://huggingface.co/{repository}"),
-        size: None,
-        about: None,
-        converted: None,
-        sha256: None,
-        verified: false,
-        licence: "see its page".to_owned(),
-        paper: None,
-        input: None,
-        note: None,
-    };
-    Ok(EntryFile {
-        target,
-        ..entry_file(name, &entry, folder, commands)
-    })
 }
 
 /// What `hf:ORG/REPO[@REVISION]/FILE` or `hf:ORG/REPO[@REVISION]` names; `None` for any other text.

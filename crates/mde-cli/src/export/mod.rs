@@ -2,6 +2,7 @@
 
 mod card;
 mod config;
+mod exported;
 mod licence;
 mod measured;
 mod safetensors;
@@ -15,12 +16,13 @@ use anyhow::{Context, bail, ensure};
 use candle_core::{DType, Device};
 use mde_fetch::EXPORT_CONFIG;
 use mde_files::{AtomicFolder, hash_file, write_advice};
-use mde_models::{Parameters, Preset};
+use mde_models::Parameters;
 use mde_results::{RunFolder, to_json};
 use serde_json::json;
 
 pub(crate) use self::config::ExportedNetwork;
 use self::config::Weights;
+use self::exported::{ExportFormat, Exported};
 use self::licence::Licence;
 use self::measured::Measured;
 use crate::output::{Output, count, shown};
@@ -48,39 +50,6 @@ pub(crate) struct ExportArgs {
     /// [default: none is named].
     #[arg(long, value_name = "SPDX", alias = "licence")]
     license: Option<Licence>,
-}
-
-/// Formats of weights by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// model.safetensors, for mde and the Hugging Face hub.
-    Safetensors,
-    /// pytorch_model.pth with all names of the reference's state dict, for PyTorch's torch.load and
-    /// load_state_dict.
-    PthNames,
-}
-
-impl ExportFormat {
-    /// One of [`EXPORT_WEIGHTS`](mde_fetch::EXPORT_WEIGHTS).
-    fn file(self) -> &'static str {
-        let [safetensors, pth] = mde_fetch::EXPORT_WEIGHTS;
-        match self {
-            Self::Safetensors => safetensors,
-            Self::PthNames => pth,
-        }
-    }
-}
-
-/// A network on its way out, for the card.
-struct Exported<'a> {
-    config: &'a ExportedNetwork,
-    preset: &'a Preset,
-    measured: &'a Measured,
-    licence: Option<&'a Licence>,
-    format: ExportFormat,
-    /// The name of the file that the weights come from.
-    origin: &'a str,
-    folder: &'a Path,
 }
 
 /// Writes the folder, whole or not at all.

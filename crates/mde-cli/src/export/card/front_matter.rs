@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use mde_models::Architecture;
 use mde_results::{Evaluation, Provenance};
 
-use crate::export::Exported;
+use crate::export::exported::Exported;
 use crate::export::licence::Licence;
 
 /// YAML between two lines of dashes.

@@ -3,6 +3,7 @@
 
 mod front_matter;
 mod results;
+mod table;
 
 use std::fmt::Write as _;
 
@@ -11,9 +12,10 @@ use mde_models::{Architecture, Preset};
 use mde_results::InitialPart;
 use mde_train::{DepthLoss, RunConfig};
 
+use self::table::cell;
 use super::config::{ExportedNetwork, Layer};
+use super::exported::{ExportFormat, Exported};
 use super::measured::Measured;
-use super::{ExportFormat, Exported};
 use crate::output::{count, shell_word};
 
 /// The card.
@@ -118,11 +120,6 @@ fn reference_unit(preset: &Preset) -> String {
         (Architecture::Mff | Architecture::Bts, _) => return String::new(),
     };
     format!("\n`net` then predicts depth in {unit}.\n")
-}
-
-/// A text in a cell of a table.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
 
 fn training(exported: &Exported<'_>) -> String {

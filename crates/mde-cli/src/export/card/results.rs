@@ -9,7 +9,7 @@ use mde_results::{
     Provenance, RemovalOrder, names,
 };
 
-use super::cell;
+use super::table::cell;
 use crate::output::{count, estimate};
 
 /// `name test, 120 images, BLAKE3 …; file, mde 0.1`
