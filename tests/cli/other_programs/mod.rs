@@ -1,8 +1,11 @@
 //! Predictions and activations stored by another program, and explanations of numbers.
 
+mod axes;
 mod explained;
 mod features;
+mod layers;
 mod predictions;
+mod python;
 
 use std::path::PathBuf;
 
