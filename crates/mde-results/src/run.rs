@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mde_files::{hash_file, path_below};
+use mde_files::{hash_file, path_below, shell_word};
 use mde_metrics::{Estimator, EvalProtocol};
 use serde::de::DeserializeOwned;
 
@@ -70,7 +70,15 @@ impl RunResults {
         };
         let training = folder.records()?;
 
-        let evaluate = commands.stage("evaluate");
+        let evaluate = match folder.file(names::EVALUATION).exists() {
+            true => commands.stage("evaluate"),
+            // A dissection says what the folder is about.
+            false => {
+                let found = folder.document::<Dissection>(names::DISSECTION, "mde dissect");
+                let found = found.ok().map(|(dissection, _)| dissection.provenance);
+                Commands::new(&folder, trained, found.as_ref()).stage("evaluate")
+            }
+        };
         let (evaluation, _): (Evaluation, _) = folder.document(names::EVALUATION, &evaluate)?;
         let commands = Commands::new(&folder, trained, Some(&evaluation.provenance));
         let mut run = Self {
@@ -146,6 +154,25 @@ impl RunResults {
     pub fn command(&self, stage: &str) -> String {
         let measured = &self.evaluation.provenance;
         Commands::new(&self.folder, self.config.is_some(), Some(measured)).stage(stage)
+    }
+
+    /// The commands that dissect these layers: one for all layers of a network, one for each layer
+    /// that another program stored.
+    pub fn dissect_commands<'a>(
+        &self,
+        layers: impl IntoIterator<Item = &'a LayerDissection>,
+    ) -> Vec<String> {
+        let commands = layers.into_iter().map(|layer| match &layer.features {
+            Some(stored) => format!(
+                "mde dissect {} --out {}",
+                stored.options,
+                shell_word(&self.folder.path().display().to_string())
+            ),
+            None => self.command("dissect"),
+        });
+        let mut commands: Vec<String> = commands.collect();
+        commands.dedup();
+        commands
     }
 
     /// The dissection.
@@ -398,8 +425,8 @@ struct Commands {
 impl Commands {
     /// Capitals stand for values that `measured` does not hold.
     fn new(folder: &RunFolder, trained: bool, measured: Option<&Provenance>) -> Self {
-        let shown = folder.path().display();
-        let model = measured.map_or("NAME", |measured| measured.model.as_str());
+        let shown = shell_word(&folder.path().display().to_string());
+        let model = measured.map_or("NAME".to_owned(), |measured| shell_word(&measured.model));
         let data = match measured.map(|measured| measured.data.as_str()) {
             None => "KIND:DIR".to_owned(),
             Some(kind @ ("nyu" | "rooms" | "kitti" | "streets")) => format!("{kind}:DIR"),
@@ -423,7 +450,7 @@ impl Commands {
     fn stage(&self, stage: &str) -> String {
         let files = match stage {
             "evaluate" if self.stored => "--pred PATH --gt PATH --protocol NAME ",
-            "dissect" if self.stored => "--features FILE --dataset nyu|kitti ",
+            "dissect" if self.stored => "--features FILE --dataset NAME ",
             _ => "",
         };
         format!("mde {stage} {files}{}", self.subject)
