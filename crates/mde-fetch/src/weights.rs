@@ -128,7 +128,7 @@ pub fn fetch_weights(
 
 /// What a name of the command stands for.
 enum Wanted {
-    File(EntryFile),
+    File(Box<EntryFile>),
     Repository { text: String, config: HubFile },
 }
 
@@ -137,14 +137,12 @@ impl Wanted {
         Ok(match hub_source(name)? {
             Some(WeightSource::Repository { text, config }) => Self::Repository { text, config },
             Some(WeightSource::Hub { text, file }) => {
-                Self::File(EntryFile::on_hub(&text, &file, folder, commands)?)
+                Self::File(EntryFile::on_hub(&text, &file, folder, commands)?.into())
             }
-            _ => Self::File(EntryFile::new(
-                name,
-                manifest.weights(name)?,
-                folder,
-                commands,
-            )),
+            _ => {
+                let entry = manifest.weights(name)?;
+                Self::File(EntryFile::new(name, entry, folder, commands).into())
+            }
         })
     }
 
