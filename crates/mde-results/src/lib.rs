@@ -11,6 +11,7 @@
 //! | `tallies` | [`LayerTallies`], the sufficient statistics of a layer, image by image |
 //! | `maps` | [`Example`], [`CorrectedExample`], [`TopImages`]: selected images and maps |
 //! | `run`, `check` | [`RunResults`]: all documents of a folder, checked against each other |
+//! | `commands` | the commands that write a folder's files |
 //! | `compare` | [`compare`]: two runs side by side |
 //! | `depth_hash` | [`DepthHash`], by which images of different runs are recognised |
 //! | `words` | [`in_words`]: JSON values as words, for messages |
@@ -21,6 +22,7 @@
 
 mod check;
 mod checkpoint;
+mod commands;
 mod compare;
 mod depth_hash;
 mod documents;

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::ResultsError;
 use crate::check;
+use crate::commands::Commands;
 use crate::documents::{
     Ablation, Correction, Dissection, Evaluation, LayerAblation, LayerCorrection, LayerDissection,
-    Provenance,
 };
 use crate::folder::{RunFolder, names};
 use crate::maps::{
@@ -153,7 +153,9 @@ impl RunResults {
     /// not record.
     pub fn command(&self, stage: &str) -> String {
         let measured = &self.evaluation.provenance;
-        Commands::new(&self.folder, self.config.is_some(), Some(measured)).stage(stage)
+        Commands::new(&self.folder, self.config.is_some(), Some(measured))
+            .with_protocol(&self.evaluation.protocol)
+            .stage(stage)
     }
 
     /// The commands that dissect these layers: one for all layers of a network, one for each layer
@@ -410,49 +412,5 @@ impl RunResults {
         let path = path_below(self.folder.path(), file)?;
         let source = Source::new(path, self.command(stage));
         decode(&source.bytes()?).map_err(|problem| source.malformed(problem))
-    }
-}
-
-/// The commands that write a folder's files.
-struct Commands {
-    train: String,
-    /// The options of the other commands that name the folder and the data.
-    subject: String,
-    /// Whether the measured predictions or activations were stored by another program.
-    stored: bool,
-}
-
-impl Commands {
-    /// Capitals stand for values that `measured` does not hold.
-    fn new(folder: &RunFolder, trained: bool, measured: Option<&Provenance>) -> Self {
-        let shown = shell_word(&folder.path().display().to_string());
-        let model = measured.map_or("NAME".to_owned(), |measured| shell_word(&measured.model));
-        let data = match measured.map(|measured| measured.data.as_str()) {
-            None => "KIND:DIR".to_owned(),
-            Some(kind @ ("nyu" | "rooms" | "kitti" | "streets")) => format!("{kind}:DIR"),
-            // A folder with a dataset.toml is named without a kind.
-            Some(_) => "DIR".to_owned(),
-        };
-        let stored = measured.is_some_and(Provenance::is_stored);
-        Self {
-            stored,
-            train: format!("mde train --data DATA --out {shown}"),
-            subject: if trained {
-                format!("--run {shown} --data {data}")
-            } else if stored {
-                format!("--name {model} --out {shown}")
-            } else {
-                format!("--model {model} --weights FILE --out {shown} --data {data}")
-            },
-        }
-    }
-
-    fn stage(&self, stage: &str) -> String {
-        let files = match stage {
-            "evaluate" if self.stored => "--pred PATH --gt PATH --protocol NAME ",
-            "dissect" if self.stored => "--features FILE --dataset NAME ",
-            _ => "",
-        };
-        format!("mde {stage} {files}{}", self.subject)
     }
 }

@@ -30,8 +30,12 @@ pub(super) fn missing(model: &Model<'_>, layers: &[LayerDissection]) -> Vec<Miss
     if let Some((what, lacking)) = parts_of_dissection(layers) {
         missing.push(part(what, run.dissect_commands(lacking).join(" && ")));
     }
-    // Ablation and correction run the network, which is not there.
-    if run.evaluation.provenance.is_stored() {
+    // Ablation and correction run the network, and do not align its predictions.
+    let command = run.command("evaluate");
+    let is_aligned = ["--align", "--flip-average"]
+        .iter()
+        .any(|option| command.contains(option));
+    if run.evaluation.provenance.is_stored() || is_aligned {
         return missing;
     }
     let lacking = |has: &dyn Fn(&str) -> bool| {
