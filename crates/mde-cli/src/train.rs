@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use candle_core::Device;
-use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
+use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, survey_depth};
 use mde_fetch::{WeightSource, read_export};
 use mde_models::{Parameters, Preset};
 use mde_results::{
@@ -75,7 +75,8 @@ pub(crate) struct TrainSettings {
     /// Batch size [default: the recipe's].
     #[arg(long, value_name = "N", alias = "batch")]
     batch_size: Option<usize>,
-    /// Number of epochs [default: the recipe's].
+    /// Number of epochs; each leaves out the images of a last, smaller batch [default: the
+    /// recipe's].
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<u64>,
     /// Number of training steps, in place of epochs.
@@ -294,7 +295,11 @@ fn training_data(
             // Before the run folder is made: a damaged image would leave a run that cannot be
             // resumed.
             list.check(transform)?;
-            mean_depth(list)?
+            let survey = survey_depth(list)?;
+            for warning in &survey.warnings {
+                remark(&format!("training depth: {warning}"));
+            }
+            survey.mean
         }
     };
     Ok(TrainingData {

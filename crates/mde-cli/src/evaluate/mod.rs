@@ -119,6 +119,7 @@ pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output>
         return protocols::run(&*predictions, presets.collect::<anyhow::Result<_>>()?);
     }
     let protocol = args.adjusted(predictions.protocol()?, predictions.quantity())?;
+    predictions.remark_on_range(&protocol);
     match &args.explain {
         Some(id) => explain::run(&*predictions, id, &protocol),
         None => evaluate(&args, &*predictions, protocol),

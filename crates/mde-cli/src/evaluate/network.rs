@@ -7,7 +7,7 @@ use mde_datasets::{DatasetError, ExampleBatch, sample_rng};
 use mde_metrics::EvalProtocol;
 use mde_results::Provenance;
 
-use super::predictions::{Predictions, Visit, mean_of_list};
+use super::predictions::{Predictions, Visit, mean_of_list, remark_on_range};
 use crate::measured::{MeasureArgs, Measured, remark_on_crop};
 use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
@@ -87,8 +87,12 @@ impl Predictions for NetworkPredictions {
         Some(config.data.mean_depth)
     }
 
-    fn test_mean(&self, _protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
-        mean_of_list(&self.measured.list)
+    fn remark_on_range(&self, protocol: &EvalProtocol) {
+        remark_on_range(&self.measured.list, protocol);
+    }
+
+    fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
+        mean_of_list(&self.measured.list, protocol)
     }
 
     fn results(&self) -> &Results {

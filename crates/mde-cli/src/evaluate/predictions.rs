@@ -5,6 +5,7 @@ use mde_datasets::{DatasetError, RgbdList, mean_depth};
 use mde_metrics::{EvalProtocol, Quantity};
 use mde_results::Provenance;
 
+use crate::progress::remark;
 use crate::stage::Results;
 
 /// A visitor of images.
@@ -51,6 +52,9 @@ pub(super) trait Predictions {
     /// Says what the table of all protocols assumes.
     fn remark_on_all_protocols(&self) {}
 
+    /// Says which depth the protocol asks for that the data leave out.
+    fn remark_on_range(&self, _protocol: &EvalProtocol) {}
+
     /// The provenance of results.
     fn provenance(&self) -> anyhow::Result<Provenance>;
 
@@ -75,11 +79,29 @@ pub(super) trait Predictions {
     }
 }
 
-/// The mean depth of a list; `None` without valid depth.
-pub(super) fn mean_of_list(list: &RgbdList) -> anyhow::Result<Option<f64>> {
-    match mean_depth(list) {
+/// The mean depth of a list up to the end of the scene or of the protocol; `None` without valid
+/// depth.
+pub(super) fn mean_of_list(
+    list: &RgbdList,
+    protocol: &EvalProtocol,
+) -> anyhow::Result<Option<f64>> {
+    let limit = list.max_depth().max(protocol.max_depth);
+    match mean_depth(&list.clone().with_depth_limit(limit)) {
         Ok(mean) => Ok(Some(mean)),
         Err(DatasetError::NoValidDepth { .. }) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Says that a protocol with an end beyond the scene's depth reaches further than the description.
+pub(super) fn remark_on_range(list: &RgbdList, protocol: &EvalProtocol) {
+    let end = protocol.max_depth;
+    if let Some((_, far)) = list.range()
+        && far < end
+        && list.max_depth() < end
+    {
+        remark(&format!(
+            "the protocol reaches to {end} m, but `range` in dataset.toml ends at {far} m: depth beyond is not scored"
+        ));
     }
 }

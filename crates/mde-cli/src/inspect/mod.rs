@@ -56,7 +56,8 @@ pub(crate) struct InspectArgs {
     /// Network of --weights; `mde models` lists them. An exported network names its own.
     #[arg(long, value_name = "NAME", requires = "weights")]
     model: Option<String>,
-    /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
+    /// Depth encoding: u8/N, u16/N or float/N with N units per metre, u16-mm, float, or sunrgbd
+    /// [default: the data set's].
     #[arg(long, value_name = "ENCODING", requires = "data")]
     depth_encoding: Option<DepthEncoding>,
 }
@@ -129,9 +130,12 @@ fn describe(inspection: &Inspection) -> String {
             let more = findings.len() - LISTED;
             let _ = write!(words, "\n    and {more} more (--json lists all)");
         }
-        // All findings of one kind have the same advice.
-        if let Some(finding) = findings.first().filter(|first| !first.advice.is_empty()) {
-            let _ = write!(words, "\n    repair: {}", finding.advice);
+        let mut advices = Vec::new();
+        for finding in findings.iter().take(LISTED) {
+            if !finding.advice.is_empty() && !advices.contains(&&finding.advice) {
+                advices.push(&finding.advice);
+                let _ = write!(words, "\n    repair: {}", finding.advice);
+            }
         }
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
@@ -175,6 +179,16 @@ fn describe_split(split: &SplitSummary) -> String {
             depth.mean,
             100.0 * depth.missing_fraction
         );
+        for (fraction, what) in [
+            (depth.largest_value_fraction, "largest value of the file"),
+            (depth.beyond_reach_fraction, "beyond reach"),
+        ] {
+            if fraction >= 0.0005 {
+                let _ = write!(words, ", {what} {:.1} %", 100.0 * fraction);
+            } else if fraction > 0.0 {
+                let _ = write!(words, ", {what} below 0.1 %");
+            }
+        }
     }
     words
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use self::matching::{InOrder, Only, match_maps};
 use self::sizes::{Fit, Placement};
 use self::truth::{GroundTruth, hash_maps, open_maps};
-use super::predictions::{Predictions, Stored, Visit, mean_of_list};
+use super::predictions::{Predictions, Stored, Visit, mean_of_list, remark_on_range};
 use crate::arguments::positive;
 use crate::stage::Results;
 
@@ -256,11 +256,17 @@ impl Predictions for FilePredictions {
         })
     }
 
+    fn remark_on_range(&self, protocol: &EvalProtocol) {
+        if let GroundTruth::Data { list, .. } = &self.gt {
+            remark_on_range(list, protocol);
+        }
+    }
+
     fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
         if let GroundTruth::Data { list, .. } = &self.gt
             && self.left_out() == 0
         {
-            return mean_of_list(list);
+            return mean_of_list(list, protocol);
         }
         let (mut sum, mut count) = (0.0, 0_u64);
         for image in &self.images {
