@@ -69,14 +69,23 @@ fn run(batch: ExampleBatch, protocol: &EvalProtocol) -> Result<Evaluated, Analys
     )
 }
 
-fn garg() -> EvalProtocol {
-    EvalProtocol::preset("kitti-garg").unwrap()
+/// Scores the middle of the lower half of each frame.
+fn lower() -> EvalProtocol {
+    EvalProtocol {
+        crop: Crop::Fractions {
+            top: 0.5,
+            bottom: 1.0,
+            left: 0.3,
+            right: 0.7,
+        },
+        ..EvalProtocol::preset("nyu-full").unwrap()
+    }
 }
 
 /// The window is one of each frame; examples show what the network sees.
 #[test]
 fn a_prediction_is_put_back_before_the_protocol_crops() {
-    let found = run(batch(frames()), &garg()).unwrap();
+    let found = run(batch(frames()), &lower()).unwrap();
     for ((depth, image), (height, width)) in frames().iter().zip(FRAMES) {
         let size = ImageSize::new(height, width);
         let mut pred = vec![f32::NAN; height * width];
@@ -85,7 +94,7 @@ fn a_prediction_is_put_back_before_the_protocol_crops() {
             pred[start..start + VIEW.1].copy_from_slice(seen);
         }
         let (pred, gt) = (&pred, depth);
-        let expected = depth_errors(DepthPair { pred, gt, size }, &garg()).unwrap();
+        let expected = depth_errors(DepthPair { pred, gt, size }, &lower()).unwrap();
         let scored = &found.evaluation.per_image;
         let scored = scored.iter().find(|scored| scored.id == image.id).unwrap();
         assert_eq!(scored.errors, expected);
@@ -127,13 +136,7 @@ fn the_constant_baseline_is_not_aligned() {
     let baseline = |alignment| {
         let protocol = EvalProtocol {
             alignment,
-            crop: Crop::Fractions {
-                top: 0.5,
-                bottom: 1.0,
-                left: 0.3,
-                right: 0.7,
-            },
-            ..garg()
+            ..lower()
         };
         let found = run(batch(frames()), &protocol).unwrap().evaluation;
         found.constant_baseline.unwrap().summary
