@@ -72,7 +72,7 @@ pub(super) fn features(
     let mut values = Vec::new();
     for at in 0..shape.iter().product() {
         let (mut rest, mut index) = (at, [0; 5]);
-        for (axis, side) in axes.chars().zip(&shape).rev() {
+        for (axis, side) in axes.chars().rev().zip(shape.iter().rev()) {
             let slot = "NChwT".find(axis);
             if let Some(slot) = slot {
                 index[slot] = rest % side;
