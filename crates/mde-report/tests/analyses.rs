@@ -98,6 +98,7 @@ fn comparison() -> RunComparison {
             }],
         },
         layers: LAYERS.iter().map(|name| layer(name)).collect(),
+        layers_left_out: Vec::new(),
         selectivity: Some(SelectivityComparison {
             first: 0.3,
             second: 0.5,

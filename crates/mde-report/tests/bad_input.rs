@@ -240,7 +240,7 @@ fn runs_that_cannot_be_compared() {
             "evaluate.json",
             "/protocol/max_depth",
             json!(8.0),
-            "the setting of the evaluation protocol",
+            "the evaluation protocol's max depth is 10 in",
         ),
         (
             "evaluate.json",

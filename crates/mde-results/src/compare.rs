@@ -38,6 +38,7 @@ pub fn compare(
     let mut layers = Vec::new();
     let mut resamples: Vec<Vec<Option<f64>>> = Vec::new();
     let compared = runs.layers()?;
+    let layers_left_out = runs.layers_left_out(&compared);
     // A run dissected in other bins than it was trained with has no scores at assigned bins, but
     // its layers were assigned.
     let assigned = |pair: &[&LayerDissection; 2]| {
@@ -68,6 +69,7 @@ pub fn compare(
         accuracy: compare_accuracy(&first.evaluation, &second.evaluation, &bootstrap),
         selectivity: mean_over_layers(&layers, &resamples, &bootstrap),
         layers,
+        layers_left_out,
     })
 }
 
@@ -285,6 +287,22 @@ impl<'a> Pair<'a> {
             return Err(self.refusal(what, first, second, DISSECT));
         }
         Ok(layers)
+    }
+
+    /// The names of the other layers, those of the first run first.
+    fn layers_left_out(&self, compared: &[[&LayerDissection; 2]]) -> Vec<String> {
+        let mut left_out: Vec<String> = Vec::new();
+        let all = self
+            .dissections
+            .iter()
+            .flat_map(|dissection| &dissection.layers);
+        for LayerDissection { layer, .. } in all {
+            let is_compared = compared.iter().any(|pair| pair[0].layer == *layer);
+            if !is_compared && !left_out.contains(layer) {
+                left_out.push(layer.clone());
+            }
+        }
+        left_out
     }
 
     fn check_images(&self, layer: &str, tallies: &[LayerTallies; 2]) -> Result<(), ResultsError> {

@@ -68,24 +68,35 @@ fn selectivity_of_one(model: &Model<'_>) -> Option<String> {
     if layers.is_empty() {
         return None;
     }
-    let means = layers.iter().filter_map(|layer| {
-        let mean = layer.valid_bins.mean?;
-        let score = with_interval(mean, layer.valid_bins.interval, SELECTIVITY_DIGITS);
-        Some(format!("{score} in {}", layer.layer))
-    });
-    let means: Vec<String> = means.collect();
-    if means.is_empty() {
+    if layers.iter().all(|layer| layer.valid_bins.mean.is_none()) {
         return Some(format!("Selectivity could not be computed: {UNDEFINED}."));
     }
-    let held_out = layers
+    let number = |mean: Option<f64>, words: &dyn Fn(f64) -> String| match mean {
+        Some(mean) => words(mean),
+        None => "undefined".to_owned(),
+    };
+    let means = layers.iter().map(|layer| {
+        let interval = layer.valid_bins.interval;
+        let score = |mean| with_interval(mean, interval, SELECTIVITY_DIGITS);
+        format!(
+            "{} in {}",
+            number(layer.valid_bins.mean, &score),
+            layer.layer
+        )
+    });
+    let means: Vec<String> = means.collect();
+    let held_out: Vec<Option<f64>> = layers
         .iter()
-        .filter_map(|layer| layer.valid_bins.held_out.mean);
-    let held_out: Vec<String> = held_out
-        .map(|mean| fixed(mean, SELECTIVITY_DIGITS))
+        .map(|layer| layer.valid_bins.held_out.mean)
         .collect();
-    let held_out = match held_out.is_empty() {
+    let held_out = match held_out.iter().all(Option::is_none) {
         true => String::new(),
-        false => format!(" Held-out selectivity is {}.", listed(&held_out)),
+        false => {
+            let score = |mean| fixed(mean, SELECTIVITY_DIGITS);
+            let scores = held_out.into_iter().map(|mean| number(mean, &score));
+            let scores: Vec<String> = scores.collect();
+            format!(" Held-out selectivity is {}.", listed(&scores))
+        }
     };
     let nulls: Option<Vec<_>> = layers.iter().map(|layer| layer.null.as_ref()).collect();
     let null = nulls.map(|nulls| {

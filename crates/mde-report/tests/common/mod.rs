@@ -379,6 +379,12 @@ fn tallies(spec: &Spec, name: &str) -> Vec<u8> {
             image_counts,
         ),
         ("edges".to_owned(), Dtype::F64, vec![slots], edges.collect()),
+        (
+            "ground_truth".to_owned(),
+            Dtype::U8,
+            vec![images, 32],
+            vec![0; 32 * images],
+        ),
     ];
     let ids: Vec<String> = (0..images)
         .map(|index| format!("test/room_{index:05}"))
@@ -471,6 +477,7 @@ pub fn without_intervals(
         },
         selectivity: means.map(|(first, second)| selectivity(first, second)),
         layers,
+        layers_left_out: Vec::new(),
     })
 }
 

@@ -23,6 +23,8 @@ pub struct RunComparison {
     pub accuracy: AccuracyComparison,
     /// The layers that both runs dissected with the same units and bins, in the first's order.
     pub layers: Vec<LayerComparison>,
+    /// Layers that are not compared: one run did not dissect them, or with other units or bins.
+    pub layers_left_out: Vec<String>,
     /// Mean over the counted layers of [`LayerComparison::selectivity`], with the interval of the
     /// difference; `None` if one of them has none, and without layers.
     pub selectivity: Option<SelectivityComparison>,

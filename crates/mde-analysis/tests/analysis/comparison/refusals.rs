@@ -12,6 +12,9 @@ fn layers_of_one_run_or_of_other_bins_are_left_out() {
     let comparison = compared(&first, &second).unwrap();
     let names: Vec<_> = comparison.layers.iter().map(|layer| &layer.layer).collect();
     assert_eq!(names, ["M"]);
+    assert_eq!(comparison.layers_left_out, ["L"]);
+    let comparison = compared(&second, &first).unwrap();
+    assert_eq!(comparison.layers_left_out, ["L"]);
     assert_eq!(
         comparison.selectivity, comparison.layers[0].selectivity,
         "the mean over one layer"
