@@ -278,10 +278,14 @@ fn held_out_selectivity_of_noise_is_near_0_but_not_0() {
     let (in_sample, signed) = of_noise(0.0, 1.0, &even);
     assert!(in_sample > 0.4, "{in_sample}");
     assert!((-0.15..-0.09).contains(&signed), "{signed}");
+    let (_, signed) = of_noise(0.0, 1.0, &[400; 64]);
+    assert!((-0.16..-0.10).contains(&signed), "{signed}");
     // Bins with few pixels are noisier, hence chosen more often and strong on other images too.
-    let uneven = [6400, 6400, 3200, 3200, 800, 200, 50, 25];
+    let uneven = [vec![3000; 20], vec![1000; 30], vec![300; 14]].concat();
     let (_, uneven) = of_noise(0.0, 1.0, &uneven);
-    assert!((0.25..0.45).contains(&uneven), "{uneven}");
+    assert!((0.04..0.12).contains(&uneven), "{uneven}");
+    let (_, uneven) = of_noise(0.0, 1.0, &[6400, 6400, 3200, 3200, 800, 200, 50, 25]);
+    assert!((0.3..0.4).contains(&uneven), "{uneven}");
 }
 
 #[test]
