@@ -128,7 +128,7 @@ pub enum ArrayError {
         shape: Vec<usize>,
     },
     /// The arrays of a file are neither one map each nor one stack of maps.
-    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W] or [N, 1, H, W]; name the array to use", .path.display(), join_names(.members))]
+    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W], [N, 1, H, W] or [N, H, W, 1]; name the array to use", .path.display(), join_names(.members))]
     NotMaps {
         /// The file.
         path: PathBuf,

@@ -191,18 +191,14 @@ fn check_complete(pairing: &Pairing, predictions: &MapSet, truths: Ids<'_>) -> a
         first: first(missing.iter().map(|&index| &truths.ids[index])),
         predictions: first(predictions.ids()),
     };
-    Err(anyhow!(
-        "{error}; --only predicted scores {} that {} a prediction, --only FILE the ids in a text file, one per line",
-        match pairing.pairs.len() {
-            1 => "the one image".to_owned(),
-            images => format!("the {images} images"),
-        },
-        if pairing.pairs.len() == 1 {
-            "has"
-        } else {
-            "have"
-        }
-    ))
+    Err(match pairing.pairs.len() {
+        0 => error.into(),
+        found => anyhow!(
+            "{error}; --only predicted scores the {} with a prediction, --only FILE the ids in a text file, \
+             one per line",
+            count(found, "image")
+        ),
+    })
 }
 
 fn first<'a>(names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
@@ -237,7 +233,6 @@ fn with_remedy(error: ArrayError, predictions: &MapSet, truths: Ids<'_>) -> anyh
                  position, choose the order of the ground truth: {orders}, or {listed}"
             )
         }
-        ArrayError::SeveralKinds { .. } | ArrayError::SameId { .. } => return error.into(),
         _ => return error.into(),
     };
     anyhow!("{error}; {remedy}")
@@ -254,6 +249,13 @@ fn say(pairing: &Pairing, predictions: &MapSet, truths: Ids<'_>, args: &GivenArg
             unused.len(),
             predictions.len(),
             few(names.map(String::as_str), unused.len())
+        ));
+    }
+    let is_word = |word: &str| ["disp", "disparity"].contains(&&word.to_ascii_lowercase()[..]);
+    let mut names = predictions.ids().iter();
+    if !args.disparity && names.any(|id| id.split(|c: char| !c.is_alphanumeric()).any(is_word)) {
+        remark(&format!(
+            "warning: {path}: names say disparity, but the predictions are read as depth; --disparity reads disparities"
         ));
     }
     if args.only.is_some() {

@@ -108,7 +108,7 @@ impl FilePredictions {
             bail!("name the predictions and their ground truth: --pred PATH --gt PATH");
         };
         let protocol = protocol.map(EvalProtocol::preset).transpose()?;
-        let pred = open_maps(path, args.pred_array.as_deref())?;
+        let pred = open_maps(path, args.pred_array.as_deref(), "--pred-array")?;
         let truth = GroundTruth::open(gt, args, encoding)?;
         let matched = match_maps(&pred, truth.ids(), args)
             .with_context(|| format!("{} and {gt} do not match", path.display()))?;
@@ -185,10 +185,11 @@ fn fitted(
     args: &GivenArgs,
 ) -> anyhow::Result<Vec<Image>> {
     let ids = gt.ids().ids;
-    let fit = |&(prediction, truth): &(usize, usize)| {
-        let (id, prediction) = (ids[truth].clone(), pred.ids()[prediction].clone());
-        let (height, width) = pred.size(&prediction)?;
-        let (size, frame) = (ImageSize::new(height, width), gt.size(truth)?);
+    let fit = |&(prediction, index): &(usize, usize)| {
+        let (id, prediction) = (ids[index].clone(), pred.ids()[prediction].clone());
+        let size = pred.size(&prediction);
+        let (height, width) = size.map_err(|error| truth::with_option(error, "--pred-array"))?;
+        let (size, frame) = (ImageSize::new(height, width), gt.size(index)?);
         let fit = sizes::fit(&id, size, frame, args)?;
         let resized = match fit {
             Fit::Same => None,
@@ -197,7 +198,7 @@ fn fitted(
         };
         let image = Image {
             id,
-            truth,
+            truth: index,
             prediction,
             fit,
         };

@@ -100,19 +100,17 @@ impl Placement {
     /// What it is, for messages.
     fn describe(self) -> &'static str {
         match self {
-            Self::KittiCrop => "KITTI's benchmark crop, 352x1216",
-            Self::NyuCrop => "Eigen's crop of NYU, 426x560",
+            Self::KittiCrop => "KITTI's benchmark crop (352x1216)",
+            Self::NyuCrop => "Eigen's crop of NYU (426x560)",
             Self::At { .. } => "a part of the frame",
         }
     }
 
-    /// Protocols that score only pixels inside of it.
+    /// Names protocols that score no pixel outside of it.
     fn protocols(self) -> &'static str {
         match self {
-            Self::KittiCrop => {
-                ": kitti-garg, kitti-eigen and kitti-bts score pixels inside of it only"
-            }
-            Self::NyuCrop => ": nyu-eigen scores pixels inside of it only",
+            Self::KittiCrop => "; kitti-garg, kitti-eigen and kitti-bts do not",
+            Self::NyuCrop => "; nyu-eigen does not",
             Self::At { .. } => "",
         }
     }
@@ -142,7 +140,7 @@ pub(super) fn fit(
         let what = placement.describe();
         let Some(view) = placement.view(pred, frame) else {
             bail!(
-                "{sizes}: --place-pred {placement} does not fit, the frame has no such part ({what})"
+                "{sizes}: --place-pred {placement} does not fit, it expects {what} inside the frame"
             );
         };
         ensure!(
@@ -172,7 +170,7 @@ pub(super) fn fit(
     let size = crop.view(pred, frame).map_or(pred, |view| view.size);
     let resize = if pred == size { "" } else { " --resize-pred" };
     Err(anyhow!(
-        "{sizes}; {pred} has the shape of {}, not of the frame: --place-pred {crop}{resize} puts it back where \
+        "{sizes}; this is the shape of {}, not of the frame: --place-pred {crop}{resize} puts it back where \
          it was cut out (--resize-pred alone would stretch it; if it shows the whole frame, squeezed, write it at \
          the size of the frame)",
         crop.describe()

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{bail, ensure};
-use mde_arrays::{Ids, Map, MapSet, OrderMeaning};
+use anyhow::{anyhow, bail, ensure};
+use mde_arrays::{ArrayError, Ids, Map, MapSet, OrderMeaning};
 use mde_datasets::{DataSpec, DepthEncoding, RgbdList, Split};
 use mde_metrics::ImageSize;
 use rayon::prelude::*;
@@ -50,7 +50,7 @@ impl GroundTruth {
                 "--depth-encoding is for data sets; for the files in {text}, use --gt-scale"
             );
             return Ok(Self::Maps {
-                maps: open_maps(path, args.gt_array.as_deref())?,
+                maps: open_maps(path, args.gt_array.as_deref(), "--gt-array")?,
                 name: name_of(path),
             });
         }
@@ -92,7 +92,9 @@ impl GroundTruth {
     /// The size of an image's ground truth.
     pub(super) fn size(&self, index: usize) -> anyhow::Result<ImageSize> {
         let (height, width) = match self {
-            Self::Maps { maps, .. } => maps.size(&maps.ids()[index])?,
+            Self::Maps { maps, .. } => {
+                (maps.size(&maps.ids()[index])).map_err(|error| with_option(error, "--gt-array"))?
+            }
             Self::Data { list, .. } => list.depth_size(index)?,
         };
         Ok(ImageSize::new(height, width))
@@ -160,8 +162,8 @@ impl GroundTruth {
 }
 
 /// Opens maps and says which pictures are left out.
-pub(super) fn open_maps(path: &Path, member: Option<&str>) -> anyhow::Result<MapSet> {
-    let maps = MapSet::open(path, member)?;
+pub(super) fn open_maps(path: &Path, member: Option<&str>, option: &str) -> anyhow::Result<MapSet> {
+    let maps = MapSet::open(path, member).map_err(|error| with_option(error, option))?;
     let pictures = maps.pictures();
     if !pictures.is_empty() {
         let names = pictures
@@ -175,6 +177,16 @@ pub(super) fn open_maps(path: &Path, member: Option<&str>) -> anyhow::Result<Map
         ));
     }
     Ok(maps)
+}
+
+/// The error with the option that names an array.
+pub(super) fn with_option(error: ArrayError, option: &str) -> anyhow::Error {
+    match error {
+        ArrayError::SeveralMembers { .. } | ArrayError::NotMaps { .. } => {
+            anyhow!("{error} ({option} NAME)")
+        }
+        error => error.into(),
+    }
 }
 
 /// A map in metres. The unit of integers is never guessed.
