@@ -264,6 +264,8 @@ pub(crate) fn load_report_json(report: &LoadReport) -> serde_json::Value {
         "mismatched": report.mismatched.iter().map(|shapes| {
             json!({ "name": shapes.name, "expected": shapes.expected, "found": shapes.found })
         }).collect::<Vec<_>>(),
-        "ignored": report.ignored, "converted": report.converted,
+        "ignored": report.ignored, "converted": report.converted, "place": report.place,
+        "prefix": report.prefix, "wrappers": report.wrappers,
+        "alternatives": report.alternatives, "skipped": report.skipped,
     })
 }

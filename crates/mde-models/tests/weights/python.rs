@@ -102,6 +102,23 @@ fn checkpoints_of_pytorch_are_read() {
     }
 }
 
+/// Writes `old.pth` in PyTorch's oldest format: a tar archive with the numbers, the shapes and the
+/// object in files of their own.
+const OLDEST: &str = "\n\
+    import pickle, io, struct, tarfile\n\
+    d = lambda o: pickle.dumps(o, 2)\n\
+    q = lambda *n: struct.pack('<%dq' % len(n), *n)\n\
+    numbers = d(1) + d(('k', 'cpu', torch.FloatStorage)) + q(3) + struct.pack('<3f', 1.5, -2, 3) + d([])\n\
+    w = d((7, 'k', torch.FloatTensor)) + struct.pack('<2i', 1, 0) + q(2) + q(1) + q(0)\n\
+    b = d((8, 'k', torch.FloatTensor)) + struct.pack('<2i', 2, 0) + q(1, 1) + q(1, 1) + q(2)\n\
+    class P(pickle.Pickler):\n\
+    \x20   def persistent_id(self, o): return {id(t['w']): 7, id(t['b']): 8}.get(id(o))\n\
+    out = io.BytesIO(); P(out, 2).dump({'w': t['w'], 'b': t['b']})\n\
+    files = dict(storages=numbers, tensors=d(2) + w + b, pickle=out.getvalue(), sys_info=d({}))\n\
+    with tarfile.open('old.pth', 'w') as z:\n\
+    \x20   for name, data in files.items():\n\
+    \x20       i = tarfile.TarInfo(name); i.size = len(data); z.addfile(i, io.BytesIO(data))\n";
+
 /// Each refusal whose message has a line of Python, on a file that only needs PyTorch.
 #[test]
 fn printed_lines_work_on_the_file_that_provokes_them() {
@@ -119,8 +136,11 @@ fn printed_lines_work_on_the_file_that_provokes_them() {
          s(m, 'weights.pth')\n\
          torch.jit.save(torch.jit.script(m), 'script.pt')",
     );
+    place.write(OLDEST);
     let awkward = "it's $HOME `pwd` \"x\" !y.pth";
-    let mut names = vec!["script.pt".to_owned(), "weights.pth".to_owned()];
+    let mut names = ["script.pt", "weights.pth", "old.pth"]
+        .map(str::to_owned)
+        .to_vec();
     for name in [
         "module",
         "nested",
