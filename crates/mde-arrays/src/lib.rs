@@ -49,7 +49,7 @@ pub use error::{ArrayError, Place};
 pub use file::{ArrayFile, read_array};
 pub use ids::select;
 pub use maps::MapSet;
-pub use order::{Ids, NameOrder, OrderMeaning};
+pub use order::{Ids, NameOrder, OrderMeaning, natural_order};
 pub use pairing::{Pairing, pair, pair_found};
 pub use source::MAX_COMPRESSED_VALUES;
 

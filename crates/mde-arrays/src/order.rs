@@ -196,8 +196,8 @@ fn runs(text: &str) -> Vec<&str> {
     runs
 }
 
-/// Compares runs of digits by value and everything else byte by byte.
-pub(crate) fn natural_order(one: &str, other: &str) -> Ordering {
+/// Compares runs of digits by value and everything else byte by byte: `2` before `10`.
+pub fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one.as_bytes(), other.as_bytes());
     while let (Some(&a), Some(&b)) = (left.first(), right.first()) {
         let order = if a.is_ascii_digit() && b.is_ascii_digit() {

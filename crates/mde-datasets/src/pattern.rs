@@ -1,9 +1,10 @@
 //! Paths with `*`, such as `scans/*/color/*.jpg`: the files they match and the text of each `*`.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::fs;
 use std::path::Path;
+
+use mde_arrays::natural_order;
 
 use crate::DatasetError;
 use crate::lines::{check_inside, same_extension};
@@ -210,35 +211,6 @@ fn longest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>>
     stars.push(star);
     stars.reverse();
     (!star.is_empty()).then_some(stars)
-}
-
-/// Compares digits by the value of their number and everything else by character.
-pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a, b);
-    loop {
-        let (Some(x), Some(y)) = (left.chars().next(), right.chars().next()) else {
-            // Equal except for leading zeros, or one is a prefix of the other.
-            return left.len().cmp(&right.len()).then_with(|| a.cmp(b));
-        };
-        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
-            let (m, n) = (digits(&mut left), digits(&mut right));
-            m.len().cmp(&n.len()).then_with(|| m.cmp(n))
-        } else {
-            (left, right) = (&left[x.len_utf8()..], &right[y.len_utf8()..]);
-            x.cmp(&y)
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-}
-
-/// Removes the digits at the front and returns them without leading zeros.
-fn digits<'t>(text: &mut &'t str) -> &'t str {
-    let end = text.find(|c: char| !c.is_ascii_digit());
-    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
-    *text = rest;
-    run.trim_start_matches('0')
 }
 
 #[cfg(test)]
