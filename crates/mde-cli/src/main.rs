@@ -86,7 +86,8 @@ enum Command {
     /// Train a network, plain or with a depth range assigned to each unit; resumes an interrupted
     /// run.
     Train(train::TrainArgs),
-    /// Check a data set or a file of weights; list all problems, each with its repair.
+    /// Check a data set or a file of weights; list all problems, each with its repair. The exit
+    /// status is 1 if one of them is an error.
     Inspect(inspect::InspectArgs),
     /// List the networks, their layers, and the weights available for them.
     Models(models::ModelsArgs),

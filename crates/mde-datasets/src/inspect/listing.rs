@@ -243,7 +243,10 @@ fn listed(
             _ => "malformed-line",
         };
         let place = format!("{name}, {}", wrong.place());
-        let remedy = wrong.remedy(&plan.list, list.separator, format);
+        let mut remedy = wrong.remedy(&plan.list, list.separator, format);
+        if remedy.starts_with("expected ") {
+            remedy = format!("correct or remove the lines: {remedy}");
+        }
         findings.push(Finding::error(check, place, wrong.reason(), remedy));
     }
     if let Some(reason) = missing::same_id(&list) {
