@@ -138,7 +138,7 @@ fn printed_lines_work_on_the_file_that_provokes_them() {
     );
     place.write(OLDEST);
     let awkward = "it's $HOME `pwd` \"x\" !y.pth";
-    let mut names = ["script.pt", "weights.pth", "old.pth"]
+    let mut names = ["weights.pth", "script.pt", "old.pth"]
         .map(str::to_owned)
         .to_vec();
     for name in [
