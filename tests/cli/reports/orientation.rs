@@ -75,30 +75,27 @@ fn dust3r_15_and_nunif_376_pictures_are_turned_by_every_command() {
     for (width, height) in [(160, 160), (160, 120), (120, 160)] {
         write_sets(&place, width, height);
         let evaluate = |data: &str| {
-            let line = format!("evaluate --run run --data {data} --dump maps-{data}");
+            let line = format!("evaluate --run run --data {data} --dump {width}x{height}/{data}");
             place.json(&line)["summary"].clone()
         };
         assert_eq!(evaluate("tagged"), evaluate("plain"));
         for orientation in 1..=8 {
-            let map = |data: &str| place.read(&format!("maps-{data}/pred/{orientation}.npy"));
+            let map =
+                |data: &str| place.read(&format!("{width}x{height}/{data}/pred/{orientation}.npy"));
             assert!(map("tagged") == map("plain"), "orientation {orientation}");
             place.json(&format!(
-                "predict --run run tagged/{orientation}.jpg --out a{orientation}"
+                "predict --run run tagged/{orientation}.jpg --out {width}x{height}/a{orientation}"
             ));
             place.json(&format!(
-                "predict --run run plain/{orientation}.png --out b{orientation}"
+                "predict --run run plain/{orientation}.png --out {width}x{height}/b{orientation}"
             ));
-            let map =
-                |out: &str| place.read(&format!("{out}{orientation}/{orientation}-depth.npy"));
+            let map = |out: &str| {
+                place.read(&format!(
+                    "{width}x{height}/{out}{orientation}/{orientation}-depth.npy"
+                ))
+            };
             assert!(map("a") == map("b"), "orientation {orientation}");
         }
-        let train = |data: &str| {
-            let line = format!(
-                "train --data {data} --model mff-tiny --out t-{data}-{width}-{height} --steps 1 --batch 4"
-            );
-            place.json(&line)["last"]["loss"].clone()
-        };
-        assert_eq!(train("tagged"), train("plain"));
         let inspected = place.json("inspect --data tagged --decode --split train");
         let findings = inspected["findings"].to_string();
         assert!(
@@ -106,6 +103,14 @@ fn dust3r_15_and_nunif_376_pictures_are_turned_by_every_command() {
             "{findings}"
         );
     }
+    // The last sets are upright, which MFF does not take.
+    write_sets(&place, 160, 120);
+    let train = |data: &str| {
+        let line =
+            format!("train --data {data} --model mff-tiny --out t-{data} --steps 1 --batch 4");
+        place.json(&line)["last"]["loss"].clone()
+    };
+    assert_eq!(train("tagged"), train("plain"));
 }
 
 #[test]
@@ -149,5 +154,5 @@ fn dust3r_15_a_depth_map_of_the_stored_pixels() {
     let jpeg = place.read("tagged/6.jpg");
     let segment = 2 + 2 + 2 + 6 + exif(6).len();
     place.write("tagged/6.jpg", [&jpeg[..2], &jpeg[segment..]].concat());
-    place.json(&train.replace("run", "other"));
+    place.json("inspect --data tagged --split train");
 }
