@@ -269,7 +269,12 @@ fn a_result_is_up_to_date_only_for_the_same_options() {
     }
 
     let place = Place::with_run();
-    for options in ["", "--flip-average", "--max-depth 5", "--align median"] {
+    for options in [
+        "",
+        "--flip-average",
+        "--max-depth 5",
+        "--align least-squares",
+    ] {
         let line = format!("--run run --data rooms:rooms {options}");
         assert_eq!(evaluate(&place, &line)["up_to_date"], false, "{line}");
         assert_eq!(evaluate(&place, &line)["up_to_date"], true, "{line}");
