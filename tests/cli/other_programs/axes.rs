@@ -49,8 +49,13 @@ pub(super) fn write(place: &Place, name: &str, tensors: &[Tensor<'_>]) {
 }
 
 pub(super) fn depths() -> Tensor<'static> {
+    depths_by(|metres| metres)
+}
+
+/// The depth maps, each depth changed.
+pub(super) fn depths_by(change: impl Fn(f32) -> f32) -> Tensor<'static> {
     let pixels = DEPTH.0 * DEPTH.1;
-    let values = (0..IMAGES * pixels).map(|at| depth(at / pixels, at % pixels));
+    let values = (0..IMAGES * pixels).map(|at| change(depth(at / pixels, at % pixels)));
     ("depth", vec![IMAGES, 1, DEPTH.0, DEPTH.1], values.collect())
 }
 

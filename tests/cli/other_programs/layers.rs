@@ -97,7 +97,7 @@ fn a_folder_holds_any_number_of_layers() {
             .replacen("\"reference\": {", "\"reference\":{", 1);
     place.write(
         "results/dissect.json",
-        changed.replace("\"permutations\": 10", "\"permutations\": 11"),
+        changed.replace("\"permutations\": 10,", "\"permutations\": 11,"),
     );
     assert_eq!(
         place.json(&format!("{a} --permutations 10"))["up_to_date"],
@@ -144,7 +144,7 @@ fn a_layer_does_not_replace_another_unasked() {
     assert_eq!(found["layers"][0], before["layers"][0]);
     place.json(&format!("{line} --layer features"));
     let found = dissection(&place, "results");
-    assert_eq!(names(&found), ["b", "features"]);
+    assert_eq!(names(&found), ["features", "b"]);
     assert_eq!(
         found["layers"][0]["valid_bins"],
         found["layers"][1]["valid_bins"]

@@ -6,6 +6,7 @@ mod features;
 mod layers;
 mod predictions;
 mod python;
+mod stored_reports;
 
 use std::path::PathBuf;
 

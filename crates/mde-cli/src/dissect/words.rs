@@ -24,6 +24,9 @@ pub(super) fn described(
         ..
     } = subject;
     dissection.layers.iter().for_each(remarks);
+    if dissection.images == 1 {
+        remark("one image: no confidence intervals, no held-out selectivity and no chance level");
+    }
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
         "{}: mean selectivity {}{}",

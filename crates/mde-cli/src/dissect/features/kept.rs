@@ -36,8 +36,8 @@ impl Stored {
         stage.is_entry_up_to_date(entry).then_some(found)
     }
 
-    /// Checks that the layer belongs into the folder, and returns the dissection of the folder's
-    /// other layers, and the hash of the ground truth.
+    /// Checks that the layer belongs into the folder, and returns the folder's dissection and the
+    /// hash of the ground truth.
     ///
     /// # Errors
     /// If the folder holds results of another network or of other ground truth, or there is no
@@ -59,15 +59,14 @@ impl Stored {
             }
             kept = read(folder)?;
         }
-        if let (Some(found), Some(folder)) = (&mut kept, results.folder()) {
+        if let (Some(found), Some(folder)) = (&kept, results.folder()) {
             check_network(folder, FILE, &found.provenance, own)?;
             self.check_layer(folder, found, layer)?;
-            found.layers.retain(|known| known.layer != layer);
         }
         let ground_truth = GroundTruth::read(&self.files, bins)?;
         let hash = DepthHash::of_all(ground_truth.maps.iter().copied());
         if let (Some(found), Some(folder)) = (&kept, results.folder())
-            && let Some(other) = found.layers.first()
+            && let Some(other) = found.layers.iter().find(|known| known.layer != layer)
             && found.provenance.data_hash != hash
         {
             let place = folder.file(FILE);
@@ -112,12 +111,15 @@ impl Stored {
         for layer in &mut found.layers {
             layer.features = Some(self.source.clone());
         }
+        let entry = found.layers.first().context("no layer was dissected")?;
         let mut whole = found.clone();
-        if let Some(kept) = kept {
-            whole.layers.splice(0..0, kept.layers);
+        whole.layers = kept.map_or(Vec::new(), |kept| kept.layers);
+        let mut known = whole.layers.iter_mut();
+        match known.find(|known| known.layer == entry.layer) {
+            Some(known) => *known = entry.clone(),
+            None => whole.layers.push(entry.clone()),
         }
         whole.provenance.checkpoint = checkpoint(&whole.layers);
-        let entry = found.layers.first().context("no layer was dissected")?;
         stage.finish_entry(files, (FILE.to_owned(), to_json(&whole)?), entry)?;
         Ok(())
     }

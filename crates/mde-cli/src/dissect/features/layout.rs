@@ -9,6 +9,10 @@ use mde_metrics::ImageSize;
 /// Maximum number of class and register tokens before the tokens of the patches.
 const MAX_LEADING: usize = 8;
 
+/// Difference in aspect ratio, as ln, by which another reading of small maps is ruled out: rounding
+/// changes the aspect ratio of maps of 3 pixels and more by less.
+const MUCH_LESS_LIKELY: f64 = 0.25;
+
 /// Number of tokens above which an axis that could be units is said to fit as tokens.
 const LIKELY_TOKENS: usize = 64;
 
@@ -98,15 +102,19 @@ impl Maps {
             order: Order::Pixels { leading: 0 },
         };
         let fits = |maps: Self| images == shapes.images && maps.size.has_aspect_of(shapes.depth);
+        let is_as_likely = |one: Self, other: Self| {
+            let [one, other] = [one, other].map(|maps| deviation(maps.size, shapes.depth));
+            one <= other + MUCH_LESS_LIKELY
+        };
         match stated {
             Stated::Axes(Axes::Nchw) if fits(first) => Ok(first),
             Stated::Axes(Axes::Nhwc) if fits(last) => Ok(last),
             Stated::Nothing if a == 1 && images == shapes.images => bail!(
-                "one unit as [N, C, h, w]. For tokens [N, 1, T, C], {}. For maps of one unit, give \
+                "one unit as [N, C, h, w]; for tokens [N, 1, T, C], {}; for maps of one unit, give \
                  --layout nchw",
                 shapes.token_advice(b, c)
             ),
-            Stated::Nothing if fits(first) && fits(last) => bail!(
+            Stated::Nothing if fits(first) && fits(last) && is_as_likely(last, first) => bail!(
                 "this fits the depth of {} both as [N, C, h, w] ({}) and as [N, h, w, C] ({}); \
                  give --layout nchw or --layout nhwc",
                 shapes.depth,
@@ -144,12 +152,15 @@ impl Maps {
                     let axes: Vec<_> = (0..shapes.features.len() - 2).collect();
                     format!("it fits as [N, C, T]: save {}", transposed(&axes, true))
                 }
-                Some(best) => best.advice(),
-                None if grid.has_aspect_of(shapes.depth) && grid.pixels() < tokens => format!(
+                Some(best) if best.deviation(shapes.depth) <= deviation(grid, shapes.depth) => {
+                    best.advice()
+                }
+                _ if grid.has_aspect_of(shapes.depth) && grid.pixels() < tokens => format!(
                     "save the tokens of the patches only, such as \
                      np.ascontiguousarray(features[..., -{}:, :])",
                     grid.pixels()
                 ),
+                Some(best) => best.advice(),
                 None => format!(
                     "no grid of {tokens} tokens, less up to {MAX_LEADING} class and register tokens, \
                      has the aspect ratio of the depth: save the tokens of the patches only, and the \

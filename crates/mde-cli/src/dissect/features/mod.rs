@@ -4,7 +4,7 @@ mod file;
 mod kept;
 mod layout;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -12,8 +12,9 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use mde_analysis::{DissectData, DissectLayer, StoredLayer};
 use mde_datasets::{DataKind, Scene};
+use mde_files::path_below;
 use mde_metrics::Discretisation;
-use mde_results::{Provenance, StoredFeatures};
+use mde_results::{Provenance, StoredFeatures, names};
 use serde_json::json;
 
 use self::file::{FeatureFile, Part, batches};
@@ -166,6 +167,8 @@ pub(super) fn open(
     let discretisation = args.discretisation(options)?;
     let layer = args.layer.as_deref().or(args.prefix());
     let layer = layer.unwrap_or("features").to_owned();
+    path_below(Path::new("results"), &names::tally(&layer))
+        .with_context(|| format!("the layer's name {layer:?} becomes the name of a file"))?;
     let name = args.name.clone().unwrap_or_else(|| {
         let name = first.file_stem().unwrap_or(first.as_os_str());
         name.to_string_lossy().into_owned()
@@ -193,7 +196,7 @@ pub(super) fn open(
             data_hash: hash.clone(),
             seed: None,
         },
-        preprocessing: json!({ "prefix": args.prefix(), "maps": maps.words(), "leading": leading }),
+        preprocessing: json!({ "prefix": args.prefix(), "maps": format!("{maps:?}") }),
         data: DissectData {
             depths: {
                 let files = files.clone();
