@@ -77,7 +77,7 @@ impl Checkpoint {
         let steps = steps(&self.nodes, self.dictionaries[index].node);
         let keys = steps.iter().filter_map(|node| match node.step {
             Step::Key(key) => Some(self.values.text(key).map_or("?".to_owned(), shown)),
-            Step::Index(at) => Some(at.to_string()),
+            Step::Index(at) => Some(format!("[{at}]")),
             _ => None,
         });
         keys.collect::<Vec<_>>().join(".")

@@ -22,7 +22,8 @@ pub(super) const SAME_NAMES: Naming = Naming {
     is_part: true,
 };
 
-/// Those of an ImageNet classifier, for the encoder. Another network's encoder is not taken for one.
+/// Those of an ImageNet classifier, for the encoder. Another network's encoder is not taken for
+/// one.
 pub(super) const BACKBONE_NAMES: Naming = Naming {
     parameter: backbone::parameter_key,
     tensor: backbone::tensor_key,

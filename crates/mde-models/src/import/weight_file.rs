@@ -39,8 +39,8 @@ impl WeightFile {
         }
     }
 
-    /// Names and shapes in a dictionary, ordered by name. An entry without a shape is an object that
-    /// was not built.
+    /// Names and shapes in a dictionary, ordered by name. An entry without a shape is an object
+    /// that was not built.
     pub(super) fn shapes(
         &self,
         dictionary: usize,

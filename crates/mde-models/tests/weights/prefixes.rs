@@ -138,7 +138,7 @@ fn the_dictionary_that_fits_is_found_below_any_keys() {
                 .raw(b"K\x05")
                 .raw(&weights().0)
                 .raw(b"\x86"),
-            "1",
+            "[1]",
         ),
         (
             dictionary(&[
