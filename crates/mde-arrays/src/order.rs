@@ -61,8 +61,8 @@ pub(crate) struct Positions {
 /// The name at each position of a stack.
 ///
 /// Without a chosen order, names whose only difference is a number and whose numbers are 0 to N - 1
-/// or 1 to N are ordered by it. All other names need an order in which number, text and storage
-/// agree, or the order of a list.
+/// or 1 to N are ordered by it. All other names need an order in which number and text agree, or
+/// number and storage, or the order of a list.
 pub(crate) fn positions(
     names: Ids<'_>,
     chosen: Option<&NameOrder>,
@@ -106,6 +106,9 @@ pub(crate) fn positions(
         if !is_sorted_text {
             return placed(orders.swap_remove(0).1, "in the order of the list");
         }
+    } else if names.meaning == OrderMeaning::Stored && orders[0].1 == orders[1].1 {
+        // Writers sort names as text, so this order was chosen.
+        return placed(orders.swap_remove(0).1, "in stored order");
     } else if orders.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         return placed(orders.swap_remove(0).1, "in the order of the names");
     }
@@ -274,6 +277,8 @@ mod tests {
             assert!(refusal.contains("by number"), "{refusal}");
             assert!(refusal.contains("by text"), "{refusal}");
         }
+        let by_number = ["frame_8", "frame_10", "frame_11"];
+        assert_eq!(order(&by_number, Stored), Ok(ids(&by_number)));
         // The order of arrays in a file counts, but does not decide.
         let stored = ["kitchen", "bath"];
         assert_eq!(order(&stored, Nothing), Ok(ids(&["bath", "kitchen"])));

@@ -311,7 +311,7 @@ fn a_stack_beside_a_data_set_has_the_order_of_its_list() {
     let place = Place::new();
     let lines = place.text("rooms/rooms_test.csv");
     let ids: Vec<&str> = (lines.lines())
-        .map(|line| line.split_once(".png,").unwrap().0)
+        .map(|line| line.split_once('.').unwrap().0)
         .collect();
     let maps: Vec<f32> = vec![2.0; 4 * 120 * 160];
     let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 120, 160), }\n";

@@ -225,7 +225,7 @@ fn placements_that_do_not_fit() {
 fn a_part_of_a_data_sets_frames() {
     let place = Place::new();
     for line in place.text("rooms/rooms_test.csv").lines() {
-        let id = line.split_once(".png,").unwrap().0;
+        let id = line.split_once('.').unwrap().0;
         write(&place, &format!("pred/{id}.npy"), (100, 155), |_, _| 2.0);
     }
     let given = "--pred pred --gt rooms:rooms --protocol kitti-garg --max-depth 10";
