@@ -268,7 +268,10 @@ fn stages_that_were_not_run_are_left_out_with_their_command() {
     std::fs::remove_file(plain.join("correct.json")).unwrap();
     let html = report_both(folder.path()).unwrap().replace("&#x2f;", "/");
     for stage in ["ablate", "correct"] {
-        let command = format!("mde {stage} --run {} --data rooms:DIR", plain.display());
+        let command = format!(
+            "mde {stage} --run {} --data rooms:DIR --protocol nyu-mff",
+            plain.display()
+        );
         assert!(
             html.contains(&format!("<code>{command}</code>")),
             "{command}"
