@@ -343,7 +343,8 @@ fn own_depth(pixel: usize) -> f32 {
     0.5 + (pixel * 37 % 900) as f32 / 100.0
 }
 
-/// Half of the units are set to 0 and no other is changed. Over each run's own units the mean rises.
+/// Half of the units are set to 0 and no other is changed. Over each run's own units the mean
+/// rises.
 #[test]
 fn silencing_units_does_not_raise_selectivity() {
     let place = Place::empty();

@@ -32,8 +32,8 @@ pub struct Pairing {
 /// `_`, and words added to every name.
 ///
 /// **A stack** is matched by position. Names in which one number counts from 0 or 1 are ordered by
-/// its value. Other names need an order on which numbers and text (or storage) agree, the order of a
-/// list, or `order`. With `order`, predictions or ground truths that are numbered like this are
+/// its value. Other names need an order on which numbers and text (or storage) agree, the order of
+/// a list, or `order`. With `order`, predictions or ground truths that are numbered like this are
 /// matched by position too.
 ///
 /// ```

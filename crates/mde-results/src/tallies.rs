@@ -43,8 +43,8 @@ pub struct ImageTally {
 }
 
 impl ImageTally {
-    /// Tallies one image: `features` [units, h, w], pooled by the weights of its ground truth, whose
-    /// hash is `ground_truth`.
+    /// Tallies one image: `features` [units, h, w], pooled by the weights of its ground truth,
+    /// whose hash is `ground_truth`.
     ///
     /// # Errors
     /// If a feature is not finite, or the features have another size.

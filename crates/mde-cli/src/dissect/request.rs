@@ -24,8 +24,9 @@ pub(super) struct Options {
     /// Layers, named as by `mde models` [default: the network's].
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     pub(super) layers: Option<Vec<String>>,
-    /// Maximum number of depth bins; a layer with fewer units has one bin per unit [default: that of
-    /// the run's assignment, or 64]. With --features, the exact number [default: min(units, 64)].
+    /// Maximum number of depth bins; a layer with fewer units has one bin per unit [default: that
+    /// of the run's assignment, or 64]. With --features, the exact number [default: min(units,
+    /// 64)].
     #[arg(long, value_name = "K")]
     pub(super) bins: Option<usize>,
     /// Where the first and the last depth bin end, in metres; widths grow with depth in between

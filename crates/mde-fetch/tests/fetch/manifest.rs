@@ -40,7 +40,11 @@ fn weights_that_were_not_seen_are_not_verified() {
         assert!(!entry.verified && entry.size.is_none() && entry.sha256.is_none());
     }
     for entry in manifest.weights.values().filter(|entry| entry.verified) {
-        assert!(entry.size.is_some() && entry.sha256.is_some(), "{}", entry.file);
+        assert!(
+            entry.size.is_some() && entry.sha256.is_some(),
+            "{}",
+            entry.file
+        );
     }
 }
 

@@ -10,11 +10,11 @@ use mde_metrics::{
 };
 use mde_results::{
     Ablation, AblationArea, AblationCurve, AblationPoint, BaselineSource, BinGroup,
-    ConstantBaseline, Corrected, CorrectedExample, Correction, DepthHash, DepthRange, DepthRangeErrors,
-    Dissection, Evaluation, Example, FORMAT, Fill, ImageCorrection, ImageErrors, ImageTally,
-    Indicator, LayerAblation, LayerCorrection, LayerTallies, ORACLE, Photograph, Provenance,
-    RemovalOrder, RunFolder, SingleRemovals, TopImage, TopImages, UnitDistance, UnitShare,
-    UnitWarning, encode_corrected, encode_examples, encode_top_images, names,
+    ConstantBaseline, Corrected, CorrectedExample, Correction, DepthHash, DepthRange,
+    DepthRangeErrors, Dissection, Evaluation, Example, FORMAT, Fill, ImageCorrection, ImageErrors,
+    ImageTally, Indicator, LayerAblation, LayerCorrection, LayerTallies, ORACLE, Photograph,
+    Provenance, RemovalOrder, RunFolder, SingleRemovals, TopImage, TopImages, UnitDistance,
+    UnitShare, UnitWarning, encode_corrected, encode_examples, encode_top_images, names,
 };
 use serde_json::{Value, json};
 

@@ -41,8 +41,8 @@ pub(super) struct GivenArgs {
     /// Array or channel of the ground truth, where files hold several.
     #[arg(long, value_name = "NAME", requires = "pred")]
     gt_array: Option<String>,
-    /// Metres that a stored 1 stands for: 0.001 for millimetres. With --disparity, depth is METRES /
-    /// stored: 5.4 for monodepth2's stereo networks [default: 1; required for integers].
+    /// Metres that a stored 1 stands for: 0.001 for millimetres. With --disparity, depth is METRES
+    /// / stored: 5.4 for monodepth2's stereo networks [default: 1; required for integers].
     #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
     pred_scale: Option<f64>,
     /// Metres that a stored 1 stands for in the ground truth's files [default: 1; required for
@@ -56,18 +56,18 @@ pub(super) struct GivenArgs {
     /// predictions of whole frames.
     #[arg(long, requires = "pred")]
     resize_pred: bool,
-    /// Put predictions of a part of the frame back where it was cut out: kitti-crop (352x1216, bottom
-    /// centre), nyu-crop (426x560 at row 45, column 41), or the first row and column. Pixels outside
-    /// are not predicted.
+    /// Put predictions of a part of the frame back where it was cut out: kitti-crop (352x1216,
+    /// bottom centre), nyu-crop (426x560 at row 45, column 41), or the first row and column. Pixels
+    /// outside are not predicted.
     #[arg(long, value_name = "kitti-crop|nyu-crop|TOP,LEFT", requires = "pred")]
     place_pred: Option<Placement>,
     /// Score some images only: those with a prediction (predicted), or the ids in a text file, one
     /// per line. The result says how many of all.
     #[arg(long, value_name = "predicted|FILE", requires = "pred")]
     only: Option<Only>,
-    /// Match a stack or numbered maps by position with names in this order: by number (2 before 10),
-    /// by text (10 before 2), as stored in the list or file, or as in a text file with one id per
-    /// line [default: by number where names count from 0 or 1; an error where the order is not
+    /// Match a stack or numbered maps by position with names in this order: by number (2 before
+    /// 10), by text (10 before 2), as stored in the list or file, or as in a text file with one id
+    /// per line [default: by number where names count from 0 or 1; an error where the order is not
     /// certain].
     #[arg(long, value_name = "number|text|stored|FILE", requires = "pred")]
     in_order: Option<InOrder>,
