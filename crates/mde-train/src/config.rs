@@ -6,8 +6,8 @@ use candle_core::Tensor;
 use mde_datasets::{Preprocessing, Scene};
 use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
 use mde_results::{
-    AssignmentConfig, CONFIG_FORMAT, InitialWeights, ResultsError, RunFolder, TrainingData, in_words,
-    names,
+    AssignmentConfig, CONFIG_FORMAT, InitialWeights, ResultsError, RunFolder, TrainingData,
+    in_words, names,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
