@@ -403,5 +403,7 @@ fn an_encoder_given_as_a_whole_network_is_named() {
     let line = "train --data rooms:rooms --model mff-tiny --steps 1 --batch-size 2 --out tuned";
     let parts = ["they fit its encoder alone: `mde train --backbone`"];
     place.refuses(&format!("{line} --init encoder.safetensors"), &parts);
-    place.json(&format!("{line} --backbone encoder.safetensors"));
+    let line = format!("{line} --backbone encoder.safetensors");
+    let (_, remarks) = place.json_and_remarks(&line);
+    assert!(remarks.contains("100 matched, 0 missing"), "{remarks}");
 }

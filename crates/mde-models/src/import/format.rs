@@ -27,11 +27,7 @@ const LEGACY: [&[u8]; 2] = [
 const OLD_TAR: [&[u8]; 4] = [b"sys_info", b"storages", b"tensors", b"pickle"];
 
 /// First bytes of other files and what to report about them.
-const OTHERS: [(&[u8], &str); 7] = [
-    (
-        b"\x80",
-        "it is a plain Python pickle, not a file of torch.save",
-    ),
+const OTHERS: [(&[u8], &str); 6] = [
     (b"\x89HDF", "it is an HDF5 file, perhaps from Keras"),
     (b"\x1f\x8b", "it is compressed with gzip: unpack it first"),
     (
@@ -130,6 +126,15 @@ fn detect_bytes(start: &[u8], path: &Path) -> Result<Format, String> {
     }
     if start.get(257..262) == Some(b"ustar") {
         return Err(tar(start, path));
+    }
+    if start.starts_with(b"\x80") {
+        let file = literal(&path.display().to_string());
+        let object = format!("__import__('pickle').load(open({file}, 'rb'))");
+        return Err(format!(
+            "it is a plain Python pickle, not a file of torch.save. If you trust the file, save \
+             what it holds as a checkpoint: {}",
+            python(path, &object)
+        ));
     }
     // Pages may begin with blank lines or a byte order mark.
     let page = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
