@@ -111,9 +111,9 @@ pub enum DatasetError {
         /// The folder that the list's paths are relative to.
         root: PathBuf,
         /// Subfolders that were searched as well.
-        also_in: Vec<&'static str>,
+        also_in: Box<[&'static str]>,
         /// The first ten missing files, in the list's order and spelling.
-        first: Vec<String>,
+        first: Box<[String]>,
         /// Number of missing files.
         count: usize,
         /// Why they are missing, if one reason explains all, and what to do.
