@@ -27,7 +27,7 @@ use crate::progress::{Progress, remark};
 const EXAMPLES: usize = 4;
 
 /// Fraction of predictions at or below the minimum depth from which a warning is due.
-const RAISED: f64 = 0.001;
+const RAISED: f64 = 0.01;
 
 /// What to evaluate, and what to print.
 #[derive(Debug, clap::Args)]

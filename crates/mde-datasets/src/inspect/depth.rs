@@ -235,8 +235,11 @@ impl Depths {
         let plausible = Counts::of_measurements(map, plan);
         plan.drop_out_of_reach(map);
         let (mut map, valid) = MapDepths::new(map);
-        // A single map may well be outside of the description's range: only the scene counts.
-        let implausible = plausible.implausible(plan.scene, None);
+        // A single map may well be outside of the description's range: only the scene counts, and
+        // a range that goes beyond it.
+        let wider = (plan.range).filter(|&(_, far)| far > plan.scene.max_depth());
+        let wider = wider.map(|(_, far)| (0.0, far));
+        let implausible = plausible.implausible(plan.scene, wider);
         map.stored = plausible.total();
         map.implausible = implausible
             .filter(|(severity, _)| *severity == Severity::Error)
