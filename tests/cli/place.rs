@@ -226,10 +226,11 @@ impl From<Output> for Said {
 
 pub(crate) use mde_test_kit::real_data as shared;
 
-/// Remarks without the warning about networks of a few steps, whose depth has no unit, and without
-/// the pairs that every evaluation of files and every data set names.
+/// Remarks without the warning about networks of a few steps, whose depth has no unit, without the
+/// pairs that every evaluation of files and every data set names, and without the one about the few
+/// permutations that suffice for tests.
 pub(crate) fn without_expected_remarks(remarks: &str) -> String {
-    let expected = ["warning: the median ratio", "paired "];
+    let expected = ["warning: the median ratio", "paired ", "--permutations "];
     let lines = remarks.lines();
     // A data set of which every file belongs to a pair.
     let is_whole = |line: &str| {

@@ -150,7 +150,7 @@ fn features_that_cannot_be_dissected_are_refused() {
 #[test]
 fn unusual_values_are_read_or_refused_with_the_reason() {
     let place = Place::empty();
-    let line = "dissect --dataset nyu --bins 4 --permutations 2 --features";
+    let line = "dissect --dataset nyu --bins 4 --permutations 20 --features";
     let depth = |scale: f32| depths_by(move |metres| metres * scale);
     let varied = || {
         features("NChw", 0, |image, unit, pixel| {

@@ -85,9 +85,9 @@ fn a_folder_holds_any_number_of_layers() {
     for line in [&a, &b] {
         assert_eq!(place.json(line)["up_to_date"], true, "{line}");
     }
-    place.json(&format!("{a} --permutations 10"));
+    place.json(&format!("{a} --permutations 20"));
     let replaced = dissection(&place, "results");
-    assert_eq!(replaced["layers"][0]["null"]["permutations"], 10);
+    assert_eq!(replaced["layers"][0]["null"]["permutations"], 20);
     assert_eq!(replaced["layers"][1], found["layers"][1]);
     assert_eq!(place.json(&b)["up_to_date"], true);
     // An entry that was changed by hand is not taken for a result.
@@ -97,10 +97,10 @@ fn a_folder_holds_any_number_of_layers() {
             .replacen("\"reference\": {", "\"reference\":{", 1);
     place.write(
         "results/dissect.json",
-        changed.replace("\"permutations\": 10,", "\"permutations\": 11,"),
+        changed.replace("\"permutations\": 20,", "\"permutations\": 21,"),
     );
     assert_eq!(
-        place.json(&format!("{a} --permutations 10"))["up_to_date"],
+        place.json(&format!("{a} --permutations 20"))["up_to_date"],
         false
     );
     assert_eq!(place.json(&b)["up_to_date"], true);
