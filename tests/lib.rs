@@ -98,7 +98,15 @@ impl Golden {
 
     /// Gives every parameter of a network the formula's value.
     pub fn fill(&self, parameters: &Parameters) {
+        self.fill_as(parameters, |name| Some(name));
+    }
+
+    /// The same for parameters whose name in the formula is `name_of(name)`; others are left.
+    pub fn fill_as(&self, parameters: &Parameters, name_of: impl Fn(&str) -> Option<&str>) {
         for (name, var) in parameters.all() {
+            let Some(name) = name_of(&name) else {
+                continue;
+            };
             let dims = var.dims().to_vec();
             let scale = |value: f32| match dims.len() {
                 4 | 2 => {

@@ -12,6 +12,7 @@
 mod losses;
 mod networks;
 mod networks_bts;
+mod networks_efficientnet;
 mod networks_meter;
 mod state_dicts;
 mod training;
