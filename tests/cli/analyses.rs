@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, assert_same};
+use crate::place::{Place, assert_same, without_expected_remarks};
 
 const ANALYSES: [&str; 2] = ["ablate", "correct"];
 
@@ -81,7 +81,7 @@ fn they_start_from_the_dissection_and_agree_with_the_evaluation() {
     let before = place.files("run");
     for stage in ANALYSES {
         assert_eq!(place.json(&line(stage))["up_to_date"], true);
-        fs::remove_file(place.path(&format!("run/stages/{stage}.json"))).unwrap();
+        fs::remove_file(place.path(&format!("run/stages/{stage}/MFF.json"))).unwrap();
         let other = format!("{} --batch-size 3 --workers 1", line(stage));
         assert_eq!(place.json(&other)["up_to_date"], false);
     }
@@ -106,8 +106,77 @@ fn they_run_again_when_the_dissection_has_changed() {
     ];
     for (stage, option) in options {
         let line = format!("{} {option}", line(stage));
-        assert_eq!(place.json(&line)["up_to_date"], false, "{line}");
+        let (document, _) = place.json_and_remarks(&line);
+        assert_eq!(document["up_to_date"], false, "{line}");
     }
+}
+
+fn layers_of(document: &Value) -> Vec<&str> {
+    let layers = document["layers"].as_array().unwrap().iter();
+    layers
+        .map(|layer| layer["layer"].as_str().unwrap())
+        .collect()
+}
+
+/// A layer's results stay when another layer is measured from the same inputs.
+#[test]
+fn layers_that_are_measured_one_by_one_are_kept() {
+    let place = Place::with_run();
+    place.json(&format!("{} --layers D,MFF --bins 8", line("dissect")));
+    for stage in ANALYSES {
+        let file = format!("run/{stage}.json");
+        place.json(&line(stage));
+        let both = place.read(&file);
+        fs::remove_file(place.path(&file)).unwrap();
+
+        let first = place.json(&format!("{} --layers MFF", line(stage)));
+        assert_eq!(layers_of(&first), ["MFF"]);
+        let second = place.json(&format!("{} --layers D", line(stage)));
+        // What is printed is what was asked for; the file holds both, in the dissection's order.
+        assert_eq!(layers_of(&second), ["D"]);
+        assert_eq!(layers_of(&document(&place, &file)), ["D", "MFF"]);
+        assert_eq!(place.read(&file), both, "{stage}");
+        for layers in ["", "--layers MFF", "--layers D", "--layers MFF,D"] {
+            let again = place.json(&format!("{} {layers}", line(stage)));
+            assert_eq!(again["up_to_date"], true, "{stage} {layers}");
+        }
+        // A layer whose values were changed is measured again, the other is not lost.
+        place.write(&format!("run/{stage}/D.safetensors"), "changed");
+        let again = place.json(&line(stage));
+        assert_eq!(again["up_to_date"], false);
+        assert_eq!(place.read(&file), both, "{stage}");
+
+        // Results from other inputs are not mixed with these, and that is said.
+        let option = match stage {
+            "ablate" => "--random-orders 2",
+            _ => "--examples 1",
+        };
+        let other = format!("{} --layers D {option}", line(stage));
+        let (other, remarks) = place.json_and_remarks(&other);
+        assert_eq!(layers_of(&other), ["D"]);
+        let said = format!("{stage}.json held results of MFF from other inputs");
+        assert!(remarks.contains(&said), "{remarks}");
+        assert_eq!(layers_of(&document(&place, &file)), ["D"]);
+    }
+}
+
+/// A run whose bins of the dissection are not those of its training.
+#[test]
+fn groups_by_preferred_bins_are_said() {
+    let place = Place::new();
+    let run =
+        "train --data rooms:rooms --out run --steps 1 --batch-size 2 --alpha 0.1 --layers MFF";
+    place.json(run);
+    place.json_and_remarks(&format!("{} --layers MFF --bins 8", line("dissect")));
+    let (_, remarks) = place.json_and_remarks(&line("correct"));
+    let said = "grouped by their preferred bins";
+    assert!(
+        remarks.contains("layer MFF") && remarks.contains(said),
+        "{remarks}"
+    );
+    place.json_and_remarks(&format!("{} --layers MFF", line("dissect")));
+    let (_, remarks) = place.json_and_remarks(&line("correct"));
+    assert!(!remarks.contains(said), "{remarks}");
 }
 
 #[test]
@@ -124,11 +193,8 @@ fn without_json_the_result_is_text() {
         ("correct", ["run/correct.json: 4 images", "oracle analysis"]),
     ] {
         let said = place.mde(&line(stage));
-        assert_eq!(
-            (said.status, said.stderr.as_str()),
-            (Some(0), ""),
-            "{stage}"
-        );
+        let remarks = without_expected_remarks(&said.stderr);
+        assert_eq!((said.status, remarks.as_str()), (Some(0), ""), "{stage}");
         for part in parts {
             assert!(said.stdout.contains(part), "{stage}: {}", said.stdout);
         }
@@ -169,7 +235,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         change(&|document| document["format"] = json!(7));
         place.refuses(
             &line(stage),
-            &["format 7, but this version reads format 3", command],
+            &["format 7, but this version reads format 4", command],
         );
         // A document of the first format lacks what the second has.
         change(&|document| {
@@ -178,7 +244,7 @@ fn a_dissection_of_other_weights_or_another_version_is_refused() {
         });
         place.refuses(
             &line(stage),
-            &["format 1, but this version reads format 3", command],
+            &["format 1, but this version reads format 4", command],
         );
         change(&|document| document["layers"] = json!("MFF"));
         place.refuses(&line(stage), &["run/dissect.json: ", "damaged", command]);

@@ -29,7 +29,7 @@ fn refused(place: &Place, file: &str, parts: &[&str]) {
 fn files_that_are_not_weights_are_refused() {
     let place = Place::with_meter();
     refused(&place, "absent.pth", &["No such file"]);
-    refused(&place, "run", &["directory"]);
+    refused(&place, "run", &["describes a training run", "--run run"]);
     refused(
         &place,
         "run/config.json",
@@ -151,7 +151,9 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
             [
                 "0 matched, 226 missing, 242 unexpected",
                 "missing decoder.conv2d_in.weight",
+                "unexpected D.bn.bias",
                 "and 458 more",
+                "closest: mff-tiny, with 242 of 242 parameters",
             ],
         ),
         (
@@ -160,6 +162,8 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
                 "6 matched, 0 missing, 0 unexpected, 220 with a different shape",
                 "conv2d_out.weight is [1, 16, 3, 3], the model has [1, 8, 3, 3]",
                 "and 210 more",
+                "closest: meter-xs, meter-xs-kitti, with 226 of 226 parameters",
+                "",
             ],
         ),
     ] {
@@ -172,7 +176,8 @@ fn weights_of_another_network_are_refused_with_the_first_ten_differences() {
         for line in lines(&file) {
             let message = place.mde(&line).stderr;
             let differences = message.lines().filter(|line| {
-                line.starts_with("  missing ") || line.contains(", the model has [")
+                let other = line.starts_with("  missing ") || line.starts_with("  unexpected ");
+                other || line.contains(", the model has [")
             });
             assert_eq!(differences.count(), 10, "{message}");
         }

@@ -128,7 +128,8 @@ fn a_finished_run_no_longer_needs_its_initial_weights() {
     std::fs::remove_file(place.path("given.safetensors")).unwrap();
     let before = place.files(".");
     let said = place.mde(&line);
-    assert_eq!((said.status, said.stderr.as_str()), (Some(0), ""));
+    let remark = "12 pairs in rooms:rooms (train split)\n";
+    assert_eq!((said.status, said.stderr.as_str()), (Some(0), remark));
     assert_eq!(said.stdout, "tuned: up to date, 1 step\n");
     assert_same("without the file", &place.files("."), &before);
     place.refuses(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, assert_same, without_unit_warning};
+use crate::place::{Place, assert_same, without_expected_remarks};
 
 const WEIGHTS: &str = "run/checkpoint/step-000000001/weights.safetensors";
 const REMARK: &str = "run/checkpoint/step-000000001/weights.safetensors: \
@@ -68,7 +68,7 @@ fn without_out_the_numbers_are_printed_and_nothing_is_written() {
             assert_eq!(document["file"], Value::Null);
         }
         let said = place.mde(&given(stage));
-        let remarks = without_unit_warning(&said.stderr);
+        let remarks = without_expected_remarks(&said.stderr);
         assert_eq!((said.status, remarks.as_str()), (Some(0), REMARK));
         assert!(said.stdout.starts_with(part), "{}", said.stdout);
     }

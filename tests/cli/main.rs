@@ -11,6 +11,7 @@
 //! - `profile`: time of a network by operation
 //! - `progress`: lines of progress where stderr is not a terminal
 //! - `given_weights`: measuring a file of weights without a run
+//! - `export`: networks handed on, in a folder or on the hub
 //! - `fetch`: downloads and the examination, without servers
 //! - `fine_tuning`: training from given weights
 //! - `other_programs`: predictions and activations of other programs; protocols explained
@@ -41,6 +42,7 @@ mod bad_settings;
 mod bad_weights;
 mod comparison;
 mod device;
+mod export;
 mod fetch;
 mod fine_tuning;
 mod given_weights;

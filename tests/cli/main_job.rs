@@ -5,7 +5,7 @@ use std::fs;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
-use crate::place::{Place, assert_same, without_unit_warning};
+use crate::place::{Place, assert_same, without_expected_remarks};
 
 const RUNS: [(&str, &str); 2] = [("plain", ""), ("assigned", "--alpha 0.1")];
 
@@ -321,7 +321,7 @@ fn without_json_the_result_is_a_sentence() {
     ] {
         let said = place.mde(&line);
         assert_eq!(
-            (said.status, without_unit_warning(&said.stderr).as_str()),
+            (said.status, without_expected_remarks(&said.stderr).as_str()),
             (Some(0), ""),
             "mde {line}"
         );

@@ -168,7 +168,7 @@ impl Place {
         assert_eq!(said.status, Some(0), "mde {line}: {}", said.stderr);
         let document = serde_json::from_str(&said.stdout)
             .unwrap_or_else(|error| panic!("mde {line}: {error} in {}", said.stdout));
-        (document, without_unit_warning(&said.stderr))
+        (document, without_expected_remarks(&said.stderr))
     }
 
     /// Runs `mde LINE --json`, which must print one document and then fail with a message that
@@ -226,10 +226,18 @@ impl From<Output> for Said {
 
 pub(crate) use mde_test_kit::real_data as shared;
 
-/// Remarks without the expected warning about networks of a few steps, whose depth has no unit.
-pub(crate) fn without_unit_warning(remarks: &str) -> String {
+/// Remarks without the warning about networks of a few steps, whose depth has no unit, and without
+/// the pairs that every evaluation of files and every data set names.
+pub(crate) fn without_expected_remarks(remarks: &str) -> String {
+    let expected = ["warning: the median ratio", "paired "];
     let lines = remarks.lines();
-    let others = lines.filter(|line| !line.starts_with("warning: the median ratio"));
+    // A data set of which every file belongs to a pair.
+    let is_whole = |line: &str| {
+        line.contains(" in ") && [" (train split)", " (test split)"].iter().any(|end| line.ends_with(end))
+    };
+    let others = lines.filter(|line| {
+        !expected.iter().any(|start| line.starts_with(start)) && !is_whole(line)
+    });
     others.map(|line| line.to_owned() + "\n").collect()
 }
 

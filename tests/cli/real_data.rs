@@ -51,7 +51,8 @@ fn meter_predicts_real_streets() {
     let (evaluated, remark) = place.json_and_remarks(&format!("evaluate {given}"));
     assert_eq!(
         remark,
-        "meter.pth: 226 matched, 0 missing, 0 unexpected, 0 with a different shape\n"
+        "meter.pth: 226 matched, 0 missing, 0 unexpected, 0 with a different shape\n\
+         3 pairs in kitti:kitti (test split); 1 line without depth (`None`)\n"
     );
     assert_eq!(evaluated["protocol"]["name"], "kitti-garg");
     assert_eq!(evaluated["summary"]["images"], 3);

@@ -307,7 +307,11 @@ fn a_list_without_any_depth_is_refused_and_one_with_some_is_used() {
         &train("run", "").replace("--batch-size 2", "--batch-size 4"),
         &["3 pairs"],
     );
-    place.json(&train("run", ""));
+    let (_, remark) = place.json_and_remarks(&train("run", ""));
+    assert_eq!(
+        remark,
+        "3 pairs in streets:streets (train split); 5 lines without depth (`None`)\n"
+    );
     let config: Value = serde_json::from_slice(&place.read("run/config.json")).unwrap();
     assert_eq!(config["data"]["images"], json!(3));
 }

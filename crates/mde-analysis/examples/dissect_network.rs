@@ -30,6 +30,7 @@ fn floor(index: usize) -> Example {
             width: DEPTH.1,
             metres: map(DEPTH, &|depth| depth),
         },
+        frame: None,
         focal: None,
         rgb: None,
     }

@@ -1,5 +1,6 @@
 //! Ablation: depth errors with units of a layer removed.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
@@ -145,6 +146,7 @@ impl Plan {
     fn new(dissection: &LayerDissection, random_orders: u64) -> Self {
         let units = dissection.units;
         let order = most_selective_first(dissection);
+        let ascending = least_selective_first(dissection);
         let mut removals = Removals::default();
         let mut curves = Vec::new();
         let mut single = Vec::new();
@@ -156,7 +158,7 @@ impl Plan {
             ];
             for curve in ordered.into_iter().chain(random) {
                 let sequence = match curve {
-                    RemovalOrder::LeastSelectiveFirst => order.iter().rev().copied().collect(),
+                    RemovalOrder::LeastSelectiveFirst => ascending.clone(),
                     RemovalOrder::Random { seed } => permutation(units, seed),
                     RemovalOrder::MostSelectiveFirst => order.clone(),
                 };
@@ -191,13 +193,31 @@ fn removed_counts(units: usize) -> impl Iterator<Item = usize> {
 /// The units by descending selectivity (valid-bins estimator). Equal units keep their order; units
 /// without a value come last.
 fn most_selective_first(dissection: &LayerDissection) -> Vec<usize> {
-    let selectivity = |unit: &usize| dissection.valid_bins.units[*unit].selectivity;
+    ordered(dissection, |a, b| by_selectivity(b, a))
+}
+
+/// The units by ascending selectivity. Equal units keep their order here too; units without a value
+/// come first.
+fn least_selective_first(dissection: &LayerDissection) -> Vec<usize> {
+    ordered(dissection, by_selectivity)
+}
+
+fn ordered(
+    dissection: &LayerDissection,
+    compare: impl Fn(Option<f64>, Option<f64>) -> Ordering,
+) -> Vec<usize> {
+    let selectivity = |unit: usize| dissection.valid_bins.units[unit].selectivity;
     let mut order: Vec<usize> = (0..dissection.units).collect();
-    order.sort_by(|a, b| match (selectivity(a), selectivity(b)) {
-        (Some(a), Some(b)) => b.total_cmp(&a),
-        (a, b) => b.is_some().cmp(&a.is_some()),
-    });
+    order.sort_by(|&a, &b| compare(selectivity(a), selectivity(b)));
     order
+}
+
+/// A unit without a value is less selective than any other.
+fn by_selectivity(a: Option<f64>, b: Option<f64>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    }
 }
 
 #[derive(Default)]

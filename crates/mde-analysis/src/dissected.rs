@@ -128,12 +128,13 @@ impl DissectedLayer {
         weights: &mut BatchWeights<'_>,
     ) -> Result<(), AnalysisError> {
         let units = self.layer.units;
+        let ground_truth = weights.ground_truth();
         let own = weights.get(maps.layer, self.tallies.bins(), maps.size)?;
         let images: Vec<_> = maps.images().zip(own).enumerate().collect();
         let tallied: Result<Vec<_>, _> = images
             .into_par_iter()
             .map(|(image, (features, weights))| {
-                ImageTally::new(weights, units, features)
+                ImageTally::new(ground_truth[image], weights, units, features)
                     .map_err(|source| maps.error(image, source))
             })
             .collect();

@@ -28,6 +28,9 @@ pub struct EvaluateOptions {
     pub images: usize,
     /// Number of images whose maps are kept.
     pub examples: usize,
+    /// Average each prediction with the mirrored prediction for the mirrored image; see
+    /// [`predict_each`]. The protocol's name says so in the results.
+    pub flip_average: bool,
 }
 
 /// An evaluation's document and examples.
@@ -55,23 +58,25 @@ pub fn evaluate(
     observer: &mut dyn FnMut(usize),
 ) -> Result<Evaluated, AnalysisError> {
     let mut evaluator = Evaluator::new(options)?;
-    predict_each(network, batches, device, &mut |image| {
-        evaluator.push(&image)?;
-        observer(1);
-        Ok::<(), AnalysisError>(())
-    })?;
+    predict_each(
+        network,
+        batches,
+        device,
+        options.flip_average,
+        &mut |image| {
+            evaluator.push(&image)?;
+            observer(1);
+            Ok::<(), AnalysisError>(())
+        },
+    )?;
     evaluator.finish(provenance)
 }
 
-/// The protocol for the constant baseline. The baseline is always a depth, and a least-squares line
-/// cannot be fitted to a constant.
+/// The protocol for the constant baseline, which is a depth in metres and never aligned.
 fn constant_protocol(protocol: &EvalProtocol) -> EvalProtocol {
     EvalProtocol {
         prediction: Quantity::Depth,
-        alignment: match protocol.alignment {
-            Alignment::LeastSquares => Alignment::None,
-            alignment => alignment,
-        },
+        alignment: Alignment::None,
         ..protocol.clone()
     }
 }
@@ -151,15 +156,10 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// Number of images whose fit has a negative [`Fit::scale`](mde_metrics::Fit::scale). The usual
-    /// cause is a confusion of disparity and depth.
-    pub fn negative_fits(&self) -> usize {
-        self.negative_fits
-    }
-
     fn tally(&mut self, image: &PredictedImage<'_>) -> Result<(), MetricsError> {
         let protocol = &self.options.protocol;
-        let scored = match ScoredPixels::new(image.pair(), protocol) {
+        let maps = image.whole()?;
+        let scored = match ScoredPixels::new(maps.pair(), protocol) {
             Ok(scored) => scored,
             Err(MetricsError::NoValidPixel { .. }) => {
                 self.images_without_valid_depth.push(image.id.to_owned());
@@ -176,10 +176,10 @@ impl<'a> Evaluator<'a> {
             }
         }
         let constant = self.options.constant.map(|(depth, _)| {
-            let pred = &vec![depth as f32; image.gt.len()];
+            let pred = &vec![depth as f32; maps.gt.len()];
             let pair = DepthPair {
                 pred,
-                ..image.pair()
+                ..maps.pair()
             };
             depth_errors(pair, &constant_protocol(protocol))
         });
@@ -261,6 +261,7 @@ impl<'a> Evaluator<'a> {
                 by_depth,
                 per_image: self.images.into_iter().map(|image| image.errors).collect(),
                 images_without_valid_depth: self.images_without_valid_depth,
+                images_with_negative_scale: self.negative_fits,
             },
             examples: self.examples.into_kept(),
         })

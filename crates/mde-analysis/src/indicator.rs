@@ -60,8 +60,11 @@ impl Distances {
                 .filter_map(|(value, &error)| Some((value?, error)))
                 .collect()
         };
-        let scored = with_errors(&mut self.scores().into_iter());
-        let depths = with_errors(&mut self.depth.iter().copied().map(Some));
+        let scores = self.scores();
+        // The two correlations are compared with each other, so they are of the same images.
+        let depths = scores.iter().zip(&self.depth);
+        let depths = with_errors(&mut depths.map(|(score, &depth)| score.and(Some(depth))));
+        let scored = with_errors(&mut scores.into_iter());
         let units = self.means().into_iter().zip(mean_response).enumerate();
         let units = units.map(|(unit, (distance, response))| {
             let scale = mean(response.iter().flatten().map(|response| response.abs()));
@@ -129,6 +132,22 @@ mod tests {
                 unit(0.0, None, None)
             ]
         );
+    }
+
+    /// A predicted depth outside all bins gives an image no distance and so no score.
+    #[test]
+    fn both_correlations_are_of_the_images_with_a_score() {
+        let mut distances = Distances::default();
+        for (distance, depth) in [(Some(1.0), 1.0), (Some(2.0), 2.0), (Some(3.0), 3.0)] {
+            distances.push(vec![distance], &[depth]);
+        }
+        let errors = [0.1, 0.2, 0.3, 0.0];
+        let response = [vec![Some(1.0)]];
+        let without = distances.indicator(&response, &errors[..3], &Bootstrap::default());
+        distances.push(vec![None], &[80.0]);
+        let found = distances.indicator(&response, &errors, &Bootstrap::default());
+        assert_eq!(found, without);
+        assert_eq!(found.spearman_of_depth.unwrap().value, 1.0);
     }
 
     #[test]

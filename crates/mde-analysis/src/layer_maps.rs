@@ -2,6 +2,7 @@
 
 use mde_datasets::ExampleBatch;
 use mde_metrics::{BinWeights, DepthBins, ImageSize, MetricsError};
+use mde_results::DepthHash;
 use rayon::prelude::*;
 
 use crate::AnalysisError;
@@ -56,6 +57,7 @@ pub(crate) struct BatchWeights<'a> {
     /// See [`DissectOptions::check_aspect_ratio`](crate::DissectOptions::check_aspect_ratio).
     check_aspect_ratio: bool,
     computed: Vec<Vec<BinWeights>>,
+    ground_truth: Vec<DepthHash>,
 }
 
 impl<'a> BatchWeights<'a> {
@@ -64,7 +66,19 @@ impl<'a> BatchWeights<'a> {
             batch,
             check_aspect_ratio,
             computed: Vec::new(),
+            ground_truth: Vec::new(),
         }
+    }
+
+    /// The hashes of the images' ground truth. They are computed at the first request.
+    pub(crate) fn ground_truth(&mut self) -> Vec<DepthHash> {
+        if self.ground_truth.is_empty() {
+            let (height, width) = self.batch.depth_size;
+            let size = ImageSize { height, width };
+            let maps = self.batch.depths.par_chunks(size.pixels().max(1));
+            self.ground_truth = maps.map(|depths| DepthHash::new(depths, size)).collect();
+        }
+        self.ground_truth.clone()
     }
 
     /// The index of the images' weights for maps of this size. They are computed at the first

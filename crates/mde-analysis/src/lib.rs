@@ -45,5 +45,5 @@ pub use error::{AnalysisError, BoxError};
 pub use evaluate::{EvaluateOptions, Evaluated, Evaluator, evaluate};
 pub use layer_maps::DissectLayer;
 pub use predict::{Predicted, predict};
-pub use predictions::{PredictedImage, predict_each};
+pub use predictions::{Frame, FrameMaps, PredictedImage, predict_each};
 pub use stored::StoredLayer;

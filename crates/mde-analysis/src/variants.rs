@@ -72,7 +72,9 @@ impl Scorer<'_> {
             .into_par_iter()
             .map(|index| {
                 let image = PredictedImage::from_batch(batch, index, pred);
-                self.image(image.pair())
+                image
+                    .whole()
+                    .and_then(|maps| self.image(maps.pair()))
                     .map_err(|source| AnalysisError::Image {
                         id: format!("{}, {}", image.id, variant()),
                         source,
@@ -99,13 +101,20 @@ impl Scorer<'_> {
     }
 }
 
-/// The scores of all variants over all images.
+/// The scores of all variants over all images. The first variant is the whole network.
+///
+/// Means over images are taken in the order of their ids, as by
+/// [`Evaluator`](crate::Evaluator), so those of the whole network are its evaluation's to the bit.
 pub(crate) struct VariantScores {
     pub(crate) ids: Vec<String>,
     pub(crate) skipped: Vec<String>,
+    /// The images in the order of their ids; equal ids keep the order of the list.
+    by_id: Vec<usize>,
     /// [images][variants].
     per_image: Vec<Vec<CoreErrors>>,
-    /// [variants][ranges], pixels of all images.
+    /// The whole network's sums [images][ranges]. For all variants they would need too much memory.
+    whole: Vec<Vec<CoreSums>>,
+    /// [variants][ranges], pixels of all images, added in the order of the list.
     pooled: Vec<Vec<CoreSums>>,
 }
 
@@ -114,7 +123,9 @@ impl VariantScores {
         Self {
             ids: Vec::new(),
             skipped: Vec::new(),
+            by_id: Vec::new(),
             per_image: Vec::new(),
+            whole: Vec::new(),
             pooled: vec![vec![CoreSums::default(); ranges]; variants],
         }
     }
@@ -132,7 +143,11 @@ impl VariantScores {
                 self.skipped.push(id.clone());
                 continue;
             };
+            let place = self.by_id.partition_point(|&known| self.ids[known] <= *id);
+            self.by_id.insert(place, self.ids.len());
             self.ids.push(id.clone());
+            self.whole
+                .extend(scores.first().map(|score| score.by_range.clone()));
             self.per_image
                 .push(scores.iter().map(|score| score.errors).collect());
             for (pooled, score) in self.pooled.iter_mut().zip(scores) {
@@ -158,12 +173,23 @@ impl VariantScores {
 
     /// A variant's mean over images.
     pub(crate) fn mean(&self, variant: usize) -> Option<CoreErrors> {
-        CoreErrors::mean(self.per_image.iter().map(|image| image[variant]))
+        let images = self.by_id.iter().map(|&image| &self.per_image[image]);
+        CoreErrors::mean(images.map(|image| image[variant]))
     }
 
     /// A variant's errors by depth range.
     pub(crate) fn by_range(&self, variant: usize) -> Vec<Option<CoreErrors>> {
-        self.pooled[variant].iter().map(CoreSums::errors).collect()
+        if variant > 0 {
+            return self.pooled[variant].iter().map(CoreSums::errors).collect();
+        }
+        let ranges = self.pooled[variant].len();
+        let mut whole = vec![CoreSums::default(); ranges];
+        for &image in &self.by_id {
+            for (sums, added) in whole.iter_mut().zip(&self.whole[image]) {
+                sums.merge(added);
+            }
+        }
+        whole.iter().map(CoreSums::errors).collect()
     }
 
     /// Valid pixels by depth range.

@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let predictions = MapSet::open(&pred, None)?;
     let ground_truths = MapSet::open(&gt, None)?;
-    for (p, g) in pair(predictions.ids(), ground_truths.ids())?.pairs {
+    for (p, g) in pair(predictions.ordered_ids(), ground_truths.ordered_ids(), None)?.pairs {
         let id = &ground_truths.ids()[g];
         let prediction = predictions.load(&predictions.ids()[p])?;
         let ground_truth = ground_truths.load(id)?;

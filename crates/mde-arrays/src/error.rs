@@ -58,14 +58,14 @@ pub enum ArrayError {
         source: io::Error,
     },
     /// A file has an unsupported format.
-    #[error("{}: {found}; expected {FORMATS}{advice}", .path.display())]
+    #[error("{}: {found}; expected {FORMATS}{}", .path.display(), after_colon(.advice))]
     UnknownFormat {
         /// The file.
         path: PathBuf,
         /// What the file is.
         found: String,
-        /// How to repair it, beginning with a separator; may be empty.
-        advice: &'static str,
+        /// How to repair it; may be empty.
+        advice: String,
     },
     /// A file is truncated or inconsistent.
     #[error("{place}: damaged: {reason}; copy the file again or rewrite it")]
@@ -87,7 +87,7 @@ pub enum ArrayError {
     },
     /// A compressed array exceeds the size limit.
     #[error(
-        "{place}: shape {shape:?} has more than {max} values, the limit for compressed files; save it uncompressed (.npy or .safetensors) or split it"
+        "{place}: shape {shape:?} has more than {max} values, the limit for compressed files; {advice}"
     )]
     TooLarge {
         /// The file and array.
@@ -96,6 +96,8 @@ pub enum ArrayError {
         shape: Vec<usize>,
         /// Maximum number of values.
         max: usize,
+        /// How to save it instead.
+        advice: String,
     },
     /// A file holds several arrays and no name was given.
     #[error("{}: holds {} arrays: {}; name one of them", .path.display(), .members.len(), join_names(.members))]
@@ -126,7 +128,7 @@ pub enum ArrayError {
         shape: Vec<usize>,
     },
     /// The arrays of a file are neither one map each nor one stack of maps.
-    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W] or [N, 1, H, W]; name the array to use", .path.display(), join_names(.members))]
+    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W], [N, 1, H, W] or [N, H, W, 1]; name the array to use", .path.display(), join_names(.members))]
     NotMaps {
         /// The file.
         path: PathBuf,
@@ -160,6 +162,82 @@ pub enum ArrayError {
         first: PathBuf,
         /// The second file.
         second: PathBuf,
+    },
+    /// Names are matched to the maps of a stack, but their order is not certain.
+    #[error(
+        "{maps} maps without names are matched by position, but the order of the names is not certain: \
+         from position {from}, {}; choose the order",
+        join_orders(.orders)
+    )]
+    UncertainOrder {
+        /// Number of maps.
+        maps: usize,
+        /// The first position, from 0, at which the orders differ.
+        from: usize,
+        /// What each order is, and its first names from there.
+        orders: Vec<(&'static str, Vec<String>)>,
+    },
+    /// The numbers of predictions and ground truths differ, where they are matched by position.
+    #[error(
+        "maps without names are matched by position, but there are {predictions} predictions{} and \
+         {ground_truths} ground truths{}; their numbers must be equal",
+        if *.is_ground_truth { "" } else { " in a stack" },
+        if *.is_ground_truth { " in a stack" } else { "" }
+    )]
+    StackLength {
+        /// Number of predictions.
+        predictions: usize,
+        /// Number of ground truths.
+        ground_truths: usize,
+        /// Whether the ground truth is the stack.
+        is_ground_truth: bool,
+    },
+    /// Predictions are numbered from 0 and ground truths from 1, or the reverse.
+    #[error(
+        "{maps} predictions are numbered from {predictions} and {maps} ground truths from \
+         {ground_truths}, so equal numbers are not the same image; choose an order"
+    )]
+    OtherNumbers {
+        /// Number of maps of either.
+        maps: usize,
+        /// The first number of the predictions.
+        predictions: u64,
+        /// The first number of the ground truths.
+        ground_truths: u64,
+    },
+    /// An order of names was chosen, but all maps have names.
+    #[error(
+        "an order of names needs a stack, or maps that are numbered from 0 or 1, as predictions or as ground truth; \
+         these maps all have names and are matched by name"
+    )]
+    NoPositions,
+    /// The files of a folder have no stored order.
+    #[error(
+        "there is no stored order: the files of a folder have none; choose the number order, the text order, or list the ids"
+    )]
+    NoStoredOrder,
+    /// Listed ids are not among the maps.
+    #[error("{count} of {wanted} listed ids match no map: {}; ids look like {}", join_names(.first), join_names(.known))]
+    UnknownIds {
+        /// Number of ids that match nothing.
+        count: usize,
+        /// Number of listed ids.
+        wanted: usize,
+        /// The first of them.
+        first: Vec<String>,
+        /// The first ids of the maps.
+        known: Vec<String>,
+    },
+    /// The names of ground truths occur in two kinds of names of predictions.
+    #[error(
+        "two kinds of files match the ground truth equally well, such as `{first}` and `{second}`; \
+         move one kind into another folder"
+    )]
+    SeveralKinds {
+        /// A file of one kind.
+        first: String,
+        /// A file of the other kind.
+        second: String,
     },
     /// No map has this id.
     #[error("{}: found no map `{id}` among {maps}; ids look like {}", .path.display(), join_names(.known))]
@@ -233,6 +311,20 @@ fn join_names(names: &[String]) -> String {
         text += &format!(" and {} more", names.len() - MAX_NAMES);
     }
     text
+}
+
+/// A colon and the advice, if there is any.
+fn after_colon(advice: &str) -> String {
+    if advice.is_empty() {
+        return String::new();
+    }
+    format!(": {advice}")
+}
+
+/// Orders of names: `by number 2, 10; by text 10, 2`.
+fn join_orders(orders: &[(&'static str, Vec<String>)]) -> String {
+    let named = |(how, names): &(&str, Vec<String>)| format!("{how} {}", names.join(", "));
+    orders.iter().map(named).collect::<Vec<_>>().join("; ")
 }
 
 /// The first names of a list, printable.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::array::map_size;
 use crate::error::printable;
 use crate::format::Format;
 use crate::member::{Member, Storage};
 use crate::npy::NotNumbers;
 use crate::source::{Source, read_error};
-use crate::{Array, ArrayError, Place, grey_png, npy, npz, openexr, pfm, tensors};
+use crate::{Array, ArrayError, Place, advice, grey_png, npy, npz, openexr, pfm, tensors};
 
 /// A file of arrays. Only its headers are in memory; values are read on request.
 #[derive(Debug, Clone)]
@@ -74,6 +75,22 @@ impl ArrayFile {
         self.read_member(self.find_member(member)?)
     }
 
+    /// (height, width) of the array that [`read`](Self::read) would give, from the header alone.
+    ///
+    /// # Errors
+    /// If the array does not exist, if `member` is `None` and there are several, or if the array is
+    /// not numeric or not one map ([`Array::into_map`]).
+    pub fn map_size(&self, member: Option<&str>) -> Result<(usize, usize), ArrayError> {
+        let member = self.find_member(member)?;
+        if let Storage::Refused(refused) = &member.storage {
+            return Err(self.refused(member, refused));
+        }
+        map_size(&member.shape).ok_or_else(|| ArrayError::NotAMap {
+            place: self.place(member),
+            shape: member.shape.clone(),
+        })
+    }
+
     /// Reads one entry along the first axis: `[C, H, W]` of `[N, C, H, W]`.
     ///
     /// Reads only that part from disk where the array is uncompressed and in C order; otherwise it
@@ -129,13 +146,7 @@ impl ArrayFile {
             Storage::Zipped { .. } => npz::read(&mut source, member)?,
             Storage::Png => grey_png::read(&mut source, &member.shape)?,
             Storage::Exr { part, channel } => openexr::read(&mut source, member, *part, *channel)?,
-            Storage::Refused(NotNumbers { found, advice }) => {
-                return Err(ArrayError::Unsupported {
-                    place: self.place(member),
-                    found: found.clone(),
-                    advice: (*advice).to_owned(),
-                });
-            }
+            Storage::Refused(refused) => return Err(self.refused(member, refused)),
         };
         Ok(Array {
             shape: member.shape.clone(),
@@ -165,6 +176,15 @@ impl ArrayFile {
                 },
             }
         })
+    }
+
+    fn refused(&self, member: &Member, refused: &NotNumbers) -> ArrayError {
+        let place = self.place(member);
+        ArrayError::Unsupported {
+            advice: advice::for_array(&place, &member.shape, refused),
+            found: refused.found.clone(),
+            place,
+        }
     }
 
     pub(crate) fn place(&self, member: &Member) -> Place {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::ArrayError;
 use crate::npy;
+use crate::{ArrayError, advice};
 
 /// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,47 +32,35 @@ const SIGNATURES: [(&[u8], Format); 7] = [
     (b"\x89PNG", Format::Png),
 ];
 
-/// First bytes of files that are often given by mistake, their description, and how to repair it.
-const UNSUPPORTED: [(&[u8], &str, &str); 8] = [
+/// How to convert a file.
+type Advice = fn(&Path) -> String;
+
+/// First bytes of files that are often given by mistake, their description, and how to convert
+/// them.
+const UNSUPPORTED: [(&[u8], &str, Advice); 9] = [
+    (b"\xff\xd8\xff", "it is a JPEG, which is lossy", |_| {
+        "save depth losslessly, as .npy".to_owned()
+    }),
+    (b"II*\0", "it is a TIFF", advice::tiff),
+    (b"MM\0*", "it is a TIFF", advice::tiff),
+    (b"\x89HDF", "it is an HDF5 file", advice::hdf5),
+    (b"MATLAB", "it is a MATLAB file", advice::matlab),
+    // The magic number of PyTorch's format before version 1.6.
     (
-        b"\xff\xd8\xff",
-        "it is a JPEG, which is lossy",
-        ": save depth losslessly",
+        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9",
+        "it is a file of torch.save",
+        advice::pytorch,
     ),
-    (
-        b"II*\0",
-        "it is a TIFF",
-        ": save it as 16-bit PNG, or as .npy with np.save(path, tifffile.imread(x))",
-    ),
-    (
-        b"MM\0*",
-        "it is a TIFF",
-        ": save it as 16-bit PNG, or as .npy with np.save(path, tifffile.imread(x))",
-    ),
-    (
-        b"\x89HDF",
-        "it is an HDF5 file",
-        ": save its array with np.save(path, np.asarray(file['NAME'], dtype=np.float32))",
-    ),
-    (
-        b"MATLAB",
-        "it is a MATLAB file",
-        ": save its array with np.save",
-    ),
-    (
-        b"\x80",
-        "it is a Python pickle",
-        ": save its array with np.save(path, np.asarray(x, dtype=np.float32))",
-    ),
+    (b"\x80", "it is a Python pickle", advice::pickle),
     (
         b"version https://git-lfs",
         "it is a Git LFS pointer",
-        ": fetch the file itself with git lfs pull",
+        |_| "fetch the file itself with git lfs pull".to_owned(),
     ),
     (
         b"<",
         "it is a web page or XML, perhaps from a failed download",
-        "",
+        |_| String::new(),
     ),
 ];
 
@@ -90,9 +78,9 @@ pub(crate) fn detect(path: &Path, start: &[u8]) -> Result<Format, ArrayError> {
     }
     let known = (UNSUPPORTED.iter()).find(|(signature, ..)| start.starts_with(signature));
     let (found, advice) = match known {
-        Some((_, found, advice)) => (*found, *advice),
-        None if start.is_empty() => ("it is empty", ": write the file again"),
-        None => ("its first bytes match no supported format", ""),
+        Some((_, found, advice)) => (*found, advice(path)),
+        None if start.is_empty() => ("it is empty", "write the file again".to_owned()),
+        None => ("its first bytes match no supported format", String::new()),
     };
     Err(ArrayError::UnknownFormat {
         path: path.to_owned(),

@@ -1,7 +1,8 @@
 //! Greyscale PNG: the stored integers, without a unit.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
+use std::path::Path;
 
 use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Reader};
 
@@ -23,17 +24,27 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         (ColorType::Grayscale, BitDepth::Sixteen) => 2,
         (color, depth) => {
             let found = format!("a PNG of {color:?}, {} bit", depth as u8);
-            let advice = "save depth values, not a colour image of them, as 8- or 16-bit greyscale: \
-                cv2.imwrite(path, (metres * 1000).astype(np.uint16))";
+            let advice = "a picture of depth cannot be measured; have the program save depth itself, as .npy \
+                or as greyscale PNG of 16 bit";
             return Err(source.unsupported(found, advice));
         }
     };
-    source.check_compressed_size("", &shape, size, source.length)?;
+    source.check_compressed_size("", &shape, size, source.length, "split the image")?;
     Ok(Member {
         name: String::new(),
         shape,
         storage: Storage::Png,
     })
+}
+
+/// Whether the file is a colour PNG, by its header. False for files that cannot be read.
+pub(crate) fn is_colour(path: &Path) -> bool {
+    /// The signature, a chunk's length and type, width, height, and the bit depth.
+    const COLOUR_AT: usize = 8 + 8 + 8 + 1;
+    let mut start = [0; COLOUR_AT + 1];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    // 2: RGB, 3: palette, 6: RGB with transparency.
+    read.is_ok() && start.starts_with(b"\x89PNG") && [2, 3, 6].contains(&start[COLOUR_AT])
 }
 
 /// Reads the image.

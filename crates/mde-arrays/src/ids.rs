@@ -1,9 +1,10 @@
-//! Matches ids, and predictions to ground truth.
+//! Finds ids by the parts that they share.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::ArrayError;
 use crate::error::{first_names, printable};
+use crate::format::EXTENSIONS;
 
 /// Ids that can be found by the parts they share with another id.
 #[derive(Debug)]
@@ -23,28 +24,42 @@ impl<'a> IdIndex<'a> {
         Self { ids, by_last_part }
     }
 
-    /// The id with the same last part as `id` and most other parts in common with it.
-    pub(crate) fn find(&self, id: &str) -> Result<Option<usize>, ArrayError> {
+    /// The ids with the same last part as `id` and most other parts in common with it.
+    pub(crate) fn best(&self, id: &str) -> Vec<usize> {
         let Some(candidates) = self.by_last_part.get(last_part(id)) else {
-            return Ok(None);
+            return Vec::new();
         };
         let common = |index: &usize| common_parts(&self.ids[*index], id);
         let most = candidates.iter().map(common).max();
-        let mut best = candidates
+        let best = candidates
             .iter()
-            .filter(|index| Some(common(index)) == most);
-        let first = best.next().copied();
-        if best.next().is_none() {
-            return Ok(first);
-        }
-        Err(ArrayError::AmbiguousId {
-            id: printable(id),
-            candidates: first_names(candidates.iter().map(|index| &self.ids[*index])),
-        })
+            .filter(|&index| Some(common(index)) == most);
+        best.copied().collect()
+    }
+
+    /// The id with the same last part as `id` and most other parts in common with it.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<usize>, ArrayError> {
+        one_of(&self.best(id), id, self.ids)
     }
 }
 
-fn last_part(id: &str) -> &str {
+/// The only candidate for `id`, if there is one. `shown` are the names for the error.
+pub(crate) fn one_of(
+    candidates: &[usize],
+    id: &str,
+    shown: &[String],
+) -> Result<Option<usize>, ArrayError> {
+    match candidates {
+        [] => Ok(None),
+        [only] => Ok(Some(*only)),
+        several => Err(ArrayError::AmbiguousId {
+            id: printable(id),
+            candidates: first_names(several.iter().map(|&index| &shown[index])),
+        }),
+    }
+}
+
+pub(crate) fn last_part(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
 }
 
@@ -57,77 +72,51 @@ fn common_parts(one: &str, other: &str) -> usize {
     one.split('/').filter(in_other).count()
 }
 
-/// Predictions matched to ground truth.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairing {
-    /// One (prediction index, ground-truth index) per ground-truth map, in the order of the ground
-    /// truth.
-    pub pairs: Vec<(usize, usize)>,
-    /// Indices of predictions without ground truth.
-    pub without_ground_truth: Vec<usize>,
-}
-
-/// Finds the prediction of each ground-truth map by the ids of [`MapSet::ids`](crate::MapSet::ids).
+/// The positions of the wanted ids, each once, in the order of `wanted`.
 ///
-/// A prediction with the same id comes first. Otherwise, among the remaining predictions, the one
-/// with the same last part matches; if there are several, the one with most other parts in common:
-/// `00045` or `kitchen/00045` matches `test/kitchen/00045`.
-///
-/// ```
-/// let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>();
-/// let predictions = ids(&["00046", "00045", "00047"]);
-/// let ground_truths = ids(&["test/kitchen/00045", "test/bath/00046"]);
-/// let pairing = mde_arrays::pair(&predictions, &ground_truths)?;
-/// assert_eq!(pairing.pairs, [(1, 0), (0, 1)]);
-/// assert_eq!(pairing.without_ground_truth, [2]);
-/// # Ok::<(), mde_arrays::ArrayError>(())
-/// ```
+/// A wanted id can be given as a path with an extension, or by its last part if that is unique.
 ///
 /// # Errors
-/// [`ArrayError::MissingPredictions`] if a ground-truth map has no prediction;
-/// [`ArrayError::AmbiguousId`] and [`ArrayError::SharedPrediction`] if the match is not unique.
-pub fn pair(predictions: &[String], ground_truths: &[String]) -> Result<Pairing, ArrayError> {
-    let by_id: HashMap<&String, usize> = predictions.iter().zip(0..).collect();
-    let same = |id| by_id.get(id).copied();
-    let mut remaining: BTreeSet<usize> = (0..predictions.len()).collect();
-    for prediction in ground_truths.iter().filter_map(same) {
-        remaining.remove(&prediction);
-    }
-    let similar = IdIndex::new(predictions, remaining.iter().copied());
-
-    let mut taken = HashMap::new();
-    let (mut pairs, mut missing) = (Vec::new(), Vec::new());
-    for (ground_truth, id) in ground_truths.iter().enumerate() {
-        let found = match same(id) {
-            Some(prediction) => Some(prediction),
-            None => similar.find(id)?,
+/// [`ArrayError::UnknownIds`] if some exist nowhere, [`ArrayError::AmbiguousId`].
+pub fn select(ids: &[String], wanted: &[String]) -> Result<Vec<usize>, ArrayError> {
+    let by_id: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
+    let similar = IdIndex::new(ids, 0..ids.len());
+    let (mut selected, mut unknown) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for id in wanted {
+        let name = id.strip_prefix("./").unwrap_or(id);
+        let stem = without_extension(name);
+        let same = by_id.get(name).or_else(|| by_id.get(stem)).copied();
+        let found = match same {
+            Some(index) => Some(index),
+            None => match similar.find(name)? {
+                Some(index) => Some(index),
+                None => similar.find(stem)?,
+            },
         };
-        let Some(prediction) = found else {
-            missing.push(id);
-            continue;
-        };
-        if let Some(other) = taken.insert(prediction, id) {
-            return Err(ArrayError::SharedPrediction {
-                prediction: printable(&predictions[prediction]),
-                first: printable(other),
-                second: printable(id),
-            });
+        match found {
+            Some(index) if seen.insert(index) => selected.push(index),
+            Some(_) => {}
+            None => unknown.push(id),
         }
-        pairs.push((prediction, ground_truth));
-        remaining.remove(&prediction);
     }
-    if !missing.is_empty() {
-        return Err(ArrayError::MissingPredictions {
-            count: missing.len(),
-            ground_truths: ground_truths.len(),
-            first: first_names(missing),
-            predictions: first_names(predictions),
-        });
+    if unknown.is_empty() {
+        return Ok(selected);
     }
-    Ok(Pairing {
-        pairs,
-        without_ground_truth: remaining.into_iter().collect(),
+    Err(ArrayError::UnknownIds {
+        count: unknown.len(),
+        wanted: wanted.len(),
+        first: first_names(unknown),
+        known: first_names(ids),
     })
+}
+
+/// The path without the extension of a map or a picture.
+fn without_extension(path: &str) -> &str {
+    let (stem, extension) = path.rsplit_once('.').unwrap_or((path, ""));
+    let is_known = (EXTENSIONS.iter().chain(&["jpg", "jpeg"]))
+        .any(|known| known.eq_ignore_ascii_case(extension));
+    if is_known { stem } else { path }
 }
 
 #[cfg(test)]
@@ -156,61 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn kittis_two_layouts_meet() {
-        let frame = |drive: &str, number: u32| {
-            let prediction = format!("{drive}/image_02/data/{number:010}");
-            let ground_truth = format!("{drive}/proj_depth/groundtruth/image_02/{number:010}");
-            (prediction, ground_truth)
-        };
-        let frames = [("drive_0002", 69), ("drive_0002", 7), ("drive_0009", 69)];
-        let (predictions, mut ground_truths): (Vec<_>, Vec<_>) = frames
-            .iter()
-            .map(|(drive, number)| frame(drive, *number))
-            .unzip();
-        ground_truths.reverse();
-        let pairing = pair(&predictions, &ground_truths).unwrap();
-        assert_eq!(pairing.pairs, [(2, 0), (1, 1), (0, 2)]);
-    }
-
-    #[test]
-    fn a_missing_prediction_is_not_taken_from_another_folder() {
-        let error = pair(&ids(&["a/1", "b/1"]), &ids(&["c/1", "b/1", "a/1"])).unwrap_err();
-        let message = error.to_string();
+    fn ids_are_selected_by_name_path_or_last_part() {
+        let known = ids(&["a/x", "b/x", "c/y.z"]);
+        let chosen = |wanted: &[&str]| select(&known, &ids(wanted)).map_err(|e| e.to_string());
+        assert_eq!(chosen(&["c/y.z", "./b/x.png", "b/x"]), Ok(vec![2, 1]));
+        assert_eq!(chosen(&["root/a/x.JPG", "y.z"]), Ok(vec![0, 2]));
+        let message = chosen(&["q", "a/x", "r"]).unwrap_err();
         assert!(
-            message.starts_with("1 of 3 ground-truth maps have no prediction: c/1;"),
+            message.contains("2 of 3") && message.contains("q, r"),
             "{message}"
         );
-    }
-
-    #[test]
-    fn missing_predictions_are_counted_and_named() {
-        let ground_truths: Vec<String> = (0..30).map(|n| format!("test/{n:05}")).collect();
-        let message = pair(&ids(&["00003", "pred_00004"]), &ground_truths)
-            .unwrap_err()
-            .to_string();
-        let named = "29 of 30 ground-truth maps have no prediction: test/00000, test/00001";
-        assert!(message.starts_with(named), "{message}");
-        assert!(
-            message.contains("test/00010; predictions are named 00003, pred_00004"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn one_prediction_for_two_ground_truths_is_refused() {
-        let error = pair(&ids(&["1"]), &ids(&["a/1", "b/1"])).unwrap_err();
-        assert!(
-            matches!(error, ArrayError::SharedPrediction { .. }),
-            "{error}"
-        );
-        // The same holds for a ground truth listed twice.
-        let error = pair(&ids(&["1"]), &ids(&["1", "1"])).unwrap_err();
-        assert!(
-            matches!(error, ArrayError::SharedPrediction { .. }),
-            "{error}"
-        );
-        // An equal id takes precedence over an equal last part.
-        let pairing = pair(&ids(&["a/1", "b/1"]), &ids(&["b/1", "a/1"])).unwrap();
-        assert_eq!(pairing.pairs, [(1, 0), (0, 1)]);
+        assert!(chosen(&["x"]).unwrap_err().contains("equally well"));
     }
 }

@@ -23,18 +23,23 @@
 //!   allocated: exactly for uncompressed values, otherwise within a compression ratio of 2048.
 //!   Arrays from compressed files have at most [`MAX_COMPRESSED_VALUES`] values.
 
+mod advice;
 mod array;
 mod error;
 mod file;
+mod folder;
 mod format;
 mod grey_png;
 mod ids;
 mod maps;
 mod member;
+mod names;
 mod npy;
 mod npz;
 mod numbers;
 mod openexr;
+mod order;
+mod pairing;
 mod pfm;
 mod source;
 mod tensors;
@@ -42,8 +47,10 @@ mod tensors;
 pub use array::{Array, Map, to_npy};
 pub use error::{ArrayError, Place};
 pub use file::{ArrayFile, read_array};
-pub use ids::{Pairing, pair};
+pub use ids::select;
 pub use maps::MapSet;
+pub use order::{Ids, NameOrder, OrderMeaning, natural_order};
+pub use pairing::{Pairing, pair, pair_found};
 pub use source::MAX_COMPRESSED_VALUES;
 
 /// Compiles the README's examples.

@@ -1,16 +1,14 @@
 //! The maps of a folder or file, addressed by id.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
-
-use walkdir::{DirEntry, WalkDir};
 
 use crate::array::map_size;
 use crate::error::{first_names, printable};
-use crate::format::EXTENSIONS;
+use crate::folder::{self, id_of_path};
 use crate::ids::IdIndex;
 use crate::member::{Member, Storage};
+use crate::order::{Ids, OrderMeaning, numbered};
 use crate::{Array, ArrayError, ArrayFile, Map, Place};
 
 /// Maps `[H, W]`, each with an id, loaded one at a time.
@@ -24,6 +22,8 @@ pub struct MapSet {
     path: PathBuf,
     ids: Vec<String>,
     index: HashMap<String, usize>,
+    meaning: OrderMeaning,
+    pictures: Vec<PathBuf>,
     maps: Maps,
 }
 
@@ -55,14 +55,16 @@ impl MapSet {
     /// file of the folder.
     ///
     /// - **Folder**: every file with a supported extension in it or in its subfolders, except names
-    ///   that begin with a dot. The id is the path relative to the folder without extension, its
-    ///   parts joined by `/`.
+    ///   that begin with a dot, and colour PNGs beside other files. The id is the path relative to
+    ///   the folder without extension, its parts joined by `/`.
     /// - **File with one map**: the id is the file name without extension.
     /// - **`.npz` or `.safetensors` of several arrays**, one map each: ids are the arrays' names.
-    /// - **File with one array `[N, H, W]` or `[N, 1, H, W]`**: ids are `0` to `N - 1`. A
-    ///   compressed array, or one in Fortran order, is read here as a whole and stays in memory.
+    ///   `arr_0` to `arr_N-1`, the names that `numpy.savez` gives, are a stack.
+    /// - **File with one array `[N, H, W]`, `[N, 1, H, W]` or `[N, H, W, 1]`**: ids are `0` to
+    ///   `N - 1`. A compressed array, or one in Fortran order, is read here as a whole and stays in
+    ///   memory.
     ///
-    /// Reads only the headers of a single file. The files of a folder are opened by
+    /// Reads only headers. Except for PNGs, the files of a folder are opened by
     /// [`load`](Self::load).
     ///
     /// # Errors
@@ -70,24 +72,45 @@ impl MapSet {
     /// maps.
     pub fn open(path: impl AsRef<Path>, member: Option<&str>) -> Result<Self, ArrayError> {
         let path = path.as_ref();
-        let (ids, maps) = if path.is_dir() {
-            open_folder(path, member)?
+        let (ids, meaning, maps, pictures) = if path.is_dir() {
+            let found = folder::find(path)?;
+            let maps = Maps::Files {
+                paths: found.paths,
+                member: member.map(str::to_owned),
+            };
+            (found.ids, OrderMeaning::Nothing, maps, found.pictures)
         } else {
-            open_file(path, member)?
+            let (ids, meaning, maps) = open_file(path, member)?;
+            (ids, meaning, maps, Vec::new())
         };
         let index = ids.iter().cloned().zip(0..).collect();
         Ok(Self {
             path: path.to_owned(),
             ids,
             index,
+            meaning,
+            pictures,
             maps,
         })
     }
 
-    /// The ids, at least one, without duplicates. Sorted for a folder, otherwise in the file's
-    /// order.
+    /// The ids, at least one, without duplicates. In natural order for a folder (`2` before `10`),
+    /// otherwise in the file's order.
     pub fn ids(&self) -> &[String] {
         &self.ids
+    }
+
+    /// The ids, and what their order means, for [`pair`](crate::pair).
+    pub fn ordered_ids(&self) -> Ids<'_> {
+        Ids {
+            ids: &self.ids,
+            meaning: self.meaning,
+        }
+    }
+
+    /// Colour PNGs in a folder that are left out because there are other files.
+    pub fn pictures(&self) -> &[PathBuf] {
+        &self.pictures
     }
 
     /// Number of maps.
@@ -100,9 +123,9 @@ impl MapSet {
         self.ids.is_empty()
     }
 
-    /// Whether the ids are indices into a stack `[N, H, W]` rather than names.
+    /// Whether the ids are positions in a stack rather than names.
     pub fn is_stack(&self) -> bool {
-        matches!(self.maps, Maps::Stack { .. } | Maps::Loaded { .. })
+        self.meaning == OrderMeaning::Stack
     }
 
     /// The id that best matches `id`.
@@ -174,6 +197,25 @@ impl MapSet {
         })
     }
 
+    /// Height and width of the map with exactly this id, from the file's header.
+    ///
+    /// # Errors
+    /// [`ArrayError::UnknownId`], [`ArrayError::NotAMap`], and those of [`ArrayFile::open`].
+    pub fn size(&self, id: &str) -> Result<(usize, usize), ArrayError> {
+        let index = self.position(id)?;
+        let (shape, place) = match &self.maps {
+            Maps::Files { paths, member } => {
+                return ArrayFile::open(&paths[index])?.map_size(member.as_deref());
+            }
+            Maps::Members { file, members } => {
+                (members[index].shape.clone(), file.place(&members[index]))
+            }
+            Maps::Stack { file, member } => (member.shape[1..].to_vec(), file.place(member)),
+            Maps::Loaded { array, place, .. } => (array.shape[1..].to_vec(), place.clone()),
+        };
+        map_size(&shape).ok_or(ArrayError::NotAMap { place, shape })
+    }
+
     fn position(&self, id: &str) -> Result<usize, ArrayError> {
         let index = self.index.get(id).copied();
         index.ok_or_else(|| self.unknown(id))
@@ -189,7 +231,9 @@ impl MapSet {
     }
 }
 
-fn open_file(path: &Path, name: Option<&str>) -> Result<(Vec<String>, Maps), ArrayError> {
+type Opened = (Vec<String>, OrderMeaning, Maps);
+
+fn open_file(path: &Path, name: Option<&str>) -> Result<Opened, ArrayError> {
     let file = ArrayFile::open(path)?;
     // The channels of an EXR belong to one image.
     let is_exr = matches!(
@@ -208,34 +252,47 @@ fn open_file(path: &Path, name: Option<&str>) -> Result<(Vec<String>, Maps), Arr
         file.read_member(&member)?;
     }
     if map_size(&member.shape).is_some() {
-        let id = if member.name.is_empty() || is_exr {
+        let is_unnamed = member.name.is_empty() || is_exr;
+        let id = if is_unnamed {
             id_of_path(path.file_name().map_or(path, Path::new))
         } else {
             member.name.clone()
         };
         let members = vec![member];
-        return Ok((vec![id], Maps::Members { file, members }));
+        let maps = Maps::Members { file, members };
+        return Ok((vec![id], OrderMeaning::Single, maps));
     }
     match member.shape[..] {
-        [count, height, width] | [count, 1, height, width] if count * height * width > 0 => {
+        [count, height, width] | [count, 1, height, width] | [count, height, width, 1]
+            if count * height * width > 0 =>
+        {
             let ids = (0..count).map(|index| index.to_string()).collect();
-            Ok((ids, open_stack(file, member)?))
+            Ok((ids, OrderMeaning::Stack, open_stack(file, member)?))
         }
         _ => Err(not_maps(&file)),
     }
 }
 
 /// A file with one array per map.
-fn open_members(file: ArrayFile) -> Result<(Vec<String>, Maps), ArrayError> {
+fn open_members(file: ArrayFile) -> Result<Opened, ArrayError> {
     let is_map = |member: &Member| {
         map_size(&member.shape).is_some() && !matches!(member.storage, Storage::Refused(_))
     };
-    let members = file.all_members().to_vec();
+    let mut members = file.all_members().to_vec();
     if !members.iter().all(is_map) {
         return Err(not_maps(&file));
     }
-    let ids = members.iter().map(|member| member.name.clone());
-    Ok((ids.collect(), Maps::Members { file, members }))
+    // The names that numpy.savez gives to a list of arrays.
+    let number = |member: &Member| member.name.strip_prefix("arr_")?.parse().ok();
+    let numbers: Option<Vec<u64>> = members.iter().map(number).collect();
+    let mut meaning = OrderMeaning::Stored;
+    let names: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+    if numbers.is_some() && numbered(&names) == Some(0) {
+        members.sort_by_key(number);
+        meaning = OrderMeaning::Stack;
+    }
+    let ids = members.iter().map(|member| member.name.clone()).collect();
+    Ok((ids, meaning, Maps::Members { file, members }))
 }
 
 fn open_stack(file: ArrayFile, member: Member) -> Result<Maps, ArrayError> {
@@ -254,64 +311,4 @@ fn not_maps(file: &ArrayFile) -> ArrayError {
         path: file.path().to_owned(),
         members: file.describe_members(),
     }
-}
-
-fn open_folder(folder: &Path, member: Option<&str>) -> Result<(Vec<String>, Maps), ArrayError> {
-    let mut found: Vec<(String, PathBuf)> = Vec::new();
-    let mut others = 0;
-    let is_visible = |entry: &DirEntry| {
-        entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
-    };
-    for entry in WalkDir::new(folder)
-        .follow_links(true)
-        .into_iter()
-        .filter_entry(is_visible)
-    {
-        let entry = entry.map_err(|error| ArrayError::Read {
-            path: error.path().unwrap_or(folder).to_owned(),
-            source: io::Error::from(error),
-        })?;
-        if entry.file_type().is_dir() {
-            continue;
-        }
-        if has_map_extension(entry.path()) {
-            let path = entry.into_path();
-            let id = id_of_path(path.strip_prefix(folder).unwrap_or(&path));
-            found.push((id, path));
-        } else {
-            others += 1;
-        }
-    }
-    if found.is_empty() {
-        return Err(ArrayError::NoMaps {
-            path: folder.to_owned(),
-            others,
-        });
-    }
-    found.sort();
-    if let Some([(id, first), (_, second)]) = found.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-        return Err(ArrayError::SameId {
-            id: id.clone(),
-            first: first.clone(),
-            second: second.clone(),
-        });
-    }
-    let (ids, paths) = found.into_iter().unzip();
-    let member = member.map(str::to_owned);
-    Ok((ids, Maps::Files { paths, member }))
-}
-
-fn has_map_extension(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        EXTENSIONS
-            .iter()
-            .any(|known| extension.eq_ignore_ascii_case(known))
-    })
-}
-
-/// A relative path without its extension, its parts joined by `/`.
-fn id_of_path(path: &Path) -> String {
-    let path = path.with_extension("");
-    let parts = path.iter().map(|part| part.to_string_lossy());
-    parts.collect::<Vec<_>>().join("/")
 }

@@ -30,10 +30,27 @@ pub(crate) struct Header {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NotNumbers {
     pub(crate) found: String,
-    pub(crate) advice: &'static str,
+    pub(crate) remedy: Remedy,
 }
 
-const AS_FLOAT32: &str = "save it with np.save(path, np.asarray(x, dtype=np.float32))";
+/// What makes numbers of an array: `advice.rs` has the lines of Python.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Remedy {
+    /// The objects are maps.
+    Objects,
+    /// The magnitude of complex numbers.
+    Magnitude,
+    /// Conversion to float32.
+    Float32,
+    /// The numbers are bfloat16, which NumPy saves as two bytes without a type.
+    Bfloat16,
+    /// One field of a structured array.
+    Field(String),
+    /// Conversion of all tensors of a safetensors file.
+    Tensors,
+    /// Nothing that can be done with the file.
+    Words(&'static str),
+}
 
 /// Reads the header; the reader is then at the first value.
 ///
@@ -81,11 +98,18 @@ fn parse(text: &[u8], length: u64) -> Option<Header> {
         match key {
             b"descr" if matches!(scanner.peek(), Some(b'[' | b'(')) => {
                 // A structured array is refused whatever follows.
+                let (found, remedy) = match numeric_field(scanner.rest) {
+                    Some(field) => ("a structured array", Remedy::Field(field)),
+                    None => (
+                        "a structured array without a field of numbers",
+                        Remedy::Words("expected numbers: save the array of depth itself"),
+                    ),
+                };
                 return Some(Header {
                     shape: Vec::new(),
                     layout: Err(NotNumbers {
-                        found: "a structured array".to_owned(),
-                        advice: "save one field with np.save(path, np.asarray(x['FIELD'], dtype=np.float32))",
+                        found: found.to_owned(),
+                        remedy,
                     }),
                     length,
                 });
@@ -143,25 +167,54 @@ fn number_of(text: &[u8]) -> Result<(Number, bool), NotNumbers> {
 }
 
 fn not_numbers(text: &[u8], code: &[u8]) -> NotNumbers {
-    let (what, advice) = match code.first() {
-        Some(b'O') => ("an object array (pickled Python objects)", AS_FLOAT32),
-        Some(b'c') => (
-            "complex numbers",
-            "save their real part or magnitude: np.save(path, np.abs(x).astype(np.float32))",
+    let float32 = Remedy::Words("save it as float32 in the program that wrote it");
+    let (what, remedy) = match code {
+        [b'O', ..] => ("an object array (pickled Python objects)", Remedy::Objects),
+        [b'c', ..] => ("complex numbers", Remedy::Magnitude),
+        [b'S' | b'U', ..] => (
+            "text",
+            Remedy::Words("expected numbers: name another array, or save the numbers themselves"),
         ),
-        Some(b'S' | b'U') => ("text", AS_FLOAT32),
-        Some(b'M' | b'm') => ("dates or durations", AS_FLOAT32),
-        Some(b'V') => (
-            "numbers of a type without a NumPy name (perhaps bfloat16)",
-            AS_FLOAT32,
+        [b'M' | b'm', ..] => (
+            "dates or durations",
+            Remedy::Words("expected numbers: name another array"),
         ),
-        _ => ("numbers of an unsupported type", AS_FLOAT32),
+        b"V2" => (
+            "2-byte numbers of a type without a NumPy name, probably bfloat16",
+            Remedy::Bfloat16,
+        ),
+        [b'V', ..] => ("numbers of a type without a NumPy name", float32),
+        // Such as long double, `f16`.
+        [b'f', ..] => ("numbers of an unsupported type", Remedy::Float32),
+        _ => ("numbers of an unsupported type", float32),
     };
     let dtype = crate::error::printable(&String::from_utf8_lossy(text));
     NotNumbers {
         found: format!("{what}, dtype '{dtype}'"),
-        advice,
+        remedy,
     }
+}
+
+/// The first field with numbers in the description of a structured type: `[('name', '<f4'), ...]`.
+fn numeric_field(description: &[u8]) -> Option<String> {
+    let mut scanner = Scanner { rest: description };
+    scanner.expect(b'[')?;
+    while scanner.take(b'(') {
+        let name = scanner.string()?;
+        scanner.expect(b',')?;
+        // A field can be a structure itself.
+        let kind = scanner.string()?;
+        if number_of(kind).is_ok() && !name.contains(&b'\\') {
+            return String::from_utf8(name.to_vec()).ok();
+        }
+        // The shape of a field of arrays.
+        if scanner.take(b',') {
+            scanner.tuple()?;
+        }
+        scanner.expect(b')')?;
+        scanner.take(b',');
+    }
+    None
 }
 
 /// The unread part of a header. Blanks before a token are skipped.

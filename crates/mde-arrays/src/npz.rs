@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::member::{Member, Storage};
 use crate::source::{INITIAL_CAPACITY, Source, damaged, read_error};
-use crate::{ArrayError, Place, npy};
+use crate::{ArrayError, Place, advice, npy};
 
 const SAVE_AS_NPZ: &str = "save arrays with np.savez or np.savez_compressed";
 
@@ -18,12 +18,14 @@ pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
     let mut archive = archive(source)?;
     let mut members = Vec::new();
     let mut names = HashSet::new();
+    let mut is_pytorch = false;
     for entry in 0..archive.len() {
         let name = match archive.name_for_index(entry) {
             Some(Ok(name)) => name.into_owned(),
             Some(Err(error)) => return Err(zip_error(&source.place(""), error)),
             None => continue,
         };
+        is_pytorch |= name.ends_with("/data.pkl");
         let Some(name) = name.strip_suffix(".npy") else {
             continue;
         };
@@ -33,8 +35,11 @@ pub(crate) fn open(source: &mut Source) -> Result<Vec<Member>, ArrayError> {
         members.push(open_entry(source, &mut archive, entry, name)?);
     }
     if members.is_empty() {
-        let found = "a zip archive without .npy files (perhaps a PyTorch checkpoint)";
-        return Err(source.unsupported(found, SAVE_AS_NPZ));
+        if is_pytorch {
+            let advice = advice::pytorch(&source.path);
+            return Err(source.unsupported("a file of torch.save", &advice));
+        }
+        return Err(source.unsupported("a zip archive without .npy files", SAVE_AS_NPZ));
     }
     Ok(members)
 }
@@ -63,7 +68,9 @@ fn open_entry(
             if !stored {
                 // The archive can declare any size, but an entry cannot exceed the archive.
                 let compressed = file.compressed_size().min(source.length);
-                source.check_compressed_size(name, shape, layout.number.size(), compressed)?;
+                let advice = advice::uncompressed(&source.path, name);
+                let size = layout.number.size();
+                source.check_compressed_size(name, shape, size, compressed, &advice)?;
             }
             Storage::Zipped {
                 layout,

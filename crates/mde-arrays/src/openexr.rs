@@ -73,7 +73,7 @@ fn check_part(source: &Source, header: &Header) -> Result<(), ArrayError> {
     }
     // The decoder decodes all channels together.
     let shape = [header.channels.list.len(), size.height(), size.width()];
-    source.check_compressed_size("", &shape, 2, source.length)?;
+    source.check_compressed_size("", &shape, 2, source.length, "split the image")?;
     Ok(())
 }
 

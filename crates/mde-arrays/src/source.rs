@@ -107,13 +107,14 @@ impl Source {
     }
 
     /// Checks that `compressed` bytes can decompress to an array of this shape, `size` bytes per
-    /// value.
+    /// value. `advice` says how to save a larger array.
     pub(crate) fn check_compressed_size(
         &self,
         member: &str,
         shape: &[usize],
         size: usize,
         compressed: u64,
+        advice: &str,
     ) -> Result<(), ArrayError> {
         let count = count_of(shape).filter(|count| *count <= MAX_COMPRESSED_VALUES);
         let Some(count) = count else {
@@ -121,6 +122,7 @@ impl Source {
                 place: self.place(member),
                 shape: shape.to_vec(),
                 max: MAX_COMPRESSED_VALUES,
+                advice: advice.to_owned(),
             });
         };
         if (count * size) as u64 > compressed.saturating_mul(MAX_COMPRESSION_RATIO) {

@@ -8,7 +8,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::ArrayError;
 use crate::member::{Member, Storage};
-use crate::npy::NotNumbers;
+use crate::npy::{NotNumbers, Remedy};
 use crate::numbers::{Layout, Number};
 use crate::source::Source;
 
@@ -58,7 +58,10 @@ fn member(info: &TensorInfo, values_at: u64, name: String) -> Member {
         },
         None => Storage::Refused(NotNumbers {
             found: format!("numbers of type {}", info.dtype),
-            advice: "save them as float32: tensor.float()",
+            remedy: match info.dtype {
+                Dtype::F8_E4M3 | Dtype::F8_E5M2 | Dtype::C64 => Remedy::Tensors,
+                _ => Remedy::Words("save them as float32 in the program that wrote them"),
+            },
         }),
     };
     Member {

@@ -1,8 +1,10 @@
 //! `mde ablate`: depth errors with some of a layer's units removed.
 
 use candle_core::Device;
-use mde_analysis::{AblateLayer, AblateOptions, ablate};
-use mde_results::{Ablation, AblationArea, LayerAblation, RemovalOrder, names, to_json};
+use mde_analysis::{AblateLayer, AblateOptions, Ablated, ablate};
+use mde_results::{
+    Ablation, AblationArea, LayerAblation, LayerDissection, RemovalOrder, names, to_json,
+};
 use serde_json::json;
 
 use crate::analysis::{Analysis, AnalysisArgs, Found};
@@ -22,27 +24,32 @@ pub(crate) struct AblateArgs {
 /// The stage's result.
 const FILE: &str = names::ABLATION;
 
-/// Ablates, unless the results are up to date.
+/// Ablates the layers whose results are not up to date. Those of other layers stay.
 pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
     let analysis = args.analysis.open(device)?;
-    let dissected = &analysis.dissected;
-    let mut layers = Vec::with_capacity(dissected.layers.len());
-    let mut tallies = Vec::with_capacity(dissected.layers.len());
-    for layer in &dissected.layers {
-        let (tally, hash) = dissected.tallies(layer)?;
+    let (dissected, results) = (&analysis.dissected, &analysis.subject.results);
+    let earlier: Option<Ablation> = results.read(FILE).ok();
+    let found = earlier
+        .as_ref()
+        .map_or(Vec::new(), |earlier| earlier.layers.clone());
+    let own = |layer: &LayerDissection| {
+        let (_, tallies) = dissected.tallies(layer)?;
+        Ok(json!({ "tallies": tallies, "random_orders": args.random_orders }))
+    };
+    let stages = analysis.sort_layers("ablate", FILE, found, |layer| &layer.layer, own)?;
+    if let (Some(earlier), true) = (earlier, stages.missing.is_empty()) {
+        return described(&analysis, &earlier, true);
+    }
+    results.writable()?;
+    let mut layers = Vec::with_capacity(stages.missing.len());
+    for (layer, _) in &stages.missing {
+        let (tally, _) = dissected.tallies(layer)?;
         let mean_response = tally.total()?.overall_mean();
         layers.push(AblateLayer {
             dissection: layer.clone(),
             mean_response: mean_response.unwrap_or(vec![0.0; layer.units]),
         });
-        tallies.push((&layer.layer, hash));
     }
-    let own = json!({ "tallies": tallies, "random_orders": args.random_orders });
-    let stage = analysis.stage("ablate", own)?;
-    if stage.is_up_to_date() {
-        return described(&analysis, &analysis.subject.results.read(FILE)?, true);
-    }
-    analysis.subject.results.writable()?;
     let measured = &analysis.measured;
     let options = AblateOptions {
         protocol: measured.protocol.clone(),
@@ -51,7 +58,10 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         dissection: dissected.hash.clone(),
     };
     let progress = Progress::new("ablating", "images", measured.list.len());
-    let mut ablated = ablate(
+    let Ablated {
+        mut ablation,
+        files,
+    } = ablate(
         analysis.subject.network.as_ref(),
         measured.loader.epoch(1, 0),
         device,
@@ -61,10 +71,14 @@ pub(crate) fn run(args: AblateArgs, device: &Device) -> anyhow::Result<Output> {
         &mut |images| progress.add(images),
     )?;
     drop(progress);
-    let document = to_json(&ablated.ablation)?;
-    ablated.files.push((FILE.to_owned(), document));
-    stage.finish(&ablated.files)?;
-    described(&analysis, &ablated.ablation, false)
+    let new = std::mem::take(&mut ablation.layers);
+    let all = new.iter().cloned().chain(stages.kept).collect();
+    ablation.layers = analysis.in_order(all, |layer| &layer.layer);
+    let document = (FILE.to_owned(), to_json(&ablation)?);
+    for ((layer, (_, stage)), file) in new.iter().zip(&stages.missing).zip(files) {
+        stage.finish_entry(&[file], document.clone(), layer)?;
+    }
+    described(&analysis, &ablation, false)
 }
 
 fn described(analysis: &Analysis, ablation: &Ablation, up_to_date: bool) -> anyhow::Result<Output> {
@@ -76,7 +90,9 @@ fn described(analysis: &Analysis, ablation: &Ablation, up_to_date: bool) -> anyh
     };
     let mut words = found.describe(analysis, FILE, up_to_date);
     words += ". AbsRel with units removed, minus AbsRel at random removal, averaged over the fraction removed:";
-    for layer in &ablation.layers {
+    let chosen = ablation.layers.iter();
+    let chosen = chosen.filter(|layer| analysis.is_chosen(&layer.layer));
+    for layer in chosen.clone() {
         words += &format!(
             "\n{} (AbsRel {:.4} with all {} units)",
             layer.layer, layer.baseline.abs_rel, layer.units
@@ -92,7 +108,7 @@ fn described(analysis: &Analysis, ablation: &Ablation, up_to_date: bool) -> anyh
             );
         }
     }
-    let layers = ablation.layers.iter().map(document).collect();
+    let layers = chosen.map(document).collect();
     let document = analysis.document(FILE, up_to_date, &found, layers);
     Output::new(words, document)
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_results::{
-    Provenance, RunComparison, RunFolder, RunResults, SelectivityComparison, compare, names,
+    LayerComparison, Provenance, RunComparison, RunFolder, RunResults, SelectivityComparison,
+    compare, names,
 };
 use serde_json::json;
 
@@ -106,27 +107,69 @@ fn in_words(first: &RunResults, second: &RunResults, comparison: &RunComparison)
         "\n{:width$}  {:>8}  {:>8}  {:28}  units higher, lower\n",
         "selectivity", "first", "second", "difference"
     );
-    let scores = |selectivity: &Option<SelectivityComparison>| match selectivity {
+    let scores = |selectivity: &Option<SelectivityComparison>, undefined: &str| match selectivity {
         Some(scores) => row(scores.first, scores.second, &scores.difference),
-        None => "undefined: too few depth bins with enough pixels".to_owned(),
+        None => format!("undefined: {undefined}"),
     };
     for layer in &comparison.layers {
         words += &format!(
             "{:width$}  {:48}  {}, {} of {}\n",
             layer.layer,
-            scores(&layer.selectivity),
+            scores(&layer.selectivity, "no unit has a selectivity in both runs"),
             layer.higher,
             layer.lower,
-            layer.units
+            layer.defined_in_both
         );
     }
-    words += &format!("{:width$}  {}", "mean", scores(&comparison.selectivity));
+    let mean = scores(&comparison.selectivity, "a layer has none");
+    words += &format!("{:width$}  {mean}", "mean");
     if comparison.layers.iter().any(|layer| !layer.counted) {
         let counted = comparison.layers.iter().filter(|layer| layer.counted);
         let names: Vec<&str> = counted.map(|layer| layer.layer.as_str()).collect();
         words += &format!("\nmean over the assigned layers: {}", names.join(", "));
     }
+    if !comparison.layers_left_out.is_empty() {
+        words += &format!(
+            "\nnot compared, because the runs do not both have them with the same units and bins: {}",
+            comparison.layers_left_out.join(", ")
+        );
+    }
+    for layer in &comparison.layers {
+        words += &unpaired(layer);
+        if layer.images != accuracy.images {
+            let images = count(layer.images, "image");
+            words += &format!("\n{}: selectivity over {images}", layer.layer);
+        }
+    }
     words
+}
+
+/// The units that a layer's means leave out because one run or both have no selectivity for them;
+/// empty if there are none.
+fn unpaired(layer: &LayerComparison) -> String {
+    let paired = layer.defined_in_both;
+    if paired == layer.units {
+        return String::new();
+    }
+    let lone = [
+        (layer.defined_only_in_first, "the first run only"),
+        (layer.defined_only_in_second, "the second run only"),
+    ];
+    let neither = layer.units - paired - lone[0].0 - lone[1].0;
+    let lone = lone.map(|(units, run)| (units, format!("a selectivity in {run}")));
+    let left_out = lone
+        .into_iter()
+        .chain([(neither, "none in either".to_owned())]);
+    let left_out = left_out.filter(|(units, _)| *units > 0);
+    let left_out: Vec<_> = left_out
+        .map(|(units, what)| format!("{units} {} {what}", if units == 1 { "has" } else { "have" }))
+        .collect();
+    format!(
+        "\n{}: the means are over the {paired} of {} with a selectivity in both runs; {}",
+        layer.layer,
+        count(layer.units, "unit"),
+        left_out.join(", ")
+    )
 }
 
 fn row(first: f64, second: f64, difference: &Estimate) -> String {

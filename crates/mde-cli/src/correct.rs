@@ -1,13 +1,13 @@
 //! `mde correct`: depth errors with responses set to those of the true depth, an oracle analysis.
 
 use candle_core::Device;
-use mde_analysis::{CorrectOptions, correct};
-use mde_results::{Correction, LayerCorrection, names, to_json};
+use mde_analysis::{CorrectOptions, CorrectedLayers, correct};
+use mde_results::{Correction, LayerCorrection, LayerDissection, names, to_json};
 use serde_json::json;
 
 use crate::analysis::{Analysis, AnalysisArgs, Found};
 use crate::output::{Output, estimate};
-use crate::progress::Progress;
+use crate::progress::{Progress, remark};
 
 /// Which layers to correct.
 #[derive(Debug, clap::Args)]
@@ -22,17 +22,22 @@ pub(crate) struct CorrectArgs {
 /// The stage's result.
 const FILE: &str = names::CORRECTION;
 
-/// Corrects, unless the results are up to date.
+/// Corrects the layers whose results are not up to date. Those of other layers stay.
 pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> {
     let analysis = args.analysis.open(device)?;
     let (dissected, measured) = (&analysis.dissected, &analysis.measured);
-    let layers: Vec<_> = dissected.layers.iter().map(|layer| &layer.layer).collect();
-    let own = json!({ "layers": layers, "examples": args.examples });
-    let stage = analysis.stage("correct", own)?;
-    if stage.is_up_to_date() {
-        return described(&analysis, &analysis.subject.results.read(FILE)?, true);
+    let results = &analysis.subject.results;
+    let earlier: Option<Correction> = results.read(FILE).ok();
+    let found = earlier
+        .as_ref()
+        .map_or(Vec::new(), |earlier| earlier.layers.clone());
+    let own = |_: &LayerDissection| Ok(json!({ "examples": args.examples }));
+    let stages = analysis.sort_layers("correct", FILE, found, |layer| &layer.layer, own)?;
+    say_groups(&analysis);
+    if let (Some(earlier), true) = (earlier, stages.missing.is_empty()) {
+        return described(&analysis, &earlier, true);
     }
-    analysis.subject.results.writable()?;
+    results.writable()?;
     let options = CorrectOptions {
         protocol: measured.protocol.clone(),
         bootstrap: analysis.bootstrap,
@@ -40,21 +45,55 @@ pub(crate) fn run(args: CorrectArgs, device: &Device) -> anyhow::Result<Output> 
         images: measured.list.len(),
         maps: args.examples,
     };
+    let layers: Vec<_> = stages
+        .missing
+        .iter()
+        .map(|(layer, _)| layer.clone())
+        .collect();
     let progress = Progress::new("correcting", "images", measured.list.len());
-    let mut corrected = correct(
+    let CorrectedLayers {
+        mut correction,
+        files,
+    } = correct(
         analysis.subject.network.as_ref(),
         measured.loader.epoch(1, 0),
         device,
-        &dissected.layers,
+        &layers,
         &options,
         measured.provenance.clone(),
         &mut |images| progress.add(images),
     )?;
     drop(progress);
-    let document = to_json(&corrected.correction)?;
-    corrected.files.push((FILE.to_owned(), document));
-    stage.finish(&corrected.files)?;
-    described(&analysis, &corrected.correction, false)
+    let new = std::mem::take(&mut correction.layers);
+    let all = new.iter().cloned().chain(stages.kept).collect();
+    correction.layers = analysis.in_order(all, |layer| &layer.layer);
+    let document = (FILE.to_owned(), to_json(&correction)?);
+    for (layer, (_, stage)) in new.iter().zip(&stages.missing) {
+        let own = files
+            .iter()
+            .filter(|(file, _)| [&layer.values, &layer.maps].contains(&file));
+        let own: Vec<_> = own.cloned().collect();
+        stage.finish_entry(&own, document.clone(), layer)?;
+    }
+    described(&analysis, &correction, false)
+}
+
+/// Says by which bins units are grouped where the bins of the training are not those of the
+/// dissection.
+fn say_groups(analysis: &Analysis) {
+    let config = analysis.subject.config.as_ref();
+    let Some(assignment) = config.and_then(|config| config.assignment.as_ref()) else {
+        return;
+    };
+    for layer in &analysis.dissected.layers {
+        if assignment.layers.contains(&layer.layer) && layer.valid_bins.assigned.is_none() {
+            remark(&format!(
+                "layer {} was dissected in other bins than those that its units were assigned in \
+                 training; its units are grouped by their preferred bins",
+                layer.layer
+            ));
+        }
+    }
 }
 
 fn described(
@@ -73,12 +112,12 @@ fn described(
         found.describe(analysis, FILE, up_to_date),
         correction.note
     );
-    for layer in &correction.layers {
+    let chosen = correction.layers.iter();
+    let chosen = chosen.filter(|layer| analysis.is_chosen(&layer.layer));
+    for layer in chosen.clone() {
         words += &describe(layer);
     }
-    let layers: Vec<_> = correction
-        .layers
-        .iter()
+    let layers: Vec<_> = chosen
         .map(|layer| {
             json!({
                 "layer": layer.layer, "units": layer.units, "replaced": layer.replaced,

@@ -1,9 +1,13 @@
 //! `--data` and its options.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mde_datasets::{DataSpec, DepthEncoding, Loader, LoaderConfig, RgbdList, Split, Transform};
 use mde_models::Preset;
+
+use crate::output::count;
+use crate::progress::remark;
 
 /// The data set.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,7 +16,8 @@ pub(crate) struct DataArgs {
     /// lists), rooms:DIR or streets:DIR (from `mde render`), or any DIR with a dataset.toml.
     #[arg(long, value_name = "[KIND:]DIR")]
     pub(crate) data: DataSpec,
-    /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
+    /// Depth encoding: u8/N, u16/N or float/N with N units per metre, u16-mm, float, or sunrgbd
+    /// [default: the data set's].
     #[arg(long, value_name = "ENCODING")]
     pub(crate) depth_encoding: Option<DepthEncoding>,
     /// Number of threads that load and transform images; does not change the result.
@@ -31,6 +36,7 @@ impl DataArgs {
     /// other's data, their numbers would be meaningless.
     pub(crate) fn open(&self, split: Split, preset: &Preset) -> anyhow::Result<Arc<RgbdList>> {
         let list = self.data.open(split, self.depth_encoding)?;
+        self.remark_on(split, &list);
         let reach = f64::from(list.max_depth());
         if reach != preset.max_depth {
             let all = Preset::all();
@@ -45,6 +51,21 @@ impl DataArgs {
             );
         }
         Ok(Arc::new(list))
+    }
+
+    /// Says how many pairs a split has, what belongs to no pair, and how the list was read. Once
+    /// per process: a sweep opens the same data for each of its runs.
+    fn remark_on(&self, split: Split, list: &RgbdList) {
+        static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let pairs = count(list.len(), "pair");
+        let mut words = format!("{pairs} in {} ({split} split)", self.data);
+        for remark in list.remarks() {
+            words = format!("{words}; {remark}");
+        }
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(words.clone()) {
+            remark(&words);
+        }
     }
 
     /// Loads the images of a list once, in its order.

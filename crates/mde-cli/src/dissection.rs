@@ -8,7 +8,10 @@ use crate::subject::{Subject, SubjectArgs};
 
 /// A dissection of the network.
 pub(crate) struct Dissected {
+    /// The chosen layers.
     pub(crate) layers: Vec<LayerDissection>,
+    /// All dissected layers.
+    pub(crate) all: Vec<LayerDissection>,
     /// blake3 of `dissect.json`.
     pub(crate) hash: String,
     folder: RunFolder,
@@ -45,8 +48,12 @@ impl Dissected {
         let wanted = layers.map_or(known.clone(), |names| {
             names.iter().map(String::as_str).collect()
         });
-        let mut chosen = Vec::with_capacity(wanted.len());
+        let mut chosen: Vec<LayerDissection> = Vec::with_capacity(wanted.len());
         for name in wanted {
+            anyhow::ensure!(
+                chosen.iter().all(|layer| layer.layer != name),
+                "layer {name:?} is named twice"
+            );
             // A layer that does not exist is a different mistake from one that was not dissected.
             subject.network.layer(name)?;
             let layer = dissection.layers.iter().find(|layer| layer.layer == name);
@@ -62,6 +69,7 @@ impl Dissected {
         }
         Ok(Self {
             layers: chosen,
+            all: dissection.layers,
             hash,
             folder,
             command,

@@ -15,6 +15,7 @@ mod dissect;
 mod dissection;
 mod doctor;
 mod evaluate;
+mod export;
 mod fetch;
 mod hashes;
 mod inspect;
@@ -85,7 +86,8 @@ enum Command {
     /// Train a network, plain or with a depth range assigned to each unit; resumes an interrupted
     /// run.
     Train(train::TrainArgs),
-    /// Check a data set or a file of weights; list all problems, each with its repair.
+    /// Check a data set or a file of weights; list all problems, each with its repair. The exit
+    /// status is 1 if one of them is an error.
     Inspect(inspect::InspectArgs),
     /// List the networks, their layers, and the weights available for them.
     Models(models::ModelsArgs),
@@ -109,6 +111,8 @@ enum Command {
     Sweep(sweep::SweepArgs),
     /// Time a network by operation and by layer.
     Profile(profile::ProfileArgs),
+    /// Write a trained network as a folder that others can use: weights, configuration, model card.
+    Export(export::ExportArgs),
     /// Write report.html and report.md about one run, or about a plain and an assigned run.
     Report(report::ReportArgs),
     /// Check this machine, the data sets and the weights, and suggest repairs.
@@ -132,10 +136,14 @@ fn main() -> ExitCode {
     // then share their work without waking a thread of the pool first.
     match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("mde: {}", output::message(&error));
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            // Wrong usage that shows only when a file is opened.
+            Ok(usage) => usage.exit(),
+            Err(error) => {
+                eprintln!("mde: {}", output::message(&error));
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 
@@ -170,6 +178,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(args, &device()?)?,
         Command::Sweep(args) => sweep::run(args, &device()?)?,
         Command::Profile(args) => profile::run(args, &device()?)?,
+        Command::Export(args) => export::run(args)?,
         Command::Report(args) => report::run(args)?,
         Command::Doctor(options) => doctor::run(&options)?,
         Command::Completions(args) => manual::completions(&args, Cli::command())?,

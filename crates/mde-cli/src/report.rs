@@ -132,12 +132,20 @@ fn measured_files(run: &RunFolder) -> anyhow::Result<BTreeMap<String, String>> {
     ]
     .map(|name| run.file(name))
     .into();
-    for folder in ["dissect", "ablate", "correct"] {
-        let path = run.file(folder);
+    let mut folders = ["dissect", "ablate", "correct"]
+        .map(|name| run.file(name))
+        .to_vec();
+    // A layer's name may hold slashes.
+    while let Some(path) = folders.pop() {
         if path.is_dir() {
             let entries = std::fs::read_dir(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?;
-            files.extend(entries.flatten().map(|entry| entry.path()));
+            let (inner, found): (Vec<_>, Vec<_>) = entries
+                .flatten()
+                .map(|entry| entry.path())
+                .partition(|path| path.is_dir());
+            folders.extend(inner);
+            files.extend(found);
         }
     }
     files.retain(|path| path.is_file());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use candle_core::Device;
 use mde_datasets::{Preprocessing, RgbdList, Split};
-use mde_fetch::WeightSource;
+use mde_fetch::{WeightSource, read_export};
 use mde_models::{DepthNet, LoadReport, Parameters, Preset};
 use mde_results::{Provenance, RunFolder};
 use mde_train::{Recipe, RunConfig, load_checkpoint};
@@ -16,7 +16,7 @@ use crate::hashes::{fingerprint, hash_file};
 use crate::output::{shell_word, shown};
 use crate::progress::remark;
 use crate::stage::Results;
-use crate::weights::file_of;
+use crate::weights::{Weights, weights_of};
 
 /// Which network.
 #[derive(Debug, clap::Args)]
@@ -25,12 +25,13 @@ pub(crate) struct NetworkArgs {
     /// Run folder, as written by `mde train --out`; results go there.
     #[arg(long, value_name = "DIR", conflicts_with = "model")]
     run: Option<PathBuf>,
-    /// Network of --weights; `mde models` lists them.
+    /// Network of --weights; `mde models` lists them. An exported network names its own.
     #[arg(long, requires = "weights")]
     model: Option<String>,
-    /// Trained weights in place of a run: a file (safetensors or PyTorch's .pth), a name from `mde
-    /// fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
-    #[arg(long, value_name = "WEIGHTS", requires = "model")]
+    /// Trained weights in place of a run: a folder from `mde export`, a file (safetensors or
+    /// PyTorch's .pth), a name from `mde fetch weights --list`, `hf:ORG/REPO[@REVISION]/FILE`, or
+    /// `hf:ORG/REPO[@REVISION]` for an exported network.
+    #[arg(long, value_name = "WEIGHTS")]
     weights: Option<WeightSource>,
 }
 
@@ -51,8 +52,14 @@ pub(crate) struct Subject {
     pub(crate) recipe: Recipe,
     /// How images are prepared; for a run, as in its training.
     pub(crate) preprocessing: Preprocessing,
-    /// How it was trained, for a run.
+    /// All values.
+    pub(crate) parameters: Parameters,
+    /// How it was trained, for a run and an exported run.
     pub(crate) config: Option<RunConfig>,
+    /// Number of training steps taken, likewise.
+    pub(crate) step: Option<u64>,
+    /// The name of the file of weights.
+    pub(crate) origin: String,
     /// Where results go.
     pub(crate) results: Results,
     /// How the names in the file of weights matched the network's.
@@ -64,11 +71,7 @@ impl SubjectArgs {
     /// A run's network.
     pub(crate) fn from_run(run: PathBuf) -> Self {
         Self {
-            network: NetworkArgs {
-                run: Some(run),
-                model: None,
-                weights: None,
-            },
+            network: NetworkArgs::from_run(run),
             out: None,
         }
     }
@@ -76,6 +79,11 @@ impl SubjectArgs {
     /// Loads the network: a run's newest checkpoint, or the weights given.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
         if let Some(out) = &self.out {
+            ensure!(
+                read_export(out).is_err(),
+                "{}: this is an exported network; choose another --out",
+                out.display()
+            );
             ensure!(
                 !RunFolder::new(out).has_config(),
                 "{}: this is the folder of a run; choose another --out, or measure the run with --run",
@@ -114,12 +122,29 @@ impl SubjectArgs {
 }
 
 impl NetworkArgs {
+    /// A run's network.
+    pub(crate) fn from_run(run: PathBuf) -> Self {
+        Self {
+            run: Some(run),
+            model: None,
+            weights: None,
+        }
+    }
+
+    /// The run folder, if the network is a run's.
+    pub(crate) fn run(&self) -> Option<&Path> {
+        self.run.as_deref()
+    }
+
     /// Loads the network; its results are not kept.
     pub(crate) fn load(&self, device: &Device) -> anyhow::Result<Subject> {
-        match (&self.run, &self.model, &self.weights) {
-            (Some(run), ..) => Self::load_run(run, device),
-            (None, Some(model), Some(weights)) => {
-                Self::load_weights(model, &file_of(weights)?, device)
+        match (&self.run, &self.weights) {
+            (Some(run), _) => Self::load_run(run, device),
+            (None, Some(source)) => {
+                let named = self.model.as_deref();
+                let weights = weights_of(source, named)?;
+                let model = weights.model(named)?;
+                Self::load_weights(&model, weights, device)
             }
             // clap's rules exclude it.
             _ => anyhow::bail!("name a network: --run DIR, or --model NAME --weights FILE"),
@@ -127,6 +152,12 @@ impl NetworkArgs {
     }
 
     fn load_run(run: &Path, device: &Device) -> anyhow::Result<Subject> {
+        ensure!(
+            read_export(run).is_err(),
+            "{}: this is an exported network, not a run folder; give --weights {} in place of --run",
+            run.display(),
+            shell_word(&shown(run))
+        );
         let folder = RunFolder::new(run);
         let config = RunConfig::read(&folder)?;
         let newest = folder.newest_checkpoint()?;
@@ -145,32 +176,40 @@ impl NetworkArgs {
         Ok(Subject {
             load_report: load_checkpoint(&newest, &parameters)?,
             weights: hash_file(&newest.weights())?,
+            origin: file_name(&newest.weights()),
             network,
+            parameters,
             recipe: Recipe::for_preset(&preset),
             preset,
             preprocessing: config.preprocessing,
+            step: Some(newest.step),
             config: Some(config),
             results,
         })
     }
 
-    fn load_weights(model: &str, file: &Path, device: &Device) -> anyhow::Result<Subject> {
+    fn load_weights(model: &str, weights: Weights, device: &Device) -> anyhow::Result<Subject> {
+        let Weights { file, exported } = weights;
         let preset = Preset::named(model)?;
         // The file replaces every value.
         let parameters = Parameters::zeros(device);
         let network = preset.build(&parameters)?;
-        let load_report = parameters.load(file)?;
+        let load_report = parameters.load(&file)?;
         remark(&format!("{}: {load_report}", file.display()));
         let recipe = Recipe::for_preset(&preset);
         let results = Results::printed(preset.name);
         Ok(Subject {
             load_report,
-            weights: hash_file(file)?,
+            weights: hash_file(&file)?,
+            origin: file_name(&file),
             network,
-            preprocessing: recipe.preprocessing,
+            parameters,
+            preprocessing: (exported.as_ref())
+                .map_or(recipe.preprocessing, |exported| exported.preprocessing),
             recipe,
             preset,
-            config: None,
+            step: exported.as_ref().and_then(|exported| exported.step),
+            config: exported.and_then(|exported| exported.training),
             results,
         })
     }
@@ -195,6 +234,11 @@ impl Subject {
         })
     }
 
+    /// blake3 of the file of weights.
+    pub(crate) fn weights(&self) -> &str {
+        &self.weights
+    }
+
     /// Whether a result is about these weights.
     pub(crate) fn is_about(&self, provenance: &Provenance) -> bool {
         provenance.checkpoint == self.weights
@@ -206,6 +250,13 @@ impl Subject {
     }
 }
 
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
 /// A load report as JSON.
 pub(crate) fn load_report_json(report: &LoadReport) -> serde_json::Value {
     json!({
@@ -213,6 +264,8 @@ pub(crate) fn load_report_json(report: &LoadReport) -> serde_json::Value {
         "mismatched": report.mismatched.iter().map(|shapes| {
             json!({ "name": shapes.name, "expected": shapes.expected, "found": shapes.found })
         }).collect::<Vec<_>>(),
-        "ignored": report.ignored, "converted": report.converted,
+        "ignored": report.ignored, "converted": report.converted, "place": report.place,
+        "prefix": report.prefix, "wrappers": report.wrappers,
+        "alternatives": report.alternatives, "skipped": report.skipped,
     })
 }

@@ -12,8 +12,8 @@ use mde_metrics::statistics::{Bootstrap, Estimate};
 use mde_models::Preset;
 use mde_report::write_sweep;
 use mde_results::{
-    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, RunFolder, SweepLayer,
-    SweepPoint,
+    AlphaSweep, Dissection, Evaluation, FORMAT, FailedPoint, ImageErrors, LayerDissection,
+    RunFolder, SweepLayer, SweepPoint,
 };
 use serde_json::json;
 
@@ -71,6 +71,7 @@ const FILE: &str = "sweep.json";
 pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let sweep = Sweep::new(args)?;
     let mut points = Vec::new();
+    let mut dissections = Vec::new();
     let mut failed = Vec::new();
     let mut about = None;
     let mut up_to_date = true;
@@ -81,6 +82,7 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
             Ok((evaluation, dissection, unchanged)) => {
                 up_to_date &= unchanged;
                 points.push(sweep.point(point, &evaluation, &dissection)?);
+                dissections.push(dissection);
                 about.get_or_insert(evaluation);
             }
             Err(error) => {
@@ -97,6 +99,13 @@ pub(crate) fn run(args: SweepArgs, device: &Device) -> anyhow::Result<Output> {
     let Some(about) = about else {
         bail!("no point of the sweep could be measured; see the messages above");
     };
+    // The plain network is the same in every set of layers.
+    let plain = points.iter().position(|point| point.alpha == 0.0);
+    if let Some(plain) = plain.map(|index| &dissections[index]) {
+        for (point, dissection) in points.iter_mut().zip(&dissections) {
+            point.selectivity_change = change(plain, dissection, &point.layers);
+        }
+    }
     let found = AlphaSweep {
         format: FORMAT,
         model: about.provenance.model,
@@ -249,6 +258,8 @@ impl Sweep {
         let by_layer: Vec<SweepLayer> = (dissection.layers.iter())
             .map(|layer| SweepLayer {
                 layer: layer.layer.clone(),
+                units: layer.units,
+                defined_units: selectivities(layer).flatten().count(),
                 valid_bins: layer.valid_bins.mean,
                 interval: layer.valid_bins.interval,
                 reference: layer.reference.mean,
@@ -267,10 +278,39 @@ impl Sweep {
             delta_1: mean(|errors| errors.delta_1)?,
             selectivity: of_set
                 .filter(|values| !values.is_empty())
-                .map(|values| values.iter().sum::<f64>() / values.len() as f64),
+                .map(|values| mean_of(&values)),
+            selectivity_change: None,
             by_layer,
         })
     }
+}
+
+/// See [`SweepPoint::selectivity_change`].
+fn change(plain: &Dissection, dissection: &Dissection, layers: &[String]) -> Option<f64> {
+    let of_layer = |name: &String| {
+        let find = |dissection: &'_ Dissection| {
+            let mut layers = dissection.layers.iter();
+            let found = layers.find(|layer| layer.layer == *name)?;
+            Some(selectivities(found).collect::<Vec<_>>())
+        };
+        let (plain, other) = (find(plain)?, find(dissection)?);
+        let pairs = plain.into_iter().zip(other);
+        let changes: Vec<f64> = pairs
+            .filter_map(|(plain, other)| Some(other? - plain?))
+            .collect();
+        (!changes.is_empty()).then(|| mean_of(&changes))
+    };
+    let of_layers: Vec<f64> = layers.iter().map(of_layer).collect::<Option<_>>()?;
+    (!of_layers.is_empty()).then(|| mean_of(&of_layers))
+}
+
+/// Each unit's selectivity by the valid-bins estimator.
+fn selectivities(layer: &LayerDissection) -> impl Iterator<Item = Option<f64>> + '_ {
+    layer.valid_bins.units.iter().map(|unit| unit.selectivity)
+}
+
+fn mean_of(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 fn describe(sweep: &AlphaSweep, page: &Path, up_to_date: bool) -> String {
@@ -290,6 +330,22 @@ fn describe(sweep: &AlphaSweep, page: &Path, up_to_date: bool) -> String {
             point.layers.join(","),
             estimate(&point.abs_rel),
         );
+        let of_set = point.by_layer.iter();
+        let of_set = of_set.filter(|layer| point.layers.contains(&layer.layer));
+        let silent: usize = of_set.map(|layer| layer.units - layer.defined_units).sum();
+        if silent > 0 {
+            words += &format!(" ({} without a value left out)", count(silent, "unit"));
+        }
+        if let Some(change) = point.selectivity_change.filter(|_| point.alpha != 0.0) {
+            words += &format!(", {change:+.4} from plain");
+        }
+    }
+    if sweep
+        .points
+        .iter()
+        .any(|point| point.selectivity_change.is_some())
+    {
+        words += "\nfrom plain: over the units that have a selectivity in both networks";
     }
     words + &format!("\nsweep: {}", page.display())
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use candle_core::Device;
-use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, mean_depth};
-use mde_fetch::WeightSource;
+use mde_datasets::{Loader, LoaderConfig, RgbdList, Scene, Split, Transform, survey_depth};
+use mde_fetch::{WeightSource, read_export};
 use mde_models::{Parameters, Preset};
 use mde_results::{
     AssignmentConfig, CONFIG_FORMAT, InitialPart, InitialWeights, RunFolder, TrainingData,
@@ -23,7 +23,7 @@ use crate::memory;
 use crate::output::{Output, count, peak_memory_text, shown};
 use crate::progress::{Progress, remark};
 use crate::stage::locked;
-use crate::weights::file_of;
+use crate::weights::weights_of;
 
 /// What to train, and how.
 #[derive(Debug, clap::Args)]
@@ -63,8 +63,9 @@ pub(crate) struct TrainSettings {
     /// Random seed of weights, image order and augmentation.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Initial weights of the whole network, for fine-tuning: a file (safetensors or PyTorch's
-    /// .pth), a name from `mde fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
+    /// Initial weights of the whole network, for fine-tuning: a folder from `mde export`, a file
+    /// (safetensors or PyTorch's .pth), a name from `mde fetch weights --list`,
+    /// `hf:ORG/REPO[@REVISION]/FILE`, or `hf:ORG/REPO[@REVISION]` for an exported network.
     #[arg(long, value_name = "WEIGHTS", conflicts_with = "backbone")]
     init: Option<WeightSource>,
     /// Initial weights of the encoder, from ImageNet with torchvision's or timm's names; as for
@@ -74,7 +75,8 @@ pub(crate) struct TrainSettings {
     /// Batch size [default: the recipe's].
     #[arg(long, value_name = "N", alias = "batch")]
     batch_size: Option<usize>,
-    /// Number of epochs [default: the recipe's].
+    /// Number of epochs; each leaves out the images of a last, smaller batch [default: the
+    /// recipe's].
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     epochs: Option<u64>,
     /// Number of training steps, in place of epochs.
@@ -184,6 +186,11 @@ pub(crate) fn run(args: TrainArgs, device: &Device) -> anyhow::Result<Output> {
     let layers = args.layers.as_deref();
     // Checked for a plain run too, so that a mistake shows before the assigned run.
     let assignment = settings.assignment(args.alpha, layers)?;
+    ensure!(
+        read_export(&args.out).is_err(),
+        "{}: this is an exported network; choose another --out",
+        args.out.display()
+    );
     let folder = RunFolder::new(&args.out);
     let lock = locked(&folder, folder.lock_training())?;
     let init = initial_weights(settings, &folder)?;
@@ -288,7 +295,11 @@ fn training_data(
             // Before the run folder is made: a damaged image would leave a run that cannot be
             // resumed.
             list.check(transform)?;
-            mean_depth(list)?
+            let survey = survey_depth(list)?;
+            for warning in &survey.warnings {
+                remark(&format!("training depth: {warning}"));
+            }
+            survey.mean
         }
     };
     Ok(TrainingData {
@@ -311,14 +322,19 @@ fn initial_weights(
         (None, Some(source)) => (source, InitialPart::Encoder),
         (None, None) => return Ok(None),
     };
-    let file = &file_of(source)?;
-    if !file.exists() && run.newest_checkpoint().is_ok() {
+    if run.newest_checkpoint().is_ok() {
         let begun = RunConfig::read(run)?.init;
-        let same = |begun: &InitialWeights| begun.file == *file && begun.part == part;
+        let given = PathBuf::from(source.to_string());
+        // Of an exported network, the run has kept the path of the file in its folder.
+        let same = |begun: &InitialWeights| {
+            let paths = [Some(begun.file.as_path()), begun.file.parent()];
+            begun.part == part && !begun.file.exists() && paths.contains(&Some(&given))
+        };
         if begun.as_ref().is_some_and(same) {
             return Ok(begun);
         }
     }
+    let file = &weights_of(source, Some(&settings.model))?.file;
     let init = InitialWeights::new(file, part);
     let init = init.with_context(|| format!("cannot read {}", file.display()))?;
     Ok(Some(init))

@@ -1,13 +1,13 @@
 //! Training sets published as zip archives of images: those of BTS and MFF.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
-use crate::error::{ConvertError, Result, damaged, io};
+use crate::error::{self, ConvertError, Result, damaged, io};
 use crate::folder::Folder;
 use crate::lists;
 use crate::manifest::{Manifest, Part};
@@ -175,9 +175,9 @@ type Wanted = (BTreeMap<usize, String>, String);
 
 /// The files of a list.
 fn listed(path: &Path, list: &Path, members: &BTreeMap<String, usize>) -> Result<Wanted> {
-    let text = fs::read_to_string(list).map_err(io("read", list))?;
+    let text = mde_files::read_text(list).map_err(error::text)?;
     let pairs = lists::parse(list, &text)?;
-    let files: BTreeSet<&str> = pairs.into_iter().flatten().collect();
+    let files: BTreeSet<&str> = pairs.iter().flatten().map(String::as_str).collect();
     if files.is_empty() {
         return Err(ConvertError::Empty {
             path: list.to_owned(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use mde_files::{LockError, OutsideFolder};
+use mde_files::{LockError, OutsideFolder, TextError};
 
 /// URL of the official split of the labelled frames.
 const SPLITS_URL: &str = "http://horatio.cs.nyu.edu/mit/silberman/indoor_seg_sup/splits.mat";
@@ -22,6 +22,9 @@ pub enum ConvertError {
         /// The operating system's error.
         source: io::Error,
     },
+    /// A list that is not a text.
+    #[error(transparent)]
+    Text(TextError),
     /// Another process is writing to the folder.
     #[error(transparent)]
     Busy(LockError),
@@ -189,5 +192,13 @@ fn remedy(source: &io::Error) -> &'static str {
         }
         io::ErrorKind::NotFound => "; check the path",
         _ => "",
+    }
+}
+
+/// For `map_err`: a text file that cannot be read.
+pub(crate) fn text(error: TextError) -> ConvertError {
+    match error {
+        TextError::Read { path, source } => io("read", &path)(source),
+        error => ConvertError::Text(error),
     }
 }

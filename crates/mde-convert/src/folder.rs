@@ -7,9 +7,12 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mde_files::{FolderLock, path_below, remove_leftovers, write_atomic, write_atomic_unsynced};
+use mde_files::{
+    FolderLock, TextError, path_below, read_text, remove_leftovers, write_atomic,
+    write_atomic_unsynced,
+};
 
-use crate::error::{ConvertError, Result, io};
+use crate::error::{ConvertError, Result, io, text};
 use crate::summary::{ConvertEvent, Observer};
 
 /// The last bytes of a PNG file: an empty chunk with its checksum.
@@ -94,10 +97,12 @@ impl Folder {
     /// The text of a file, or `None` if it does not exist.
     pub(crate) fn read_text(&self, name: &str) -> Result<Option<String>> {
         let path = self.path(name);
-        match fs::read_to_string(&path) {
+        match read_text(&path) {
             Ok(text) => Ok(Some(text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io("read", &path)(error)),
+            Err(TextError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(text(error)),
         }
     }
 }

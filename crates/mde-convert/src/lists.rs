@@ -29,10 +29,10 @@ pub(crate) fn merge(folder: &Folder, name: &str, lines: BTreeSet<String>) -> Res
     write(folder, name, &all.into_iter().collect::<Vec<_>>())
 }
 
-/// The two paths of each line.
-pub(crate) fn parse<'a>(list: &Path, text: &'a str) -> Result<Vec<[&'a str; 2]>> {
+/// The two paths of each line, with `/` between names.
+pub(crate) fn parse(list: &Path, text: &str) -> Result<Vec<[String; 2]>> {
     let lines = text.lines().enumerate();
-    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     lines
         .map(|(index, line)| {
             pair(line).map_err(|reason| ConvertError::ListLine {
@@ -44,12 +44,16 @@ pub(crate) fn parse<'a>(list: &Path, text: &'a str) -> Result<Vec<[&'a str; 2]>>
         .collect()
 }
 
-fn pair(line: &str) -> std::result::Result<[&str; 2], String> {
+fn pair(line: &str) -> std::result::Result<[String; 2], String> {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     let (&[rgb, depth] | &[rgb, depth, _]) = fields.as_slice() else {
         return Err(format!("found {} fields", fields.len()));
     };
-    for path in [rgb, depth] {
+    let [rgb, depth] = [rgb, depth].map(|path| {
+        let path = path.replace('\\', "/");
+        path.trim_start_matches('/').to_owned()
+    });
+    for path in [&rgb, &depth] {
         let mut parts = Path::new(path).components();
         if path.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
             return Err(format!("`{}` is not a relative path", path.escape_debug()));

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::{DatasetError, Example};
+use crate::{DatasetError, Example, FrameDepth};
 
 /// Examples of one size, contiguous in memory.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct ExampleBatch {
     pub depths: Vec<f32>,
     /// (h, w).
     pub depth_size: (usize, usize),
+    /// B frames that the targets are parts of, see [`Example::frame`]. They may differ in size.
+    pub frames: Vec<Option<FrameDepth>>,
     /// B focal lengths in pixels, if the examples have any.
     pub focals: Option<Vec<f32>>,
     /// B pictures `[h, w, 3]`, see [`Example::rgb`]; empty if any example has none.
@@ -53,6 +55,7 @@ impl ExampleBatch {
             image_size,
             depths: Vec::with_capacity(count * depth_size.0 * depth_size.1),
             depth_size,
+            frames: Vec::with_capacity(count),
             focals: first_has_focal.then(|| Vec::with_capacity(count)),
             rgb: Vec::new(),
         };
@@ -69,6 +72,7 @@ impl ExampleBatch {
             batch.ids.push(example.id);
             batch.images.extend(example.image);
             batch.depths.extend(example.depth.metres);
+            batch.frames.push(example.frame);
             batch.rgb.extend(example.rgb);
             if let (Some(focals), Some(focal)) = (&mut batch.focals, example.focal) {
                 focals.push(focal);

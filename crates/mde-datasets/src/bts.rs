@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::photometric::{Levels, Normalisation};
 use crate::rotation::Rotation;
-use crate::{DatasetError, DepthMap, Example, Sample, Transform, geometry};
+use crate::{DatasetError, DepthMap, Example, FrameDepth, Sample, Transform, geometry};
 
 /// Size of an NYUv2 frame and of BTS's ground truth there.
 const NYU_FRAME: (usize, usize) = (480, 640);
@@ -174,6 +174,18 @@ impl BtsGeometry {
         Ok(sample)
     }
 
+    /// The frame that the view is a part of; `None` if the view is the whole frame.
+    fn frame_of(self, sample: &Sample) -> Result<Option<FrameDepth>, DatasetError> {
+        let found = sample.depth.size();
+        let (rows, columns) = self.view_of(&sample.id, found)?;
+        let is_part = (rows.len(), columns.len()) != found;
+        Ok(is_part.then(|| FrameDepth {
+            depth: sample.depth.clone(),
+            top: rows.start,
+            left: columns.start,
+        }))
+    }
+
     /// Rows and columns of the view in a frame of this size.
     fn view_of(
         self,
@@ -263,6 +275,7 @@ impl Transform for BtsTrain {
             image,
             image_size: sizes.crop,
             depth,
+            frame: None,
             focal: view.focal,
             rgb: None,
         })
@@ -284,7 +297,8 @@ impl Transform for BtsTrain {
 /// BTS's evaluation transform: the whole view, with ground truth of the size [`BtsGeometry::gt`]
 /// for every input resolution.
 ///
-/// Ground truth is the file's depth, cropped. NYUv2 frames of other sizes than 480x640 are resized
+/// Ground truth is the file's depth, cropped; the example also has the depth of the whole frame.
+/// NYUv2 frames of other sizes than 480x640 are resized
 /// to it by nearest neighbour. 0 stays 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BtsEval {
@@ -295,6 +309,7 @@ pub struct BtsEval {
 impl Transform for BtsEval {
     fn apply(&self, sample: Sample, _rng: &mut ChaCha8Rng) -> Result<Example, DatasetError> {
         self.geometry.check()?;
+        let frame = self.geometry.frame_of(&sample)?;
         let view = self.geometry.crop_to_view(sample)?;
         let input = geometry::resize_rgb(&view.rgb, self.geometry.input);
         let gt = self.geometry.gt();
@@ -303,6 +318,7 @@ impl Transform for BtsEval {
             image: Levels::new(Normalisation::ImageNet).planes(&input, false),
             image_size: self.geometry.input,
             depth: view.depth.resize_nearest(gt.0, gt.1),
+            frame,
             focal: view.focal,
             rgb: Some(geometry::resize_rgb(&view.rgb, gt).into_owned().into_raw()),
         })

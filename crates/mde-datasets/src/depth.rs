@@ -31,7 +31,7 @@ impl DepthMap {
     pub fn to_png(&self, encoding: DepthEncoding) -> Result<Vec<u8>, DatasetError> {
         let stored = self.metres.iter().map(|&metres| encoding.stored(metres));
         let (bytes, colour): (Vec<u8>, _) = match encoding.bits() {
-            8 => (
+            Some(8) => (
                 stored.map(|value| value as u8).collect(),
                 ExtendedColorType::L8,
             ),

@@ -1,10 +1,10 @@
 //! `dataset.toml`: the description of a data folder.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use mde_files::{TextError, read_text};
 use serde::Deserialize;
 
 use crate::lines::check_inside;
@@ -120,22 +120,19 @@ impl Description {
     /// Reads the description of a folder; None if there is none.
     pub(crate) fn read(root: &Path) -> Result<Option<Self>, DatasetError> {
         let path = root.join(FILE_NAME);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(DatasetError::Read { path, source }),
-        };
-        Self::parse(root, path, &text).map(Some)
+        match read_text(&path) {
+            Ok(text) => Self::parse(root, path, &text).map(Some),
+            Err(TextError::Read { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    fn parse(root: &Path, path: PathBuf, text: &[u8]) -> Result<Self, DatasetError> {
+    fn parse(root: &Path, path: PathBuf, text: &str) -> Result<Self, DatasetError> {
         let fault = |line, reason| DatasetError::BadDescription {
             path: path.clone(),
             line,
             reason,
         };
-        let text =
-            std::str::from_utf8(text).map_err(|_| fault(None, "not UTF-8 text".to_owned()))?;
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().and_then(|span| text.get(..span.start));
             let line = line.map(|before| 1 + before.matches('\n').count());
@@ -219,9 +216,10 @@ impl SplitTable {
         let range = self.range.or(defaults.range).map(check_range).transpose()?;
         let source = match (&self.list, &self.rgb, &self.depth) {
             (Some(list), None, None) => {
-                check_inside(list)?;
+                let list = list.replace('\\', "/");
+                check_inside(&list)?;
                 self.check_list_keys()?;
-                Source::List(list.clone())
+                Source::List(list)
             }
             (None, Some(rgb), Some(depth)) => Source::Patterns(Box::new(Patterns {
                 rgb: Pattern::parse(rgb)?,
@@ -328,9 +326,12 @@ impl Names {
             Self::These(names) => return Ok(names.iter().cloned().collect()),
             Self::InFile(file) => file,
         };
-        check_inside(file)?;
-        let text =
-            fs::read_to_string(root.join(file)).map_err(|error| format!("`{file}`: {error}"))?;
+        let file = file.replace('\\', "/");
+        check_inside(&file)?;
+        let text = read_text(&root.join(&file)).map_err(|error| match error {
+            TextError::Read { source, .. } => format!("`{file}`: {source}"),
+            error => error.to_string(),
+        })?;
         let lines = text.lines().map(str::trim);
         let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         Ok(names.map(str::to_owned).collect())

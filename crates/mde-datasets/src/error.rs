@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use mde_files::TextError;
+
 use crate::kind::did_you_mean;
 use crate::{DataKind, DepthEncoding, Split};
 
@@ -76,21 +78,29 @@ pub enum DatasetError {
         /// Number of lines.
         images: usize,
     },
-    /// A line of a list has the wrong form.
-    #[error("{}, line {line}: {reason}; expected {expected}", .list.display())]
-    MalformedLine {
+    /// Lines of a list have the wrong form.
+    #[error("{}, {lines}: {reason}; {remedy}", .list.display())]
+    WrongLines {
         /// The list file.
         list: PathBuf,
-        /// Line number, from 1.
-        line: u64,
+        /// Which lines: `line 5`, `all 24,231 lines`.
+        lines: String,
         /// What is wrong.
         reason: String,
-        /// The expected form.
-        expected: &'static str,
+        /// What repairs it.
+        remedy: String,
+    },
+    /// Two pairs of a list whose images differ only in their extension.
+    #[error("{}: {reason}", .list.display())]
+    SameId {
+        /// The list file.
+        list: PathBuf,
+        /// The two files, and what to do.
+        reason: String,
     },
     /// Listed files do not exist.
     #[error(
-        "{}: {count} of the listed files {} missing in {}{}: {}{}; check the folder, or remove the lines",
+        "{}: {count} of the listed files {} missing in {}{}: {}{}; {advice}",
         .list.display(), if *.count == 1 { "is" } else { "are" }, .root.display(), and_in(.also_in),
         .first.join(", "), if *.count > .first.len() { ", ..." } else { "" }
     )]
@@ -105,7 +115,12 @@ pub enum DatasetError {
         first: Vec<String>,
         /// Number of missing files.
         count: usize,
+        /// Why they are missing, if one reason explains all, and what to do.
+        advice: String,
     },
+    /// A list or a description that is not a text.
+    #[error(transparent)]
+    Text(TextError),
     /// A file could not be read.
     #[error("{}: cannot be read: {source}", .path.display())]
     Read {
@@ -183,7 +198,7 @@ pub enum DatasetError {
         source: image::ImageError,
     },
     /// The depth image does not have the type of its encoding.
-    #[error("{}: the depth encoding {encoding} needs {} PNG, found {found}; choose the encoding of the files", .path.display(), .encoding.png_type())]
+    #[error("{}: the depth encoding {encoding} needs {}, found {found}; choose the encoding of the files", .path.display(), .encoding.file_type())]
     WrongDepthType {
         /// The file.
         path: PathBuf,
@@ -192,25 +207,40 @@ pub enum DatasetError {
         /// The pixel type of the file.
         found: String,
     },
+    /// A depth map with an EXIF orientation.
+    #[error("{}: a depth map with EXIF orientation {orientation}, which says that its pixels are stored turned or mirrored; turn the depths themselves and save them without EXIF", .path.display())]
+    TurnedDepth {
+        /// The file.
+        path: PathBuf,
+        /// The orientation, 2 to 8.
+        orientation: u8,
+    },
+    /// An array of depths could not be read.
+    #[error(transparent)]
+    Array(#[from] mde_arrays::ArrayError),
     /// Colour image and depth map of a pair differ in size.
-    #[error("{}: depth is {} but {} is {} (height x width); both must have the same size (for data of your own see resize_rgb in docs/own-data.md)", .depth.display(), dimensions(.depth_size), .rgb.display(), dimensions(.rgb_size))]
+    #[error("{}: depth is {} but {} is {} (height x width){}; both must have the same size (for data of your own see resize_rgb in docs/own-data.md)", .depth.display(), dimensions(.depth_size), .rgb.display(), dimensions(.rgb_size), turned(*.orientation, .rgb_size, .depth_size))]
     SizeMismatch {
         /// The colour image.
         rgb: PathBuf,
-        /// Its size.
+        /// Its size as shown.
         rgb_size: (usize, usize),
+        /// Its EXIF orientation, 1 to 8; 1 if it has none.
+        orientation: u8,
         /// The depth map.
         depth: PathBuf,
         /// Its size.
         depth_size: (usize, usize),
     },
     /// `resize_rgb` cannot be applied: colour image and depth map differ in aspect ratio.
-    #[error("{}: {} differs in aspect ratio from {} (height x width) of {}, so resize_rgb cannot be applied; crop or reproject one of them", .rgb.display(), dimensions(.rgb_size), dimensions(.depth_size), .depth.display())]
+    #[error("{}: {} differs in aspect ratio from {} (height x width) of {}, so resize_rgb cannot be applied{}; crop or reproject one of them", .rgb.display(), dimensions(.rgb_size), dimensions(.depth_size), .depth.display(), turned(*.orientation, .rgb_size, .depth_size))]
     AspectRatioMismatch {
         /// The colour image.
         rgb: PathBuf,
-        /// Its size.
+        /// Its size as shown.
         rgb_size: (usize, usize),
+        /// Its EXIF orientation, 1 to 8; 1 if it has none.
+        orientation: u8,
         /// The depth map.
         depth: PathBuf,
         /// Its size.
@@ -309,6 +339,15 @@ pub enum DatasetError {
     },
 }
 
+impl From<TextError> for DatasetError {
+    fn from(error: TextError) -> Self {
+        match error {
+            TextError::Read { path, source } => Self::Read { path, source },
+            error => Self::Text(error),
+        }
+    }
+}
+
 impl DatasetError {
     /// A fault of a description's table for `split`.
     pub(crate) fn bad_split(path: &Path, split: Split, reason: &str) -> Self {
@@ -358,6 +397,27 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 fn dimensions(size: &(usize, usize)) -> String {
     format!("{}x{}", size.0, size.1)
+}
+
+/// What EXIF has to do with sizes that differ: part of a message, empty if nothing.
+pub(crate) fn turned(orientation: u8, rgb: &(usize, usize), depth: &(usize, usize)) -> String {
+    let stored = match orientation {
+        5..=8 => (rgb.1, rgb.0),
+        _ => *rgb,
+    };
+    if orientation != 1 {
+        return format!(
+            ". The image is stored as {} and shown turned by its EXIF orientation {orientation}: turn \
+             the depth map likewise, or remove the orientation from the image",
+            dimensions(&stored)
+        );
+    }
+    let sideways = (rgb.1, rgb.0) == *depth && rgb != depth;
+    if sideways {
+        return ". The image has no EXIF orientation; one of the two is turned by 90 degrees"
+            .to_owned();
+    }
+    String::new()
 }
 
 fn and_in(folders: &[&str]) -> String {

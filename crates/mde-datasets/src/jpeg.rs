@@ -1,11 +1,50 @@
-//! Detects truncated JPEG files.
+//! The markers of JPEG files (ITU-T T.81, annex B): whether a file is complete, and its EXIF data.
 //!
 //! JPEG decoders fill missing parts with grey and report success, so a network would be trained on
-//! grey. This module walks the markers (ITU-T T.81, annex B) to the end-of-image marker, which a
-//! truncated file lacks.
+//! grey. A truncated file lacks the end-of-image marker.
 
 const END_OF_IMAGE: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
+/// Application segment 1, which holds EXIF or XMP.
+const APP1: u8 = 0xE1;
+
+/// A marker.
+struct Marker<'a> {
+    code: u8,
+    /// The content of its segment; None for markers without one, and for a segment cut short.
+    segment: Option<&'a [u8]>,
+    /// Position of the next byte after the marker and its segment.
+    end: usize,
+}
+
+impl<'a> Marker<'a> {
+    /// The marker at a position; None if there is none.
+    fn at(bytes: &'a [u8], mut at: usize) -> Option<Self> {
+        if *bytes.get(at)? != 0xFF {
+            return None;
+        }
+        // A marker may be preceded by any number of 0xFF fill bytes.
+        while *bytes.get(at)? == 0xFF {
+            at += 1;
+        }
+        let code = bytes[at];
+        at += 1;
+        if code == END_OF_IMAGE || code == 0x01 || is_restart(code) {
+            return Some(Self {
+                code,
+                segment: None,
+                end: at,
+            });
+        }
+        let length = bytes.get(at..)?.first_chunk::<2>()?;
+        let end = at + usize::from(u16::from_be_bytes(*length));
+        Some(Self {
+            code,
+            segment: bytes.get(at + 2..end),
+            end,
+        })
+    }
+}
 
 /// True if the markers lead from the start of the image to its end-of-image marker.
 ///
@@ -13,35 +52,35 @@ const START_OF_SCAN: u8 = 0xDA;
 /// are legal.
 pub(crate) fn is_complete(bytes: &[u8]) -> bool {
     let mut at = 2;
-    loop {
-        // A marker may be preceded by any number of 0xFF fill bytes.
-        match bytes.get(at) {
-            Some(0xFF) => {}
-            _ => return false,
-        }
-        while bytes.get(at) == Some(&0xFF) {
-            at += 1;
-        }
-        let Some(&marker) = bytes.get(at) else {
-            return false;
-        };
-        at += 1;
-        if marker == END_OF_IMAGE {
-            return true;
-        }
-        if is_restart(marker) || marker == 0x01 {
-            continue;
-        }
-        let Some(length) = bytes.get(at..at + 2) else {
-            return false;
-        };
-        at += usize::from(u16::from_be_bytes([length[0], length[1]]));
-        if marker == START_OF_SCAN {
-            match next_marker(bytes, at) {
-                Some(next) => at = next,
+    while let Some(marker) = Marker::at(bytes, at) {
+        at = match marker.code {
+            END_OF_IMAGE => return true,
+            START_OF_SCAN => match next_marker(bytes, marker.end) {
+                Some(next) => next,
                 None => return false,
+            },
+            _ => marker.end,
+        };
+    }
+    false
+}
+
+/// The EXIF data before the first scan, without their mark.
+pub(crate) fn exif(bytes: &[u8]) -> Option<&[u8]> {
+    let mut at = 2;
+    loop {
+        let marker = Marker::at(bytes, at)?;
+        match marker.code {
+            END_OF_IMAGE | START_OF_SCAN => return None,
+            APP1 => {
+                let exif = marker.segment?.strip_prefix(b"Exif\0\0");
+                if exif.is_some() {
+                    return exif;
+                }
             }
+            _ => {}
         }
+        at = marker.end;
     }
 }
 

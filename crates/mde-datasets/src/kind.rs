@@ -120,7 +120,7 @@ impl DataKind {
     /// Encoding of the split's depth files.
     pub fn encoding(self, split: Split) -> DepthEncoding {
         match (self, split) {
-            (Self::Nyu, Split::Train) => DepthEncoding::U8Over25_5,
+            (Self::Nyu, Split::Train) => DepthEncoding::U8_OVER_25_5,
             (Self::Nyu, Split::Test) | (Self::Rooms, _) => DepthEncoding::U16_MM,
             (Self::Kitti | Self::Streets, _) => DepthEncoding::U16_OVER_256,
         }

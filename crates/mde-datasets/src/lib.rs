@@ -21,9 +21,11 @@ mod batch;
 mod bts;
 mod decode;
 mod depth;
+mod depth_survey;
 mod description;
 mod encoding;
 mod error;
+mod faults;
 mod geometry;
 mod inspect;
 mod jpeg;
@@ -34,29 +36,35 @@ mod list;
 mod loader;
 mod meter;
 mod mff;
+mod missing;
+mod orientation;
 mod pairing;
 mod pattern;
 mod photometric;
 mod picture;
 mod plan;
+mod png;
 mod preprocessing;
 mod random;
 mod rotation;
+mod rows;
 mod sample;
 mod spec;
+mod stored;
 mod transform;
 
 pub use batch::ExampleBatch;
 pub use bts::{BtsEval, BtsGeometry, BtsTrain, BtsView};
 pub use depth::DepthMap;
-pub use encoding::{DepthEncoding, UnknownEncoding};
+pub use depth_survey::{DepthSurvey, mean_depth, survey_depth};
+pub use encoding::{DepthEncoding, UnitsPerMetre, UnknownEncoding};
 pub use error::DatasetError;
 pub use inspect::{
     DepthSummary, Finding, InspectEvent, InspectOptions, Inspection, Severity, SizeCount,
     SplitSummary, inspect,
 };
 pub use kind::{DataKind, Scene, Split, UnknownKind};
-pub use list::{RgbdList, mean_depth};
+pub use list::RgbdList;
 pub use loader::{EpochBatches, Loader, LoaderConfig};
 pub use meter::{MeterEval, MeterGt, MeterInput, MeterTrain};
 pub use mff::{MffEval, MffGeometry, MffTrain};
@@ -67,7 +75,7 @@ pub use rand_chacha::ChaCha8Rng;
 pub use random::sample_rng;
 pub use sample::Sample;
 pub use spec::DataSpec;
-pub use transform::{Example, Transform};
+pub use transform::{Example, FrameDepth, Transform};
 
 /// Compiles the README's example.
 #[cfg(doctest)]

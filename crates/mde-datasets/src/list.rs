@@ -1,4 +1,4 @@
-//! A list of RGB-D pairs on disk: opening, checking, loading, fingerprint, mean depth.
+//! A list of RGB-D pairs on disk: opening, checking, loading, fingerprint.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use mde_files::HashCache;
 use rayon::prelude::*;
 
-use crate::lines::{self, Entry, ListFormat};
-use crate::plan::{Naming, Plan, SizeFit};
-use crate::{DatasetError, DepthEncoding, DepthMap, Sample, Scene, Transform, decode, geometry};
+use crate::error::count;
+use crate::faults::WrongLines;
+use crate::lines::{self, Entry, List, ListFormat};
+use crate::plan::{Found, Naming, Plan, SizeFit};
+use crate::{
+    DatasetError, DepthEncoding, DepthMap, Sample, Scene, Transform, decode, geometry, missing,
+};
 
 /// Maximum number of missing files that an error names.
 const MAX_MISSING_NAMED: usize = 10;
@@ -24,7 +28,22 @@ const MAX_MISSING_NAMED: usize = 10;
 pub struct RgbdList {
     plan: Plan,
     pairs: Vec<Pair>,
-    without_depth: usize,
+    /// BLAKE3 of what names the pairs: the list's text, or the paths that patterns match.
+    names: blake3::Hash,
+    leftovers: Leftovers,
+}
+
+/// What belongs to no pair, and what was assumed.
+#[derive(Debug, Clone, Default)]
+struct Leftovers {
+    /// Lines of a list with `None` for the depth.
+    lines: usize,
+    /// Images that patterns match, without a depth map.
+    images: Vec<String>,
+    /// Depth maps that patterns match, without an image.
+    depth_maps: Vec<String>,
+    /// What a list was read as, and names of `only` and `skip` that match nothing.
+    assumed: Vec<String>,
 }
 
 /// A line of the list with its files, relative to the data folder.
@@ -71,12 +90,20 @@ impl RgbdList {
 
     /// Finds the pairs that a plan names.
     pub(crate) fn from_plan(plan: Plan) -> Result<Self, DatasetError> {
-        let (pairs, without_depth) = match &plan.naming {
+        let (pairs, names, leftovers) = match &plan.naming {
             Naming::List(format) => listed(&plan, *format)?,
             Naming::Patterns(patterns, split) => {
                 let paired = plan.match_all(patterns, *split)?;
-                let pairs = paired.entries.into_iter().map(Pair::from);
-                (pairs.collect(), paired.unpaired.len())
+                let images = paired.images.into_iter().map(|unpaired| unpaired.image);
+                let leftovers = Leftovers {
+                    images: images.collect(),
+                    depth_maps: paired.depth_maps,
+                    assumed: paired.unknown.iter().map(ToString::to_string).collect(),
+                    ..Leftovers::default()
+                };
+                let pairs: Vec<Pair> = paired.entries.into_iter().map(Pair::from).collect();
+                let names = hash_of_matches(&pairs);
+                (pairs, names, leftovers)
             }
         };
         let (list, encoding) = (plan.list.display(), plan.encoding);
@@ -84,7 +111,8 @@ impl RgbdList {
         Ok(Self {
             plan,
             pairs,
-            without_depth,
+            names,
+            leftovers,
         })
     }
 
@@ -107,12 +135,58 @@ impl RgbdList {
     /// Number of images left out for lack of a depth map: the list has `None` for it, or the
     /// description's patterns match none.
     pub fn without_depth(&self) -> usize {
-        self.without_depth
+        self.leftovers.lines + self.leftovers.images.len()
     }
 
-    /// The largest valid depth in metres; [`mean_depth`] ignores larger ones.
+    /// What belongs to no pair (images without depth, depth maps without an image), and what was
+    /// assumed when the list was read; each one clause of a sentence. Empty if there is nothing to
+    /// say.
+    pub fn remarks(&self) -> Vec<String> {
+        let Leftovers {
+            lines,
+            images,
+            depth_maps,
+            assumed,
+        } = &self.leftovers;
+        let mut remarks = Vec::new();
+        if *lines > 0 {
+            remarks.push(format!("{} without depth (`None`)", count(*lines, "line")));
+        }
+        let sides = [(images.len(), "image"), (depth_maps.len(), "depth map")];
+        let sides = sides.into_iter().filter(|(number, _)| *number > 0);
+        let sides: Vec<String> = sides.map(|(number, noun)| count(number, noun)).collect();
+        if !sides.is_empty() {
+            let verb = if images.len() + depth_maps.len() == 1 {
+                "matches"
+            } else {
+                "match"
+            };
+            let first = [first_few(images), first_few(depth_maps)].concat();
+            let sides = sides.join(" and ");
+            remarks.push(format!("{sides} {verb} nothing: {}", first.join(", ")));
+        }
+        remarks.extend(assumed.iter().cloned());
+        remarks
+    }
+
+    /// The scene's largest valid depth in metres. Larger depths count as not measured, unless
+    /// [`with_depth_limit`](Self::with_depth_limit) says otherwise.
     pub fn max_depth(&self) -> f32 {
         self.plan.scene.max_depth()
+    }
+
+    /// The same list with depth up to `limit` metres kept. Infinite for evaluation, whose protocol
+    /// masks depth by itself and may reach further than the scene. A description's range still
+    /// applies.
+    #[must_use]
+    pub fn with_depth_limit(mut self, limit: f32) -> Self {
+        self.plan.limit = limit;
+        self
+    }
+
+    /// The smallest and the largest depth in metres that the description calls valid, if it does.
+    pub fn range(&self) -> Option<(f32, f32)> {
+        self.plan.range
     }
 
     /// Encoding of the depth files.
@@ -154,7 +228,8 @@ impl RgbdList {
         })
     }
 
-    /// Reads the depth of pair `index` alone. Depth outside the description's range becomes 0.
+    /// Reads the depth of pair `index` alone. Depth outside the description's range or beyond
+    /// [`max_depth`](Self::max_depth) becomes 0.
     ///
     /// # Errors
     /// As [`load`](Self::load), for the depth file.
@@ -162,10 +237,20 @@ impl RgbdList {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn load_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
-        let path = self.plan.root.join(&self.pairs[index].depth);
-        let mut depth = decode::read_depth(&path, self.plan.encoding)?;
-        self.plan.drop_out_of_range(&mut depth);
+        let mut depth = self.load_stored_depth(index)?;
+        self.plan.drop_out_of_reach(&mut depth);
         Ok(depth)
+    }
+
+    /// The same before depth out of reach becomes 0.
+    pub(crate) fn load_stored_depth(&self, index: usize) -> Result<DepthMap, DatasetError> {
+        let path = self.plan.root.join(&self.pairs[index].depth);
+        decode::read_depth(&path, self.plan.encoding)
+    }
+
+    /// How the list is read.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Checks the files of every pair, in parallel: complete, of the right pixel type, of one size,
@@ -200,6 +285,18 @@ impl RgbdList {
         }
     }
 
+    /// (height, width) of the depth of pair `index`.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    ///
+    /// # Panics
+    /// If `index` is not below [`len`](Self::len).
+    pub fn depth_size(&self, index: usize) -> Result<(usize, usize), DatasetError> {
+        let path = self.plan.root.join(&self.pairs[index].depth);
+        decode::read_depth_size(&path, self.plan.encoding)
+    }
+
     fn check_fit(
         &self,
         pair: &Pair,
@@ -213,12 +310,14 @@ impl RgbdList {
         match self.plan.fit_sizes(rgb_size, depth_size) {
             SizeFit::Same | SizeFit::Resized => Ok(()),
             SizeFit::OtherSize => Err(DatasetError::SizeMismatch {
+                orientation: decode::read_orientation(&rgb),
                 rgb,
                 rgb_size,
                 depth,
                 depth_size,
             }),
             SizeFit::OtherAspectRatio => Err(DatasetError::AspectRatioMismatch {
+                orientation: decode::read_orientation(&rgb),
                 rgb,
                 rgb_size,
                 depth,
@@ -269,14 +368,10 @@ impl RgbdList {
         let hashes: Vec<blake3::Hash> = files
             .map(|file| hash(&self.plan.root.join(file)))
             .collect::<Result<_, DatasetError>>()?;
-        // The list enters by its hash, a fixed length: no list can imitate the files after it.
-        let list = match self.plan.naming {
-            Naming::List(_) => hash(&self.plan.list)?,
-            Naming::Patterns(..) => self.hash_of_matches(),
-        };
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.plan.encoding.to_string().as_bytes());
-        hasher.update(list.as_bytes());
+        // The names enter by their hash, a fixed length: no list can imitate the files after it.
+        hasher.update(self.names.as_bytes());
         for hash in &hashes {
             hasher.update(hash.as_bytes());
         }
@@ -284,15 +379,22 @@ impl RgbdList {
         hasher.update(self.plan.additions().as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
     }
+}
 
-    fn hash_of_matches(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        for pair in &self.pairs {
-            let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
-            hasher.update(line.as_bytes());
-        }
-        hasher.finalize()
+/// The first files of one side, and whether there are more.
+fn first_few(files: &[String]) -> Vec<String> {
+    const FEW: usize = 3;
+    let more = (files.len() > FEW).then(|| "...".to_owned());
+    files.iter().take(FEW).cloned().chain(more).collect()
+}
+
+fn hash_of_matches(pairs: &[Pair]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for pair in pairs {
+        let line = format!("{}\0{}\n", pair.rgb.display(), pair.depth.display());
+        hasher.update(line.as_bytes());
     }
+    hasher.finalize()
 }
 
 impl From<Entry> for Pair {
@@ -306,91 +408,88 @@ impl From<Entry> for Pair {
     }
 }
 
-/// The pairs of a list file, and the number of images that it lists without depth.
-fn listed(plan: &Plan, format: ListFormat) -> Result<(Vec<Pair>, usize), DatasetError> {
-    let (list, expected) = (&plan.list, format.expected());
-    if !list.exists() {
+/// The pairs of a list file, the hash of its text, and what it leaves over.
+fn listed(
+    plan: &Plan,
+    format: ListFormat,
+) -> Result<(Vec<Pair>, blake3::Hash, Leftovers), DatasetError> {
+    let (path, expected) = (&plan.list, format.expected());
+    if !path.exists() {
         return Err(DatasetError::MissingList {
-            tried: vec![list.clone()],
+            tried: vec![path.clone()],
             expected,
             other: None,
         });
     }
-    let parsed = lines::parse(list, &decode::read(list)?, format)?;
-    if parsed.entries.is_empty() {
-        let list = list.clone();
-        return Err(match parsed.without_depth {
-            0 => DatasetError::EmptyList { list, expected },
-            images => DatasetError::NoDepthListed { list, images },
+    let text = mde_files::read_text(path)?;
+    let list = lines::read(&text, format);
+    if let Some(wrong) = list.wrong.first() {
+        return Err(wrong_lines(plan, wrong, &list, format));
+    }
+    if list.entries.is_empty() {
+        let path = path.clone();
+        return Err(match list.without_depth {
+            0 => DatasetError::EmptyList {
+                list: path,
+                expected,
+            },
+            images => DatasetError::NoDepthListed { list: path, images },
         });
     }
-    Ok((find_files(plan, parsed.entries)?, parsed.without_depth))
+    // The same pairs have the same hash, whatever system wrote the list.
+    let names = blake3::hash(lines::with_plain_paths(&text, list.separator).as_bytes());
+    let leftovers = Leftovers {
+        lines: list.without_depth,
+        assumed: list.assumed.clone(),
+        ..Leftovers::default()
+    };
+    Ok((find_files(plan, list, format)?, names, leftovers))
+}
+
+fn wrong_lines(plan: &Plan, wrong: &WrongLines, list: &List, format: ListFormat) -> DatasetError {
+    DatasetError::WrongLines {
+        list: plan.list.clone(),
+        lines: wrong.place(),
+        reason: wrong.reason(),
+        remedy: wrong.remedy(&plan.list, list.separator, format),
+    }
 }
 
 /// Searches both files of every line.
-fn find_files(plan: &Plan, entries: Vec<Entry>) -> Result<Vec<Pair>, DatasetError> {
-    let found: Vec<(Option<PathBuf>, Option<PathBuf>)> = entries
+fn find_files(plan: &Plan, list: List, format: ListFormat) -> Result<Vec<Pair>, DatasetError> {
+    let found = list
+        .entries
         .par_iter()
-        .map(|entry| (plan.find_rgb(&entry.rgb), plan.find_depth(&entry.depth)))
-        .collect();
-    let (mut pairs, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
-    for (entry, files) in entries.into_iter().zip(found) {
-        match files {
-            (Some(rgb), Some(depth)) => pairs.push(Pair {
-                id: entry.id,
-                rgb,
-                depth,
-                focal: entry.focal,
-            }),
-            (rgb, depth) => {
-                missing.extend(rgb.is_none().then_some(entry.rgb));
-                missing.extend(depth.is_none().then_some(entry.depth));
-            }
-        }
+        .map(|(_, entry)| plan.find_pair(entry));
+    let found: Vec<Found> = found.collect();
+    if let Some(outside) = missing::outside(&list, &found) {
+        return Err(wrong_lines(plan, &outside, &list, format));
     }
-    if missing.is_empty() {
-        return Ok(pairs);
-    }
-    let count = missing.len();
-    missing.truncate(MAX_MISSING_NAMED);
-    Err(DatasetError::MissingFiles {
-        list: plan.list.clone(),
-        root: plan.root.clone(),
-        also_in: plan.also_in(),
-        first: missing,
-        count,
-    })
-}
-
-/// Mean of all valid depths (0 < d <= [`RgbdList::max_depth`]) of a list, in metres: the prediction
-/// of the constant baseline.
-///
-/// Every pixel counts once. Sums are f64 per image and added in the list's order: the result is the
-/// same for any number of threads.
-///
-/// # Errors
-/// A depth file that does not load, or a list without any valid depth.
-pub fn mean_depth(list: &RgbdList) -> Result<f64, DatasetError> {
-    let per_image: Vec<(f64, u64)> = (0..list.len())
-        .into_par_iter()
-        .map(|index| {
-            let depth = list.load_depth(index)?;
-            let valid = depth
-                .metres
-                .iter()
-                .filter(|&&d| d > 0.0 && d <= list.max_depth());
-            Ok(valid.fold((0.0, 0), |(sum, count), &d| (sum + f64::from(d), count + 1)))
-        })
-        .collect::<Result<_, DatasetError>>()?;
-    let (sum, count) = per_image
-        .iter()
-        .fold((0.0, 0), |(sum, count), (s, c)| (sum + s, count + c));
-    if count == 0 {
-        return Err(DatasetError::NoValidDepth {
-            list: list.plan.list.clone(),
-            images: list.len(),
-            max: list.max_depth(),
+    let missing = missing::paths(&list, &found);
+    if !missing.is_empty() {
+        let count = missing.len();
+        let first = missing.into_iter().take(MAX_MISSING_NAMED);
+        return Err(DatasetError::MissingFiles {
+            list: plan.list.clone(),
+            root: plan.root.clone(),
+            also_in: plan.also_in(),
+            first: first.map(str::to_owned).collect(),
+            count,
+            advice: missing::advice(plan, &list, &found),
         });
     }
-    Ok(sum / count as f64)
+    if let Some(reason) = missing::same_id(&list) {
+        let list = plan.list.clone();
+        return Err(DatasetError::SameId { list, reason });
+    }
+    let pairs = list.entries.into_iter().zip(found);
+    let pairs = pairs.filter_map(|((_, entry), found)| {
+        Some(Pair {
+            id: entry.id,
+            rgb: found.rgb?,
+            depth: found.depth?,
+            focal: entry.focal,
+        })
+    });
+    Ok(pairs.collect())
 }

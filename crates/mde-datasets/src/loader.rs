@@ -267,6 +267,7 @@ impl Work {
                     image: Vec::new(),
                     image_size: (0, 0),
                     depth: self.transform.apply_to_depth(id, depth, rng)?,
+                    frame: None,
                     focal: None,
                     rgb: None,
                 });

@@ -72,6 +72,7 @@ impl Transform for MeterTrain {
             image: Levels::new(self.input.normalisation).planes(&rgb, flip),
             image_size: self.input.size,
             depth: depth.every_second(),
+            frame: None,
             focal: sample.focal,
             rgb: None,
         })
@@ -117,6 +118,7 @@ impl Transform for MeterEval {
             image: Levels::new(self.input.normalisation).planes(&rgb, false),
             image_size: self.input.size,
             depth: self.apply_to_depth(&sample.id, sample.depth, rng)?,
+            frame: None,
             id: sample.id,
             focal: sample.focal,
             rgb: Some(rgb.into_owned().into_raw()),

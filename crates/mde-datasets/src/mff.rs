@@ -132,6 +132,7 @@ impl Transform for MffTrain {
             image,
             image_size: crop,
             depth,
+            frame: None,
             focal: sample.focal,
             rgb: None,
         })
@@ -177,6 +178,7 @@ impl Transform for MffEval {
             image: Levels::new(Normalisation::ImageNet).planes(&input, false),
             image_size: self.input.crop,
             depth: self.apply_to_depth(&sample.id, sample.depth, rng)?,
+            frame: None,
             id: sample.id,
             focal: sample.focal,
             rgb: Some(picture.into_raw()),

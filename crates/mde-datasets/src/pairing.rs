@@ -1,6 +1,7 @@
 //! Pairs of colour images and depth maps that two patterns name, and the choice of a split's pairs.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 use std::path::Path;
 
 use crate::DatasetError;
@@ -48,14 +49,71 @@ pub(crate) struct Choice {
     pub(crate) every: usize,
 }
 
-/// The pairs that patterns match.
+/// The pairs that patterns match, and what they leave over.
 #[derive(Debug)]
 pub(crate) struct Paired {
     /// In the natural order of their colour images.
     pub(crate) entries: Vec<Entry>,
     /// Images without a depth map.
-    pub(crate) unpaired: Vec<String>,
+    pub(crate) images: Vec<Unpaired>,
+    /// Depth maps without an image.
+    pub(crate) depth_maps: Vec<String>,
+    /// Names of `only` and of `skip` that match nothing.
+    pub(crate) unknown: Vec<UnknownNames>,
 }
+
+/// An image without a depth map.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unpaired {
+    pub(crate) image: String,
+    /// The path that its depth map would have, if there is only one.
+    pub(crate) expected: Option<String>,
+}
+
+impl fmt::Display for Unpaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.expected {
+            Some(depth) => write!(f, "{} (no {depth})", self.image),
+            None => f.write_str(&self.image),
+        }
+    }
+}
+
+/// Names of a choice that are not the first `*` of any image.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UnknownNames {
+    /// `only` or `skip`.
+    pub(crate) key: &'static str,
+    /// Sorted; not empty.
+    pub(crate) names: Vec<String>,
+    /// Number of names of the key.
+    pub(crate) of: usize,
+    /// A text that would match.
+    pub(crate) example: String,
+}
+
+impl fmt::Display for UnknownNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, names, of, .. } = self;
+        let match_ = if names.len() == 1 { "matches" } else { "match" };
+        let (number, first) = (names.len(), first_of(names));
+        write!(
+            f,
+            "{key}: {number} of {} {match_} no image: {first}",
+            count(*of, "name")
+        )
+    }
+}
+
+/// The first few names, and whether there are more.
+pub(crate) fn first_of<T: ToString>(names: &[T]) -> String {
+    let first: Vec<String> = names.iter().take(MAX_NAMED).map(T::to_string).collect();
+    let more = if names.len() > MAX_NAMED { ", ..." } else { "" };
+    first.join(", ") + more
+}
+
+/// Pairs, images without a depth map, depth maps without an image.
+type Joined = (Vec<Entry>, Vec<Unpaired>, Vec<String>);
 
 /// A fault of the patterns, or of reading the folder. The caller knows the file and the split.
 pub(crate) enum PairingFault {
@@ -86,17 +144,18 @@ impl Patterns {
 
     /// The pairs below a data folder; images without a depth map are left out.
     pub(crate) fn pairs(&self, root: &Path) -> Result<Paired, PairingFault> {
-        let images = self.chosen(root)?;
-        let (pairs, unpaired) = match self.pairing {
-            Pairing::ByName { .. } => self.pair_by_name(root, images)?,
-            Pairing::ByTime { max_gap } => self.pair_by_time(root, images, max_gap)?,
+        let (images, unknown) = self.chosen(root)?;
+        let depths = files(root, &self.depth)?;
+        let (pairs, images, depth_maps) = match self.pairing {
+            Pairing::ByName { .. } => self.pair_by_name(root, images, depths)?,
+            Pairing::ByTime { max_gap } => self.pair_by_time(root, images, depths, max_gap)?,
         };
         if pairs.is_empty() {
             let reason = match self.pairing {
-                Pairing::ByName { .. } => describe_unpaired(&unpaired),
+                Pairing::ByName { .. } => describe_unpaired(&images),
                 Pairing::ByTime { max_gap } => format!(
                     "no image of {} has a depth map within {max_gap} s; check that both names are times in seconds, and `max_gap`",
-                    unpaired.len()
+                    images.len()
                 ),
             };
             return Err(reason.into());
@@ -106,38 +165,45 @@ impl Patterns {
             let reason = "`part` selects no pair; there are too few: widen it".to_owned();
             return Err(reason.into());
         }
-        Ok(Paired { entries, unpaired })
+        Ok(Paired {
+            entries,
+            images,
+            depth_maps,
+            unknown,
+        })
     }
 
-    /// The colour images that `only` and `skip` select.
-    fn chosen(&self, root: &Path) -> Result<Vec<Match>, PairingFault> {
-        let mut images = self.rgb.files(root)?;
-        if images.is_empty() {
+    /// The colour images that `only` and `skip` select, and their names that match none.
+    fn chosen(&self, root: &Path) -> Result<(Vec<Match>, Vec<UnknownNames>), PairingFault> {
+        let mut images = files(root, &self.rgb)?;
+        let Some(example) = images.first().map(|image| image.stars[0].clone()) else {
             return Err(no_match(root, "rgb", &self.rgb).into());
-        }
-        let Choice { only, skip, .. } = &self.choice;
+        };
         // Names that match no path are allowed: not every scene of a long list is on disk.
-        images.retain(|image| {
-            let first = &image.stars[0];
-            only.as_ref().is_none_or(|only| only.contains(first)) && !skip.contains(first)
-        });
+        let unknown = self.choice.unknown(&images, &example);
+        images.retain(|image| self.choice.selects(&image.stars[0]));
         if images.is_empty() {
             return Err(format!(
-                "`only` and `skip` leave none of the images that rgb = \"{}\" matches; they list texts of its first *",
+                "`only` and `skip` leave none of the images that rgb = \"{}\" matches; they list texts of its first *, such as `{example}`",
                 self.rgb.text()
             )
             .into());
         }
-        Ok(images)
+        Ok((images, unknown))
     }
 
     fn pair_by_name(
         &self,
         root: &Path,
         images: Vec<Match>,
-    ) -> Result<(Vec<Entry>, Vec<String>), PairingFault> {
+        depths: Vec<Match>,
+    ) -> Result<Joined, PairingFault> {
+        let by_name = depths
+            .iter()
+            .map(|file| (self.depth.fill(&file.stars), &file.path));
+        let by_name: HashMap<String, &String> = by_name.collect();
         let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
-        for image in images {
+        for image in &images {
             let depth = self.depth.fill(&image.stars);
             let other = self.depth.fill(&image.other_stars);
             if depth != other {
@@ -148,24 +214,41 @@ impl Patterns {
                 )
                 .into());
             }
-            if root.join(&depth).is_file() {
-                pairs.push(entry(image.path, depth));
-            } else {
-                unpaired.push(format!("{} (no {depth})", image.path));
+            let found = by_name.get(&depth).map(|&path| path.clone());
+            match found.or_else(|| root.join(&depth).is_file().then(|| depth.clone())) {
+                Some(depth) => pairs.push(entry(image.path.clone(), depth)),
+                None => unpaired.push(Unpaired {
+                    image: image.path.clone(),
+                    expected: Some(depth),
+                }),
             }
         }
-        Ok((pairs, unpaired))
+        // The pattern of one may match the files of the other.
+        let partners: HashSet<&String> = pairs.iter().map(|pair| &pair.depth).collect();
+        unpaired.retain(|unpaired| !partners.contains(&unpaired.image));
+        let image_paths: HashSet<&String> = images.iter().map(|image| &image.path).collect();
+        let alone = depths.iter().filter(|depth| {
+            self.choice.selects(&depth.stars[0])
+                && !partners.contains(&depth.path)
+                && !image_paths.contains(&depth.path)
+        });
+        let alone = alone.map(|depth| depth.path.clone()).collect();
+        Ok((pairs, unpaired, alone))
     }
 
     fn pair_by_time(
         &self,
         root: &Path,
         images: Vec<Match>,
+        mut depths: Vec<Match>,
         max_gap: f64,
-    ) -> Result<(Vec<Entry>, Vec<String>), PairingFault> {
-        let depths = self.depth.files(root)?;
+    ) -> Result<Joined, PairingFault> {
         if depths.is_empty() {
             return Err(no_match(root, "depth", &self.depth).into());
+        }
+        // With a single star, its text is the time, which images and depth maps do not share.
+        if self.depth.stars() > 1 {
+            depths.retain(|depth| self.choice.selects(&depth.stars[0]));
         }
         let mut sequences: BTreeMap<Vec<String>, [Vec<Timed>; 2]> = BTreeMap::new();
         // Sequences keep the order of their names.
@@ -173,20 +256,39 @@ impl Patterns {
         for (which, files) in [images, depths].into_iter().enumerate() {
             for file in files {
                 let (sequence, timed) = timed(file)?;
-                if which == 0 && !sequences.contains_key(&sequence) {
+                if !sequences.contains_key(&sequence) {
                     order.push(sequence.clone());
                 }
                 sequences.entry(sequence).or_default()[which].push(timed);
             }
         }
-        let (mut pairs, mut unpaired) = (Vec::new(), Vec::new());
+        let mut joined: Joined = (Vec::new(), Vec::new(), Vec::new());
         for sequence in order {
             if let Some([images, depths]) = sequences.remove(&sequence) {
-                pair_nearest(images, depths, max_gap, &mut pairs, &mut unpaired);
+                pair_nearest(images, depths, max_gap, &mut joined);
             }
         }
-        Ok((pairs, unpaired))
+        Ok(joined)
     }
+}
+
+/// The files that a pattern matches; two that differ only in their extension are an error.
+fn files(root: &Path, pattern: &Pattern) -> Result<Vec<Match>, PairingFault> {
+    let files = pattern.files(root)?;
+    let mut seen: HashMap<String, &str> = HashMap::with_capacity(files.len());
+    for file in &files {
+        if let Some(first) = seen.insert(pattern.fill(&file.stars), &file.path) {
+            return Err(same_id(first, &file.path).into());
+        }
+    }
+    Ok(files)
+}
+
+/// The fault of two files whose pairs would have one id.
+pub(crate) fn same_id(first: &str, second: &str) -> String {
+    format!(
+        "{first} and {second} differ only in their extension, so their pairs have the same id; rename or remove one of them"
+    )
 }
 
 impl Choice {
@@ -197,6 +299,37 @@ impl Choice {
         pairs.truncate(to);
         pairs.into_iter().skip(from).step_by(self.every).collect()
     }
+
+    /// Whether `only` and `skip` select a text of the first star.
+    fn selects(&self, first: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(first)) && !self.skip.contains(first)
+    }
+
+    /// The names that are no image's first star.
+    fn unknown(&self, images: &[Match], example: &str) -> Vec<UnknownNames> {
+        let known: HashSet<&String> = images.iter().map(|image| &image.stars[0]).collect();
+        let empty = HashSet::new();
+        let keys = [
+            ("only", self.only.as_ref().unwrap_or(&empty)),
+            ("skip", &self.skip),
+        ];
+        let unknown = keys.into_iter().map(|(key, listed)| {
+            let names = listed.iter().filter(|name| !known.contains(name));
+            let mut names: Vec<String> = names.cloned().collect();
+            names.sort();
+            let of = listed.len();
+            let example = example.to_owned();
+            UnknownNames {
+                key,
+                names,
+                of,
+                example,
+            }
+        });
+        unknown
+            .filter(|unknown| !unknown.names.is_empty())
+            .collect()
+    }
 }
 
 fn entry(rgb: String, depth: String) -> Entry {
@@ -205,6 +338,7 @@ fn entry(rgb: String, depth: String) -> Entry {
         rgb,
         depth,
         focal: None,
+        rooted: false,
     }
 }
 
@@ -217,13 +351,11 @@ fn no_match(root: &Path, key: &str, pattern: &Pattern) -> String {
 }
 
 /// The error for images without a depth map.
-pub(crate) fn describe_unpaired(unpaired: &[String]) -> String {
-    let more = unpaired.len() > MAX_NAMED;
+pub(crate) fn describe_unpaired(unpaired: &[Unpaired]) -> String {
     format!(
-        "{} without a depth map: {}{}; add the depth maps, or leave such images out with skip_unpaired = true",
+        "{} without a depth map: {}; add the depth maps, or leave such images out with skip_unpaired = true",
         count(unpaired.len(), "image"),
-        unpaired[..unpaired.len().min(MAX_NAMED)].join(", "),
-        if more { ", ..." } else { "" }
+        first_of(unpaired)
     )
 }
 
@@ -259,8 +391,7 @@ fn pair_nearest(
     mut images: Vec<Timed>,
     mut depths: Vec<Timed>,
     max_gap: f64,
-    pairs: &mut Vec<Entry>,
-    unpaired: &mut Vec<String>,
+    (pairs, unpaired, alone): &mut Joined,
 ) {
     for files in [&mut images, &mut depths] {
         files.sort_by(|a, b| a.seconds.total_cmp(&b.seconds).then(a.path.cmp(&b.path)));
@@ -287,7 +418,16 @@ fn pair_nearest(
     for (image, partner) in images.into_iter().zip(partner) {
         match partner {
             Some(j) => pairs.push(entry(image.path, depths[j].path.clone())),
-            None => unpaired.push(image.path),
+            None => unpaired.push(Unpaired {
+                image: image.path,
+                expected: None,
+            }),
         }
     }
+    let depths = depths.into_iter().zip(taken);
+    alone.extend(
+        depths
+            .filter(|(_, taken)| !taken)
+            .map(|(depth, _)| depth.path),
+    );
 }

@@ -1,13 +1,18 @@
 //! Paths with `*`, such as `scans/*/color/*.jpg`: the files they match and the text of each `*`.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
+use mde_arrays::natural_order;
+
 use crate::DatasetError;
-use crate::lines::check_inside;
+use crate::lines::{check_inside, same_extension};
+use crate::plan::find_in_any_case;
 
 /// A path in the data folder in which each `*` matches one or more characters of one name.
+///
+/// The extension at its end matches in any case, and `jpg` also matches `jpeg`.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     text: String,
@@ -29,7 +34,8 @@ pub(crate) struct Match {
 impl Pattern {
     /// Parses a pattern; the error says what is wrong.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        check_inside(text)?;
+        let text = text.replace('\\', "/");
+        check_inside(&text)?;
         let names = text.split('/').filter(|name| !matches!(*name, "" | "."));
         let levels: Vec<Vec<String>> = names
             .map(|name| name.split('*').map(str::to_owned).collect())
@@ -43,11 +49,9 @@ impl Pattern {
                 "`{text}` has two * side by side; one * matches any text within one name"
             ));
         }
-        let pattern = Self {
-            text: text.to_owned(),
-            levels,
-        };
+        let pattern = Self { text, levels };
         if pattern.stars() == 0 {
+            let text = pattern.text();
             return Err(format!("`{text}` has no *, so it matches at most one file"));
         }
         Ok(pattern)
@@ -104,9 +108,9 @@ fn descend(
     found: &mut Vec<Match>,
 ) -> Result<(), DatasetError> {
     let Some((level, below)) = levels.split_first() else {
-        if root.join(&at.path).is_file() {
-            found.push(at);
-        }
+        let is_file = |path: &str| root.join(path).is_file().then(|| path.to_owned());
+        let file = find_in_any_case(&at.path, is_file);
+        found.extend(file.map(|path| Match { path, ..at }));
         return Ok(());
     };
     if let [name] = level.as_slice() {
@@ -126,13 +130,31 @@ fn descend(
         if name.starts_with('.') && !level[0].starts_with('.') {
             continue;
         }
-        if let (Some(first), Some(other)) =
-            (shortest_first(level, name), longest_first(level, name))
-        {
+        let spelled = match below.is_empty() {
+            true => with_extension_of(level, name),
+            false => Cow::Borrowed(name),
+        };
+        if let (Some(first), Some(other)) = (
+            shortest_first(level, &spelled),
+            longest_first(level, &spelled),
+        ) {
             descend(root, below, at.child(name, &first, &other), found)?;
         }
     }
     Ok(())
+}
+
+/// A name with the extension as the pattern spells it, if it is the same in another case.
+fn with_extension_of<'n>(literals: &[String], name: &'n str) -> Cow<'n, str> {
+    let wanted = literals.last().and_then(|last| last.rsplit_once('.'));
+    match (wanted, name.rsplit_once('.')) {
+        (Some((_, wanted)), Some((stem, found)))
+            if found != wanted && same_extension(found, wanted) =>
+        {
+            Cow::Owned(format!("{stem}.{wanted}"))
+        }
+        _ => Cow::Borrowed(name),
+    }
 }
 
 impl Match {
@@ -191,35 +213,6 @@ fn longest_first<'n>(literals: &[String], name: &'n str) -> Option<Vec<&'n str>>
     (!star.is_empty()).then_some(stars)
 }
 
-/// Compares digits by the value of their number and everything else by character.
-pub(crate) fn natural_order(a: &str, b: &str) -> Ordering {
-    let (mut left, mut right) = (a, b);
-    loop {
-        let (Some(x), Some(y)) = (left.chars().next(), right.chars().next()) else {
-            // Equal except for leading zeros, or one is a prefix of the other.
-            return left.len().cmp(&right.len()).then_with(|| a.cmp(b));
-        };
-        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
-            let (m, n) = (digits(&mut left), digits(&mut right));
-            m.len().cmp(&n.len()).then_with(|| m.cmp(n))
-        } else {
-            (left, right) = (&left[x.len_utf8()..], &right[y.len_utf8()..]);
-            x.cmp(&y)
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-}
-
-/// Removes the digits at the front and returns them without leading zeros.
-fn digits<'t>(text: &mut &'t str) -> &'t str {
-    let end = text.find(|c: char| !c.is_ascii_digit());
-    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
-    *text = rest;
-    run.trim_start_matches('0')
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, missing_docs)]
@@ -255,6 +248,21 @@ mod tests {
         let two = level("*_*.png");
         assert_eq!(shortest_first(&two, "a_b_c.png").unwrap(), ["a", "b_c"]);
         assert_eq!(longest_first(&two, "a_b_c.png").unwrap(), ["a_b", "c"]);
+    }
+
+    #[test]
+    fn extensions_match_in_any_case() {
+        for (pattern, name, same) in [
+            ("*.jpg", "a.JPG", "a.jpg"),
+            ("*.jpg", "a.jpeg", "a.jpg"),
+            ("*.JPEG", "a.Jpg", "a.JPEG"),
+            ("*.png", "a.PNG", "a.png"),
+            ("*.png", "a.jpg", "a.jpg"),
+            ("*_depth.png", "a_DEPTH.PNG", "a_DEPTH.png"),
+            ("*", "a.PNG", "a.PNG"),
+        ] {
+            assert_eq!(with_extension_of(&level(pattern), name), same, "{pattern}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use image::{ColorType, DynamicImage, ImageDecoder, RgbImage};
+use image::{ColorType, DynamicImage, RgbImage};
 
 use crate::photometric::{Levels, Normalisation};
 use crate::{BtsGeometry, BtsView, DatasetError, MeterInput, Preprocessing, decode, geometry};
@@ -18,29 +18,28 @@ const KITTI_CROP_HEIGHT: usize = 352;
 const KITTI_FOCAL: f32 = 721.5377;
 
 /// Reads a JPEG or PNG of any pixel type as 8-bit RGB: grey becomes three equal channels, 16 bits
-/// become 8, palettes become colours. The EXIF orientation of a JPEG is applied.
+/// become 8, palettes become colours. The EXIF orientation is applied.
 ///
 /// # Errors
 /// A file that cannot be read, is not a complete JPEG or PNG, has transparent pixels, more than
 /// 2^27 pixels, or 16-bit grey pixels (a depth map).
 pub fn read_picture(path: &Path) -> Result<RgbImage, DatasetError> {
-    let bytes = decode::read(path)?;
-    let mut decoder = decode::picture_decoder(path, &bytes)?;
-    if matches!(decoder.color_type(), ColorType::L16 | ColorType::La16) {
-        return Err(DatasetError::LooksLikeDepth {
-            path: path.to_owned(),
-        });
-    }
-    let failed = |source| decode::decode_error(path, source);
-    let orientation = decoder.orientation().map_err(failed)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(failed)?;
+    let picture = decode::decode_picture(path, &decode::read(path)?, refuse_depth)?;
     if has_transparent_pixels(&picture) {
         return Err(DatasetError::Transparent {
             path: path.to_owned(),
         });
     }
-    picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
+}
+
+fn refuse_depth(path: &Path, found: ColorType) -> Result<(), DatasetError> {
+    if matches!(found, ColorType::L16 | ColorType::La16) {
+        return Err(DatasetError::LooksLikeDepth {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 fn has_transparent_pixels(picture: &DynamicImage) -> bool {

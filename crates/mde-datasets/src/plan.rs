@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::description::{Description, Source};
-use crate::lines::ListFormat;
+use crate::lines::{Entry, ListFormat};
 use crate::pairing::{Paired, PairingFault, Patterns, describe_unpaired};
-use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Split, kitti};
+use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Split, encoding, kitti};
 
 /// How a split is read.
 #[derive(Debug, Clone)]
@@ -19,6 +19,9 @@ pub(crate) struct Plan {
     pub(crate) scene: Scene,
     /// Depth outside this range in metres counts as not measured.
     pub(crate) range: Option<(f32, f32)>,
+    /// Depth beyond this in metres counts as not measured: by default the scene's largest valid
+    /// depth.
+    pub(crate) limit: f32,
     /// Whether colour images are resized to the size of their depth maps.
     pub(crate) resize_rgb: bool,
     /// Focal length of pairs that have none of their own.
@@ -50,6 +53,7 @@ impl Plan {
             encoding,
             scene,
             range: None,
+            limit: scene.max_depth(),
             resize_rgb: false,
             focal: None,
         }
@@ -72,8 +76,11 @@ impl Plan {
             })?;
         let encoding = encoding.or(described.encoding).or(kind_encoding);
         let encoding = encoding.ok_or_else(|| {
-            let reason = "no `encoding`; add it here or to [depth]: u8/25.5, u16-mm, or u16/N with N stored units per metre";
-            DatasetError::bad_split(&description.path, split, reason)
+            let reason = format!(
+                "no `encoding`; add it here or to [depth]: {}",
+                encoding::NAMES
+            );
+            DatasetError::bad_split(&description.path, split, &reason)
         })?;
         let (list, naming) = match &described.source {
             Source::List(list) => {
@@ -93,6 +100,7 @@ impl Plan {
             encoding,
             scene: description.scene,
             range: described.range,
+            limit: description.scene.max_depth(),
             resize_rgb: description.resize_rgb,
             focal: description.camera.map(|camera| camera.fx),
         })
@@ -117,20 +125,25 @@ impl Plan {
         split: Split,
     ) -> Result<Paired, DatasetError> {
         let paired = self.match_pairs(patterns, split)?;
-        if paired.unpaired.is_empty() || patterns.may_be_unpaired() {
+        if paired.images.is_empty() || patterns.may_be_unpaired() {
             return Ok(paired);
         }
-        let reason = describe_unpaired(&paired.unpaired);
+        let reason = describe_unpaired(&paired.images);
         Err(DatasetError::bad_split(&self.list, split, &reason))
     }
 
-    /// Sets depth outside the description's range to 0.
-    pub(crate) fn drop_out_of_range(&self, depth: &mut DepthMap) {
-        if let Some((near, far)) = self.range {
-            for metres in &mut depth.metres {
-                if !(near..=far).contains(metres) {
-                    *metres = 0.0;
-                }
+    /// The smallest and the largest depth in metres that count as measured.
+    pub(crate) fn reach(&self) -> (f32, f32) {
+        let (near, far) = self.range.unwrap_or((0.0, f32::INFINITY));
+        (near, far.min(self.limit))
+    }
+
+    /// Sets depth out of reach to 0.
+    pub(crate) fn drop_out_of_reach(&self, depth: &mut DepthMap) {
+        let (near, far) = self.reach();
+        for metres in &mut depth.metres {
+            if !(near..=far).contains(metres) {
+                *metres = 0.0;
             }
         }
     }
@@ -144,22 +157,47 @@ impl Plan {
         }
     }
 
+    /// The files of a pair.
+    pub(crate) fn find_pair(&self, entry: &Entry) -> Found {
+        let (rgb, depth) = (self.find_rgb(&entry.rgb), self.find_depth(&entry.depth));
+        let outside = entry.rooted
+            && [(&entry.rgb, &rgb), (&entry.depth, &depth)]
+                .into_iter()
+                .any(|(listed, found)| self.is_outside(listed, found.as_deref()));
+        Found {
+            rgb,
+            depth,
+            outside,
+        }
+    }
+
+    /// Whether a path that is listed with a slash in front is a file outside of the data folder.
+    fn is_outside(&self, listed: &str, found: Option<&Path>) -> bool {
+        let Ok(file) = Path::new("/").join(listed).canonicalize() else {
+            return false;
+        };
+        let found = found.and_then(|found| self.root.join(found).canonicalize().ok());
+        let is_below = || {
+            let root = self.root.canonicalize();
+            root.is_ok_and(|root| file.starts_with(root))
+        };
+        file.is_file() && found.is_none_or(|found| found != file) && !is_below()
+    }
+
     /// Path of a listed colour image relative to the data folder, if it exists.
     pub(crate) fn find_rgb(&self, listed: &str) -> Option<PathBuf> {
-        if self.is_kitti() {
-            kitti::find_rgb(&self.root, listed)
-        } else {
-            self.find(listed)
-        }
+        find_in_any_case(listed, |listed| match self.is_kitti() {
+            true => kitti::find_rgb(&self.root, listed),
+            false => self.find(listed),
+        })
     }
 
     /// Path of a listed depth map relative to the data folder, if it exists.
     pub(crate) fn find_depth(&self, listed: &str) -> Option<PathBuf> {
-        if self.is_kitti() {
-            kitti::find_depth(&self.root, listed)
-        } else {
-            self.find(listed)
-        }
+        find_in_any_case(listed, |listed| match self.is_kitti() {
+            true => kitti::find_depth(&self.root, listed),
+            false => self.find(listed),
+        })
     }
 
     fn find(&self, listed: &str) -> Option<PathBuf> {
@@ -205,6 +243,26 @@ impl Plan {
             SizeFit::OtherAspectRatio
         }
     }
+}
+
+/// The files of a listed pair, relative to the data folder, if they exist.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) rgb: Option<PathBuf>,
+    pub(crate) depth: Option<PathBuf>,
+    /// Whether a listed path is that of a file outside of the data folder.
+    pub(crate) outside: bool,
+}
+
+/// Searches a listed file, then the same with its extension in lower or upper case: file systems
+/// of other systems do not tell these apart.
+pub(crate) fn find_in_any_case<T>(listed: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
+    find(listed).or_else(|| {
+        let (stem, extension) = listed.rsplit_once('.')?;
+        let cases = [extension.to_lowercase(), extension.to_uppercase()];
+        let mut others = cases.into_iter().filter(|case| case != extension);
+        others.find_map(|case| find(&format!("{stem}.{case}")))
+    })
 }
 
 /// How the sizes of a colour image and a depth map fit each other.

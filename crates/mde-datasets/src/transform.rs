@@ -16,12 +16,26 @@ pub struct Example {
     pub image_size: (usize, usize),
     /// Target in metres; 0 = not measured.
     pub depth: DepthMap,
+    /// The frame that `depth` is a part of, where an evaluation transform crops: a protocol's
+    /// window is one of the whole frame.
+    pub frame: Option<FrameDepth>,
     /// Focal length in pixels of the file on disk; resizing does not change it.
     /// [`BtsView::Kitti`](crate::BtsView::Kitti) scales it to KITTI's frames.
     pub focal: Option<f32>,
     /// The view as `[h, w, 3]` u8, for pictures: made by evaluation transforms only. Its size is
     /// that of `depth`, or that of `image` for METER's dissection, whose depth is smaller.
     pub rgb: Option<Vec<u8>>,
+}
+
+/// The depth of a whole frame, and where an example's depth lies in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FrameDepth {
+    /// In metres; 0 = not measured.
+    pub depth: DepthMap,
+    /// The example's first row.
+    pub top: usize,
+    /// The example's first column.
+    pub left: usize,
 }
 
 /// Turns a [`Sample`] into an [`Example`].

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mde_files::FolderLock;
+use mde_files::{FolderLock, path_below};
 
 use crate::bill::Bill;
 use crate::connection::Connection;
 use crate::download::{Request, download};
 use crate::error::{FetchError, Result};
-use crate::front::{Front, remark};
+use crate::front::{Commands, Front, remark};
 use crate::hub::Hub;
-use crate::manifest::{ManifestEntry, Source};
+use crate::manifest::{HubFile, ManifestEntry, Source};
 use crate::partial::{self, Expected, Partial};
 use crate::text::bytes;
 
@@ -35,6 +35,59 @@ pub(crate) struct EntryFile {
 }
 
 impl EntryFile {
+    /// Weights of the manifest and where they are stored.
+    pub(crate) fn new(
+        name: &str,
+        entry: &ManifestEntry,
+        folder: &Path,
+        commands: Commands,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            target: folder.join(name).join(&entry.file),
+            by_hand: format!("{} {name} --from FILE", commands.weights),
+            entry: entry.clone(),
+        }
+    }
+
+    /// Weights on the hub: `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
+    pub(crate) fn on_hub(
+        name: &str,
+        file: &HubFile,
+        folder: &Path,
+        commands: Commands,
+    ) -> Result<Self> {
+        let HubFile {
+            repository,
+            revision,
+            path,
+            ..
+        } = file;
+        let below = format!("hf/{repository}/{revision}/{path}");
+        let target =
+            path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
+        let entry = ManifestEntry {
+            summary: format!("{path} of {repository} at {revision}"),
+            models: Vec::new(),
+            file: path.clone(),
+            source: Source::Hub(file.clone()),
+            page: format!("https://huggingface.co/{repository}"),
+            size: None,
+            about: None,
+            converted: None,
+            sha256: None,
+            verified: false,
+            licence: "see its page".to_owned(),
+            paper: None,
+            input: None,
+            note: None,
+        };
+        Ok(Self {
+            target,
+            ..Self::new(name, &entry, folder, commands)
+        })
+    }
+
     /// Judged by the file's name only: a file under its final name is complete.
     pub(crate) fn state(&self) -> State {
         if self.target.is_file() {

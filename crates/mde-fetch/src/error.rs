@@ -119,6 +119,9 @@ pub enum FetchError {
         /// The link.
         path: PathBuf,
     },
+    /// A manifest or a list that is not a text.
+    #[error(transparent)]
+    Text(mde_files::TextError),
     /// A folder cannot be locked.
     #[error(transparent)]
     Lock(#[from] mde_files::LockError),
@@ -217,6 +220,15 @@ impl FetchError {
         Self::Context {
             what: what.into(),
             source: Box::new(self),
+        }
+    }
+}
+
+impl From<mde_files::TextError> for FetchError {
+    fn from(error: mde_files::TextError) -> Self {
+        match error {
+            mde_files::TextError::Read { path, source } => io("read", &path)(source),
+            error => Self::Text(error),
         }
     }
 }

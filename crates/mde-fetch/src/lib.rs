@@ -7,6 +7,7 @@
 //! | `home` | [`Home`]: the folder of weights, downloads, data sets and runs |
 //! | `manifest` | [`Manifest`]: what can be downloaded, from where |
 //! | `weights` | [`WeightSource`], [`resolve`], [`fetch_weights`] |
+//! | `exported`, `repository` | networks that `mde export` wrote: [`read_export`], on the hub |
 //! | `data` | [`fetch_data`], [`DataPlan`]: NYU Depth V2 and KITTI |
 //! | `doctor` | [`examine`]: the machine, the data sets and the weights |
 //! | `front` | [`Front`]: the program's side, which shows and asks; `terminal` has one |
@@ -26,12 +27,14 @@ mod doctor;
 mod download;
 mod entry_file;
 mod error;
+mod exported;
 mod front;
 mod home;
 mod hub;
 mod manifest;
 mod partial;
 mod ranges;
+mod repository;
 mod retry;
 #[cfg(feature = "cli")]
 mod terminal;
@@ -48,6 +51,7 @@ pub use data::{
 };
 pub use doctor::{DoctorOptions, Examination, Inspect, InspectError, Inspected, examine};
 pub use error::FetchError;
+pub use exported::{EXPORT_CONFIG, EXPORT_FORMAT, EXPORT_VERSION, EXPORT_WEIGHTS, read_export};
 pub use front::{Answer, Commands, Event, Front, Silent};
 pub use home::{Home, home};
 pub use manifest::{HubFile, HubKind, Manifest, ManifestEntry, Source};

@@ -1,9 +1,9 @@
 //! The manifest: what can be downloaded, from where, under which licence.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Component, Path};
 
+use mde_files::{TextError, read_text};
 use serde::Deserialize;
 
 use crate::error::{FetchError, Result, io};
@@ -112,7 +112,10 @@ impl Manifest {
     /// # Errors
     /// If the file cannot be read or is not a valid manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(io("read the manifest", path))?;
+        let text = read_text(path).map_err(|error| match error {
+            TextError::Read { path, source } => io("read the manifest", &path)(source),
+            error => error.into(),
+        })?;
         Self::parse(&text, &path.display().to_string())
     }
 

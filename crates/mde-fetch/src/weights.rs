@@ -3,22 +3,23 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use mde_files::path_below;
-
 use crate::bill::{Bill, SPARE_MEGABYTES};
 use crate::connection::Connection;
 use crate::entry_file::{EntryFile, State};
 use crate::error::{FILE_OR_WEIGHTS, FetchError, Result};
+use crate::exported::EXPORT_CONFIG;
 use crate::front::{Commands, Front, remark};
 use crate::home::Home;
-use crate::manifest::{HubFile, HubKind, ManifestEntry, Source, main_branch};
+use crate::manifest::{HubFile, HubKind, Manifest, Source, main_branch};
+use crate::repository::Repository;
 use crate::weight_list::{WeightList, WeightRow};
 
 /// What to fetch.
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct WeightOptions {
-    /// Weights: names from --list, or `hf:ORG/REPO[@REVISION]/FILE` [default: show the list].
+    /// Weights: names from --list, `hf:ORG/REPO[@REVISION]/FILE`, or `hf:ORG/REPO[@REVISION]` for
+    /// a network that `mde export` wrote [default: show the list].
     pub names: Vec<String>,
     /// Show all weights, which of them are stored, and their licences.
     #[cfg_attr(feature = "cli", arg(long, conflicts_with_all = ["from", "offline"]))]
@@ -76,7 +77,7 @@ pub fn list_weights(options: &WeightOptions, home: &Home) -> Result<WeightList> 
     let rows = manifest
         .weights
         .iter()
-        .map(|(name, entry)| WeightRow::new(&entry_file(name, entry, &folder, Commands::MDE)));
+        .map(|(name, entry)| WeightRow::new(&EntryFile::new(name, entry, &folder, Commands::MDE)));
     Ok(WeightList {
         weights: rows.collect(),
     })
@@ -106,30 +107,84 @@ pub fn fetch_weights(
         names => names.iter().collect(),
     };
     let commands = front.commands();
-    let wanted: Result<Vec<EntryFile>> = names
+    // All names are checked before the first download.
+    let wanted: Result<Vec<Wanted>> = names
         .into_iter()
-        .map(|name| match hub_file(name)? {
-            Some(hub) => hub_entry_file(name, &hub, &folder, commands),
-            None => Ok(entry_file(name, manifest.weights(name)?, &folder, commands)),
-        })
+        .map(|name| Wanted::new(name, &manifest, &folder, commands))
         .collect();
     let mut fetched = FetchedWeights::default();
-    for file in wanted? {
-        match file.fetch(options.from.as_deref(), &options.connection, front) {
-            Ok(()) => fetched.files.push(file.target),
+    for wanted in wanted? {
+        match wanted.fetch(options, &folder, front) {
+            Ok(files) => fetched.files.extend(files),
             Err(error) => {
-                remark(front, format!("{}: {error}", file.name));
-                fetched.missing.push(file.name);
+                let name = wanted.name();
+                remark(front, format!("{name}: {error}"));
+                fetched.missing.push(name.to_owned());
             }
         }
     }
     Ok(fetched)
 }
 
-/// Source of weights: a file, a name of the manifest, or `hf:ORG/REPO[@REVISION]/FILE`.
+/// What a name of the command stands for.
+enum Wanted {
+    File(Box<EntryFile>),
+    Repository { text: String, config: HubFile },
+}
+
+impl Wanted {
+    fn new(name: &str, manifest: &Manifest, folder: &Path, commands: Commands) -> Result<Self> {
+        Ok(match hub_source(name)? {
+            Some(WeightSource::Repository { text, config }) => Self::Repository { text, config },
+            Some(WeightSource::Hub { text, file }) => {
+                Self::File(EntryFile::on_hub(&text, &file, folder, commands)?.into())
+            }
+            _ => {
+                let entry = manifest.weights(name)?;
+                Self::File(EntryFile::new(name, entry, folder, commands).into())
+            }
+        })
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::File(file) => &file.name,
+            Self::Repository { text, .. } => text,
+        }
+    }
+
+    fn fetch(
+        &self,
+        options: &WeightOptions,
+        folder: &Path,
+        front: &dyn Front,
+    ) -> Result<Vec<PathBuf>> {
+        let (from, connection) = (options.from.as_deref(), &options.connection);
+        match self {
+            Self::File(file) => {
+                file.fetch(from, connection, front)?;
+                Ok(vec![file.target.clone()])
+            }
+            Self::Repository { text, .. } if from.is_some() => Err(FetchError::Usage(format!(
+                "--from takes one file, but {text} has two; give them one by one, as \
+                 {text}/FILE --from FILE"
+            ))),
+            Self::Repository { text, config } => Repository {
+                text,
+                config,
+                folder,
+                commands: front.commands(),
+            }
+            .fetch(connection, front),
+        }
+    }
+}
+
+/// Source of weights: a file, a folder that `mde export` wrote, a name of the manifest,
+/// `hf:ORG/REPO[@REVISION]/FILE`, or `hf:ORG/REPO[@REVISION]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WeightSource {
-    /// A file, or a name of the manifest. An existing file takes precedence.
+    /// A file, a folder, or a name of the manifest. An existing file or folder takes precedence.
     FileOrName(String),
     /// A file of the Hugging Face hub.
     Hub {
@@ -138,16 +193,22 @@ pub enum WeightSource {
         /// The file.
         file: HubFile,
     },
+    /// A repository of the Hugging Face hub with a network that `mde export` wrote.
+    Repository {
+        /// As it was given.
+        text: String,
+        /// Its [`EXPORT_CONFIG`].
+        config: HubFile,
+    },
 }
 
 impl FromStr for WeightSource {
     type Err = FetchError;
 
     fn from_str(text: &str) -> Result<Self> {
-        let text = text.to_owned();
-        Ok(match hub_file(&text)? {
-            Some(file) if !Path::new(&text).exists() => Self::Hub { text, file },
-            _ => Self::FileOrName(text),
+        Ok(match hub_source(text)? {
+            Some(source) if !Path::new(text).exists() => source,
+            _ => Self::FileOrName(text.to_owned()),
         })
     }
 }
@@ -155,12 +216,15 @@ impl FromStr for WeightSource {
 impl std::fmt::Display for WeightSource {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::FileOrName(text) | Self::Hub { text, .. } => formatter.write_str(text),
+            Self::FileOrName(text) | Self::Hub { text, .. } | Self::Repository { text, .. } => {
+                formatter.write_str(text)
+            }
         }
     }
 }
 
-/// The file of the weights, fetched on first use after the user's consent.
+/// The file of the weights, fetched on first use after the user's consent. Of an exported network,
+/// the folder with its configuration and weights.
 ///
 /// A path that does not exist is returned unchanged, so that the caller's error names it. A plain
 /// word that is neither a file nor a name of the manifest is an error.
@@ -170,7 +234,16 @@ impl std::fmt::Display for WeightSource {
 pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<PathBuf> {
     let (folder, commands) = (home.weights(), front.commands());
     let file = match source {
-        WeightSource::Hub { text, file } => hub_entry_file(text, file, &folder, commands)?,
+        WeightSource::Hub { text, file } => EntryFile::on_hub(text, file, &folder, commands)?,
+        WeightSource::Repository { text, config } => {
+            return Repository {
+                text,
+                config,
+                folder: &folder,
+                commands,
+            }
+            .resolve(front);
+        }
         WeightSource::FileOrName(text) => {
             let path = PathBuf::from(text);
             let is_path = path.components().count() != 1 || path.extension().is_some();
@@ -179,7 +252,7 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
             }
             let manifest = home.manifest(None)?;
             match manifest.weights(text) {
-                Ok(entry) => entry_file(text, entry, &folder, commands),
+                Ok(entry) => EntryFile::new(text, entry, &folder, commands),
                 Err(_) if is_path => return Ok(path),
                 Err(FetchError::UnknownName {
                     name,
@@ -216,79 +289,26 @@ pub fn resolve(source: &WeightSource, home: &Home, front: &dyn Front) -> Result<
 pub fn add_weights_to_bill(name: &str, home: &Home, bill: &mut Bill) -> Result<()> {
     let manifest = home.manifest(None)?;
     let entry = manifest.weights(name)?;
-    let file = entry_file(name, entry, &home.weights(), Commands::MDE);
+    let file = EntryFile::new(name, entry, &home.weights(), Commands::MDE);
     file.add_to(bill, &format!("weights {name}"));
     Ok(())
 }
 
-/// Weights of the manifest and where they are stored.
-pub(crate) fn entry_file(
-    name: &str,
-    entry: &ManifestEntry,
-    folder: &Path,
-    commands: Commands,
-) -> EntryFile {
-    EntryFile {
-        name: name.to_owned(),
-        target: folder.join(name).join(&entry.file),
-        by_hand: format!("{} {name} --from FILE", commands.weights),
-        entry: entry.clone(),
-    }
-}
-
-/// Weights on the hub: `hf/ORG/REPO/REVISION/FILE` in the folder of weights.
-fn hub_entry_file(
-    name: &str,
-    file: &HubFile,
-    folder: &Path,
-    commands: Commands,
-) -> Result<EntryFile> {
-    let HubFile {
-        repository,
-        revision,
-        path,
-        ..
-    } = file;
-    let below = format!("hf/{repository}/{revision}/{path}");
-    let target =
-        path_below(folder, &below).map_err(|error| FetchError::Usage(error.to_string()))?;
-    let entry = ManifestEntry {
-        summary: format!("{path} of {repository} at {revision}"),
-        models: Vec::new(),
-        file: path.clone(),
-        source: Source::Hub(file.clone()),
-        page: format!("https://huggingface.co/{repository}"),
-        size: None,
-        about: None,
-        converted: None,
-        sha256: None,
-        verified: false,
-        licence: "see its page".to_owned(),
-        paper: None,
-        input: None,
-        note: None,
-    };
-    Ok(EntryFile {
-        target,
-        ..entry_file(name, &entry, folder, commands)
-    })
-}
-
-/// The hub file that `hf:ORG/REPO[@REVISION]/FILE` names; `None` for any other text.
-fn hub_file(text: &str) -> Result<Option<HubFile>> {
+/// What `hf:ORG/REPO[@REVISION]/FILE` or `hf:ORG/REPO[@REVISION]` names; `None` for any other text.
+fn hub_source(text: &str) -> Result<Option<WeightSource>> {
     let Some(address) = text.strip_prefix("hf:") else {
         return Ok(None);
     };
     let invalid = |reason| {
         FetchError::Usage(format!(
             "{text:?} does not name a file of the Hugging Face hub: {reason}; expected \
-             hf:ORG/REPO[@REVISION]/FILE"
+             hf:ORG/REPO[@REVISION]/FILE, or hf:ORG/REPO[@REVISION] for a network that `mde \
+             export` wrote"
         ))
     };
     let mut parts = address.splitn(3, '/');
-    let (Some(owner), Some(repository), Some(path)) = (parts.next(), parts.next(), parts.next())
-    else {
-        return Err(invalid("it needs an owner, a repository and a file"));
+    let (Some(owner), Some(repository), path) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(invalid("it needs an owner and a repository"));
     };
     let (repository, revision) = match repository.split_once('@') {
         Some((repository, revision)) => (repository, revision.to_owned()),
@@ -299,15 +319,21 @@ fn hub_file(text: &str) -> Result<Option<HubFile>> {
         !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain)
     };
     let names = [owner, repository, &revision];
-    if !names.into_iter().chain(path.split('/')).all(allowed) {
+    let folders = path.unwrap_or(EXPORT_CONFIG).split('/');
+    if !names.into_iter().chain(folders).all(allowed) {
         return Err(invalid(
             "names may hold letters, digits, `.`, `_` and `-`, and may not begin with a dot",
         ));
     }
-    Ok(Some(HubFile {
+    let file = HubFile {
         repository: format!("{owner}/{repository}"),
-        path: path.to_owned(),
+        path: path.unwrap_or(EXPORT_CONFIG).to_owned(),
         kind: HubKind::Model,
         revision,
+    };
+    let text = text.to_owned();
+    Ok(Some(match path {
+        Some(_) => WeightSource::Hub { text, file },
+        None => WeightSource::Repository { text, config: file },
     }))
 }

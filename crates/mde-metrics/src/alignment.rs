@@ -88,6 +88,7 @@ impl FromStr for Alignment {
         let known = Self::ALL.into_iter().find(|known| known.name() == name);
         known.ok_or_else(|| MetricsError::UnknownAlignment {
             name: name.to_owned(),
+            known: Self::ALL.map(Self::name).to_vec(),
         })
     }
 }

@@ -2,9 +2,6 @@
 
 use crate::{ImageSize, MetricsError};
 
-/// Maximum relative difference of two aspect ratios.
-const MAX_ASPECT_DIFFERENCE: f64 = 0.02;
-
 /// Checks that a buffer named `what` holds `maps` maps of this size, at least one pixel each.
 pub(crate) fn check_length(
     what: &'static str,
@@ -55,26 +52,10 @@ pub(crate) fn check_sums(sums: &[f64], units: usize, slots: usize) -> Result<(),
 ///
 /// [`BinWeights::new`]: crate::BinWeights::new
 pub(crate) fn check_aspect_ratio(features: ImageSize, gt: ImageSize) -> Result<(), MetricsError> {
-    // Aspect ratios as products, so that nothing is divided.
-    let (one, other) = (
-        features.height as f64 * gt.width as f64,
-        features.width as f64 * gt.height as f64,
-    );
-    let is_similar = (one - other).abs() <= MAX_ASPECT_DIFFERENCE * one.max(other);
-    if is_similar || is_rounded(features, gt) || is_rounded(gt, features) {
-        Ok(())
-    } else {
-        Err(MetricsError::AspectRatio { features, gt })
+    if features.has_aspect_of(gt) {
+        return Ok(());
     }
-}
-
-/// Whether a common scale of `map`'s sides gives those of `rounded` to within one pixel.
-fn is_rounded(rounded: ImageSize, map: ImageSize) -> bool {
-    let [height, width] = [rounded.height, rounded.width].map(|side| side as f64);
-    let [map_height, map_width] = [map.height, map.width].map(|side| side as f64);
-    // The intervals (side - 1) / map_side to (side + 1) / map_side overlap.
-    (height - 1.0) * map_width <= (width + 1.0) * map_height
-        && (width - 1.0) * map_height <= (height + 1.0) * map_width
+    Err(MetricsError::AspectRatio { features, gt })
 }
 
 #[cfg(test)]

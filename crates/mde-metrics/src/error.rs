@@ -1,6 +1,6 @@
 //! The error type.
 
-use crate::{Alignment, ImageSize, View};
+use crate::ImageSize;
 
 /// Errors of this crate. Sizes are height x width.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -73,8 +73,8 @@ pub enum MetricsError {
     /// A part of a frame reaches beyond the frame, or has no pixel.
     #[error("a part of {view} does not fit into a frame of {frame} (height x width)")]
     ViewOutsideFrame {
-        /// The part.
-        view: View,
+        /// The part, as [`View`](crate::View) shows it.
+        view: String,
         /// Size of the frame.
         frame: ImageSize,
     },
@@ -145,8 +145,8 @@ pub enum MetricsError {
          first {value}; use another alignment"
     )]
     NotInvertible {
-        /// The alignment.
-        alignment: Alignment,
+        /// Name of the alignment.
+        alignment: &'static str,
         /// The first such prediction.
         value: f32,
         /// Number of such pixels.
@@ -157,11 +157,13 @@ pub enum MetricsError {
     /// No alignment has this name.
     #[error(
         "unknown alignment {name:?}; available alignments: {}",
-        Alignment::ALL.map(Alignment::name).join(", ")
+        known.join(", ")
     )]
     UnknownAlignment {
         /// The requested name.
         name: String,
+        /// The names of all alignments.
+        known: Vec<&'static str>,
     },
     /// The edges are not a valid bin grid.
     #[error("invalid depth bins: {reason}")]

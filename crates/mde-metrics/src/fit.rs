@@ -92,7 +92,7 @@ fn check_invertible(pairs: &[(f32, f32)], alignment: Alignment) -> Result<(), Me
         return Ok(());
     };
     Err(MetricsError::NotInvertible {
-        alignment,
+        alignment: alignment.name(),
         value,
         found: 1 + inverted.count(),
         pixels: pairs.len(),

@@ -145,14 +145,17 @@ impl<'a> ImageTallies<'a> {
         }
     }
 
-    /// The layer's mean selectivity in each resample of [`Bootstrap::multiplicities`],
-    /// `[resamples]`.
+    /// Each unit's selectivity in each resample of [`Bootstrap::multiplicities`],
+    /// `[units][resamples]`.
     ///
     /// For two networks dissected on the same images, the differences per resample are paired.
-    pub fn resampled_means(&self, bootstrap: &Bootstrap, estimator: Estimator) -> Vec<Option<f64>> {
+    pub fn resampled_units(
+        &self,
+        bootstrap: &Bootstrap,
+        estimator: Estimator,
+    ) -> Vec<Vec<Option<f64>>> {
         let times = bootstrap.multiplicities(self.images());
-        let units = self.map_units(&times, |resamples| selectivity_in(resamples, estimator));
-        layer_means(units.iter())
+        self.map_units(&times, |resamples| selectivity_in(resamples, estimator))
     }
 
     /// Held-out selectivity over `splits` random splits; see [`HeldOutSelectivity`].

@@ -77,7 +77,10 @@ impl View {
         if inside {
             return Ok(());
         }
-        Err(MetricsError::ViewOutsideFrame { view: self, frame })
+        Err(MetricsError::ViewOutsideFrame {
+            view: self.to_string(),
+            frame,
+        })
     }
 }
 

@@ -33,15 +33,27 @@ pub enum ModelError {
         /// The reason.
         source: candle_core::Error,
     },
-    /// A PyTorch checkpoint names code, or a type that weights do not need. None of it was run.
-    #[error("the weights {} were not loaded: their pickle names {callable}, which is not part of a \
-        tensor (no code was run); if you trust the file, save only its weights with PyTorch: \
-        torch.save(model.state_dict(), 'weights.pth')", path.display())]
+    /// The weights of a PyTorch checkpoint are in objects that only code can build. None was run.
+    #[error("the weights {} were not loaded: they need {callable}, which is not part of a plain \
+        tensor (no code was run){}", path.display(), code_advice(advice))]
     UnsafePickle {
         /// The file.
         path: PathBuf,
         /// The first such name.
         callable: String,
+        /// How to save the weights without it, if that is known.
+        advice: String,
+    },
+    /// A file has several sets of weights that fit.
+    #[error("the weights {} hold more than one set of weights for this model: {}; save one of them \
+        alone, the first for example with: {advice}", path.display(), found.join(", "))]
+    Ambiguous {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file they are.
+        found: Vec<String>,
+        /// A command that saves the first of them.
+        advice: String,
     },
     /// ImageNet weights were given to a network without a matching encoder.
     #[error("the model has no encoder for the ImageNet weights {}: no parameter name starts \
@@ -65,9 +77,24 @@ pub enum ModelError {
     Tensor(#[from] candle_core::Error),
 }
 
-/// The advice to get the file again, unless the reason says how to convert it.
+/// The advice for a checkpoint that needs code.
+fn code_advice(advice: &str) -> &str {
+    match advice {
+        "" => {
+            "; save its weights as a state dict, in the program that wrote the file: \
+            torch.save(model.state_dict(), 'weights.pth')"
+        }
+        advice => advice,
+    }
+}
+
+/// The advice to get the file again, unless the reason says what to do with this one.
 fn repeat_advice(reason: &candle_core::Error) -> &'static str {
-    match reason.to_string().contains("torch.load(") {
+    let reason = reason.to_string();
+    match ["torch.save(", "unzip ", "tar xf "]
+        .iter()
+        .any(|line| reason.contains(line))
+    {
         true => "",
         false => "; check the path, or copy or download the file again",
     }

@@ -5,6 +5,7 @@ pub mod densenet;
 pub mod efficientnet;
 pub mod encoder;
 mod error;
+mod export;
 mod import;
 mod layers;
 mod load_report;
@@ -19,7 +20,7 @@ pub mod resnet;
 pub mod senet;
 
 pub use error::ModelError;
-pub use load_report::{LoadReport, ShapeMismatch};
+pub use load_report::{Closest, LoadReport, ShapeMismatch};
 pub use network::{DepthInput, DepthNet, Mode};
 pub use parameters::{Parameters, is_encoder_parameter};
 pub use presets::{Architecture, Preset, build};

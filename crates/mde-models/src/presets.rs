@@ -1,6 +1,10 @@
 //! Networks by name.
 
-use candle_core::Tensor;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device, Shape, Tensor};
+use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
 use crate::bts::{Bts, BtsConfig};
 use crate::densenet::DenseNetConfig;
@@ -105,12 +109,27 @@ impl Preset {
     /// # Errors
     /// If a parameter cannot be created.
     pub fn build(&self, parameters: &Parameters) -> Result<Box<dyn DepthNet>, ModelError> {
-        let vb = parameters.builder();
+        Ok(self.network(parameters.builder())?)
+    }
+
+    fn network(&self, vb: VarBuilder) -> candle_core::Result<Box<dyn DepthNet>> {
         Ok(match self.network {
             NetworkConfig::Mff(config) => Box::new(Mff::new(config, vb)?),
             NetworkConfig::Bts(config) => Box::new(Bts::new(config, vb)?),
             NetworkConfig::Meter(config) => Box::new(Meter::new(config, vb)?),
         })
+    }
+
+    /// Names and shapes of all parameters and running statistics, without their memory.
+    ///
+    /// # Errors
+    /// If a layer cannot be built.
+    pub(crate) fn parameter_shapes(&self) -> candle_core::Result<BTreeMap<String, Vec<usize>>> {
+        let shapes = Shapes::default();
+        let backend = Box::new(Shapes(shapes.0.clone()));
+        self.network(VarBuilder::from_backend(backend, DType::F32, Device::Cpu))?;
+        let recorded = shapes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(recorded.clone())
     }
 
     /// Normalises an RGB image [.., 3, H, W] of values in [0, 1]: `(image - mean) / std`.
@@ -126,6 +145,33 @@ impl Preset {
         image
             .broadcast_sub(&channels(&self.mean)?)?
             .broadcast_div(&channels(&self.std)?)
+    }
+}
+
+/// Records the parameters that a network asks for. They are a single zero, repeated.
+#[derive(Default)]
+struct Shapes(Arc<Mutex<BTreeMap<String, Vec<usize>>>>);
+
+impl SimpleBackend for Shapes {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> candle_core::Result<Tensor> {
+        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.insert(name.to_owned(), shape.dims().to_vec());
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> candle_core::Result<Tensor> {
+        candle_core::bail!("{name} is requested without its shape")
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
     }
 }
 

@@ -126,12 +126,15 @@ fn table(sweep: &AlphaSweep) -> Table {
         "RMSE (m)",
         "δ < 1.25",
         "Selectivity",
+        "Change from plain",
+        "Units without a value",
     ];
     let layers = sweep.points.first();
     let layers = layers.map_or(&[][..], |point| &point.by_layer);
     let layers = layers.iter().map(|layer| layer.layer.as_str());
     let caption = "Means over the test images. Selectivity by the valid-bins estimator: the mean \
-                   of the assigned layers, and each layer.";
+                   of the assigned layers, and each layer, over the units that have a value. The \
+                   change from the plain network is over the units that have one in both.";
     let mut table = Table::new("sweep", caption, columns.into_iter().chain(layers), 1);
     for point in &sweep.points {
         let layers = listed(&point.layers);
@@ -146,12 +149,21 @@ fn table(sweep: &AlphaSweep) -> Table {
             Cell::fixed(point.rmse.value, 3),
             Cell::fixed(point.delta_1.value, 3),
             Cell::fixed(point.selectivity, 3),
+            Cell::signed(point.selectivity_change.filter(|_| point.alpha != 0.0), 3),
+            Cell::count(units_without_value(point)),
         ];
         let layers = point.by_layer.iter();
         row.extend(layers.map(|layer| Cell::fixed(layer.valid_bins, 3)));
         table.rows.push(row);
     }
     table
+}
+
+/// Units of the point's layers that its mean selectivity leaves out.
+fn units_without_value(point: &SweepPoint) -> usize {
+    let layers = point.by_layer.iter();
+    let counted = layers.filter(|layer| point.layers.contains(&layer.layer));
+    counted.map(|layer| layer.units - layer.defined_units).sum()
 }
 
 /// AbsRel with its interval against selectivity. Points of a set of layers are joined by rising α.
@@ -218,8 +230,11 @@ mod tests {
             rmse: estimate(0.5),
             delta_1: estimate(0.8),
             selectivity,
+            selectivity_change: selectivity.map(|_| 0.125),
             by_layer: vec![SweepLayer {
                 layer: "D".into(),
+                units: 16,
+                defined_units: 13,
                 valid_bins: selectivity,
                 interval: None,
                 reference: selectivity,
@@ -291,6 +306,13 @@ mod tests {
             csv.contains("none (plain; scored in D),0,0.2,0.19"),
             "{csv}"
         );
+        // Units that a mean leaves out are counted, and the change is over those in both networks.
+        assert!(
+            csv.lines().skip(1).all(|line| line.contains(",3,")),
+            "{csv}"
+        );
+        let html = std::fs::read_to_string(&paths.html).unwrap();
+        assert!(html.contains("Change from plain") && html.contains("Units without a value"));
         let html = std::fs::read_to_string(paths.html).unwrap();
         assert!(html.contains("the loss is &lt;not&gt; finite"));
         let markdown = std::fs::read_to_string(paths.markdown).unwrap();

@@ -69,6 +69,9 @@ fn comparison() -> RunComparison {
         units: PLAIN.units,
         images: PLAIN.images,
         counted: true,
+        defined_in_both: PLAIN.units,
+        defined_only_in_first: 0,
+        defined_only_in_second: 0,
         selectivity: Some(SelectivityComparison {
             first: 0.3,
             second: 0.5,
@@ -95,6 +98,7 @@ fn comparison() -> RunComparison {
             }],
         },
         layers: LAYERS.iter().map(|name| layer(name)).collect(),
+        layers_left_out: Vec::new(),
         selectivity: Some(SelectivityComparison {
             first: 0.3,
             second: 0.5,
@@ -264,7 +268,10 @@ fn stages_that_were_not_run_are_left_out_with_their_command() {
     std::fs::remove_file(plain.join("correct.json")).unwrap();
     let html = report_both(folder.path()).unwrap().replace("&#x2f;", "/");
     for stage in ["ablate", "correct"] {
-        let command = format!("mde {stage} --run {} --data rooms:DIR", plain.display());
+        let command = format!(
+            "mde {stage} --run {} --data rooms:DIR --protocol nyu-mff",
+            plain.display()
+        );
         assert!(
             html.contains(&format!("<code>{command}</code>")),
             "{command}"

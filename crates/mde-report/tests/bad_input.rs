@@ -113,7 +113,7 @@ fn a_file_of_another_format() {
         &[
             "evaluate.json",
             "format 99",
-            "reads format 3",
+            "reads format 4",
             "mde evaluate --run",
         ],
     );
@@ -240,7 +240,7 @@ fn runs_that_cannot_be_compared() {
             "evaluate.json",
             "/protocol/max_depth",
             json!(8.0),
-            "the setting of the evaluation protocol",
+            "the evaluation protocol's max depth is 10 in",
         ),
         (
             "evaluate.json",
@@ -352,7 +352,7 @@ fn damaged_or_foreign_analyses_are_refused() {
             &[
                 "ablate.json",
                 "format 1",
-                "reads format 3",
+                "reads format 4",
                 "mde ablate --run",
             ],
         ),

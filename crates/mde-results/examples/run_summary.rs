@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         by_depth: Vec::new(),
         per_image,
         images_without_valid_depth: Vec::new(),
+        images_with_negative_scale: 0,
     };
     let temporary = tempfile::tempdir()?;
     let folder = RunFolder::new(temporary.path().join("run"));

@@ -2,7 +2,7 @@
 //! the images.
 
 use mde_metrics::statistics::{Bootstrap, Estimate, Interval};
-use mde_metrics::{DepthErrors, Estimator, LayerSelectivity};
+use mde_metrics::{DepthErrors, Estimator};
 
 use crate::documents::{
     AccuracyComparison, Dissection, Evaluation, FORMAT, LayerComparison, LayerDissection,
@@ -11,6 +11,7 @@ use crate::documents::{
 use crate::error::{Mismatch, ResultsError};
 use crate::run::RunResults;
 use crate::tallies::LayerTallies;
+use crate::words::first_difference;
 
 /// The second run minus the first: see [`RunComparison`]. Tallies are read layer by layer, since
 /// they are large.
@@ -37,8 +38,15 @@ pub fn compare(
     let mut layers = Vec::new();
     let mut resamples: Vec<Vec<Option<f64>>> = Vec::new();
     let compared = runs.layers()?;
-    let assigned =
-        |pair: &[&LayerDissection; 2]| pair.iter().any(|layer| layer.valid_bins.assigned.is_some());
+    let layers_left_out = runs.layers_left_out(&compared);
+    // A run dissected in other bins than it was trained with has no scores at assigned bins, but
+    // its layers were assigned.
+    let assigned = |pair: &[&LayerDissection; 2]| {
+        let name = &pair[0].layer;
+        let trained = |run: &RunResults| run.assigned_layers().contains(name);
+        let scored = |layer: &&LayerDissection| layer.valid_bins.assigned.is_some();
+        trained(first) || trained(second) || pair.iter().any(scored)
+    };
     let any_assigned = compared.iter().any(assigned);
     for pair in compared {
         let name = &pair[0].layer;
@@ -47,6 +55,7 @@ pub fn compare(
             second.checked_tallies(pair[1])?,
         ];
         runs.check_images(name, &tallies)?;
+        runs.check_ground_truth(name, &tallies)?;
         let (mut layer, differences) = compare_layer(name, &tallies, &bootstrap)?;
         layer.counted = assigned(&pair) || !any_assigned;
         layers.push(layer);
@@ -60,6 +69,7 @@ pub fn compare(
         accuracy: compare_accuracy(&first.evaluation, &second.evaluation, &bootstrap),
         selectivity: mean_over_layers(&layers, &resamples, &bootstrap),
         layers,
+        layers_left_out,
     })
 }
 
@@ -93,57 +103,73 @@ fn compare_accuracy(
     }
 }
 
-/// One layer, and the difference of the mean selectivities in every resample.
+/// One layer, and the difference of the mean selectivities in every resample. Units count that have
+/// a selectivity in both runs, in each resample those of them that have one in it in both.
 fn compare_layer(
     name: &str,
     tallies: &[LayerTallies; 2],
     bootstrap: &Bootstrap,
 ) -> Result<(LayerComparison, Vec<Option<f64>>), ResultsError> {
-    let mut scores: Vec<LayerSelectivity> = Vec::with_capacity(2);
-    let mut resamples = Vec::with_capacity(2);
+    let mut scores: Vec<Vec<Option<f64>>> = Vec::with_capacity(2);
+    let mut resampled = Vec::with_capacity(2);
     for tallies in tallies {
-        scores.push(tallies.total()?.selectivity(Estimator::valid_bins()));
+        let units = tallies.total()?.selectivity(Estimator::valid_bins()).units;
+        scores.push(units.iter().map(|unit| unit.selectivity).collect());
         let images = tallies.by_image()?;
-        resamples.push(images.resampled_means(bootstrap, Estimator::valid_bins()));
+        resampled.push(images.resampled_units(bootstrap, Estimator::valid_bins()));
     }
-    let differences: Vec<Option<f64>> = (resamples[0].iter().zip(&resamples[1]))
-        .map(|(first, second)| Some((*second)? - (*first)?))
+    let pairs: Vec<_> = (scores[0].iter().zip(&scores[1]))
+        .map(|(first, second)| first.zip(*second))
         .collect();
+    let resample = |resample: usize| {
+        let units = pairs.iter().zip(resampled[0].iter().zip(&resampled[1]));
+        let paired = units.filter(|(pair, _)| pair.is_some());
+        let means = means(paired.map(|(_, (one, other))| one[resample].zip(other[resample])));
+        means.map(|(first, second)| second - first)
+    };
+    let differences: Vec<Option<f64>> = (0..bootstrap.resamples).map(resample).collect();
     let images = tallies[0].images();
-    let selectivity =
-        scores[0]
-            .mean
-            .zip(scores[1].mean)
-            .map(|(first, second)| SelectivityComparison {
-                first,
-                second,
-                difference: Estimate {
-                    value: second - first,
-                    interval: interval_of(&differences, images, bootstrap),
-                },
-            });
-    let unit_differences: Vec<Option<f64>> = (scores[0].units.iter().zip(&scores[1].units))
-        .map(|(first, second)| Some(second.selectivity? - first.selectivity?))
+    let selectivity = means(pairs.iter().copied()).map(|(first, second)| SelectivityComparison {
+        first,
+        second,
+        difference: Estimate {
+            value: second - first,
+            interval: interval_of(&differences, images, bootstrap),
+        },
+    });
+    let unit_differences: Vec<Option<f64>> = (pairs.iter())
+        .map(|pair| pair.map(|(first, second)| second - first))
         .collect();
     let defined: Vec<f64> = unit_differences.iter().copied().flatten().collect();
+    let count = |is_counted: fn(&f64) -> bool| defined.iter().filter(|d| is_counted(d)).count();
+    let defined_in = |run: usize| scores[run].iter().flatten().count();
     let layer = LayerComparison {
         layer: name.to_owned(),
         units: unit_differences.len(),
         images,
         counted: true,
+        defined_in_both: defined.len(),
+        defined_only_in_first: defined_in(0) - defined.len(),
+        defined_only_in_second: defined_in(1) - defined.len(),
         selectivity,
         by_unit: bootstrap.mean(&defined),
-        higher: defined
-            .iter()
-            .filter(|&&difference| difference > 0.0)
-            .count(),
-        lower: defined
-            .iter()
-            .filter(|&&difference| difference < 0.0)
-            .count(),
+        higher: count(|&difference| difference > 0.0),
+        lower: count(|&difference| difference < 0.0),
         unit_differences,
     };
     Ok((layer, differences))
+}
+
+/// The means of both sides over the pairs that are defined; `None` without any.
+fn means(pairs: impl Iterator<Item = Option<(f64, f64)>>) -> Option<(f64, f64)> {
+    let (mut first, mut second, mut count) = (0.0, 0.0, 0u32);
+    for (one, other) in pairs.flatten() {
+        first += one;
+        second += other;
+        count += 1;
+    }
+    let mean = |sum: f64| sum / f64::from(count);
+    (count > 0).then(|| (mean(first), mean(second)))
 }
 
 /// Of the layers that count.
@@ -191,6 +217,8 @@ struct Pair<'a> {
 
 const EVALUATE: &str = "run `mde evaluate` on both with the same data and protocol";
 const DISSECT: &str = "run `mde dissect` on both with the same data, layers and bins";
+const SAME_IMAGES: &str = "store the activations of both networks for the same images, in the same \
+    order and with the same depth maps, and run `mde dissect --features` on both again";
 
 impl<'a> Pair<'a> {
     fn check_evaluations(&self) -> Result<(), ResultsError> {
@@ -203,9 +231,12 @@ impl<'a> Pair<'a> {
             run.provenance.data_hash.clone()
         })?;
         same("the evaluation protocol", &|run| run.protocol.name.clone())?;
-        same("the setting of the evaluation protocol", &|run| {
-            format!("{:?}", run.protocol)
-        })?;
+        let [one, other] = [self.first, self.second]
+            .map(|run| serde_json::to_value(&run.evaluation.protocol).map_err(ResultsError::from));
+        if let Some((setting, first, second)) = first_difference(&one?, &other?) {
+            let what = format!("the evaluation protocol's {setting}");
+            return Err(self.refusal(&what, first, second, EVALUATE));
+        }
         same("the number of test images", &|run| {
             run.per_image.len().to_string()
         })?;
@@ -258,6 +289,22 @@ impl<'a> Pair<'a> {
         Ok(layers)
     }
 
+    /// The names of the other layers, those of the first run first.
+    fn layers_left_out(&self, compared: &[[&LayerDissection; 2]]) -> Vec<String> {
+        let mut left_out: Vec<String> = Vec::new();
+        let all = self
+            .dissections
+            .iter()
+            .flat_map(|dissection| &dissection.layers);
+        for LayerDissection { layer, .. } in all {
+            let is_compared = compared.iter().any(|pair| pair[0].layer == *layer);
+            if !is_compared && !left_out.contains(layer) {
+                left_out.push(layer.clone());
+            }
+        }
+        left_out
+    }
+
     fn check_images(&self, layer: &str, tallies: &[LayerTallies; 2]) -> Result<(), ResultsError> {
         let [first, second] = tallies.each_ref().map(LayerTallies::ids);
         let count = |ids: &[String]| ids.len().to_string();
@@ -268,6 +315,31 @@ impl<'a> Pair<'a> {
             self.same(&what, first.clone(), second.clone(), DISSECT)?;
         }
         Ok(())
+    }
+
+    /// Checks that stored activations are of the same images. Networks read the images themselves,
+    /// from data of one hash; what they prepare of the ground truth may differ.
+    fn check_ground_truth(
+        &self,
+        layer: &str,
+        tallies: &[LayerTallies; 2],
+    ) -> Result<(), ResultsError> {
+        let stored = |dissection: &Dissection| dissection.provenance.is_stored();
+        if !self.dissections.into_iter().any(stored) {
+            return Ok(());
+        }
+        let [first, second] = tallies.each_ref().map(LayerTallies::ground_truth);
+        let other = (first.iter().zip(second)).position(|(first, second)| first != second);
+        let Some(image) = other else {
+            return Ok(());
+        };
+        let id = &tallies[0].ids()[image];
+        let what = format!("the ground truth of image {id} in the tallies of layer {layer}");
+        let [first, second] = tallies.each_ref().map(|tallies| {
+            let (pixels, hash) = (tallies.pixels(image), tallies.ground_truth()[image]);
+            format!("a depth map of {pixels} pixels with hash {hash}")
+        });
+        Err(self.refusal(&what, first, second, SAME_IMAGES))
     }
 
     fn same(

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use mde_files::{hash_file, path_below};
+use mde_files::{hash_file, path_below, shell_word};
 use mde_metrics::{Estimator, EvalProtocol};
 use serde::de::DeserializeOwned;
 
 use crate::ResultsError;
 use crate::check;
+use crate::commands::Commands;
 use crate::documents::{
     Ablation, Correction, Dissection, Evaluation, LayerAblation, LayerCorrection, LayerDissection,
-    Provenance,
 };
 use crate::folder::{RunFolder, names};
 use crate::maps::{
@@ -70,7 +70,15 @@ impl RunResults {
         };
         let training = folder.records()?;
 
-        let evaluate = commands.stage("evaluate");
+        let evaluate = match folder.file(names::EVALUATION).exists() {
+            true => commands.stage("evaluate"),
+            // A dissection says what the folder is about.
+            false => {
+                let found = folder.document::<Dissection>(names::DISSECTION, "mde dissect");
+                let found = found.ok().map(|(dissection, _)| dissection.provenance);
+                Commands::new(&folder, trained, found.as_ref()).stage("evaluate")
+            }
+        };
         let (evaluation, _): (Evaluation, _) = folder.document(names::EVALUATION, &evaluate)?;
         let commands = Commands::new(&folder, trained, Some(&evaluation.provenance));
         let mut run = Self {
@@ -145,7 +153,28 @@ impl RunResults {
     /// not record.
     pub fn command(&self, stage: &str) -> String {
         let measured = &self.evaluation.provenance;
-        Commands::new(&self.folder, self.config.is_some(), Some(measured)).stage(stage)
+        Commands::new(&self.folder, self.config.is_some(), Some(measured))
+            .with_protocol(&self.evaluation.protocol)
+            .stage(stage)
+    }
+
+    /// The commands that dissect these layers: one for all layers of a network, one for each layer
+    /// that another program stored.
+    pub fn dissect_commands<'a>(
+        &self,
+        layers: impl IntoIterator<Item = &'a LayerDissection>,
+    ) -> Vec<String> {
+        let commands = layers.into_iter().map(|layer| match &layer.features {
+            Some(stored) => format!(
+                "mde dissect {} --out {}",
+                stored.options,
+                shell_word(&self.folder.path().display().to_string())
+            ),
+            None => self.command("dissect"),
+        });
+        let mut commands: Vec<String> = commands.collect();
+        commands.dedup();
+        commands
     }
 
     /// The dissection.
@@ -383,49 +412,5 @@ impl RunResults {
         let path = path_below(self.folder.path(), file)?;
         let source = Source::new(path, self.command(stage));
         decode(&source.bytes()?).map_err(|problem| source.malformed(problem))
-    }
-}
-
-/// The commands that write a folder's files.
-struct Commands {
-    train: String,
-    /// The options of the other commands that name the folder and the data.
-    subject: String,
-    /// Whether the measured predictions or activations were stored by another program.
-    stored: bool,
-}
-
-impl Commands {
-    /// Capitals stand for values that `measured` does not hold.
-    fn new(folder: &RunFolder, trained: bool, measured: Option<&Provenance>) -> Self {
-        let shown = folder.path().display();
-        let model = measured.map_or("NAME", |measured| measured.model.as_str());
-        let data = match measured.map(|measured| measured.data.as_str()) {
-            None => "KIND:DIR".to_owned(),
-            Some(kind @ ("nyu" | "rooms" | "kitti" | "streets")) => format!("{kind}:DIR"),
-            // A folder with a dataset.toml is named without a kind.
-            Some(_) => "DIR".to_owned(),
-        };
-        let stored = measured.is_some_and(Provenance::is_stored);
-        Self {
-            stored,
-            train: format!("mde train --data DATA --out {shown}"),
-            subject: if trained {
-                format!("--run {shown} --data {data}")
-            } else if stored {
-                format!("--name {model} --out {shown}")
-            } else {
-                format!("--model {model} --weights FILE --out {shown} --data {data}")
-            },
-        }
-    }
-
-    fn stage(&self, stage: &str) -> String {
-        let files = match stage {
-            "evaluate" if self.stored => "--pred PATH --gt PATH --protocol NAME ",
-            "dissect" if self.stored => "--features FILE --dataset nyu|kitti ",
-            _ => "",
-        };
-        format!("mde {stage} {files}{}", self.subject)
     }
 }

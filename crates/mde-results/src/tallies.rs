@@ -11,6 +11,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::ResultsError;
+use crate::depth_hash::DepthHash;
 use crate::documents::{EstimatedSelectivity, LayerDissection};
 use crate::folder::RunFolder;
 use crate::maps::{ids_metadata, tensors_and_ids};
@@ -26,6 +27,8 @@ pub struct LayerTallies {
     bins: DepthBins,
     units: usize,
     ids: Vec<String>,
+    /// The images' ground truth.
+    ground_truth: Vec<DepthHash>,
     /// [images, units, K + 1]; the last slot is depth beyond the last edge.
     sums: Vec<f64>,
     /// [images, K + 1].
@@ -34,16 +37,27 @@ pub struct LayerTallies {
 
 /// One image's tally: sums [units, K + 1] and counts [K + 1].
 pub struct ImageTally {
+    ground_truth: DepthHash,
     sums: Vec<f64>,
     counts: Vec<u64>,
 }
 
 impl ImageTally {
-    /// Tallies one image by the weights of its ground truth: `features` [units, h, w].
-    pub fn new(weights: &BinWeights, units: usize, features: &[f32]) -> Result<Self, MetricsError> {
+    /// Tallies one image: `features` [units, h, w], pooled by the weights of its ground truth,
+    /// whose hash is `ground_truth`.
+    ///
+    /// # Errors
+    /// If a feature is not finite, or the features have another size.
+    pub fn new(
+        ground_truth: DepthHash,
+        weights: &BinWeights,
+        units: usize,
+        features: &[f32],
+    ) -> Result<Self, MetricsError> {
         let mut sums = vec![0.0; units * weights.counts().len()];
         weights.accumulate(features, &mut sums, false)?;
         Ok(Self {
+            ground_truth,
             sums,
             counts: weights.counts().to_vec(),
         })
@@ -57,6 +71,7 @@ impl LayerTallies {
             bins,
             units,
             ids: Vec::new(),
+            ground_truth: Vec::new(),
             sums: Vec::new(),
             counts: Vec::new(),
         }
@@ -65,6 +80,7 @@ impl LayerTallies {
     /// Adds an image.
     pub fn push(&mut self, id: String, mut image: ImageTally) {
         self.ids.push(id);
+        self.ground_truth.push(image.ground_truth);
         self.sums.append(&mut image.sums);
         self.counts.append(&mut image.counts);
     }
@@ -77,6 +93,17 @@ impl LayerTallies {
     /// The images, in the order of the tallies.
     pub fn ids(&self) -> &[String] {
         &self.ids
+    }
+
+    /// The hashes of the images' ground truth as it was pooled.
+    pub fn ground_truth(&self) -> &[DepthHash] {
+        &self.ground_truth
+    }
+
+    /// Pixels of image `image` in the bins and beyond them.
+    pub(crate) fn pixels(&self, image: usize) -> u64 {
+        let slots = self.bins.len() + 1;
+        self.counts[image * slots..(image + 1) * slots].iter().sum()
     }
 
     /// Number of units.
@@ -188,7 +215,8 @@ impl LayerTallies {
     }
 
     /// The safetensors file `dissect/LAYER.safetensors`: `sums` F64 [images, units, K + 1],
-    /// `counts` U64 [images, K + 1], `edges` F64 [K + 1]; metadata `ids`, a JSON list.
+    /// `counts` U64 [images, K + 1], `edges` F64 [K + 1], `ground_truth` U8 [images, 32], the
+    /// [`DepthHash`] of each image; metadata `ids`, a JSON list.
     ///
     /// # Errors
     /// If the tallies do not have the sizes that they should.
@@ -203,6 +231,8 @@ impl LayerTallies {
         let (sums, edges) = (floats(&self.sums), floats(self.bins.edges()));
         let counts = self.counts.iter().flat_map(|value| value.to_le_bytes());
         let counts: Vec<u8> = counts.collect();
+        let ground_truth = self.ground_truth.iter().flat_map(|hash| hash.bytes());
+        let ground_truth: Vec<u8> = ground_truth.collect();
         let shape = vec![images, self.units, slots];
         let views = vec![
             ("sums", TensorView::new(Dtype::F64, shape, &sums)?),
@@ -211,6 +241,10 @@ impl LayerTallies {
                 TensorView::new(Dtype::U64, vec![images, slots], &counts)?,
             ),
             ("edges", TensorView::new(Dtype::F64, vec![slots], &edges)?),
+            (
+                "ground_truth",
+                TensorView::new(Dtype::U8, vec![images, DepthHash::BYTES], &ground_truth)?,
+            ),
         ];
         Ok(safetensors::serialize(
             views,
@@ -234,6 +268,7 @@ impl LayerTallies {
         };
         let sums = tensor("sums", Dtype::F64, 3)?;
         let counts = tensor("counts", Dtype::U64, 2)?;
+        let ground_truth = tensor("ground_truth", Dtype::U8, 2)?;
         let edges: Vec<f64> = chunks_of_8(tensor("edges", Dtype::F64, 1)?.data())
             .map(f64::from_le_bytes)
             .collect();
@@ -242,17 +277,21 @@ impl LayerTallies {
         if units == 0
             || sums.shape() != [ids.len(), units, slots]
             || counts.shape() != [ids.len(), slots]
+            || ground_truth.shape() != [ids.len(), DepthHash::BYTES]
         {
             return Err(format!(
-                "sums {:?}, counts {:?} and {} ids do not fit {slots} slots",
+                "sums {:?}, counts {:?}, ground_truth {:?} and {} ids do not fit {slots} slots",
                 sums.shape(),
                 counts.shape(),
+                ground_truth.shape(),
                 ids.len()
             ));
         }
+        let (hashes, _) = ground_truth.data().as_chunks::<{ DepthHash::BYTES }>();
         Ok(Self {
             units,
             ids,
+            ground_truth: hashes.iter().copied().map(DepthHash::from_bytes).collect(),
             sums: chunks_of_8(sums.data()).map(f64::from_le_bytes).collect(),
             counts: chunks_of_8(counts.data()).map(u64::from_le_bytes).collect(),
             bins,

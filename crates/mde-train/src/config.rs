@@ -6,7 +6,8 @@ use candle_core::Tensor;
 use mde_datasets::{Preprocessing, Scene};
 use mde_losses::{LossError, VARIANCE_FOCUS, l1_loss, log_loss, mff_loss, silog_loss};
 use mde_results::{
-    AssignmentConfig, CONFIG_FORMAT, InitialWeights, ResultsError, RunFolder, TrainingData, names,
+    AssignmentConfig, CONFIG_FORMAT, InitialWeights, ResultsError, RunFolder, TrainingData,
+    in_words, names,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -127,7 +128,7 @@ impl RunConfig {
     }
 
     /// The first setting in which `begun`, the configuration in a run folder, differs: its name,
-    /// its value in `begun`, its value in `self`.
+    /// its value in `begun`, its value in `self`, both in words.
     ///
     /// The program's version, the path of the initial weights and earlier states of the data are
     /// ignored.
@@ -173,5 +174,5 @@ fn difference(
             return inner;
         }
     }
-    Some((name, there.to_string(), here.to_string()))
+    Some((name, in_words(there), in_words(here)))
 }

@@ -3,6 +3,7 @@
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
+use super::axes::{Tensor, depths_by, features, write};
 use super::{assert_close, doubles, golden, map, truth};
 use crate::place::Place;
 
@@ -120,6 +121,14 @@ fn features_that_cannot_be_dissected_are_refused() {
             &["D/features", "depth, features"],
         ),
         ("--features ok.safetensors --layers D", &["--layer"]),
+        (
+            "--features ok.safetensors --layer ../x --out results",
+            &["../x", "name of a file"],
+        ),
+        (
+            "--features ok.safetensors --bins 1",
+            &["bins is 1", "at least 2"],
+        ),
     ] {
         place.refuses(&format!("dissect {line} --dataset kitti"), parts);
     }
@@ -134,5 +143,48 @@ fn features_that_cannot_be_dissected_are_refused() {
     ] {
         let line = format!("dissect {line}");
         place.mde(&line).is_refusal(&line, 2, &[part]);
+    }
+}
+
+/// Values of other types, depth without measurements, and units that do not respond.
+#[test]
+fn unusual_values_are_read_or_refused_with_the_reason() {
+    let place = Place::empty();
+    let line = "dissect --dataset nyu --bins 4 --permutations 2 --features";
+    let depth = |scale: f32| depths_by(move |metres| metres * scale);
+    let varied = || features("NChw", 0, |image, unit, pixel| ((pixel + 3 * unit + image) % 7) as f32);
+    let constant = |value: f32| features("NChw", 0, move |_, _, _| value);
+    let one = |(name, shape, values): Tensor<'static>| {
+        let first = values.len() / shape[0];
+        let shape = [&[1], &shape[1..]].concat();
+        (name, shape, values[..first].to_vec())
+    };
+    for (name, tensors, parts) in [
+        ("zero", [varied(), depth(0.0)], ["without any depth above 0", "metres"]),
+        ("mm", [varied(), depth(1000.0)], ["beyond 10 m", "--range NEAR,FAR"]),
+        ("infinite", [constant(f32::INFINITY), depth(1.0)], ["unit 0", "inf"]),
+    ] {
+        write(&place, &format!("{name}.safetensors"), &tensors);
+        place.refuses(&format!("{line} {name}.safetensors"), &parts);
+    }
+    for (name, tensors, said, remark) in [
+        ("dead", [constant(0.0), depth(1.0)], "undefined: no unit responds", ""),
+        ("constant", [constant(3.0), depth(1.0)], "selectivity features 0.0000", ""),
+        ("wall", [varied(), depths_by(|_| 5.0)], "undefined: 1 of 4 depth bins", ""),
+        ("one", [one(varied()), one(depth(1.0))], "selectivity features", "one image"),
+        ("far", [varied(), depth(2.0)], "selectivity features", "% of the depth is beyond 10 m"),
+        (
+            "sky",
+            [varied(), depths_by(|metres| if metres > 8.0 { f32::INFINITY } else { metres })],
+            "selectivity features",
+            "",
+        ),
+    ] {
+        write(&place, &format!("{name}.safetensors"), &tensors);
+        let found = place.mde(&format!("{line} {name}.safetensors"));
+        assert_eq!(found.status, Some(0), "{name}: {}", found.stderr);
+        assert!(found.stdout.contains(said), "{name}: {}", found.stdout);
+        assert!(found.stderr.contains(remark), "{name}: {}", found.stderr);
+        assert_eq!(found.stderr.is_empty(), remark.is_empty(), "{name}: {}", found.stderr);
     }
 }

@@ -1,8 +1,12 @@
 //! Predictions and activations stored by another program, and explanations of numbers.
 
+mod axes;
 mod explained;
 mod features;
+mod layers;
 mod predictions;
+mod python;
+mod stored_reports;
 
 use std::path::PathBuf;
 

@@ -278,7 +278,7 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
         place.json(&format!("report {network}-results --out page"));
         write_features(place, "f.safetensors", |i| (i * 7 % 11) as f32 + shift);
         place.json(&format!(
-            "dissect --features f.safetensors --dataset nyu --bins 4 --name {network} --out {network}-results"
+            "dissect --features f.safetensors --layout nchw --dataset nyu --bins 4 --name {network} --out {network}-results"
         ));
     }
     place.json("report ours-results --out page");
@@ -291,8 +291,10 @@ fn another_programs_network_has_a_report_and_can_be_compared() {
     let accuracy = compared["comparison"]["accuracy"].to_string();
     assert!(accuracy.contains("abs_rel"), "{compared}");
     // Activations of another network do not belong to these predictions.
-    place.json("dissect --features f.safetensors --dataset nyu --name third --out ours-results");
-    place.refuses("report ours-results --out page", &["dissect.json"]);
+    place.refuses(
+        "dissect --features f.safetensors --layout nchw --dataset nyu --name third --out ours-results",
+        &["ours-results/evaluate.json", "named ours", "named third"],
+    );
 }
 
 /// An uncompressed .npz of maps with these names.

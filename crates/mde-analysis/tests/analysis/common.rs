@@ -121,6 +121,7 @@ fn example(image: &Image) -> Example {
             width,
             metres: image.gt.clone(),
         },
+        frame: None,
         focal: None,
         rgb: Some(picture(&image.id, image.gt.len())),
     }

@@ -10,6 +10,7 @@ use mde_results::{
     Dissection, Evaluation, FORMAT, LayerTallies, ResultsError, RunComparison, RunFolder,
     RunResults, SelectivityComparison, compare, names,
 };
+use safetensors::SafeTensors;
 
 use crate::common::{Fake, Image, Map, batches, data, provenance, random};
 
@@ -87,6 +88,7 @@ fn run_of(images: &[Image], seed: u64) -> Run {
         constant: None,
         images: images.len(),
         examples: 0,
+        flip_average: false,
     };
     let evaluated = evaluate(
         &network,
@@ -233,9 +235,21 @@ fn slow_selectivity(seed: u64, layer: usize, drawn: &[usize]) -> Vec<Option<f64>
     (0..units).map(selectivity).collect()
 }
 
-fn slow_mean(seed: u64, layer: usize, drawn: &[usize]) -> f64 {
-    let units = slow_selectivity(seed, layer, drawn);
-    mean(&units.into_iter().flatten().collect::<Vec<_>>())
+/// The mean over the units that are defined in both runs, over all images and over the drawn ones.
+fn slow_mean(seed: u64, other: u64, layer: usize, drawn: &[usize]) -> f64 {
+    let all: Vec<usize> = (0..IMAGES).collect();
+    let [own, others] = [seed, other].map(|seed| {
+        let (whole, drawn) = (
+            slow_selectivity(seed, layer, &all),
+            slow_selectivity(seed, layer, drawn),
+        );
+        whole
+            .into_iter()
+            .zip(drawn)
+            .map(|(whole, drawn)| whole.and(drawn))
+    });
+    let paired = own.zip(others).filter_map(|(own, other)| other.and(own));
+    mean(&paired.collect::<Vec<_>>())
 }
 
 #[test]
@@ -243,8 +257,9 @@ fn selectivity_is_that_of_one_resample_at_a_time() {
     let (first, second) = (2, 5);
     let comparison = compared_well(first, second);
     let all: Vec<usize> = (0..IMAGES).collect();
-    let difference =
-        |layer, drawn: &[usize]| slow_mean(second, layer, drawn) - slow_mean(first, layer, drawn);
+    let difference = |layer, drawn: &[usize]| {
+        slow_mean(second, first, layer, drawn) - slow_mean(first, second, layer, drawn)
+    };
     for (layer, (name, units)) in LAYERS.into_iter().enumerate() {
         let found = &comparison.layers[layer];
         assert_eq!(
@@ -252,8 +267,10 @@ fn selectivity_is_that_of_one_resample_at_a_time() {
             (name, units, IMAGES)
         );
         let selectivity = found.selectivity.as_ref().unwrap();
-        assert!((selectivity.first - slow_mean(first, layer, &all)).abs() < 1e-12);
-        assert!((selectivity.second - slow_mean(second, layer, &all)).abs() < 1e-12);
+        let [mean_first, mean_second] = [(first, second), (second, first)]
+            .map(|(run, other)| slow_mean(run, other, layer, &all));
+        assert!((selectivity.first - mean_first).abs() < 1e-12);
+        assert!((selectivity.second - mean_second).abs() < 1e-12);
         let resampled = interval(draws(IMAGES).iter().map(|drawn| difference(layer, drawn)));
         assert!(resampled.low < resampled.high);
         assert_is(&selectivity.difference, difference(layer, &all), resampled);
@@ -276,7 +293,10 @@ fn selectivity_is_that_of_one_resample_at_a_time() {
             (found.higher, found.lower),
             (higher, defined.len() - higher)
         );
+        assert_eq!(found.defined_in_both, defined.len());
         let by_unit = found.by_unit.as_ref().unwrap();
+        // Both are the mean change of the units in both runs.
+        assert!((by_unit.value - selectivity.difference.value).abs() < 1e-12);
         if units == 1 {
             assert_eq!(by_unit.interval, None, "one unit says nothing of others");
         } else {
@@ -288,7 +308,10 @@ fn selectivity_is_that_of_one_resample_at_a_time() {
         }
     }
     // The last unit of L is silent in the second run.
-    assert_eq!(comparison.layers[0].unit_differences[3], None);
+    let layer = &comparison.layers[0];
+    assert_eq!(layer.unit_differences[3], None);
+    let lone = (layer.defined_only_in_first, layer.defined_only_in_second);
+    assert_eq!((layer.defined_in_both, lone), (3, (1, 0)));
 
     let overall = comparison.selectivity.unwrap();
     let of_layers = |drawn: &[usize]| mean(&[difference(0, drawn), difference(1, drawn)]);
@@ -381,6 +404,65 @@ fn a_run_does_not_differ_from_itself() {
             );
         }
     }
+}
+
+/// Silencing units without changing any other changes nothing: neither the mean nor its interval.
+#[test]
+fn units_that_fall_silent_do_not_raise_the_mean() {
+    let whole = run(2);
+    // Silences the less selective units, so that a mean over each run's own units would rise.
+    let mut silenced = whole.clone();
+    for (index, (name, units)) in LAYERS.into_iter().enumerate().take(1) {
+        let scores = &whole.dissection.layers[index].valid_bins.units;
+        let mut order: Vec<usize> = (0..units).collect();
+        order.sort_by(|&a, &b| {
+            let [a, b] = [a, b].map(|unit| scores[unit].selectivity.unwrap());
+            a.total_cmp(&b)
+        });
+        let tallies = silent(&whole.tallies[index], &order[..2]);
+        let tally = format!("dissect/{name}.safetensors");
+        silenced.dissection.layers[index] =
+            tallies.summarise(name, 1, None, &BOOTSTRAP, tally).unwrap();
+        silenced.tallies[index] = tallies;
+    }
+    let means = [&whole, &silenced].map(|run| run.dissection.layers[0].valid_bins.mean.unwrap());
+    assert!(means[1] > means[0] + 0.05, "{means:?}");
+    let nothing = Estimate {
+        value: 0.0,
+        interval: Some(Interval {
+            low: 0.0,
+            high: 0.0,
+        }),
+    };
+    for (first, second, lone) in [(&whole, &silenced, (2, 0)), (&silenced, &whole, (0, 2))] {
+        let comparison = compared(first, second).unwrap();
+        let layer = &comparison.layers[0];
+        assert_eq!(
+            layer.selectivity.as_ref().unwrap().difference,
+            nothing,
+            "{layer:?}"
+        );
+        assert_eq!(layer.by_unit, Some(nothing));
+        let found = (layer.defined_only_in_first, layer.defined_only_in_second);
+        assert_eq!((layer.defined_in_both, found), (2, lone));
+        assert_eq!(comparison.selectivity.unwrap().difference, nothing);
+    }
+}
+
+/// The tallies with some units set to 0, by way of their file.
+fn silent(tallies: &LayerTallies, units: &[usize]) -> LayerTallies {
+    let mut bytes = tallies.to_safetensors().unwrap();
+    let (header, tensors) = SafeTensors::read_metadata(&bytes).unwrap();
+    let sums = &tensors.tensors()["sums"];
+    let (first, shape) = (8 + header + sums.data_offsets.0, sums.shape.clone());
+    let row = 8 * shape[2];
+    for image in 0..shape[0] {
+        for unit in units {
+            let start = first + row * (image * shape[1] + unit);
+            bytes[start..start + row].fill(0);
+        }
+    }
+    LayerTallies::from_safetensors(&bytes).unwrap()
 }
 
 #[test]

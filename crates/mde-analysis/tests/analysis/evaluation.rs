@@ -52,6 +52,7 @@ fn options(constant: Option<f64>) -> EvaluateOptions {
         constant: constant.map(|depth| (depth, BaselineSource::TrainingMean)),
         images: 7,
         examples: 0,
+        flip_average: false,
     }
 }
 

@@ -34,6 +34,7 @@ fn file(images: usize, examples: usize, batch: usize) -> Vec<u8> {
         constant: None,
         images,
         examples,
+        flip_average: false,
     };
     let batches = batches(&self::images(images), batch);
     let evaluated = evaluate(
@@ -98,6 +99,7 @@ fn images_without_a_picture_are_passed_over() {
         constant: None,
         images: 6,
         examples: 2,
+        flip_average: false,
     };
     let images = images(6);
     // Only the last two have pictures.

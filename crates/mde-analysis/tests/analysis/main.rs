@@ -10,6 +10,8 @@ mod correction;
 mod dissection;
 mod evaluation;
 mod example_maps;
+mod flip_average;
+mod frames;
 mod prediction;
 mod statistics;
 mod tally_files;

@@ -76,11 +76,12 @@ fn bins_of_a_preset_keep_their_edges() {
 fn the_file_has_the_contracts_tensors() {
     let bytes = tallies().to_safetensors().unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    assert_eq!(tensors.len(), 3);
+    assert_eq!(tensors.len(), 4);
     for (name, dtype, shape) in [
         ("sums", Dtype::F64, &[3, 2, 5][..]),
         ("counts", Dtype::U64, &[3, 5]),
         ("edges", Dtype::F64, &[5]),
+        ("ground_truth", Dtype::U8, &[3, 32]),
     ] {
         let tensor = tensors.tensor(name).unwrap();
         assert_eq!((tensor.dtype(), tensor.shape()), (dtype, shape), "{name}");
@@ -106,7 +107,11 @@ fn tensors_that_do_not_fit_are_an_error() {
         .iter()
         .flat_map(|edge| edge.to_le_bytes())
         .collect();
-    let file = |sums: &[usize], counts: (Dtype, &[usize]), edges: &[u8], ids: Option<&str>| {
+    let with_hashes = |hashes: usize,
+                       sums: &[usize],
+                       counts: (Dtype, &[usize]),
+                       edges: &[u8],
+                       ids: Option<&str>| {
         let count = |shape: &[usize]| 8 * shape.iter().product::<usize>();
         let views = [
             (
@@ -121,9 +126,16 @@ fn tensors_that_do_not_fit_are_an_error() {
                 "edges",
                 TensorView::new(Dtype::F64, vec![edges.len() / 8], edges).unwrap(),
             ),
+            (
+                "ground_truth",
+                TensorView::new(Dtype::U8, vec![hashes, 32], &zeros[..32 * hashes]).unwrap(),
+            ),
         ];
         let metadata = ids.map(|ids| HashMap::from([("ids".to_owned(), ids.to_owned())]));
         safetensors::serialize(views, metadata).unwrap()
+    };
+    let file = |sums: &[usize], counts: (Dtype, &[usize]), edges: &[u8], ids: Option<&str>| {
+        with_hashes(3, sums, counts, edges, ids)
     };
     let (three, good) = (Some("[\"a\",\"b\",\"c\"]"), (Dtype::U64, &[3usize, 5][..]));
     read(&file(&[3, 2, 5], good, &edges, three)).unwrap();
@@ -143,6 +155,10 @@ fn tensors_that_do_not_fit_are_an_error() {
         (file(&[3, 2, 5], good, &edges, Some("a")), "ids"),
         (file(&[3, 2, 5], good, &edges, None), "ids"),
         (file(&[3, 0, 5], good, &edges, three), "sums [3, 0, 5]"),
+        (
+            with_hashes(2, &[3, 2, 5], good, &edges, three),
+            "ground_truth [2, 32]",
+        ),
         // Edges that do not increase.
         (file(&[3, 2, 5], good, &[0; 40], three), "edges"),
     ] {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use mde_arrays::{Array, ArrayError, MapSet, pair};
+use mde_arrays::{Array, ArrayError, Ids, MapSet, OrderMeaning, pair};
 use tempfile::TempDir;
 
 use crate::common::{assert_same, assert_says, depth, fixture};
@@ -49,10 +49,15 @@ fn a_folder_of_mixed_formats_matches_its_ground_truth() {
         assert_eq!((map.height, map.width), (3, 5));
         assert_same(&map.values, &depth(), id);
     }
-    let pairing = pair(predictions.ids(), &ground_truths.ids()[..2]).unwrap();
+    let of_two = Ids {
+        ids: &ground_truths.ids()[..2],
+        meaning: OrderMeaning::Nothing,
+    };
+    let pairing = pair(predictions.ordered_ids(), of_two, None).unwrap();
     assert_eq!(pairing.pairs, [(0, 0), (1, 1)]);
     assert_eq!(pairing.without_ground_truth, [2]);
-    let error = pair(predictions.ids(), ground_truths.ids()).unwrap_err();
+    let all = ground_truths.ordered_ids();
+    let error = pair(predictions.ordered_ids(), all, None).unwrap_err();
     assert_says(&error, &["1 of 3", "test/v1.2/0.5m"]);
     assert_eq!(predictions.find("test/kitchen/00046").unwrap(), "00046");
     let error = predictions.find("00049").unwrap_err();

@@ -10,11 +10,13 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use candle_core::Device;
-use mde_analysis::{DissectOptions, Dissected, assemble, dissect};
+use mde_analysis::{DissectLayer, DissectOptions, Dissected, assemble, dissect};
+use mde_metrics::DepthBins;
 use mde_metrics::statistics::Bootstrap;
 use mde_results::{Dissection, Provenance, Stage, to_json};
 use serde::Serialize;
 
+use self::features::Stored;
 use self::request::{DissectedNetwork, Options};
 use self::source::Source;
 pub(crate) use self::words::FILE;
@@ -42,14 +44,17 @@ impl DissectArgs {
     }
 }
 
+/// What determines the numbers.
 #[derive(Serialize)]
 struct Inputs<'a> {
     provenance: &'a Provenance,
     preprocessing: &'a serde_json::Value,
-    layers: Vec<&'a str>,
-    /// The maximum number asked for, or the default.
-    bins: usize,
+    layers: Vec<(&'a str, &'a DepthBins)>,
+    /// The layers that were assigned in training, and their bins.
+    assigned: Vec<(&'a str, &'a DepthBins)>,
+    grids: &'a [DepthBins],
     permutations: usize,
+    seed: u64,
     bootstrap: Bootstrap,
     top_images: usize,
 }
@@ -62,40 +67,69 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         "bins is {}: it must be at least 2, since selectivity compares bins",
         options.max_bins()
     );
-    let subject = source.open(&options, device)?;
+    let mut subject = source.open(&options, device)?;
     let bootstrap = Bootstrap::default();
     let layers = subject.layers.iter();
+    let assigned = subject.assignments.iter();
     let inputs = Inputs {
         provenance: &subject.provenance,
         preprocessing: &subject.preprocessing,
-        layers: layers.map(|layer| layer.name.as_str()).collect(),
-        bins: options.max_bins(),
+        layers: layers.map(|layer| (&*layer.name, &layer.bins)).collect(),
+        assigned: assigned.map(|layer| (&*layer.layer, &layer.bins)).collect(),
+        grids: &subject.grids,
         permutations: options.permutations,
+        seed: SEED,
         bootstrap,
         top_images: subject.top_images,
     };
-    let DissectedNetwork {
-        results,
-        load_report,
-        ..
-    } = &subject;
-    let stage = Stage::new(results.folder(), "dissect", inputs)?;
-    if stage.is_up_to_date() {
-        return described(results, load_report, &results.read(FILE)?, true);
+    let folder = subject.results.folder();
+    // Layers of stored features are computed by separate commands.
+    let (stage, found) = match &subject.stored {
+        None => {
+            let stage = Stage::new(folder, "dissect", inputs)?;
+            let found = stage.is_up_to_date().then(|| subject.results.read(FILE));
+            (stage, found.transpose()?)
+        }
+        Some(_) => {
+            let layer = &subject.layers[0].name;
+            let stage = Stage::new(folder, &format!("dissect/{layer}"), inputs)?;
+            let found = Stored::up_to_date(&subject.results, &stage, layer);
+            (stage, found)
+        }
+    };
+    if let Some(found) = found {
+        return described(&subject, &found, true);
     }
-    results.writable()?;
-    let dissection = measure(&subject, &options, bootstrap, &stage, device)?;
-    described(results, load_report, &dissection, false)
+    subject.results.writable()?;
+    let mut kept = None;
+    if let Some(stored) = &subject.stored {
+        let DissectLayer { name, bins } = &subject.layers[0];
+        let (others, ground_truth) =
+            stored.join(&subject.results, &subject.provenance, name, bins)?;
+        subject.provenance.data_hash = ground_truth;
+        kept = others;
+    }
+    let (mut dissection, mut files) = measure(&subject, &options, bootstrap, device)?;
+    match &subject.stored {
+        Some(stored) => stored.finish(&stage, kept, &mut dissection, &files)?,
+        None => {
+            files.push((FILE.to_owned(), to_json(&dissection)?));
+            stage.finish(&files)?;
+        }
+    }
+    described(&subject, &dissection, false)
 }
 
-/// Shows the images to the network, and writes the responses of its units.
+/// The seed of the permutations.
+const SEED: u64 = 0;
+
+/// Shows the images to the network: the document, and the other files by name.
 fn measure(
     subject: &DissectedNetwork,
     options: &Options,
     bootstrap: Bootstrap,
-    stage: &Stage,
     device: &Device,
-) -> anyhow::Result<Dissection> {
+) -> anyhow::Result<(Dissection, Vec<(String, Vec<u8>)>)> {
     let passes = 1 + usize::from(options.permutations > 0);
     let total = passes * subject.images;
     let progress = Progress::new("dissecting", "images", total);
@@ -106,7 +140,7 @@ fn measure(
         &subject.layers,
         &DissectOptions {
             permutations: options.permutations,
-            seed: 0,
+            seed: SEED,
             grids: subject.grids.clone(),
             top_images: subject.top_images,
             check_aspect_ratio: subject.provenance.is_stored(),
@@ -117,23 +151,27 @@ fn measure(
     )?;
     drop(progress);
 
-    let assignments = subject.layers.iter().map(|layer| {
+    let trained = |name: &str| {
         let mut assignments = subject.assignments.iter();
-        let assigned =
-            assignments.find(|known| known.layer == layer.name && known.bins == layer.bins);
+        assignments.find(|known| known.layer == name)
+    };
+    let assignments = subject.layers.iter().map(|layer| {
+        let assigned = trained(&layer.name).filter(|known| known.bins == layer.bins);
         assigned.map(|assignment| &assignment.units)
     });
     let assignments: Vec<_> = assignments.collect();
     let Dissected {
-        dissection,
-        mut files,
+        mut dissection,
+        files,
     } = assemble(
         &dissected,
         &assignments,
         bootstrap,
         subject.provenance.clone(),
     )?;
-    files.push((FILE.to_owned(), to_json(&dissection)?));
-    stage.finish(&files)?;
-    Ok(dissection)
+    for layer in &mut dissection.layers {
+        let other = trained(&layer.layer).filter(|known| known.bins != layer.bins);
+        layer.trained_bins = other.map(|assignment| assignment.bins.clone());
+    }
+    Ok((dissection, files))
 }

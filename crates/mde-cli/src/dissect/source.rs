@@ -1,13 +1,15 @@
 //! What is dissected: a network, or activations that another program has stored.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use candle_core::Device;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use mde_analysis::{DissectData, DissectLayer};
 use mde_datasets::Split;
-use mde_train::{Assignment, layer_assignments};
+use mde_results::AssignmentConfig;
+use mde_train::{Assignment, Recipe, layer_assignments};
 
 use super::features::{self, FeatureArgs};
 use super::request::{DissectedNetwork, Options};
@@ -60,16 +62,31 @@ fn open_network(
     device: &Device,
 ) -> anyhow::Result<DissectedNetwork> {
     let subject = subject.load(device)?;
-    let discretisation = subject.recipe.discretisation;
-    let own = || subject.recipe.layers.iter().map(ToString::to_string);
-    let names = options.layers.clone().unwrap_or_else(|| own().collect());
+    if let Some(folder) = subject.results.folder() {
+        features::check_no_features(folder)?;
+    }
+    let trained = subject.config.as_ref();
+    let trained = trained.and_then(|config| config.assignment.as_ref());
+    let (discretisation, max_bins) = match trained {
+        Some(assignment) => (assignment.discretisation, assignment.max_bins),
+        None => (subject.recipe.discretisation, options.max_bins()),
+    };
+    let discretisation = options.range.map_or(discretisation, Into::into);
+    let max_bins = options.bins.unwrap_or(max_bins);
+    let names = options.layers.clone();
+    let names = names.unwrap_or_else(|| default_layers(&subject.recipe, trained));
     let mut layers = Vec::with_capacity(names.len());
     for name in names {
         let units = subject.network.layer(&name)?.units;
-        let bins = discretisation.bins(units.min(options.max_bins()))?;
+        let bins = discretisation.bins(units.min(max_bins))?;
         layers.push(DissectLayer { name, bins });
     }
-    let list = data.open(Split::Test, &subject.preset)?;
+    let mut list = data.open(Split::Test, &subject.preset)?;
+    // Bins of the user's own may reach further than the scene.
+    if let Some(range) = options.range {
+        let far = list.max_depth().max(range.far as f32);
+        list = Arc::new(Arc::unwrap_or_clone(list).with_depth_limit(far));
+    }
     let preprocessing = subject.preprocessing.for_frames(list.frame_size()?);
     let loader = data.loader(list.clone(), preprocessing.dissection(), options.batch_size)?;
     let depths = loader.depth_only();
@@ -88,7 +105,19 @@ fn open_network(
         load_report: subject.load_report(),
         results: subject.results,
         network: subject.network,
+        stored: None,
     })
+}
+
+/// The recipe's layers, and those that were assigned in training.
+fn default_layers(recipe: &Recipe, trained: Option<&AssignmentConfig>) -> Vec<String> {
+    let mut names: Vec<String> = recipe.layers.iter().map(ToString::to_string).collect();
+    for layer in trained.iter().flat_map(|assignment| &assignment.layers) {
+        if !names.contains(layer) {
+            names.push(layer.clone());
+        }
+    }
+    names
 }
 
 /// The depth ranges that the network's units were assigned in training.
@@ -122,8 +151,10 @@ impl FromArgMatches for Source {
                 data: Box::new(DataArgs::from_arg_matches(matches)?),
             });
         }
+        let features = FeatureArgs::from_arg_matches(matches)?;
+        features.check_dataset(matches)?;
         Ok(Self::Features {
-            features: FeatureArgs::from_arg_matches(matches)?,
+            features,
             out: matches.get_one("out").cloned(),
         })
     }

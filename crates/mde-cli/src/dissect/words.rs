@@ -1,22 +1,32 @@
 //! The output of a dissection, as text and as a document.
 
+use mde_metrics::DepthBins;
 use mde_metrics::statistics::Estimate;
 use mde_results::{Dissection, EstimatedSelectivity, LayerDissection, names};
 use serde_json::json;
 
+use super::request::DissectedNetwork;
 use crate::memory;
 use crate::output::{Output, estimate, peak_memory_text, result_place};
-use crate::stage::Results;
+use crate::progress::remark;
 
 /// The stage's result.
 pub(crate) const FILE: &str = names::DISSECTION;
 
 pub(super) fn described(
-    results: &Results,
-    load_report: &serde_json::Value,
+    subject: &DissectedNetwork,
     dissection: &Dissection,
     up_to_date: bool,
 ) -> anyhow::Result<Output> {
+    let DissectedNetwork {
+        results,
+        load_report,
+        ..
+    } = subject;
+    dissection.layers.iter().for_each(remarks);
+    if dissection.images == 1 {
+        remark("one image: no confidence intervals, no held-out selectivity and no chance level");
+    }
     let layers = dissection.layers.iter().map(describe);
     let words = format!(
         "{}: mean selectivity {}{}",
@@ -37,10 +47,50 @@ pub(super) fn described(
     Output::new(words, document)
 }
 
+/// Share of the depth beyond the last bin above which it is said.
+const MUCH_BEYOND: f64 = 0.1;
+
+/// Says what a reader of the numbers would not expect.
+fn remarks(layer: &LayerDissection) {
+    let (name, bins) = (&layer.layer, layer.bins.len());
+    let last = layer.bins.edges()[bins];
+    if let Some(trained) = &layer.trained_bins {
+        let first =
+            |bins: &DepthBins| format!("{} bins to {} m", bins.len(), bins.edges()[bins.len()]);
+        remark(&format!(
+            "{name} was trained with {}, and is dissected with {}: selectivity at the assigned bins \
+             is undefined. Leave out --bins and --range to dissect with the bins of the training",
+            first(trained),
+            first(&layer.bins)
+        ));
+    }
+    let within: u64 = layer.pixels.iter().sum();
+    let share = layer.pixels_beyond as f64 / (within + layer.pixels_beyond).max(1) as f64;
+    if share > MUCH_BEYOND {
+        remark(&format!(
+            "{name}: {:.0} % of the depth is beyond {last} m, where the last bin ends. If that is \
+             not intended, set other bins with --range NEAR,FAR",
+            100.0 * share
+        ));
+    }
+}
+
+/// Why a layer has no selectivity.
+fn undefined(layer: &LayerDissection, estimated: &EstimatedSelectivity) -> String {
+    match estimated.bins_used {
+        used @ (0 | 1) => format!(
+            "undefined: {used} of {} depth bins hold enough pixels, and selectivity compares bins",
+            layer.bins.len()
+        ),
+        _ => "undefined: no unit responds to any image".to_owned(),
+    }
+}
+
 fn document(layer: &LayerDissection) -> serde_json::Value {
     let (reference, valid_bins, chance) = (&layer.reference, &layer.valid_bins, &layer.null);
     json!({
         "layer": layer.layer, "units": layer.units, "bins": layer.bins.len(),
+        "trained_bins": layer.trained_bins.as_ref().map(DepthBins::len),
         "reference": reference.mean, "reference_interval": reference.interval,
         "reference_held_out": reference.held_out.mean, "flat_floor": layer.flat_floor,
         "valid_bins": valid_bins.mean, "valid_bins_interval": valid_bins.interval,
@@ -62,7 +112,7 @@ fn describe(layer: &LayerDissection) -> String {
             value,
             interval: estimated.interval,
         }),
-        None => number(None),
+        None => undefined(layer, estimated),
     };
     let (reference, valid_bins) = (&layer.reference, &layer.valid_bins);
     let held_out = match valid_bins.held_out.splits {

@@ -48,8 +48,9 @@ impl Dump {
     }
 
     pub(super) fn write(&self, image: &PredictedImage<'_>) -> anyhow::Result<()> {
-        let size = (image.size.height, image.size.width);
-        for (kind, map) in [("pred", image.pred), ("gt", image.gt)] {
+        let maps = image.whole().map_err(|source| image.error(source))?;
+        let size = (maps.size.height, maps.size.width);
+        for (kind, map) in [("pred", maps.pred.as_ref()), ("gt", maps.gt)] {
             let path = self.path(kind, image.id)?;
             stage::write(&path, &to_npy(map, size)).context("cannot dump the maps")?;
         }

@@ -1,10 +1,11 @@
 //! `--explain`: the steps of a protocol on one image.
 
 use anyhow::{Context, bail};
-use mde_metrics::{Alignment, EvalProtocol, Explanation, Quantity, Spread, explain};
+use mde_metrics::{Alignment, DepthPair, EvalProtocol, Explanation, Quantity, Spread, explain};
+use serde::Serialize;
 use serde_json::json;
 
-use super::predictions::Predictions;
+use super::predictions::{Predictions, Stored};
 use crate::output::{Output, count};
 
 /// Number of ids that an error names.
@@ -29,17 +30,115 @@ pub(super) fn run(
             ids[..ids.len().min(NAMED)].join(", ")
         );
     };
-    let mut explanation = None;
+    let mut explained = None;
     predictions.one(index, &mut |image| {
-        let explained = explain(image.pair(), protocol).map_err(|source| image.error(source))?;
-        explanation = Some(explained);
+        let maps = image.whole().map_err(|source| image.error(source))?;
+        let explanation = explain(maps.pair(), protocol).map_err(|source| image.error(source))?;
+        let sample = (predictions.stored())
+            .and_then(|stored| Sample::new(maps.pair(), &explanation, stored));
+        explained = Some((explanation, sample));
         Ok(())
     })?;
-    let explanation = explanation.context("no prediction for the image")?;
+    let (explanation, sample) = explained.context("no prediction for the image")?;
     Output::new(
-        words(&ids[index], &explanation),
-        json!({ "image": ids[index], "explanation": explanation }),
+        words(&ids[index], &explanation, sample.as_ref()),
+        json!({ "image": ids[index], "explanation": explanation, "sample": sample }),
     )
+}
+
+/// What the numbers that are stored for one scored pixel stand for.
+#[derive(Debug, Serialize)]
+struct Sample {
+    row: usize,
+    column: usize,
+    /// The stored prediction; after resizing, if it was resized.
+    stored: f64,
+    /// Metres that a stored 1 stands for.
+    scale: f64,
+    /// Depth in metres, before alignment and clamping.
+    depth: f64,
+    quantity: Quantity,
+    /// The same of the ground truth, where it comes from files.
+    ground_truth: Option<StoredTruth>,
+}
+
+#[derive(Debug, Serialize)]
+struct StoredTruth {
+    stored: f64,
+    scale: f64,
+    depth: f64,
+}
+
+impl Sample {
+    /// The scored pixel nearest to the centre of the crop.
+    fn new(maps: DepthPair<'_>, explained: &Explanation, stored: Stored) -> Option<Self> {
+        let (rows, columns) = (explained.rows, explained.columns);
+        let protocol = &explained.protocol;
+        let centre = |(first, end): (usize, usize)| usize::midpoint(first, end);
+        let at = |row: usize, column: usize| row * maps.size.width + column;
+        let pixels = (rows.0..rows.1).flat_map(|row| (columns.0..columns.1).map(move |c| (row, c)));
+        let is_scored = |&(row, column): &(usize, usize)| {
+            let gt = maps.gt[at(row, column)];
+            gt > protocol.min_depth && gt < protocol.max_depth
+        };
+        let distance = |&(row, column): &(usize, usize)| {
+            row.abs_diff(centre(rows)).pow(2) + column.abs_diff(centre(columns)).pow(2)
+        };
+        let (row, column) = pixels.filter(is_scored).min_by_key(distance)?;
+        let [pred, gt] = [maps.pred, maps.gt].map(|map| f64::from(map[at(row, column)]));
+        let scale = stored.pred_scale;
+        let (stored_pred, depth) = match protocol.prediction {
+            Quantity::Depth => (pred / scale, pred),
+            Quantity::Disparity => (pred * scale, 1.0 / pred),
+        };
+        Some(Self {
+            row,
+            column,
+            stored: significant(stored_pred),
+            scale,
+            depth: significant(depth),
+            quantity: protocol.prediction,
+            ground_truth: stored.gt_scale.map(|scale| StoredTruth {
+                stored: significant(gt / scale),
+                scale,
+                depth: significant(gt),
+            }),
+        })
+    }
+
+    fn words(&self) -> String {
+        let Self {
+            stored,
+            scale,
+            depth,
+            ..
+        } = self;
+        let pred = match self.quantity {
+            Quantity::Depth => format!("stored {stored} x {scale} = {depth} m"),
+            Quantity::Disparity => {
+                format!("stored {stored}, disparity, depth = {scale} / {stored} = {depth} m")
+            }
+        };
+        let truth = self.ground_truth.as_ref().map(|truth| {
+            let StoredTruth {
+                stored,
+                scale,
+                depth,
+            } = truth;
+            format!("; ground truth stored {stored} x {scale} = {depth} m")
+        });
+        format!(
+            "row {}, column {}: {pred}{}",
+            self.row,
+            self.column,
+            truth.unwrap_or_default()
+        )
+    }
+}
+
+/// The number with six significant digits, without the rounding of single precision.
+fn significant(number: f64) -> f64 {
+    format!("{number:.5e}").parse().unwrap_or(number)
 }
 
 /// A suggestion if an id is similar enough.
@@ -54,7 +153,7 @@ fn did_you_mean(id: &str, ids: &[String]) -> String {
         })
 }
 
-fn words(id: &str, explained: &Explanation) -> String {
+fn words(id: &str, explained: &Explanation, sample: Option<&Sample>) -> String {
     let Explanation {
         protocol,
         size,
@@ -91,6 +190,13 @@ fn words(id: &str, explained: &Explanation) -> String {
             .to_owned(),
     ];
     lines.extend(metrics(explained));
+    if let Some(sample) = sample {
+        let before = lines.iter().position(|line| line.starts_with("alignment"));
+        lines.insert(
+            before.unwrap_or(0),
+            format!("for example   {}", sample.words()),
+        );
+    }
     lines.join("\n")
 }
 
@@ -103,8 +209,8 @@ fn spread(spread: &Spread, unit: &str) -> String {
 
 fn given(protocol: &EvalProtocol, pred: &Spread) -> String {
     match protocol.prediction {
-        Quantity::Depth => format!("{}, as given", spread(pred, " m")),
-        Quantity::Disparity => format!("disparity {}, as given", spread(pred, "")),
+        Quantity::Depth => format!("{}, before alignment", spread(pred, " m")),
+        Quantity::Disparity => format!("disparity {}, before alignment", spread(pred, " per m")),
     }
 }
 

@@ -31,10 +31,15 @@ const EXAMPLES: usize = 4;
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     source: Source,
-    /// Alignment of each prediction with its ground truth before scoring: none, a scale (median),
-    /// or scale and shift (least-squares), the usual choice for relative depth.
-    #[arg(long, value_name = "ALIGNMENT", default_value_t = Alignment::None)]
-    align: Alignment,
+    /// Alignment of each prediction with its ground truth before scoring: none; a scale (median,
+    /// median-depth); or scale and shift, the usual choice for relative depth (least-squares,
+    /// least-squares-depth, least-squares-disparity). Names without a space fit the predicted
+    /// quantity [default: the protocol's].
+    #[arg(long, value_name = "ALIGNMENT")]
+    align: Option<Alignment>,
+    /// Average each prediction with the mirrored prediction for the mirrored image.
+    #[arg(long, conflicts_with = "pred")]
+    flip_average: bool,
     /// Number of images whose depth maps are kept for the report.
     #[arg(long, value_name = "N", default_value_t = EXAMPLES)]
     examples: usize,
@@ -48,7 +53,7 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, conflicts_with = "dump")]
     all_protocols: bool,
     /// Output folder for all predictions and ground truths at the scored size: DIR/pred/ID.npy and
-    /// DIR/gt/ID.npy, float32, metres, 0 for invalid depth.
+    /// DIR/gt/ID.npy, float32, metres, 0 for invalid depth, NaN where the network sees nothing.
     #[arg(long, value_name = "DIR")]
     dump: Option<PathBuf>,
 }
@@ -58,7 +63,8 @@ impl EvaluateArgs {
     pub(crate) fn from_run(run: PathBuf, data: DataArgs) -> Self {
         Self {
             source: Source::from_run(run, data),
-            align: Alignment::None,
+            align: None,
+            flip_average: false,
             examples: EXAMPLES,
             explain: None,
             all_protocols: false,
@@ -66,13 +72,24 @@ impl EvaluateArgs {
         }
     }
 
-    /// A protocol with the options' alignment and the predictions' quantity.
-    fn aligned(&self, protocol: EvalProtocol, prediction: Quantity) -> EvalProtocol {
-        EvalProtocol {
-            alignment: self.align,
+    /// A protocol with the options' limits and alignment and the predictions' quantity. Its name
+    /// says what differs from the preset.
+    fn adjusted(
+        &self,
+        protocol: EvalProtocol,
+        prediction: Quantity,
+    ) -> anyhow::Result<EvalProtocol> {
+        let mut protocol = self.source.protocol().limit(protocol)?;
+        if let Some(alignment) = self.align {
+            protocol = protocol.with_alignment(alignment);
+        }
+        if self.flip_average {
+            protocol.name += ", flip average";
+        }
+        Ok(EvalProtocol {
             prediction,
             ..protocol
-        }
+        })
     }
 }
 
@@ -92,15 +109,17 @@ pub(crate) const FILE: &str = names::EVALUATION;
 
 /// Evaluates, unless the results are up to date.
 pub(crate) fn run(args: EvaluateArgs, device: &Device) -> anyhow::Result<Output> {
-    let predictions = args.source.open(device)?;
+    let predictions = args.source.open(args.flip_average, device)?;
     if args.all_protocols {
+        predictions.remark_on_all_protocols();
         let presets = EvalProtocol::names().iter().map(|name| {
             let protocol = EvalProtocol::preset(name)?;
-            Ok(args.aligned(protocol, predictions.quantity()))
+            args.adjusted(protocol, predictions.quantity())
         });
         return protocols::run(&*predictions, presets.collect::<anyhow::Result<_>>()?);
     }
-    let protocol = args.aligned(predictions.protocol()?, predictions.quantity());
+    let protocol = args.adjusted(predictions.protocol()?, predictions.quantity())?;
+    predictions.remark_on_range(&protocol);
     match &args.explain {
         Some(id) => explain::run(&*predictions, id, &protocol),
         None => evaluate(&args, &*predictions, protocol),
@@ -123,7 +142,7 @@ fn evaluate(
     let results = predictions.results();
     let stage = Stage::new(results.folder(), "evaluate", inputs)?;
     if stage.is_up_to_date() && args.dump.is_none() {
-        return described(predictions, &results.read(FILE)?, true, 0);
+        return described(predictions, &results.read(FILE)?, true);
     }
     results.writable()?;
     let ids = predictions.ids();
@@ -135,6 +154,7 @@ fn evaluate(
         protocol,
         images,
         examples: args.examples,
+        flip_average: args.flip_average,
     };
     let mut evaluator = Evaluator::new(&options)?;
     let progress = Progress::new("evaluating", "images", images);
@@ -147,7 +167,6 @@ fn evaluate(
         Ok(())
     })?;
     drop(progress);
-    let negative_fits = evaluator.negative_fits();
     let evaluated = evaluator.finish(provenance)?;
     stage.finish(&[
         (
@@ -156,7 +175,7 @@ fn evaluate(
         ),
         (FILE.to_owned(), to_json(&evaluated.evaluation)?),
     ])?;
-    described(predictions, &evaluated.evaluation, false, negative_fits)
+    described(predictions, &evaluated.evaluation, false)
 }
 
 /// The depth of the constant prediction to compare with.
@@ -176,7 +195,6 @@ fn described(
     predictions: &dyn Predictions,
     evaluation: &Evaluation,
     up_to_date: bool,
-    negative_fits: usize,
 ) -> anyhow::Result<Output> {
     let mean = &evaluation.summary.mean;
     let results = predictions.results();
@@ -189,6 +207,10 @@ fn described(
         count(evaluation.summary.images, "image"),
         evaluation.protocol.name,
     );
+    if predictions.left_out() > 0 {
+        let left_out = count(predictions.left_out(), "image");
+        words += &format!("; {left_out} left out by --only");
+    }
     if let Some(constant) = &evaluation.constant_baseline {
         let abs_rel = constant.summary.mean.abs_rel;
         words += &format!(
@@ -210,6 +232,7 @@ fn described(
             count(left_out, "image")
         );
     }
+    let negative_fits = evaluation.images_with_negative_scale;
     if negative_fits > 0 {
         words += &format!(
             "; in {} the fitted scale is negative: predictions fall where the ground truth rises; depth \

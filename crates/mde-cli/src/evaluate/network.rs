@@ -7,8 +7,8 @@ use mde_datasets::{DatasetError, ExampleBatch, sample_rng};
 use mde_metrics::EvalProtocol;
 use mde_results::Provenance;
 
-use super::predictions::{Predictions, Visit, mean_of_list};
-use crate::measured::{MeasureArgs, Measured};
+use super::predictions::{Predictions, Visit, mean_of_list, remark_on_range};
+use crate::measured::{MeasureArgs, Measured, remark_on_crop};
 use crate::stage::Results;
 use crate::subject::{Subject, SubjectArgs};
 
@@ -16,6 +16,7 @@ use crate::subject::{Subject, SubjectArgs};
 pub(super) struct NetworkPredictions {
     subject: Subject,
     measured: Measured,
+    flip_average: bool,
     device: Device,
 }
 
@@ -23,12 +24,14 @@ impl NetworkPredictions {
     pub(super) fn open(
         subject: &SubjectArgs,
         measure: &MeasureArgs,
+        flip_average: bool,
         device: &Device,
     ) -> anyhow::Result<Self> {
         let subject = subject.load(device)?;
         Ok(Self {
             measured: measure.open(&subject)?,
             subject,
+            flip_average,
             device: device.clone(),
         })
     }
@@ -38,7 +41,8 @@ impl NetworkPredictions {
         batches: impl Iterator<Item = Result<ExampleBatch, DatasetError>>,
         visit: &mut Visit<'_>,
     ) -> anyhow::Result<()> {
-        predict_each(self.subject.network.as_ref(), batches, &self.device, visit)
+        let network = self.subject.network.as_ref();
+        predict_each(network, batches, &self.device, self.flip_average, visit)
     }
 }
 
@@ -62,6 +66,10 @@ impl Predictions for NetworkPredictions {
         self.predict([ExampleBatch::collate(vec![example])].into_iter(), visit)
     }
 
+    fn remark_on_all_protocols(&self) {
+        remark_on_crop(self.measured.preprocessing, "every protocol");
+    }
+
     fn protocol(&self) -> anyhow::Result<EvalProtocol> {
         Ok(self.measured.protocol.clone())
     }
@@ -79,8 +87,12 @@ impl Predictions for NetworkPredictions {
         Some(config.data.mean_depth)
     }
 
-    fn test_mean(&self, _protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
-        mean_of_list(&self.measured.list)
+    fn remark_on_range(&self, protocol: &EvalProtocol) {
+        remark_on_range(&self.measured.list, protocol);
+    }
+
+    fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
+        mean_of_list(&self.measured.list, protocol)
     }
 
     fn results(&self) -> &Results {

@@ -5,10 +5,20 @@ use mde_datasets::{DatasetError, RgbdList, mean_depth};
 use mde_metrics::{EvalProtocol, Quantity};
 use mde_results::Provenance;
 
+use crate::progress::remark;
 use crate::stage::Results;
 
 /// A visitor of images.
 pub(super) type Visit<'a> = dyn FnMut(PredictedImage<'_>) -> anyhow::Result<()> + 'a;
+
+/// How the numbers in files of another program are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    /// Metres that a stored 1 stands for, for disparities too: depth = scale / stored.
+    pub(super) pred_scale: f64,
+    /// The same of the ground truth; `None` for a data set, which has an encoding.
+    pub(super) gt_scale: Option<f64>,
+}
 
 /// Predictions of images, with ground truth.
 pub(super) trait Predictions {
@@ -26,8 +36,24 @@ pub(super) trait Predictions {
         Quantity::Depth
     }
 
+    /// How stored numbers are read; `None` for a network.
+    fn stored(&self) -> Option<Stored> {
+        None
+    }
+
+    /// Number of images that the user left out.
+    fn left_out(&self) -> usize {
+        0
+    }
+
     /// The requested protocol, or the network's.
     fn protocol(&self) -> anyhow::Result<EvalProtocol>;
+
+    /// Says what the table of all protocols assumes.
+    fn remark_on_all_protocols(&self) {}
+
+    /// Says which depth the protocol asks for that the data leave out.
+    fn remark_on_range(&self, _protocol: &EvalProtocol) {}
 
     /// The provenance of results.
     fn provenance(&self) -> anyhow::Result<Provenance>;
@@ -53,11 +79,29 @@ pub(super) trait Predictions {
     }
 }
 
-/// The mean depth of a list; `None` without valid depth.
-pub(super) fn mean_of_list(list: &RgbdList) -> anyhow::Result<Option<f64>> {
-    match mean_depth(list) {
+/// The mean depth of a list up to the end of the scene or of the protocol; `None` without valid
+/// depth.
+pub(super) fn mean_of_list(
+    list: &RgbdList,
+    protocol: &EvalProtocol,
+) -> anyhow::Result<Option<f64>> {
+    let limit = list.max_depth().max(protocol.max_depth);
+    match mean_depth(&list.clone().with_depth_limit(limit)) {
         Ok(mean) => Ok(Some(mean)),
         Err(DatasetError::NoValidDepth { .. }) => Ok(None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Says that a protocol with an end beyond the scene's depth reaches further than the description.
+pub(super) fn remark_on_range(list: &RgbdList, protocol: &EvalProtocol) {
+    let end = protocol.max_depth;
+    if let Some((_, far)) = list.range()
+        && far < end
+        && list.max_depth() < end
+    {
+        remark(&format!(
+            "the protocol reaches to {end} m, but `range` in dataset.toml ends at {far} m: depth beyond is not scored"
+        ));
     }
 }

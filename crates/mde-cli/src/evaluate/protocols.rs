@@ -15,8 +15,9 @@ pub(super) fn run(
     let mut table = ProtocolTable::new(protocols);
     let progress = Progress::new("evaluating", "images", predictions.ids().len());
     predictions.each(&mut |image| {
-        table
-            .push(image.pair())
+        image
+            .whole()
+            .and_then(|maps| table.push(maps.pair()))
             .map_err(|source| image.error(source))?;
         progress.add(1);
         Ok(())
@@ -44,8 +45,10 @@ const COLUMNS: [Column; 9] = [
 ];
 
 fn words(rows: &[ProtocolErrors]) -> String {
+    let names = rows.iter().map(|row| row.protocol.name.chars().count());
+    let width = names.max().unwrap_or(0);
     let mut lines = vec![format!(
-        "{:12} {:10} {:>7} {:>12}{}",
+        "{:width$} {:10} {:>7} {:>12}{}",
         "protocol",
         "mean over",
         "images",
@@ -57,13 +60,13 @@ fn words(rows: &[ProtocolErrors]) -> String {
         let (Some(by_image), Some(by_pixel)) = (&row.by_image, &row.by_pixel) else {
             let why = row.refused.as_deref();
             let why = why.unwrap_or("no image has a valid pixel");
-            lines.push(format!("{name:12} cannot be applied: {why}"));
+            lines.push(format!("{name:width$} cannot be applied: {why}"));
             continue;
         };
         for (over, errors) in [("images", &by_image.mean), ("pixels", by_pixel)] {
             let values = COLUMNS.map(|(_, value)| format!(" {:8.4}", value(errors)));
             lines.push(format!(
-                "{name:12} {over:10} {:7} {:12}{}",
+                "{name:width$} {over:10} {:7} {:12}{}",
                 by_image.images,
                 by_image.pixels,
                 values.concat()

@@ -10,7 +10,7 @@ use super::given::{FilePredictions, GivenArgs};
 use super::network::NetworkPredictions;
 use super::predictions::Predictions;
 use crate::data::DataArgs;
-use crate::measured::MeasureArgs;
+use crate::measured::{MeasureArgs, ProtocolArgs};
 use crate::subject::SubjectArgs;
 
 /// The source of predictions.
@@ -22,7 +22,7 @@ pub(super) enum Source {
     },
     Files {
         given: GivenArgs,
-        protocol: Option<String>,
+        protocol: ProtocolArgs,
         depth_encoding: Option<DepthEncoding>,
         out: Option<PathBuf>,
     },
@@ -36,11 +36,28 @@ impl Source {
         }
     }
 
-    pub(super) fn open(&self, device: &Device) -> anyhow::Result<Box<dyn Predictions>> {
+    /// The options of the protocol.
+    pub(super) fn protocol(&self) -> &ProtocolArgs {
+        match self {
+            Self::Network { measure, .. } => &measure.protocol,
+            Self::Files { protocol, .. } => protocol,
+        }
+    }
+
+    /// Opens the predictions. Those of a network are averaged with `flip_average` as by
+    /// [`mde_analysis::predict_each`].
+    pub(super) fn open(
+        &self,
+        flip_average: bool,
+        device: &Device,
+    ) -> anyhow::Result<Box<dyn Predictions>> {
         Ok(match self {
-            Self::Network { subject, measure } => {
-                Box::new(NetworkPredictions::open(subject, measure, device)?)
-            }
+            Self::Network { subject, measure } => Box::new(NetworkPredictions::open(
+                subject,
+                measure,
+                flip_average,
+                device,
+            )?),
             Self::Files {
                 given,
                 protocol,
@@ -48,7 +65,7 @@ impl Source {
                 out,
             } => Box::new(FilePredictions::open(
                 given,
-                protocol.as_deref(),
+                protocol.name.as_deref(),
                 *depth_encoding,
                 out.as_deref(),
             )?),
@@ -80,7 +97,7 @@ impl FromArgMatches for Source {
         }
         Ok(Self::Files {
             given: GivenArgs::from_arg_matches(matches)?,
-            protocol: matches.get_one("protocol").cloned(),
+            protocol: ProtocolArgs::from_arg_matches(matches)?,
             depth_encoding: matches.get_one("depth_encoding").copied(),
             out: matches.get_one("out").cloned(),
         })

@@ -18,7 +18,7 @@ use crate::arguments::SplitChoice;
 use crate::output::{Output, count};
 use crate::progress::Progress;
 use crate::stage;
-use crate::weights::file_of;
+use crate::weights::weights_of;
 
 /// Number of findings of one kind that the text lists; --json lists all.
 const LISTED: usize = 10;
@@ -48,22 +48,26 @@ pub(crate) struct InspectArgs {
         conflicts_with = "hashes"
     )]
     write_hashes: Option<PathBuf>,
-    /// Weights to check in place of a data set, for the whole --model or its encoder: a file, a
-    /// name from `mde fetch weights --list`, or `hf:ORG/REPO[@REVISION]/FILE`.
-    #[arg(long, value_name = "WEIGHTS", group = "subject", requires = "model")]
+    /// Weights to check in place of a data set, for the whole --model or its encoder: a folder from
+    /// `mde export`, a file, a name from `mde fetch weights --list`,
+    /// `hf:ORG/REPO[@REVISION]/FILE`, or `hf:ORG/REPO[@REVISION]` for an exported network.
+    #[arg(long, value_name = "WEIGHTS", group = "subject")]
     weights: Option<WeightSource>,
-    /// Network of --weights; `mde models` lists them.
+    /// Network of --weights; `mde models` lists them. An exported network names its own.
     #[arg(long, value_name = "NAME", requires = "weights")]
     model: Option<String>,
-    /// Depth encoding: u8/25.5, u16-mm, or u16/N with N units per metre [default: the data set's].
+    /// Depth encoding: u8/N, u16/N or float/N with N units per metre, u16-mm, float, or sunrgbd
+    /// [default: the data set's].
     #[arg(long, value_name = "ENCODING", requires = "data")]
     depth_encoding: Option<DepthEncoding>,
 }
 
 /// Fails after printing the findings if one of them is an error.
 pub(crate) fn run(args: InspectArgs) -> anyhow::Result<Output> {
-    if let (Some(source), Some(model)) = (&args.weights, &args.model) {
-        return weights::run(&file_of(source)?, model);
+    if let Some(source) = &args.weights {
+        let named = args.model.as_deref();
+        let found = weights_of(source, named)?;
+        return weights::run(&found.file, &found.model(named)?);
     }
     let Some(data) = args.data else {
         // clap's group excludes it.
@@ -126,9 +130,12 @@ fn describe(inspection: &Inspection) -> String {
             let more = findings.len() - LISTED;
             let _ = write!(words, "\n    and {more} more (--json lists all)");
         }
-        // All findings of one kind have the same advice.
-        if let Some(finding) = findings.first().filter(|first| !first.advice.is_empty()) {
-            let _ = write!(words, "\n    repair: {}", finding.advice);
+        let mut advices = Vec::new();
+        for finding in findings.iter().take(LISTED) {
+            if !finding.advice.is_empty() && !advices.contains(&&finding.advice) {
+                advices.push(&finding.advice);
+                let _ = write!(words, "\n    repair: {}", finding.advice);
+            }
         }
     }
     let counts = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
@@ -172,6 +179,16 @@ fn describe_split(split: &SplitSummary) -> String {
             depth.mean,
             100.0 * depth.missing_fraction
         );
+        for (fraction, what) in [
+            (depth.largest_value_fraction, "largest value of the file"),
+            (depth.beyond_reach_fraction, "beyond reach"),
+        ] {
+            if fraction >= 0.0005 {
+                let _ = write!(words, ", {what} {:.1} %", 100.0 * fraction);
+            } else if fraction > 0.0 {
+                let _ = write!(words, ", {what} below 0.1 %");
+            }
+        }
     }
     words
 }

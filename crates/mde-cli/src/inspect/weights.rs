@@ -52,29 +52,50 @@ pub(super) fn run(file: &Path, model: &str) -> anyhow::Result<Output> {
                     "the training has diverged or the file is damaged: use another checkpoint",
                 ));
             }
-            format!("{}: {} for {model}'s {}", file.display(), keys, role.name())
+            format!(
+                "{}: weights of {model}'s {}: {keys}",
+                file.display(),
+                role.name()
+            )
         }
         Err(error) => {
-            let (what, advice) = match error {
-                ModelError::Unreadable { source, .. } => (
-                    source.to_string(),
-                    "correct the path or the file, or copy or download it again",
-                ),
-                error => (
-                    error.to_string(),
-                    "give the network of the file with --model (`mde models` lists them)",
-                ),
+            let advice = advice(&error);
+            let what = match error {
+                ModelError::Unreadable { source, .. } => source.to_string(),
+                error => error.to_string(),
             };
             findings.push(finding(file, "weights", what, advice));
             format!("{}: not weights of {model}", file.display())
         }
     };
     for finding in &findings {
-        let (check, what, advice) = (finding.check, &finding.what, finding.advice);
+        let (check, what, advice) = (finding.check, &finding.what, &finding.advice);
         words += &format!("\nerror: {check}\n    {what}\n    repair: {advice}");
     }
     document["findings"] = json!(findings);
     Ok(Output::new(words, document)?.with_errors(&file.display().to_string(), findings.len()))
+}
+
+/// What to do about a file that is not weights of the network.
+fn advice(error: &ModelError) -> &'static str {
+    let message = error.to_string();
+    let has_command = ["python3 -c ", "unzip ", "tar xf "]
+        .iter()
+        .any(|command| message.contains(command));
+    match error {
+        _ if has_command => "run the command above and use the file that it writes",
+        ModelError::Unreadable { .. } => {
+            "correct the path or the file, or copy or download it again"
+        }
+        ModelError::Mismatch { report, .. } if report.closest.is_some() => {
+            "give the closest network with --model"
+        }
+        ModelError::Mismatch { .. } => {
+            "no network of `mde models` has these tensors: measure the network by what it predicts, \
+             with `mde evaluate --pred`, and by its activations, with `mde dissect --features`"
+        }
+        _ => "use a file that holds the weights alone, as a state dict",
+    }
 }
 
 /// Number of parameters that a finding names.
@@ -86,7 +107,7 @@ fn finding(file: &Path, check: &'static str, what: String, advice: &'static str)
         check,
         place: shown(file),
         what,
-        advice,
+        advice: advice.into(),
     }
 }
 

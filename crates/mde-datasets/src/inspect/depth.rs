@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::finding::Severity;
 use crate::plan::Plan;
+use crate::stored::{StoredDepths, StoredFault};
 use crate::{DepthMap, Scene};
 
 /// Depths are counted per millimetre up to here; larger ones count as this value in quantiles.
@@ -18,7 +19,8 @@ const MIN_USED_RANGE: f64 = 0.2;
 const MAX_OUTSIDE: f64 = 0.5;
 const DOUBTFUL_OUTSIDE: f64 = 0.25;
 
-/// Depths of a split. Depth outside the description's range counts as missing.
+/// Depths of a split. Depth out of reach counts as missing: beyond the scene's largest depth, or
+/// outside the description's range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DepthSummary {
     /// The smallest depth in metres.
@@ -31,6 +33,10 @@ pub struct DepthSummary {
     pub mean: f64,
     /// Fraction of pixels without a depth.
     pub missing_fraction: f64,
+    /// Fraction of pixels with the largest integer that the file can hold; 0 for arrays.
+    pub largest_value_fraction: f64,
+    /// Fraction of pixels with a depth beyond the reach, except those with the largest integer.
+    pub beyond_reach_fraction: f64,
 }
 
 /// Depths of one map.
@@ -38,7 +44,7 @@ pub struct DepthSummary {
 pub(super) struct MapDepths {
     pixels: u64,
     pub(super) measured: u64,
-    /// Number of depths before the description's range is applied.
+    /// Number of depths before those out of reach are dropped.
     pub(super) stored: u64,
     min: f32,
     max: f32,
@@ -89,6 +95,17 @@ impl Counts {
         let mut counts = vec![0; millimetre(max) + 1];
         depths.for_each(|metres| counts[millimetre(metres)] += 1);
         Self(counts)
+    }
+
+    /// Counts of a map as it is stored. The largest value of the file is left out if it is out of
+    /// reach: it marks missing depth, and says nothing of the unit.
+    fn of_measurements(map: &DepthMap, plan: &Plan) -> Self {
+        let (_, far) = plan.reach();
+        let no_measurement = plan.encoding.largest().filter(|&largest| largest > far);
+        let depths = map.metres.iter().copied();
+        let depths = depths.filter(|&metres| metres > 0.0 && Some(metres) != no_measurement);
+        let max = depths.clone().fold(0.0, f32::max);
+        Self::new(depths, max)
     }
 
     fn add(&mut self, other: &Self) {
@@ -193,8 +210,9 @@ struct Sums {
     /// Integers, so that the sum does not depend on the order.
     micrometres: u128,
     valid: Counts,
-    /// Before the description's range is applied; empty if there is none.
-    stored: Counts,
+    /// Before depth out of reach is dropped, without the largest value if it is out of reach.
+    plausible: Counts,
+    stored: StoredDepths,
 }
 
 impl Depths {
@@ -206,23 +224,20 @@ impl Depths {
             max: 0.0,
             micrometres: 0,
             valid: Counts::default(),
-            stored: Counts::default(),
+            plausible: Counts::default(),
+            stored: StoredDepths::empty(),
         }))
     }
 
-    /// Adds a map as it is stored, and returns its own depths. Applies the description's range.
+    /// Adds a map as it is stored, and returns its own depths. Drops depth out of reach.
     pub(super) fn add(&self, map: &mut DepthMap, plan: &Plan) -> MapDepths {
-        let stored = plan.range.map(|_| MapDepths::new(map).1);
-        plan.drop_out_of_range(map);
+        let stored = StoredDepths::new(map, plan);
+        let plausible = Counts::of_measurements(map, plan);
+        plan.drop_out_of_reach(map);
         let (mut map, valid) = MapDepths::new(map);
         // A single map may well be outside of the description's range: only the scene counts.
-        let implausible = stored
-            .as_ref()
-            .unwrap_or(&valid)
-            .implausible(plan.scene, None);
-        if let Some(stored) = &stored {
-            map.stored = stored.total();
-        }
+        let implausible = plausible.implausible(plan.scene, None);
+        map.stored = plausible.total();
         map.implausible = implausible
             .filter(|(severity, _)| *severity == Severity::Error)
             .map(|(_, what)| what);
@@ -233,9 +248,8 @@ impl Depths {
         sums.max = sums.max.max(map.max);
         sums.micrometres += (map.sum * 1e6).round() as u128;
         sums.valid.add(&valid);
-        if let Some(stored) = stored {
-            sums.stored.add(&stored);
-        }
+        sums.plausible.add(&plausible);
+        sums.stored.add(&stored);
         map
     }
 
@@ -248,16 +262,20 @@ impl Depths {
             max: sums.max,
             mean: sums.micrometres as f64 / 1e6 / sums.measured as f64,
             missing_fraction: 1.0 - sums.measured as f64 / sums.pixels as f64,
+            largest_value_fraction: sums.stored.largest_fraction(),
+            beyond_reach_fraction: sums.stored.beyond_fraction(),
         })
     }
 
     /// Why the stored depths of all maps together are wrong or doubtful, if so.
     pub(super) fn implausible(&self, plan: &Plan) -> Option<(Severity, String)> {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let stored = match plan.range {
-            Some(_) => &sums.stored,
-            None => &sums.valid,
-        };
-        stored.implausible(plan.scene, plan.range)
+        sums.plausible.implausible(plan.scene, plan.range)
+    }
+
+    /// Stored depths that are no measurements, and signs of another encoding.
+    pub(super) fn faults(&self, plan: &Plan) -> Vec<StoredFault> {
+        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.stored.faults(plan)
     }
 }

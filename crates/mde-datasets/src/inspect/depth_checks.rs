@@ -25,7 +25,16 @@ pub(super) fn check(
         .iter()
         .filter_map(|pair| Some((pair, pair.depth.as_ref()?.depths.as_ref()?)))
         .collect();
+    let others = findings.len();
     let all_implausible = implausible(listing, &maps, depths, findings);
+    // Depth in a wrong unit is beyond the reach too: the unit is the finding.
+    let is_reported = findings.len() > others;
+    let faults = depths.faults(&listing.plan).into_iter();
+    let faults = faults.filter(|fault| !(is_reported && fault.check == "beyond-reach"));
+    findings.extend(faults.map(|fault| Finding {
+        severity: fault.severity,
+        ..Finding::error(fault.check, listing.name(), fault.what, fault.advice)
+    }));
     for (pair, map) in &maps {
         // Depths in a wrong unit are all out of range; the pair itself is not to be removed.
         if map.measured == 0 && map.stored > 0 && (all_implausible || map.implausible.is_some()) {

@@ -1,10 +1,9 @@
 //! Findings of an inspection.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde::Serialize;
-
-use crate::DatasetError;
 
 /// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -42,7 +41,7 @@ pub struct Finding {
     /// What was found.
     pub what: String,
     /// What to do; empty if nothing has to be done.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
 }
 
 impl Finding {
@@ -50,14 +49,14 @@ impl Finding {
         check: &'static str,
         place: impl Into<String>,
         what: impl Into<String>,
-        advice: &'static str,
+        advice: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
             severity: Severity::Error,
             check,
             place: place.into(),
             what: what.into(),
-            advice,
+            advice: advice.into(),
         }
     }
 
@@ -65,7 +64,7 @@ impl Finding {
         check: &'static str,
         place: impl Into<String>,
         what: impl Into<String>,
-        advice: &'static str,
+        advice: impl Into<Cow<'static, str>>,
     ) -> Self {
         Self {
             severity: Severity::Warning,
@@ -86,10 +85,13 @@ impl Finding {
 }
 
 /// The message of an error without the path in front: a finding names it separately.
-pub(super) fn without_path(error: &DatasetError, path: &Path) -> String {
+pub(super) fn without_path(error: &impl std::error::Error, path: &Path) -> String {
     let message = error.to_string();
-    let prefix = format!("{}: ", path.display());
-    message.strip_prefix(&prefix).unwrap_or(&message).to_owned()
+    let place = path.display().to_string();
+    // `PATH: what` or `PATH, line 5: what`.
+    let rest = message.strip_prefix(&place);
+    let rest = rest.and_then(|rest| rest.strip_prefix(": ").or_else(|| rest.strip_prefix(", ")));
+    rest.unwrap_or(&message).to_owned()
 }
 
 /// A path relative to a folder, with `/` between names as in lists.

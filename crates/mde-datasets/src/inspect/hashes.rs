@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::finding::{Finding, relative};
+use super::finding::{Finding, relative, without_path};
 use super::listing::Listing;
 use super::pair::InspectedPair;
 use crate::error::count;
@@ -47,27 +47,24 @@ pub(super) fn compare(
         let advice = "give a file that b3sum or `mde inspect --write-hashes` has written";
         Finding::error("hash-file", place, what, advice)
     };
-    let bytes = match fs::read(file) {
-        Ok(bytes) => bytes,
+    let text = match mde_files::read_text(file) {
+        Ok(text) => text,
         Err(error) => {
-            findings.push(wrong(shown_file, format!("cannot be read: {error}")));
+            findings.push(wrong(shown_file, without_path(&error, file)));
             return;
         }
     };
     let mut recorded = BTreeMap::new();
-    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.is_empty() {
-            continue;
-        }
-        match std::str::from_utf8(line).ok().and_then(parse) {
+    let lines = (1..).zip(text.lines());
+    for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+        match parse(line) {
             Some((hash, path)) => {
                 recorded.insert(path, hash);
             }
             None => {
                 let what = format!(
                     "`{}` is not a hash of {DIGITS} digits, two blanks and a path",
-                    shown(&String::from_utf8_lossy(line))
+                    shown(line)
                 );
                 findings.push(wrong(format!("{shown_file}, line {number}"), what));
             }

@@ -25,6 +25,8 @@ pub(super) struct FileFacts {
     pub(super) hash: Option<blake3::Hash>,
     /// BLAKE3 of the pixels if they were decoded, otherwise of the file: equal for equal images.
     pub(super) content: Option<blake3::Hash>,
+    /// EXIF orientation of a colour image, 1 to 8; 1 for files without one.
+    pub(super) orientation: u8,
     fault: Option<Fault>,
 }
 
@@ -36,23 +38,31 @@ pub(super) struct DepthFacts {
     pub(super) depths: Option<MapDepths>,
 }
 
-/// Size of an image, and the hash of its pixels if it was decoded.
+/// What was read of a file.
 struct Image {
     size: (usize, usize),
+    /// Hash of the pixels, if they were decoded.
     pixels: Option<blake3::Hash>,
+    orientation: u8,
 }
 
 /// Inspects a colour image.
 pub(super) fn inspect_rgb(path: &Path, decode: bool) -> FileFacts {
     FileFacts::read(path, |bytes| {
+        let orientation = decode::content_orientation(bytes);
         if !decode {
             let size = decode::rgb_size(path, bytes)?;
-            return Ok(Image { size, pixels: None });
+            return Ok(Image {
+                size,
+                pixels: None,
+                orientation,
+            });
         }
         let rgb = decode::decode_rgb(path, bytes)?;
         Ok(Image {
             size: (rgb.height() as usize, rgb.width() as usize),
             pixels: Some(blake3::hash(rgb.as_raw())),
+            orientation,
         })
     })
 }
@@ -63,7 +73,11 @@ pub(super) fn inspect_depth(path: &Path, plan: &Plan, all: Option<&Depths>) -> D
     let file = FileFacts::read(path, |bytes| {
         let Some(all) = all else {
             let size = decode::depth_size(path, bytes, plan.encoding)?;
-            return Ok(Image { size, pixels: None });
+            return Ok(Image {
+                size,
+                pixels: None,
+                orientation: 1,
+            });
         };
         let mut map = decode::decode_depth(path, bytes, plan.encoding)?;
         let bytes: Vec<u8> = map.metres.iter().flat_map(|m| m.to_le_bytes()).collect();
@@ -72,6 +86,7 @@ pub(super) fn inspect_depth(path: &Path, plan: &Plan, all: Option<&Depths>) -> D
         Ok(Image {
             size: map.size(),
             pixels: Some(pixels),
+            orientation: 1,
         })
     });
     DepthFacts { file, depths }
@@ -83,6 +98,7 @@ impl FileFacts {
             size: None,
             hash,
             content: None,
+            orientation: 1,
             fault: Some(Fault {
                 check,
                 what,
@@ -108,6 +124,7 @@ impl FileFacts {
                 size: Some(image.size),
                 hash: Some(hash),
                 content: Some(image.pixels.unwrap_or(hash)),
+                orientation: image.orientation,
                 fault: None,
             },
             Err(error) => {
@@ -137,6 +154,14 @@ fn check_and_advice(error: &DatasetError) -> (&'static str, &'static str) {
         DatasetError::WrongDepthType { .. } => (
             "depth-type",
             "give the encoding of the files, or convert the file",
+        ),
+        DatasetError::TurnedDepth { .. } => (
+            "turned-depth",
+            "turn the depths themselves and save them without EXIF",
+        ),
+        DatasetError::Array(_) => (
+            "depth-array",
+            "save the depths as one array of height x width",
         ),
         DatasetError::TooLarge { .. } => ("too-large", "make the image smaller"),
         _ => ("damaged", "copy or download the file again"),

@@ -1,16 +1,21 @@
 //! The pairs of a split, and the faults of its list.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use mde_files::TextError;
 use rayon::prelude::*;
 
 use super::finding::{Finding, Severity, relative, without_path};
 use crate::error::count;
-use crate::lines::{self, Entry, Focals, Line, ListFormat};
-use crate::plan::{Naming, Plan};
-use crate::{DataKind, DataSpec, DatasetError, DepthEncoding, Split};
+use crate::faults::{Fault, thousands};
+use crate::lines::{self, Entry, List, ListFormat};
+use crate::pairing::{Paired, Patterns, first_of};
+use crate::plan::{Found, Naming, Plan};
+use crate::{DataKind, DataSpec, DatasetError, DepthEncoding, Split, missing};
+
+/// Maximum number of findings of one kind that are reported one by one.
+const MAX_SINGLE: usize = 10;
 
 /// The pairs of a split that could be found.
 #[derive(Debug)]
@@ -72,6 +77,9 @@ pub(super) fn list(
     // A wrong folder or description concerns both splits; it is reported once.
     faults.dedup_by(|a, b| a.check == b.check && a.place == b.place && a.check != "missing-list");
     findings.extend(faults);
+    // Both splits may have the same list.
+    let mut seen = HashSet::new();
+    findings.retain(|finding| seen.insert((finding.place.clone(), finding.what.clone())));
     listings
 }
 
@@ -135,18 +143,10 @@ fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
         Naming::Patterns(patterns, _) => match plan.match_pairs(patterns, split) {
             Ok(paired) => {
                 let place = name(&plan, split);
-                findings.extend(paired.unpaired.iter().map(|image| {
-                    let check = "image-without-depth";
-                    let what = format!("{image}: no depth map matches");
-                    if patterns.may_be_unpaired() {
-                        return Finding::note(check, &place, what);
-                    }
-                    let advice = "add the depth maps, or set skip_unpaired = true";
-                    Finding::error(check, &place, what, advice)
-                }));
+                leftovers(patterns, &paired, &place, findings);
                 let entries = paired.entries.into_iter();
                 let entries = entries.map(|entry| (place.clone(), entry)).collect();
-                (entries, paired.unpaired.len())
+                (entries, paired.images.len())
             }
             Err(error) => {
                 let place = relative(&plan.root, &plan.list);
@@ -159,20 +159,53 @@ fn listing(split: Split, plan: Plan, findings: &mut Vec<Finding>) -> Listing {
     };
     let pairs: Vec<Listed> = entries
         .into_par_iter()
-        .map(|(place, entry)| Listed {
-            rgb: plan.find_rgb(&entry.rgb),
-            depth: plan.find_depth(&entry.depth),
-            place,
-            entry,
+        .map(|(place, entry)| {
+            let Found { rgb, depth, .. } = plan.find_pair(&entry);
+            Listed {
+                rgb,
+                depth,
+                place,
+                entry,
+            }
         })
         .collect();
-    duplicate_lines(&pairs, findings);
-    missing_files(&plan, &pairs, findings);
+    duplicate_lines(&plan, &pairs, findings);
     Listing {
         split,
         plan,
         pairs,
         without_depth,
+    }
+}
+
+/// Reports what patterns leave over.
+fn leftovers(patterns: &Patterns, paired: &Paired, place: &str, findings: &mut Vec<Finding>) {
+    findings.extend(paired.images.iter().map(|unpaired| {
+        let check = "image-without-depth";
+        let what = format!("{unpaired}: no depth map matches");
+        if patterns.may_be_unpaired() {
+            return Finding::note(check, place, what);
+        }
+        let advice = "add the depth maps, or set skip_unpaired = true";
+        Finding::error(check, place, what, advice)
+    }));
+    if !paired.depth_maps.is_empty() {
+        let number = count(paired.depth_maps.len(), "depth map");
+        let what = format!(
+            "{number} without an image: {}",
+            first_of(&paired.depth_maps)
+        );
+        findings.push(Finding::note("depth-without-image", place, what));
+    }
+    for unknown in &paired.unknown {
+        let check = "unknown-name";
+        if unknown.names.len() < unknown.of {
+            findings.push(Finding::note(check, place, unknown.to_string()));
+            continue;
+        }
+        let example = &unknown.example;
+        let advice = format!("list texts of the first * of rgb, such as `{example}`");
+        findings.push(Finding::warning(check, place, unknown.to_string(), advice));
     }
 }
 
@@ -182,41 +215,50 @@ fn listed(
     format: ListFormat,
     findings: &mut Vec<Finding>,
 ) -> (Vec<(String, Entry)>, usize) {
-    let list = relative(&plan.root, &plan.list);
-    let text = match fs::read(&plan.list) {
+    let name = relative(&plan.root, &plan.list);
+    let text = match mde_files::read_text(&plan.list) {
         Ok(text) => text,
         Err(error) => {
-            let advice = "add the list, or check its permissions";
-            let what = format!("cannot be read: {error}");
-            findings.push(Finding::error("missing-list", list, what, advice));
+            let what = without_path(&error, &plan.list);
+            let finding = match error {
+                TextError::Read { .. } => {
+                    let advice = "add the list, or check its permissions";
+                    Finding::error("missing-list", name, what, advice)
+                }
+                _ => Finding::error("not-text", name, what, "save the list as UTF-8"),
+            };
+            findings.push(finding);
             return (Vec::new(), 0);
         }
     };
-    let (mut entries, mut without_depth, mut focals) = (Vec::new(), 0, Focals::default());
-    let mut any_line = false;
-    for Line { number, content } in lines::read(&text, format) {
-        any_line = true;
-        let place = format!("{list}, line {number}");
-        let wrong = |check, what| {
-            let advice = "correct the line or remove it";
-            Finding::error(check, &place, what, advice)
+    let list = lines::read(&text, format);
+    let found = list
+        .entries
+        .par_iter()
+        .map(|(_, entry)| plan.find_pair(entry));
+    let found: Vec<Found> = found.collect();
+    for wrong in list.wrong.iter().chain(&missing::outside(&list, &found)) {
+        let check = match wrong.fault {
+            Fault::SomeFocals => "focal-on-some-lines",
+            _ => "malformed-line",
         };
-        match content {
-            Ok(None) => without_depth += 1,
-            Ok(Some(entry)) => {
-                if let Err(reason) = focals.check(number, Some(&entry)) {
-                    findings.push(wrong("focal-on-some-lines", reason));
-                }
-                entries.push((place, entry));
-            }
-            Err(reason) => {
-                let what = format!("{reason}; expected {}", format.expected());
-                findings.push(wrong("malformed-line", what));
-            }
+        let place = format!("{name}, {}", wrong.place());
+        let mut remedy = wrong.remedy(&plan.list, list.separator, format);
+        if remedy.starts_with("expected ") {
+            remedy = format!("correct or remove the lines: {remedy}");
         }
+        findings.push(Finding::error(check, place, wrong.reason(), remedy));
     }
-    if !any_line || (entries.is_empty() && without_depth > 0) {
-        let what = match without_depth {
+    if let Some(reason) = missing::same_id(&list) {
+        let advice = "rename or remove one of the files";
+        findings.push(Finding::error("same-id", &name, reason, advice));
+    }
+    for assumed in &list.assumed {
+        findings.push(Finding::note("list-form", &name, assumed.as_str()));
+    }
+    missing_files(plan, &list, &found, findings);
+    if list.entries.is_empty() && list.wrong.is_empty() {
+        let what = match list.without_depth {
             0 => "the list is empty".to_owned(),
             images => format!(
                 "all {} are listed without depth (`None`)",
@@ -224,12 +266,15 @@ fn listed(
             ),
         };
         let advice = "use a list with pairs";
-        findings.push(Finding::error("empty-list", list, what, advice));
+        findings.push(Finding::error("empty-list", &name, what, advice));
     }
-    (entries, without_depth)
+    let entries = list.entries.into_iter();
+    let entries = entries.map(|(number, entry)| (format!("{name}, line {number}"), entry));
+    (entries.collect(), list.without_depth)
 }
 
-fn duplicate_lines(pairs: &[Listed], findings: &mut Vec<Finding>) {
+fn duplicate_lines(plan: &Plan, pairs: &[Listed], findings: &mut Vec<Finding>) {
+    let before = findings.len();
     let mut seen: HashMap<&str, &Listed> = HashMap::new();
     for pair in pairs {
         let Some(first) = seen.get(pair.entry.rgb.as_str()) else {
@@ -252,25 +297,52 @@ fn duplicate_lines(pairs: &[Listed], findings: &mut Vec<Finding>) {
             "remove one of the lines, unless the pair has to count twice",
         ));
     }
+    let duplicates = findings.len() - before;
+    if duplicates > MAX_SINGLE {
+        let what = format!(
+            "{} of {} lines list an image again; the first: {}",
+            thousands(duplicates),
+            thousands(pairs.len()),
+            findings[before].what
+        );
+        let advice = "remove such lines, unless the pairs have to count twice";
+        findings.truncate(before);
+        let place = relative(&plan.root, &plan.list);
+        findings.push(Finding::warning("duplicate-line", place, what, advice));
+    }
 }
 
-fn missing_files(plan: &Plan, pairs: &[Listed], findings: &mut Vec<Finding>) {
+/// Reports the missing files: once, if one reason explains all or most files are missing.
+fn missing_files(plan: &Plan, list: &List, found: &[Found], findings: &mut Vec<Finding>) {
+    const CHECK: &str = "missing-file";
     let also_in = match plan.also_in().as_slice() {
         [] => String::new(),
         folders => format!(" (nor in its {})", folders.join(", ")),
     };
-    for pair in pairs {
-        for (path, found) in [
-            (&pair.entry.rgb, &pair.rgb),
-            (&pair.entry.depth, &pair.depth),
-        ] {
+    let name = relative(&plan.root, &plan.list);
+    let missing = missing::paths(list, found);
+    if missing.is_empty() {
+        return;
+    }
+    let advice = missing::advice(plan, list, found);
+    let mostly = missing.len() > MAX_SINGLE && missing.len() > list.entries.len();
+    if mostly || missing::explain(plan, list, found).is_some() {
+        let what = format!(
+            "{} of {} listed files are not in the data folder{also_in}: {}",
+            thousands(missing.len()),
+            thousands(2 * list.entries.len()),
+            first_of(&missing)
+        );
+        findings.push(Finding::error(CHECK, name, what, advice));
+        return;
+    }
+    let pairs = list.entries.iter().zip(found);
+    for ((number, entry), found) in pairs.filter(|(_, found)| !found.outside) {
+        for (path, found) in [(&entry.rgb, &found.rgb), (&entry.depth, &found.depth)] {
             if found.is_none() {
-                findings.push(Finding::error(
-                    "missing-file",
-                    format!("{}: {path}", pair.place),
-                    format!("no such file in the data folder{also_in}"),
-                    "copy or download the missing files again, or remove their lines",
-                ));
+                let place = format!("{name}, line {number}: {path}");
+                let what = format!("no such file in the data folder{also_in}");
+                findings.push(Finding::error(CHECK, place, what, advice.clone()));
             }
         }
     }

@@ -61,6 +61,7 @@ pub fn inspect(
         findings.extend(pairs.iter().flat_map(InspectedPair::findings));
         split_checks::check(data, listing, &pairs, &mut findings);
         depth_checks::check(listing, &pairs, &depths, &mut findings);
+        set_checks::turned(listing, &pairs, &mut findings);
         hashes::collect(listing, &pairs, &mut hashes);
         splits.push(SplitSummary {
             split: listing.split,

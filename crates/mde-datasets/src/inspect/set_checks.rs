@@ -9,9 +9,13 @@ use super::listing::Listing;
 use super::pair::InspectedPair;
 use crate::DataSpec;
 use crate::error::count;
+use crate::lines::plain;
 
 /// Maximum number of files that a note names.
 const MAX_NAMED: usize = 3;
+const IMAGES: &[&str] = &["png", "jpg", "jpeg"];
+/// Depth maps of the encoding `float`.
+const ARRAYS: &[&str] = &["npy", "exr", "pfm"];
 
 /// Reports images that are in the training and in the test split.
 pub(super) fn leaks(train: &[InspectedPair], test: &[InspectedPair], findings: &mut Vec<Finding>) {
@@ -36,6 +40,24 @@ pub(super) fn leaks(train: &[InspectedPair], test: &[InspectedPair], findings: &
     }
 }
 
+/// Reports images that are shown turned or mirrored.
+pub(super) fn turned(listing: &Listing, pairs: &[InspectedPair], findings: &mut Vec<Finding>) {
+    let orientation = |pair: &InspectedPair| pair.rgb.as_ref().map_or(1, |file| file.orientation);
+    let mut turned = pairs
+        .iter()
+        .filter(|pair| orientation(pair) != 1)
+        .peekable();
+    let Some(first) = turned.peek() else { return };
+    let (place, first) = (first.rgb_place(), orientation(first));
+    let number = turned.count();
+    let what = format!(
+        "{} shown turned or mirrored by {} EXIF orientation, the first by orientation {first} ({place}); the depth map belongs to the image as it is shown",
+        count(number, "image"),
+        if number == 1 { "its" } else { "their" },
+    );
+    findings.push(Finding::note("turned-images", listing.name(), what));
+}
+
 /// Reports images in the folder that no list names.
 pub(super) fn unlisted(data: &DataSpec, listings: &[Listing], findings: &mut Vec<Finding>) {
     let mut named: HashSet<String> = HashSet::new();
@@ -43,7 +65,10 @@ pub(super) fn unlisted(data: &DataSpec, listings: &[Listing], findings: &mut Vec
         let files = pair.rgb.iter().chain(&pair.depth);
         named.extend(files.map(|file| relative(Path::new(""), file)));
     }
-    let mut others = images_in(&data.root);
+    let arrays = listings
+        .iter()
+        .any(|listing| listing.plan.encoding.bits().is_none());
+    let mut others = images_in(&data.root, if arrays { ARRAYS } else { &[] });
     others.retain(|path| !named.contains(path));
     if others.is_empty() {
         return;
@@ -68,8 +93,9 @@ pub(super) fn unlisted(data: &DataSpec, listings: &[Listing], findings: &mut Vec
     findings.push(Finding::note("unlisted", place, what));
 }
 
-/// All images in a folder and its subfolders, relative to it.
-fn images_in(root: &Path) -> Vec<String> {
+/// All images, and files with these other extensions, in a folder and its subfolders, relative to
+/// it.
+fn images_in(root: &Path, others: &[&str]) -> Vec<String> {
     let mut images = Vec::new();
     let mut folders: Vec<PathBuf> = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -78,7 +104,7 @@ fn images_in(root: &Path) -> Vec<String> {
             // Symbolic links to folders are not followed: they may be circular.
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);
-            } else if is_image(&path) {
+            } else if has_extension(&path, IMAGES) || has_extension(&path, others) {
                 images.push(relative(root, &path));
             }
         }
@@ -96,18 +122,17 @@ fn named_by_any_list(root: &Path) -> HashSet<String> {
     let mut named = HashSet::new();
     for list in lists {
         // A file that is not text names nothing.
-        let text = fs::read_to_string(list).unwrap_or_default();
-        let fields = text.split([',', ' ', '\t', '\n', '\r']);
-        named.extend(fields.filter(|field| !field.is_empty()).map(str::to_owned));
+        let text = mde_files::read_text(&list).unwrap_or_default();
+        let fields = text.split([',', ';', ' ', '\t', '\n']);
+        let fields = fields.filter(|field| !field.is_empty());
+        named.extend(fields.map(|field| plain(field).into_owned()));
     }
     named
 }
 
-fn is_image(path: &Path) -> bool {
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    extension.is_some_and(|extension| {
-        ["png", "jpg", "jpeg"]
-            .iter()
-            .any(|image| extension.eq_ignore_ascii_case(image))
-    })
+    let extension = extension.unwrap_or_default();
+    let mut extensions = extensions.iter();
+    extensions.any(|other| extension.eq_ignore_ascii_case(other))
 }

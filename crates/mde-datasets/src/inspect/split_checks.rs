@@ -6,7 +6,7 @@ use super::finding::Finding;
 use super::listing::Listing;
 use super::pair::InspectedPair;
 use super::report::SizeCount;
-use crate::error::count;
+use crate::error::{count, turned};
 use crate::plan::SizeFit;
 use crate::{DataKind, DataSpec, Scene, Split};
 
@@ -58,9 +58,14 @@ fn size_mismatch(listing: &Listing, pair: &InspectedPair) -> Option<Finding> {
             "image and depth map differ in aspect ratio; crop or reproject one of them"
         }
     };
+    let orientation = pair.rgb.as_ref()?.orientation;
     let what = format!(
-        "the depth map is {}x{}, the colour image {}x{} (height x width)",
-        depth.0, depth.1, rgb.0, rgb.1
+        "the depth map is {}x{}, the colour image {}x{} (height x width){}",
+        depth.0,
+        depth.1,
+        rgb.0,
+        rgb.1,
+        turned(orientation, &rgb, &depth)
     );
     let place = pair.depth_place();
     Some(Finding::error("size-mismatch", place, what, advice))

@@ -514,11 +514,11 @@ fn real_data_has_no_faults() {
         };
         assert_eq!(
             (train.pairs, train.encoding.bits(), train.sizes.len()),
-            (795, 8, 1)
+            (795, Some(8), 1)
         );
         assert_eq!(
             (test.pairs, test.encoding.bits(), test.sizes[0].height),
-            (654, 16, 480)
+            (654, Some(16), 480)
         );
         let depth = test.depth.unwrap();
         assert!(

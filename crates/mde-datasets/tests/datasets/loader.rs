@@ -273,6 +273,7 @@ impl Transform for Counting {
             image: vec![0.0; 3 * width],
             image_size: (1, width),
             depth: sample.depth,
+            frame: None,
             focal: None,
             rgb: None,
         })
@@ -433,6 +434,7 @@ fn a_batch_of_which_only_some_have_focal_lengths_is_an_error() {
             width: 1,
             metres: vec![1.0],
         },
+        frame: None,
         focal,
         rgb: None,
     };

@@ -9,6 +9,8 @@
 //! | `transforms` | MFF: sizes, missing depth, randomness, fields of view |
 //! | `bts` | BTS: windows, crops, augmentation, sparse targets |
 //! | `meter` | METER: pixels of the targets, colours |
+//! | `depth_values` | depth beyond the reach, arrays, rotated bits |
+//! | `orientation` | EXIF orientation of images and depth maps |
 //! | `pictures` | whole pictures without ground truth, written depth maps |
 //! | `loader` | order, resuming, errors, stopping |
 //! | `rendered` | rendered rooms and streets, batches of depth alone |
@@ -17,11 +19,13 @@
 
 mod bts;
 mod common;
+mod depth_values;
 mod inspect;
 mod kitti;
 mod lists;
 mod loader;
 mod meter;
+mod orientation;
 mod own_data;
 mod pictures;
 mod real_data;

@@ -144,21 +144,24 @@ fn a_depth_map_is_written_as_it_is_read() {
         ],
     };
     for encoding in [
-        DepthEncoding::U8Over25_5,
+        DepthEncoding::U8_OVER_25_5,
         DepthEncoding::U16_MM,
         DepthEncoding::U16_OVER_256,
+        "u16/6553.5".parse().unwrap(),
+        DepthEncoding::SunRgbd,
     ] {
         let png = map.to_png(encoding).unwrap();
         let stored: Vec<u16> = match image::load_from_memory(&png).unwrap() {
-            DynamicImage::ImageLuma8(grey) if encoding.bits() == 8 => {
+            DynamicImage::ImageLuma8(grey) if encoding.bits() == Some(8) => {
                 grey.into_raw().into_iter().map(u16::from).collect()
             }
-            DynamicImage::ImageLuma16(grey) if encoding.bits() == 16 => grey.into_raw(),
+            DynamicImage::ImageLuma16(grey) if encoding.bits() == Some(16) => grey.into_raw(),
             other => panic!("{:?} for {encoding}", other.color()),
         };
-        let (step, most) = match encoding.bits() {
-            8 => (encoding.metres(1), encoding.metres(255)),
-            _ => (encoding.metres(1), encoding.metres(u16::MAX)),
+        let step = encoding.metres(encoding.stored(f32::MIN_POSITIVE));
+        let most = match encoding.bits() {
+            Some(8) => encoding.metres(255),
+            _ => encoding.metres(u16::MAX),
         };
         assert_eq!(stored.len(), 15);
         assert_eq!(stored[..4], [0; 4], "{encoding}: invalid depth");
@@ -169,11 +172,17 @@ fn a_depth_map_is_written_as_it_is_read() {
         }
     }
     for encoding in [
-        DepthEncoding::U8Over25_5,
+        DepthEncoding::U8_OVER_25_5,
         DepthEncoding::U16_MM,
         DepthEncoding::U16_OVER_256,
+        "u16/6553.5".parse().unwrap(),
+        DepthEncoding::SunRgbd,
     ] {
-        let most = if encoding.bits() == 8 { 255 } else { u16::MAX };
+        let most = if encoding.bits() == Some(8) {
+            255
+        } else {
+            u16::MAX
+        };
         for stored in [0, 1, 2, 17, 254, most] {
             assert_eq!(encoding.stored(encoding.metres(stored)), stored);
         }

@@ -48,7 +48,7 @@ fn the_labelled_training_pairs_are_8_bit() {
     let list = spec.open(Split::Train, None).unwrap();
     assert_eq!(
         (list.len(), list.encoding()),
-        (795, DepthEncoding::U8Over25_5)
+        (795, DepthEncoding::U8_OVER_25_5)
     );
     let sample = list.load(7).unwrap();
     assert_eq!(sample.depth.size(), (240, 320));

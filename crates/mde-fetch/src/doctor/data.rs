@@ -13,7 +13,6 @@ use crate::home::Home;
 use crate::manifest::{ManifestEntry, Source};
 use crate::partial;
 use crate::text::counted;
-use crate::weights::entry_file;
 
 /// Examines data sets and weights.
 pub(super) struct Examiner<'a> {
@@ -78,7 +77,7 @@ impl Examiner<'_> {
         let (mut absent, mut by_hand) = (Vec::new(), Vec::new());
         let folder = self.home.weights();
         for (name, entry) in &manifest.weights {
-            let file = entry_file(name, entry, &folder, self.commands);
+            let file = EntryFile::new(name, entry, &folder, self.commands);
             match file.state() {
                 State::Absent if matches!(entry.source, Source::Manual(_)) => {
                     by_hand.push(name.as_str());

@@ -17,6 +17,10 @@ fn the_built_in_manifest_is_valid() {
         "bts-densenet161-nyu",
         "bts-resnet50-kitti",
         "meter-xxs-nyu",
+        "meter-xs-nyu",
+        "meter-xs-kitti",
+        "meter-s-nyu",
+        "meter-s-kitti",
         "mff-resnet50-nyu",
         "interpretable-mff-senet154",
     ] {
@@ -24,6 +28,23 @@ fn the_built_in_manifest_is_valid() {
     }
     for name in ["nyu-labelled", "nyu-splits", "kitti-raw", "kitti-depth"] {
         assert!(manifest.data(name).is_ok(), "{name}");
+    }
+}
+
+/// Only files that were seen have a size and a hash.
+#[test]
+fn weights_that_were_not_seen_are_not_verified() {
+    let manifest = Manifest::built_in().unwrap();
+    for name in ["xs-nyu", "xs-kitti", "s-nyu", "s-kitti"] {
+        let entry = &manifest.weights[&format!("meter-{name}")];
+        assert!(!entry.verified && entry.size.is_none() && entry.sha256.is_none());
+    }
+    for entry in manifest.weights.values().filter(|entry| entry.verified) {
+        assert!(
+            entry.size.is_some() && entry.sha256.is_some(),
+            "{}",
+            entry.file
+        );
     }
 }
 

@@ -140,8 +140,11 @@ fn hub_addresses_that_leave_the_folder_are_refused() {
     for text in [
         "hf:",
         "hf:timm",
-        "hf:timm/vit",
+        "hf:timm/",
+        "hf:/vit",
         "hf:timm/vit/",
+        "hf:timm/vit@",
+        "hf:timm/.vit",
         "hf:timm/vit@/model.pth",
         "hf:timm/vit/../model.pth",
         "hf:../vit/model.pth",
@@ -152,5 +155,42 @@ fn hub_addresses_that_leave_the_folder_are_refused() {
     ] {
         let error = text.parse::<WeightSource>().unwrap_err().to_string();
         assert!(error.contains("hf:ORG/REPO[@REVISION]/FILE"), "{error}");
+    }
+}
+
+#[test]
+fn an_exported_network_of_the_hub_is_two_files_in_one_folder() {
+    let place = Place::new(&[]);
+    let front = Notes::new(Answer::Nobody);
+    for (text, revision) in [("hf:me/net", "main"), ("hf:me/net@v1.0", "v1.0")] {
+        let parsed = source(text);
+        assert_eq!(parsed.to_string(), text);
+        assert!(matches!(&parsed, WeightSource::Repository { config, .. }
+                if config.repository == "me/net" && config.revision == revision));
+        let error = resolve(&parsed, &place.home, &front).unwrap_err();
+        let command = format!("run `mde fetch weights {text}` first");
+        assert!(error.to_string().contains(&command), "{error}");
+        let bill = front.asked.borrow().last().unwrap().join("\n");
+        for file in ["config.json", "model.safetensors"] {
+            assert!(bill.contains(&format!("{text}/{file}: ")), "{bill}");
+        }
+        // Stored files are used without a question. The configuration names the other file.
+        let folder = place.home.weights().join("hf/me/net").join(revision);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(
+            folder.join("config.json"),
+            r#"{"format": "mde-export", "format_version": 1, "weights": {"file": "pytorch_model.pth"}}"#,
+        )
+        .unwrap();
+        let asked = front.asked.borrow().len();
+        assert!(resolve(&parsed, &place.home, &front).is_err());
+        let bill = front.asked.borrow().last().unwrap().join("\n");
+        assert!(
+            bill.contains("pytorch_model.pth") && !bill.contains("config.json"),
+            "{bill}"
+        );
+        fs::write(folder.join("pytorch_model.pth"), "weights").unwrap();
+        assert_eq!(resolve(&parsed, &place.home, &front).unwrap(), folder);
+        assert_eq!(front.asked.borrow().len(), asked + 1);
     }
 }

@@ -4,28 +4,27 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::advice::{loaded, python, shell_word};
+
 /// Supported formats of weight files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Safetensors,
     /// The zip format of `torch.save` since PyTorch 1.6.
     TorchZip,
+    /// PyTorch's format before 1.6.
+    TorchLegacy,
 }
 
-/// Advice to convert an old checkpoint.
-fn resave(path: &Path) -> String {
-    // Inside quotes of Python and of the shell; other names are left to the user.
-    let shown = path.display().to_string();
-    let is_plain = !shown.contains(['\'', '"', '\\', '$', '`', '!']);
-    let old = if is_plain { shown.as_str() } else { "OLD" };
-    format!(
-        "save it again with a newer PyTorch: python -c \"import torch; \
-         torch.save(torch.load('{old}', map_location='cpu', weights_only=True), 'NEW.pth')\""
-    )
-}
+/// The magic number in the first pickle of PyTorch's legacy format, as an integer of ten bytes and,
+/// in protocol 1, in digits.
+const LEGACY: [&[u8]; 2] = [
+    b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
+    b"L119547037146038801333356L",
+];
 
-/// Start of files that `torch.save` wrote before PyTorch 1.6: a pickle of a magic number.
-const LEGACY: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// Names of the files in the tar archives that PyTorch wrote before 0.1.10.
+const OLD_TAR: [&[u8]; 4] = [b"sys_info", b"storages", b"tensors", b"pickle"];
 
 /// First bytes of other files and what to report about them.
 const OTHERS: [(&[u8], &str); 7] = [
@@ -55,6 +54,22 @@ pub(super) fn detect(path: &Path) -> io::Result<Result<Format, String>> {
     Ok(detect_bytes(&start, path))
 }
 
+/// What a tar archive is, by the name of its first file.
+fn tar(start: &[u8], path: &Path) -> String {
+    let name = start.strip_prefix(b"./").unwrap_or(start);
+    match OLD_TAR.iter().any(|old| name.starts_with(old)) {
+        true => format!(
+            "it is in PyTorch's oldest format, a tar archive. If you trust the file, save it \
+             again: {}",
+            python(path, &loaded(path))
+        ),
+        false => format!(
+            "it is a tar archive. If the checkpoint is one of its files, unpack it first: tar xf {}",
+            shell_word(&path.display().to_string())
+        ),
+    }
+}
+
 fn detect_bytes(start: &[u8], path: &Path) -> Result<Format, String> {
     if start.starts_with(b"PK\x03\x04") {
         return Ok(Format::TorchZip);
@@ -69,21 +84,20 @@ fn detect_bytes(start: &[u8], path: &Path) -> Result<Format, String> {
             start.len()
         ));
     }
-    if start.starts_with(LEGACY) {
-        return Err(format!(
-            "it is in PyTorch's legacy format, from before version 1.6: {}",
-            resave(path)
-        ));
+    // The protocol of the pickle comes first, and in newer ones its length.
+    let pickle = &start[..start.len().min(40)];
+    if LEGACY
+        .iter()
+        .any(|magic| pickle.windows(magic.len()).any(|window| window == *magic))
+    {
+        return Ok(Format::TorchLegacy);
     }
     if start.get(257..262) == Some(b"ustar") {
-        return Err(format!(
-            "it is a tar archive; if a very old PyTorch wrote it, {}",
-            resave(path)
-        ));
+        return Err(tar(start, path));
     }
     let known = OTHERS.iter().find(|(mark, _)| start.starts_with(mark));
     Err(match known {
         Some((_, what)) => (*what).to_owned(),
-        None => "it is neither a safetensors file nor a PyTorch zip file".to_owned(),
+        None => "it is neither a safetensors file nor a PyTorch checkpoint".to_owned(),
     })
 }

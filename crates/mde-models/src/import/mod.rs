@@ -1,40 +1,59 @@
 //! Loads weight files into [`Parameters`].
 //!
-//! There are two formats, distinguished by their first bytes and never by the file name:
-//! safetensors and the zip archives that `torch.save` has written since PyTorch 1.6. Names and
-//! shapes are compared before any value is read, and all values are read before any parameter is
-//! changed. An error changes nothing.
+//! There are three formats, distinguished by their first bytes and never by the file name:
+//! safetensors, the zip archives that `torch.save` has written since PyTorch 1.6, and its legacy
+//! format before. Names and shapes are compared before any value is read, and all values are read
+//! before any parameter is changed. An error changes nothing.
+//!
+//! - `format` tells the formats apart, `weight_file` has what they share.
+//! - `archive` and `legacy` read PyTorch's files, `pickle` the description of the tensors in them,
+//!   and `checkpoint` finds the dictionaries of tensors in that.
+//! - `reading` decides which dictionary holds the weights and which prefix is taken off the names.
+//! - `naming` and `backbone` translate names of ImageNet classifiers.
 
+mod advice;
+mod archive;
 mod backbone;
+mod checkpoint;
 mod format;
+mod legacy;
+mod naming;
 mod pickle;
 mod problem;
+mod reading;
 mod tensor_entry;
-mod torch;
 mod weight_file;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Tensor};
 
+use self::naming::{BACKBONE_NAMES, Naming, SAME_NAMES};
+use self::reading::{Compared, Found, Reading, Wanted, complete, readings};
 use self::weight_file::WeightFile;
 use crate::error::ModelError;
-use crate::load_report::{LoadReport, ShapeMismatch};
+use crate::load_report::{Closest, LoadReport};
 use crate::parameters::Parameters;
+use crate::presets::Preset;
+
+/// Maximum length of a pickle. A tensor takes about 200 bytes.
+const MAX_PICKLE: u64 = 16 << 20;
 
 impl Parameters {
     /// Loads a weight file and returns a report of the names and shapes that matched.
     ///
-    /// Accepts safetensors and PyTorch's zip format (`.pth`, `.pt`, any name). The state dict may
-    /// be nested under `model`, `state_dict` or `model_state_dict`. A `module.` prefix on all
-    /// names, batch counters (`num_batches_tracked`) and the unused classifier of an encoder are
-    /// ignored. float16, bfloat16 and float64 are converted to float32 and counted in the report.
-    /// No code in the file is run.
+    /// Accepts safetensors and both formats of `torch.save` (`.pth`, `.pt`, any name). The weights
+    /// are the dictionary in the file that fits, at the top or below any keys. A prefix that makes
+    /// the names fit is taken off (`module.`, `_orig_mod.`, `model.`, `net.`); tensors without it
+    /// are ignored, and so are batch counters (`num_batches_tracked`) and the unused classifier of
+    /// an encoder. float16, bfloat16 and float64 are converted to float32. The report says all of
+    /// this. No code in the file is run: objects that only code could build are skipped.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, has another format, names code
-    /// ([`ModelError::UnsafePickle`]), or its names and shapes differ from the network's
+    /// If the file cannot be read, is damaged, has another format, needs code for its weights
+    /// ([`ModelError::UnsafePickle`]), holds several sets of weights that fit
+    /// ([`ModelError::Ambiguous`]), or its names and shapes differ from the network's
     /// ([`ModelError::Mismatch`]). No parameter is changed.
     pub fn load(&self, path: &Path) -> Result<LoadReport, ModelError> {
         let file = WeightFile::open(path)?;
@@ -89,23 +108,31 @@ impl Parameters {
         naming: &Naming,
     ) -> Result<LoadReport, ModelError> {
         let vars = self.all();
-        let (pairs, mut report) = compare(&vars, &file, naming);
-        if !report.is_match() {
-            return Err(ModelError::Mismatch {
-                path: path.to_owned(),
-                report: Box::new(report),
-            });
-        }
+        let parameters = vars.iter().map(|(name, var)| (name.as_str(), var.dims()));
+        let wanted = Wanted::new(parameters, naming);
+        let readings = readings(&wanted, &file, naming);
+        let complete = complete(&readings, &wanted, &file, naming);
+        let Compared {
+            reading,
+            pairs,
+            mut report,
+            ..
+        } = match choose(complete, &file, path)? {
+            Some(compared) => compared,
+            None => return Err(mismatch(&readings, &wanted, &mut file, path, naming)),
+        };
+        file.describe(&reading, &mut report);
         let mut values = Vec::with_capacity(pairs.len());
-        for (var, name) in pairs {
-            let (tensor, dtype) = file.read(&name).map_err(|problem| problem.at(path))?;
+        for (parameter, name) in pairs {
+            let read = file.read(reading.dictionary, &name, path);
+            let (tensor, dtype) = read.map_err(|problem| problem.at(path))?;
             if dtype != DType::F32 {
                 *report
                     .converted
                     .entry(dtype.as_str().to_owned())
                     .or_default() += 1;
             }
-            values.push((var, tensor));
+            values.push((&vars[&parameter], tensor));
         }
         for (var, tensor) in values {
             var.set(&tensor.to_device(var.device())?.to_dtype(var.dtype())?)?;
@@ -114,74 +141,114 @@ impl Parameters {
     }
 }
 
-/// How names of parameters and of a file's tensors are matched: by equal keys.
-struct Naming {
-    /// The key of a parameter; `None` if it is not loaded.
-    parameter: fn(&str) -> Option<String>,
-    /// The key of a tensor in the file.
-    tensor: fn(&str) -> String,
-    /// True for tensors that are ignored on purpose if no parameter has their key.
-    ignored: fn(&str) -> bool,
+/// The reading to use, of all that fit; `None` if there is none.
+///
+/// # Errors
+/// If several fit and their names do not say which one training changes.
+fn choose(
+    mut complete: Vec<Compared>,
+    file: &WeightFile,
+    path: &Path,
+) -> Result<Option<Compared>, ModelError> {
+    let is_main = |compared: &Compared| {
+        let place = file.place(&compared.reading);
+        !compared.reading.is_secondary(&place)
+    };
+    let main: Vec<usize> = (0..complete.len())
+        .filter(|&at| is_main(&complete[at]))
+        .collect();
+    let at = match (complete.len(), main.as_slice()) {
+        (0, _) => return Ok(None),
+        (1, _) => 0,
+        (_, [at]) => *at,
+        _ => {
+            return Err(ModelError::Ambiguous {
+                path: path.to_owned(),
+                found: complete
+                    .iter()
+                    .map(|compared| file.label(&compared.reading))
+                    .collect(),
+                advice: file.extraction(&complete[0].reading, path),
+            });
+        }
+    };
+    let mut chosen = complete.swap_remove(at);
+    let others = complete.iter();
+    chosen.report.alternatives = others
+        .map(|compared| file.label(&compared.reading))
+        .collect();
+    Ok(Some(chosen))
 }
 
-const SAME_NAMES: Naming = Naming {
-    parameter: |name| Some(name.to_owned()),
-    tensor: str::to_owned,
-    ignored: backbone::is_unused_classifier,
-};
-
-const BACKBONE_NAMES: Naming = Naming {
-    parameter: backbone::parameter_key,
-    tensor: backbone::tensor_key,
-    ignored: backbone::is_classifier,
-};
-
-/// Matches the tensors of a file to parameters and compares their shapes.
-fn compare<'a>(
-    vars: &'a BTreeMap<String, Var>,
-    file: &WeightFile,
+/// The error of a file that no reading fits.
+fn mismatch(
+    readings: &[(Reading, Found)],
+    wanted: &Wanted,
+    file: &mut WeightFile,
+    path: &Path,
     naming: &Naming,
-) -> (Vec<(&'a Var, String)>, LoadReport) {
-    let mut report = LoadReport::default();
-    let mut pairs = Vec::with_capacity(vars.len());
-    let mut by_key: BTreeMap<String, (&str, &[usize])> = BTreeMap::new();
-    for (name, dims) in file.shapes() {
-        // PyTorch counts the batches of each batch norm, which nothing here uses.
-        if name.ends_with("num_batches_tracked") {
-            continue;
-        }
-        // Two spellings of one tensor are ambiguous.
-        if by_key.insert((naming.tensor)(name), (name, dims)).is_some() {
-            report.unexpected.push(name.to_owned());
-        }
+) -> ModelError {
+    let best = readings.iter().rev().max_by_key(|(_, found)| *found);
+    if best.is_none()
+        && let Some(problem) = file.unreadable(path)
+    {
+        return problem.at(path);
     }
-    for (name, var) in vars {
-        let Some(key) = (naming.parameter)(name) else {
+    let largest = || {
+        let dictionaries = (0..file.dictionaries()).rev();
+        let largest = dictionaries.max_by_key(|&at| file.shapes(at).count());
+        Reading::of(largest.unwrap_or_default())
+    };
+    let reading = best.map_or_else(largest, |(reading, _)| reading.clone());
+    let compared = reading::compare(&reading, &[], wanted, file, naming);
+    let unbuilt = compared.unbuilt.as_deref();
+    if let Some(problem) = file.unreadable_tensor(&reading, unbuilt, path) {
+        return problem.at(path);
+    }
+    let mut report = compared.report;
+    file.describe(&reading, &mut report);
+    report.closest = closest(file, report.matched);
+    ModelError::Mismatch {
+        path: path.to_owned(),
+        report: Box::new(report),
+    }
+}
+
+/// The networks of which the file has most parameters, if those are more than `matched` and more
+/// than half of the network's.
+fn closest(file: &WeightFile, matched: usize) -> Option<Closest> {
+    /// Half of the smallest network is more than this.
+    const MIN_TENSORS: usize = 50;
+    if !(0..file.dictionaries()).any(|at| file.shapes(at).count() > MIN_TENSORS) {
+        return None;
+    }
+    let mut closest: Option<Closest> = None;
+    for preset in Preset::all() {
+        let Ok(shapes) = preset.parameter_shapes() else {
             continue;
         };
-        match by_key.remove(&key) {
-            None => report.missing.push(name.clone()),
-            Some((theirs, dims)) if dims == var.dims() => {
-                report.matched += 1;
-                pairs.push((var, theirs.to_owned()));
-            }
-            Some((_, dims)) => {
-                report.mismatched.push(ShapeMismatch {
-                    name: name.clone(),
-                    expected: var.dims().to_vec(),
-                    found: dims.to_vec(),
+        let parameters = shapes.iter();
+        let parameters = parameters.map(|(name, dims)| (name.as_str(), dims.as_slice()));
+        let wanted = Wanted::new(parameters, &SAME_NAMES);
+        let found = readings(&wanted, file, &SAME_NAMES);
+        let found = found.iter().map(|(_, found)| found.fitting).max();
+        let found = found.unwrap_or_default();
+        if found <= matched || 2 * found <= wanted.len() {
+            continue;
+        }
+        let share = |closest: &Closest| closest.matched * wanted.len();
+        let this = found * closest.as_ref().map_or(1, |closest| closest.parameters);
+        match &mut closest {
+            Some(closest) if this < share(closest) => {}
+            Some(closest) if this == share(closest) => closest.models.push(preset.name.to_owned()),
+            _ => {
+                closest = Some(Closest {
+                    models: vec![preset.name.to_owned()],
+                    matched: found,
+                    parameters: wanted.len(),
                 });
             }
         }
     }
-    for (name, _) in by_key.into_values() {
-        let list = if (naming.ignored)(name) {
-            &mut report.ignored
-        } else {
-            &mut report.unexpected
-        };
-        list.push(name.to_owned());
-    }
-    report.unexpected.sort();
-    (pairs, report)
+    closest
 }

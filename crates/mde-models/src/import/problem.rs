@@ -7,8 +7,12 @@ use crate::error::ModelError;
 /// Why a file was rejected; [`Problem::at`] adds the file.
 #[derive(Debug)]
 pub(super) enum Problem {
-    /// A pickle names code.
-    Unsafe(String),
+    /// Its weights need code.
+    Code {
+        callable: String,
+        /// Continues the sentence, or is empty.
+        advice: String,
+    },
     Other(candle_core::Error),
 }
 
@@ -17,10 +21,22 @@ impl Problem {
         Problem::Other(candle_core::Error::Msg(reason.into()))
     }
 
+    /// The same about a tensor.
+    pub(super) fn of(self, tensor: &str) -> Self {
+        match self {
+            Problem::Other(source) => Problem::new(format!("the values of {tensor}: {source}")),
+            code => code,
+        }
+    }
+
     pub(super) fn at(self, path: &Path) -> ModelError {
         let path = path.to_owned();
         match self {
-            Problem::Unsafe(callable) => ModelError::UnsafePickle { path, callable },
+            Problem::Code { callable, advice } => ModelError::UnsafePickle {
+                path,
+                callable,
+                advice,
+            },
             Problem::Other(source) => ModelError::Unreadable { path, source },
         }
     }

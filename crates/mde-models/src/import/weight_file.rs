@@ -5,75 +5,149 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::advice::{literal, python};
+use super::checkpoint::Checkpoint;
 use super::format::{Format, detect};
 use super::problem::Problem;
-use super::torch::Archive;
+use super::reading::Reading;
 use crate::error::ModelError;
+use crate::load_report::LoadReport;
 
-/// The tensors of a weight file.
-pub(super) struct WeightFile {
-    source: Source,
-    /// Prefix of all names, which is removed.
-    prefix: &'static str,
-}
-
-enum Source {
+/// The tensors of a weight file, in one dictionary or more.
+pub(super) enum WeightFile {
     Tensors(BTreeMap<String, Tensor>),
-    Torch(Archive),
+    Torch(Box<Checkpoint>),
 }
-
-/// Prefix that PyTorch's `DataParallel` adds to all names.
-const DATA_PARALLEL: &str = "module.";
 
 impl WeightFile {
     pub(super) fn open(path: &Path) -> Result<Self, ModelError> {
-        let source = open(path).map_err(|problem| problem.at(path))?;
-        Ok(Self::new(source))
+        open(path).map_err(|problem| problem.at(path))
     }
 
     pub(super) fn from_tensors(tensors: &HashMap<String, Tensor>) -> Self {
         let tensors = tensors
             .iter()
             .map(|(name, tensor)| (name.clone(), tensor.clone()));
-        Self::new(Source::Tensors(tensors.collect()))
+        Self::Tensors(tensors.collect())
     }
 
-    fn new(source: Source) -> Self {
-        let file = Self { source, prefix: "" };
-        let parallel = file
-            .shapes()
-            .all(|(name, _)| name.starts_with(DATA_PARALLEL));
-        Self {
-            prefix: if parallel { DATA_PARALLEL } else { "" },
-            ..file
+    /// Number of dictionaries.
+    pub(super) fn dictionaries(&self) -> usize {
+        match self {
+            Self::Tensors(_) => 1,
+            Self::Torch(checkpoint) => checkpoint.dictionaries(),
         }
     }
 
-    /// Names and shapes, ordered by name.
-    pub(super) fn shapes(&self) -> Box<dyn Iterator<Item = (&str, &[usize])> + '_> {
-        let stripped = |name| strip(name, self.prefix);
-        match &self.source {
-            Source::Tensors(tensors) => Box::new(
+    /// Names and shapes in a dictionary, ordered by name. An entry without a shape is an object
+    /// that was not built.
+    pub(super) fn shapes(
+        &self,
+        dictionary: usize,
+    ) -> Box<dyn Iterator<Item = (&str, Option<&[usize]>)> + '_> {
+        match self {
+            Self::Tensors(tensors) => Box::new(
                 tensors
                     .iter()
-                    .map(move |(name, tensor)| (stripped(name), tensor.dims())),
+                    .map(|(name, tensor)| (name.as_str(), Some(tensor.dims()))),
             ),
-            Source::Torch(archive) => Box::new(
-                archive
-                    .shapes()
-                    .map(move |(name, dims)| (stripped(name), dims)),
+            Self::Torch(checkpoint) => Box::new(checkpoint.shapes(dictionary)),
+        }
+    }
+
+    /// The keys that lead to a reading's dictionary; empty at the top level.
+    pub(super) fn place(&self, reading: &Reading) -> String {
+        match self {
+            Self::Tensors(_) => String::new(),
+            Self::Torch(checkpoint) => checkpoint.place(reading.dictionary),
+        }
+    }
+
+    /// A reading for a message.
+    pub(super) fn label(&self, reading: &Reading) -> String {
+        match (self.place(reading), reading.prefix.as_str()) {
+            (place, "") if place.is_empty() => "names without a prefix".to_owned(),
+            (place, "") => place,
+            (place, prefix) if place.is_empty() => format!("{prefix}*"),
+            (place, prefix) => format!("{place}: {prefix}*"),
+        }
+    }
+
+    /// Adds to the report where the weights are and what else the file holds.
+    pub(super) fn describe(&self, reading: &Reading, report: &mut LoadReport) {
+        report.place = self.place(reading);
+        if let Self::Torch(checkpoint) = self {
+            report.skipped = checkpoint.code().into_iter().collect();
+        }
+    }
+
+    /// A command that saves the tensors of a reading alone.
+    pub(super) fn extraction(&self, reading: &Reading, path: &Path) -> String {
+        let prefix = literal(&reading.prefix);
+        let with_prefix =
+            |all: &str| format!("{{k: v for k, v in {all}.items() if k.startswith({prefix})}}");
+        match self {
+            Self::Tensors(_) => format!(
+                "python3 -c \"from safetensors.torch import load_file, save_file; \
+                 save_file({}, 'weights_1.safetensors')\"",
+                with_prefix(&format!(
+                    "load_file({})",
+                    literal(&path.display().to_string())
+                ))
             ),
+            Self::Torch(checkpoint) => {
+                let all = checkpoint.expression(reading.dictionary, path);
+                match reading.prefix.is_empty() {
+                    true => python(path, &all),
+                    false => python(path, &with_prefix(&all)),
+                }
+            }
+        }
+    }
+
+    /// Why nothing in the file can be read, if only code could build what it holds.
+    pub(super) fn unreadable(&self, path: &Path) -> Option<Problem> {
+        let Self::Torch(checkpoint) = self else {
+            return None;
+        };
+        checkpoint.hidden_weights(path).or_else(|| {
+            let callable = checkpoint.code().into_iter().next()?;
+            let advice = String::new();
+            let is_empty = (0..checkpoint.dictionaries())
+                .all(|at| checkpoint.shapes(at).all(|(_, dims)| dims.is_none()));
+            is_empty.then_some(Problem::Code { callable, advice })
+        })
+    }
+
+    /// The error of a file that does not fit, if the reason is a tensor that cannot be read:
+    /// `unbuilt`, or one that is damaged.
+    pub(super) fn unreadable_tensor(
+        &mut self,
+        reading: &Reading,
+        unbuilt: Option<&str>,
+        path: &Path,
+    ) -> Option<Problem> {
+        match (unbuilt, &*self) {
+            (Some(name), _) => self.read(reading.dictionary, name, path).err(),
+            (None, Self::Torch(checkpoint)) if reading.dictionary < self.dictionaries() => {
+                checkpoint.damaged(reading.dictionary)
+            }
+            _ => None,
         }
     }
 
     /// A tensor's values as float32, and their type in the file.
-    pub(super) fn read(&mut self, name: &str) -> Result<(Tensor, DType), Problem> {
-        let full = format!("{}{name}", self.prefix);
-        let tensor = match &mut self.source {
-            Source::Tensors(tensors) => tensors.get(&full).cloned(),
-            Source::Torch(archive) => archive.read(&full)?,
+    pub(super) fn read(
+        &mut self,
+        dictionary: usize,
+        name: &str,
+        path: &Path,
+    ) -> Result<(Tensor, DType), Problem> {
+        let tensor = match self {
+            Self::Tensors(tensors) => tensors.get(name).cloned(),
+            Self::Torch(checkpoint) => checkpoint.read(dictionary, name, path)?,
         };
-        let tensor = tensor.ok_or_else(|| Problem::new(format!("there is no tensor {full}")))?;
+        let tensor = tensor.ok_or_else(|| Problem::new(format!("there is no tensor {name}")))?;
         let dtype = tensor.dtype();
         if !dtype.is_float() {
             return Err(Problem::new(format!(
@@ -90,18 +164,15 @@ impl WeightFile {
     }
 }
 
-fn open(path: &Path) -> Result<Source, Problem> {
-    match detect(path)?.map_err(Problem::new)? {
+fn open(path: &Path) -> Result<WeightFile, Problem> {
+    Ok(match detect(path)?.map_err(Problem::new)? {
         Format::Safetensors => {
             let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
-            Ok(Source::Tensors(tensors.into_iter().collect()))
+            WeightFile::Tensors(tensors.into_iter().collect())
         }
-        Format::TorchZip => Ok(Source::Torch(Archive::open(path)?)),
-    }
-}
-
-fn strip<'a>(name: &'a str, prefix: &str) -> &'a str {
-    name.strip_prefix(prefix).unwrap_or(name)
+        Format::TorchZip => WeightFile::Torch(Box::new(Checkpoint::open_archive(path)?)),
+        Format::TorchLegacy => WeightFile::Torch(Box::new(Checkpoint::open_legacy(path)?)),
+    })
 }
 
 fn fits_f32(tensor: &Tensor) -> candle_core::Result<bool> {

@@ -45,12 +45,26 @@ fn untouched(parameters: &Parameters) -> bool {
     })
 }
 
-fn checkpoint() -> Vec<u8> {
+fn entries() -> Vec<pth::Entry> {
     let entries = SHAPES.map(|(name, dims)| {
         let values: Vec<f32> = (0..dims[0] * dims[1]).map(|i| i as f32).collect();
         pth::floats(name, &dims, &values)
     });
-    pth::checkpoint(&entries)
+    entries.into()
+}
+
+/// A checkpoint of the newest protocol with objects that only code could build.
+fn with_objects() -> Vec<u8> {
+    let object = pth::Pickle(Vec::new(), 5)
+        .global("numpy._core.multiarray", "scalar")
+        .raw(b"(K\x07t\x81}")
+        .text("state")
+        .raw(b"K\x01sb");
+    let pickle = pth::dictionary(&[
+        ("best", object),
+        ("model", pth::state_dict_in(5, &entries())),
+    ]);
+    pth::checkpoint_of(pickle, &entries())
 }
 
 fn safetensors(folder: &std::path::Path) -> Vec<u8> {
@@ -74,7 +88,9 @@ fn safetensors(folder: &std::path::Path) -> Vec<u8> {
 fn damaged_weights_are_refused_or_loaded_completely() {
     let folder = tempfile::tempdir().unwrap();
     for (name, whole) in [
-        ("checkpoint.pth", checkpoint()),
+        ("checkpoint.pth", pth::checkpoint(&entries())),
+        ("objects.pth", with_objects()),
+        ("legacy.pth", pth::legacy(&entries())),
         ("weights.safetensors", safetensors(folder.path())),
     ] {
         let path = folder.path().join(name);

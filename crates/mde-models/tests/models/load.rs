@@ -159,8 +159,16 @@ fn another_networks_weights_are_refused() {
     let weights = built("mff-resnet18", 1).parameters.snapshot().unwrap();
     let (report, message) = refused(&tiny(), &weights);
     assert!(!report.mismatched.is_empty());
+    let closest = report.closest.unwrap();
+    assert_eq!(closest.models, ["mff-resnet18"]);
+    assert_eq!(closest.matched, weights.len());
+    assert_eq!(closest.parameters, weights.len());
+    let last = format!(
+        "\n  closest: mff-resnet18, with {0} of {0} parameters",
+        weights.len()
+    );
     assert!(
-        message.contains("and ") && message.ends_with("more"),
+        message.contains(" more\n") && message.ends_with(&last),
         "{message}"
     );
 }

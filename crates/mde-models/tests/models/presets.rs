@@ -166,6 +166,15 @@ fn encoders_have_the_published_number_of_parameters() {
     }
 }
 
+/// Trainable parameters of the whole networks, as the paper of METER gives them, in millions.
+#[test]
+fn meters_have_the_published_number_of_parameters() {
+    for (model, expected) in [("meter-xxs", 0.71), ("meter-xs", 1.45), ("meter-s", 3.29)] {
+        let millions = built(model, 1).parameters.count() as f64 / 1e6;
+        assert!((millions - expected).abs() < 0.01, "{model}: {millions} M");
+    }
+}
+
 #[test]
 fn presets_have_the_depth_range_and_normalisation_of_their_data_set() {
     let image = Tensor::full(0.5f32, (1, 3, 2, 2), &candle_core::Device::Cpu).unwrap();

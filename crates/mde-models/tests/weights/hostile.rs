@@ -67,7 +67,7 @@ fn code_in_a_pickle_is_named_and_not_run() {
         for pickle in [alone, value, as_type] {
             let file = saved("checkpoint.pth", &with(pickle));
             match model().load(&file.path).unwrap_err() {
-                ModelError::UnsafePickle { path, callable } => {
+                ModelError::UnsafePickle { path, callable, .. } => {
                     assert_eq!((path, callable), (file.path.clone(), named.clone()));
                 }
                 other => panic!("{other}"),
@@ -190,7 +190,7 @@ fn repeated_values_take_no_memory() {
         .raw(b"}q\x00")
         .text("model")
         .raw(b"h\x00s");
-    assert_says(&refused(&model(), &with(endless)), &["no state dict"]);
+    assert_says(&refused(&model(), &with(endless)), &["no named tensors"]);
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn a_checkpoint_without_tensors_lists_its_keys() {
     assert_says(
         &message,
         &[
-            "its keys are net, epoch",
-            "model, state_dict, model_state_dict",
+            "the keys of its pickle are net, epoch",
+            "model or state_dict",
         ],
     );
 }
@@ -276,7 +276,7 @@ fn archives_that_are_not_checkpoints_are_refused() {
     for (parts, files) in [
         (
             // An archive that contains a checkpoint.
-            vec!["without data.pkl", "bts_nyu/model", "unpack"],
+            vec!["without data.pkl", "bts_nyu/model", "unzip /"],
             vec![file("bts_nyu/model"), ("bts_nyu/bts.py", b"".as_slice())],
         ),
         (
@@ -285,20 +285,15 @@ fn archives_that_are_not_checkpoints_are_refused() {
         ),
         (vec!["lacks its file a/data/of.w"], vec![file("a/data.pkl")]),
         (
-            vec!["values of w have 4 bytes, expected 8"],
+            vec![
+                "values of w",
+                "a/data/of.w in the archive has 4 bytes, expected 8",
+            ],
             vec![file("a/data.pkl"), ("a/data/of.w", &numbers[..4])],
         ),
         (
             vec!["a/data/of.w", "16 bytes"],
             vec![file("a/data.pkl"), ("a/data/of.w", &[0; 16])],
-        ),
-        (
-            vec!["big-endian"],
-            vec![
-                file("a/data.pkl"),
-                ("a/byteorder", b"big"),
-                ("a/data/of.w", &numbers),
-            ],
         ),
     ] {
         assert_says(&refused(&model(), &archive(&files)), &parts);

@@ -6,8 +6,14 @@
 
 mod backbone;
 mod common;
+mod export;
 mod hostile;
+mod legacy;
 mod meter;
+mod objects;
 mod other_files;
+mod prefixes;
+mod protocols;
 mod pth;
+mod python;
 mod torch;

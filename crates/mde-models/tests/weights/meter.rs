@@ -9,7 +9,7 @@ use mde_models::Parameters;
 use crate::common::{load, parameters, refused, shared, values};
 
 /// Names and shapes from the reference's list, without batch counters.
-fn model() -> Parameters {
+pub(crate) fn model() -> Parameters {
     let list =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/goldens/state_dicts/meter_xxs.txt");
     let list = fs::read_to_string(list).unwrap();

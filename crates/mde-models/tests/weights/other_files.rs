@@ -3,19 +3,6 @@
 use crate::common::{assert_says, named, refused};
 
 #[test]
-fn the_legacy_format_is_refused_with_a_command_that_converts_it() {
-    let mut legacy =
-        b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x00".to_vec();
-    legacy.resize(2000, 0);
-    let message = refused(&named(&["w"]), &legacy);
-    assert_says(
-        &message,
-        &["legacy format", "python -c", "torch.save(torch.load('/"],
-    );
-    assert!(!message.contains("download"), "{message}");
-}
-
-#[test]
 fn other_files_are_named() {
     let mut tar = vec![0; 1024];
     tar[257..262].copy_from_slice(b"ustar");

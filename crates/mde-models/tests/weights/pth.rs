@@ -1,26 +1,42 @@
 //! Writes checkpoints as PyTorch does: a pickle and the storages, in a zip archive without
-//! compression.
+//! compression or in the legacy format.
 
 use std::io::{Cursor, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Writes a pickle, instruction by instruction.
+/// Writes a pickle, instruction by instruction, of protocol 2 or of the newer one given.
 #[derive(Default, Clone)]
-pub(crate) struct Pickle(pub(crate) Vec<u8>);
+pub(crate) struct Pickle(pub(crate) Vec<u8>, pub(crate) u8);
 
 impl Pickle {
+    /// Of protocol 4 or 5, which have other instructions for texts and classes.
+    fn is_modern(&self) -> bool {
+        self.1 >= 4
+    }
+
     pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
     pub(crate) fn global(self, module: &str, name: &str) -> Self {
+        if self.is_modern() {
+            return self.text(module).text(name).raw(b"\x93\x94");
+        }
         self.raw(format!("c{module}\n{name}\n").as_bytes())
     }
 
     pub(crate) fn text(self, text: &str) -> Self {
+        if self.is_modern() && text.len() < 256 {
+            let length = [text.len() as u8];
+            return self
+                .raw(b"\x8c")
+                .raw(&length)
+                .raw(text.as_bytes())
+                .raw(b"\x94");
+        }
         let length = u32::try_from(text.len()).unwrap().to_le_bytes();
         self.raw(b"X").raw(&length).raw(text.as_bytes())
     }
@@ -38,7 +54,7 @@ impl Pickle {
             .raw(b"t")
     }
 
-    fn ordered_dict(self) -> Self {
+    pub(crate) fn ordered_dict(self) -> Self {
         self.global("collections", "OrderedDict").raw(b")R")
     }
 
@@ -68,7 +84,13 @@ impl Pickle {
 
     /// The complete pickle, from the protocol to the end.
     pub(crate) fn program(self) -> Vec<u8> {
-        Pickle::default().raw(&[0x80, 2]).raw(&self.0).raw(b".").0
+        let Pickle(body, protocol) = self;
+        let mut program = vec![0x80, protocol.max(2)];
+        if protocol >= 4 {
+            program.push(0x95);
+            program.extend((body.len() as u64 + 1).to_le_bytes());
+        }
+        [&program[..], &body, b"."].concat()
     }
 }
 
@@ -110,7 +132,12 @@ pub(crate) fn floats(name: &str, dims: &[usize], values: &[f32]) -> Entry {
 
 /// A state dict as PyTorch pickles it: an ordered dictionary with an attribute `_metadata`.
 pub(crate) fn state_dict(entries: &[Entry]) -> Pickle {
-    let open = Pickle::default().ordered_dict().raw(b"q\x01(");
+    state_dict_in(2, entries)
+}
+
+/// The same in another protocol.
+pub(crate) fn state_dict_in(protocol: u8, entries: &[Entry]) -> Pickle {
+    let open = Pickle(Vec::new(), protocol).ordered_dict().raw(b"q\x01(");
     entries
         .iter()
         .fold(open, |pickle, entry| pickle.text(&entry.name).tensor(entry))
@@ -124,9 +151,19 @@ pub(crate) fn state_dict(entries: &[Entry]) -> Pickle {
         .raw(b"K\x01susb")
 }
 
+/// `{KEY: value, …}`.
+pub(crate) fn dictionary(entries: &[(&str, Pickle)]) -> Pickle {
+    let protocol = entries.iter().map(|(_, value)| value.1).max();
+    let open = Pickle(Vec::new(), protocol.unwrap_or_default()).raw(b"}(");
+    entries
+        .iter()
+        .fold(open, |pickle, (key, value)| pickle.text(key).raw(&value.0))
+        .raw(b"u")
+}
+
 /// `{"epoch": 7, KEY: value, "optimizer": {"state": []}}`.
 pub(crate) fn below(key: &str, value: Pickle) -> Pickle {
-    Pickle::default()
+    Pickle(Vec::new(), value.1)
         .raw(b"}(")
         .text("epoch")
         .raw(b"K\x07")
@@ -169,4 +206,39 @@ pub(crate) fn checkpoint_of(pickle: Pickle, entries: &[Entry]) -> Vec<u8> {
 
 pub(crate) fn checkpoint(entries: &[Entry]) -> Vec<u8> {
     checkpoint_of(state_dict(entries), entries)
+}
+
+/// A checkpoint of PyTorch's legacy format, from before 1.6. Tensors must have keys of their own.
+pub(crate) fn legacy_of(pickle: Pickle, entries: &[Entry]) -> Vec<u8> {
+    let protocol = pickle.1;
+    let part = |body: Pickle| Pickle(body.0, protocol).program();
+    let magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+    let system = Pickle::default()
+        .raw(b"}(")
+        .text("protocol_version")
+        .raw(b"M\xe9\x03")
+        .text("little_endian")
+        .raw(b"\x88u");
+    let keys = entries
+        .iter()
+        .fold(Pickle(Vec::new(), protocol).raw(b"]("), |list, entry| {
+            list.text(&entry.key)
+        });
+    let mut file = [
+        part(Pickle::default().raw(magic)),
+        part(Pickle::default().raw(b"M\xe9\x03")),
+        part(system),
+        pickle.program(),
+        part(keys.raw(b"e")),
+    ]
+    .concat();
+    for entry in entries {
+        file.extend((entry.len as u64).to_le_bytes());
+        file.extend(&entry.bytes);
+    }
+    file
+}
+
+pub(crate) fn legacy(entries: &[Entry]) -> Vec<u8> {
+    legacy_of(state_dict(entries), entries)
 }

@@ -68,24 +68,35 @@ fn selectivity_of_one(model: &Model<'_>) -> Option<String> {
     if layers.is_empty() {
         return None;
     }
-    let means = layers.iter().filter_map(|layer| {
-        let mean = layer.valid_bins.mean?;
-        let score = with_interval(mean, layer.valid_bins.interval, SELECTIVITY_DIGITS);
-        Some(format!("{score} in {}", layer.layer))
-    });
-    let means: Vec<String> = means.collect();
-    if means.is_empty() {
+    if layers.iter().all(|layer| layer.valid_bins.mean.is_none()) {
         return Some(format!("Selectivity could not be computed: {UNDEFINED}."));
     }
-    let held_out = layers
+    let number = |mean: Option<f64>, words: &dyn Fn(f64) -> String| match mean {
+        Some(mean) => words(mean),
+        None => "undefined".to_owned(),
+    };
+    let means = layers.iter().map(|layer| {
+        let interval = layer.valid_bins.interval;
+        let score = |mean| with_interval(mean, interval, SELECTIVITY_DIGITS);
+        format!(
+            "{} in {}",
+            number(layer.valid_bins.mean, &score),
+            layer.layer
+        )
+    });
+    let means: Vec<String> = means.collect();
+    let held_out: Vec<Option<f64>> = layers
         .iter()
-        .filter_map(|layer| layer.valid_bins.held_out.mean);
-    let held_out: Vec<String> = held_out
-        .map(|mean| fixed(mean, SELECTIVITY_DIGITS))
+        .map(|layer| layer.valid_bins.held_out.mean)
         .collect();
-    let held_out = match held_out.is_empty() {
+    let held_out = match held_out.iter().all(Option::is_none) {
         true => String::new(),
-        false => format!(" Held-out selectivity is {}.", listed(&held_out)),
+        false => {
+            let score = |mean| fixed(mean, SELECTIVITY_DIGITS);
+            let scores = held_out.into_iter().map(|mean| number(mean, &score));
+            let scores: Vec<String> = scores.collect();
+            format!(" Held-out selectivity is {}.", listed(&scores))
+        }
     };
     let nulls: Option<Vec<_>> = layers.iter().map(|layer| layer.null.as_ref()).collect();
     let null = nulls.map(|nulls| {
@@ -181,20 +192,45 @@ fn selectivity_of_two(models: &Models<'_>, comparison: &RunComparison) -> Option
             comparison.bootstrap.level,
             SELECTIVITY_DIGITS,
         ),
-        None => format!("could not be compared: {UNDEFINED}"),
+        None => "could not be compared: in a layer, no unit has a value in both models".to_owned(),
     };
     let higher: usize = counted_layers(comparison).map(|layer| layer.higher).sum();
     let lower: usize = counted_layers(comparison).map(|layer| layer.lower).sum();
     let (first, second) = (&models[0].label.name, &models[1].label.name);
     Some(format!(
         "The mean selectivity of the units in {} {text}. {} more selective in the \
-         {second} model, {lower} in the {first} model.",
+         {second} model, {lower} in the {first} model.{}",
         listed(&names),
         match higher {
             1 => "1 unit is".to_owned(),
             _ => format!("{higher} units are"),
-        }
+        },
+        left_out(models, comparison)
     ))
+}
+
+/// The units that have a value in one model only, which the means leave out; empty without any.
+fn left_out(models: &Models<'_>, comparison: &RunComparison) -> String {
+    let count = |units: fn(&LayerComparison) -> usize| -> usize {
+        counted_layers(comparison).map(units).sum()
+    };
+    let lone = [
+        count(|layer| layer.defined_only_in_first),
+        count(|layer| layer.defined_only_in_second),
+    ];
+    if lone == [0, 0] {
+        return String::new();
+    }
+    format!(
+        " The means leave out {} of {} units, which have a value in one model only: {} in the {} \
+         model, {} in the {} model.",
+        lone[0] + lone[1],
+        count(|layer| layer.units),
+        lone[0],
+        models[0].label.name,
+        lone[1],
+        models[1].label.name
+    )
 }
 
 /// The effect of removing and correcting units of the first counted layer; `None` if neither was

@@ -27,8 +27,9 @@ pub(super) fn section(models: &Models<'_>) -> Option<BinSection> {
         "Reference",
         "Flat floor",
     ];
-    let caption = "Mean selectivity under other bins. The floor is the reference estimator’s \
-                   score of a unit with the same response at all depths.";
+    let caption = "Mean selectivity under other bins, over the model’s own units with a value. The \
+                   floor is the reference estimator’s score of a unit with the same response at \
+                   all depths.";
     let mut table = Table::new("discretisations", caption, columns, 3);
     for (model, layer) in &layers {
         for score in &layer.discretisations {

@@ -90,7 +90,10 @@ impl<'run> Models<'run> {
     pub(super) fn new(first: &'run RunResults, second: Option<&'run RunResults>) -> Self {
         let is_plain = |run: &RunResults| run.assigned_layers().is_empty();
         let Some(second) = second else {
+            let measured = &first.evaluation.provenance;
             let label = match is_plain(first) {
+                // How another program trained its network is not known.
+                _ if measured.is_stored() => Label::new("plain", "first", &measured.model),
                 true => Label::plain(),
                 false => Label::assigned(),
             };

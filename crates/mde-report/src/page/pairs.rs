@@ -55,8 +55,24 @@ fn score(layer: &LayerDissection, unit: usize) -> Option<f64> {
 fn note(models: &Models<'_>, comparison: &RunComparison, layer: &LayerComparison) -> String {
     let mut text = format!(
         "{}: {} of {} units are more selective in the {} model, {} are less selective.",
-        layer.layer, layer.higher, layer.units, models[1].label.name, layer.lower,
+        layer.layer, layer.higher, layer.defined_in_both, models[1].label.name, layer.lower,
     );
+    let undefined = layer.units - layer.defined_in_both;
+    if undefined > 0 {
+        text.push_str(&format!(
+            " {undefined} further {} without a value in one or both models: {} with a value in the \
+             {} model only, {} in the {} model only.",
+            if undefined == 1 {
+                "unit is"
+            } else {
+                "units are"
+            },
+            layer.defined_only_in_first,
+            models[0].label.name,
+            layer.defined_only_in_second,
+            models[1].label.name,
+        ));
+    }
     if let Some(selectivity) = &layer.selectivity {
         let difference = selectivity.difference;
         let change = signed(difference.value, DIGITS);

@@ -10,12 +10,19 @@ use crate::table::{Cell, Table};
 
 type Fact = (&'static str, fn(&RunResults) -> Cell);
 
-const FACTS: [Fact; 22] = [
+const FACTS: [Fact; 24] = [
     ("Network", |run| {
         Cell::text(&run.evaluation.provenance.model)
     }),
     ("Weights (blake3)", |run| {
-        hash(&run.evaluation.provenance.checkpoint)
+        let network = Some(&run.evaluation.provenance).filter(|network| !network.is_stored());
+        Cell::or_undefined(network, |network| hash(&network.checkpoint))
+    }),
+    ("Predictions (blake3)", |run| {
+        stored(Some(&run.evaluation.provenance))
+    }),
+    ("Features (blake3)", |run| {
+        stored(run.dissection.as_ref().map(|found| &found.provenance))
     }),
     ("Assignment", |run| {
         trained(run, |config| Cell::text(assignment(config)))
@@ -88,6 +95,15 @@ const FACTS: [Fact; 22] = [
     }),
 ];
 
+/// The hash of files that another program stored.
+fn stored(provenance: Option<&Provenance>) -> Cell {
+    let files = provenance.and_then(|found| found.checkpoint.strip_prefix(Provenance::STORED));
+    Cell::or_undefined(files, hash)
+}
+
+/// Facts of files of other programs alone.
+const STORED_FACTS: [&str; 2] = ["Predictions (blake3)", "Features (blake3)"];
+
 /// A fact of the training, where the weights were trained here.
 fn trained(run: &RunResults, fact: impl Fn(&TrainingSummary) -> Cell) -> Cell {
     Cell::or_undefined(run.config.as_ref(), fact)
@@ -103,7 +119,12 @@ pub(super) fn table(models: &Models<'_>) -> Table {
     let words = columns.len();
     let caption = "Origin of the numbers. Hashes are shortened; the CSV has all of them in full.";
     let mut table = Table::new("provenance", caption, columns, words);
+    let mut networks = models.iter().map(|model| &model.run.evaluation.provenance);
+    let any_stored = networks.any(Provenance::is_stored);
     for (name, fact) in FACTS {
+        if STORED_FACTS.contains(&name) && !any_stored {
+            continue;
+        }
         let mut row = vec![Cell::text(name)];
         row.extend(models.iter().map(|model| fact(model.run)));
         table.rows.push(row);
@@ -166,7 +187,7 @@ pub(super) fn commands(models: &Models<'_>) -> Vec<String> {
     for model in models.iter() {
         let run = model.run;
         commands.push(run.command("evaluate"));
-        commands.extend(run.dissection.as_ref().map(|_| run.command("dissect")));
+        commands.extend(run.dissect_commands(run.layers()));
         commands.extend(run.ablation.as_ref().map(|_| run.command("ablate")));
         commands.extend(run.correction.as_ref().map(|_| run.command("correct")));
     }

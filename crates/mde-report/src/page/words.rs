@@ -141,6 +141,16 @@ pub(super) fn caveats(models: &Models<'_>) -> Vec<String> {
                 "The {name} model’s numbers leave out {images} without a valid depth."
             ));
         }
+        caveats.extend(run.layers().iter().filter_map(|layer| {
+            let trained = layer.trained_bins.as_ref()?;
+            Some(format!(
+                "{} of the {name} model was trained with {} depth bins and dissected with {} \
+                 others, so it has no selectivity at the assigned bins.",
+                layer.layer,
+                trained.len(),
+                layer.bins.len()
+            ))
+        }));
         for stage in &run.outdated {
             caveats.push(format!(
                 "The {name} model was dissected again after `mde {stage}`. Run `{}` to update \

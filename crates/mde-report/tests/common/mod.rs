@@ -143,6 +143,7 @@ pub fn evaluation(spec: &Spec) -> Evaluation {
         by_depth,
         per_image,
         images_without_valid_depth: Vec::new(),
+        images_with_negative_scale: 0,
     }
 }
 
@@ -378,6 +379,12 @@ fn tallies(spec: &Spec, name: &str) -> Vec<u8> {
             image_counts,
         ),
         ("edges".to_owned(), Dtype::F64, vec![slots], edges.collect()),
+        (
+            "ground_truth".to_owned(),
+            Dtype::U8,
+            vec![images, 32],
+            vec![0; 32 * images],
+        ),
     ];
     let ids: Vec<String> = (0..images)
         .map(|index| format!("test/room_{index:05}"))
@@ -430,6 +437,9 @@ pub fn without_intervals(
             units: layer.units,
             images: first.evaluation.per_image.len(),
             counted: true,
+            defined_in_both: layer.units,
+            defined_only_in_first: 0,
+            defined_only_in_second: 0,
             selectivity: means.map(|(first, second)| selectivity(first, second)),
             unit_differences: vec![None; layer.units],
             by_unit: None,
@@ -467,6 +477,7 @@ pub fn without_intervals(
         },
         selectivity: means.map(|(first, second)| selectivity(first, second)),
         layers,
+        layers_left_out: Vec::new(),
     })
 }
 

@@ -47,7 +47,8 @@ pub struct LayerAblation {
     pub layer: String,
     /// Number of units, N.
     pub units: usize,
-    /// The units, most selective first (valid-bins estimator); units without a value come last.
+    /// The units, most selective first (valid-bins estimator); equal units in the layer's order,
+    /// units without a value last.
     pub order: Vec<usize>,
     /// The value that [`Fill::Mean`] puts in place of each unit's response: its mean over all
     /// pixels with depth, `[N]`.
@@ -80,7 +81,8 @@ pub enum Fill {
 pub enum RemovalOrder {
     /// As [`LayerAblation::order`].
     MostSelectiveFirst,
-    /// The reverse.
+    /// By ascending selectivity: units without a value first, equal units in the layer's order. It
+    /// is the reverse of [`LayerAblation::order`] where no two units are equal.
     LeastSelectiveFirst,
     /// A [`permutation`](mde_metrics::statistics::permutation) of the units.
     Random {

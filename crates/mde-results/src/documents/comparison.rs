@@ -23,8 +23,10 @@ pub struct RunComparison {
     pub accuracy: AccuracyComparison,
     /// The layers that both runs dissected with the same units and bins, in the first's order.
     pub layers: Vec<LayerComparison>,
-    /// Mean over the counted layers of the mean selectivity (valid-bins), with the interval of the
-    /// difference; `None` if one of them has none in either run, and without layers.
+    /// Layers that are not compared: one run did not dissect them, or with other units or bins.
+    pub layers_left_out: Vec<String>,
+    /// Mean over the counted layers of [`LayerComparison::selectivity`], with the interval of the
+    /// difference; `None` if one of them has none, and without layers.
     pub selectivity: Option<SelectivityComparison>,
 }
 
@@ -79,10 +81,18 @@ pub struct LayerComparison {
     pub units: usize,
     /// Images in both tallies.
     pub images: usize,
-    /// Whether [`RunComparison::selectivity`] includes the layer: a layer that either run assigned,
-    /// or any layer if none was assigned.
+    /// Whether [`RunComparison::selectivity`] includes the layer: a layer that either run was
+    /// trained to assign, in whichever bins, or any layer if none was assigned.
     pub counted: bool,
-    /// Mean over units; `None` if it is not defined in either run.
+    /// Units with a selectivity in both runs. Only these count in `selectivity`, so a unit that
+    /// falls silent does not change the mean by leaving it.
+    pub defined_in_both: usize,
+    /// Units with a selectivity in the first run only.
+    pub defined_only_in_first: usize,
+    /// Units with a selectivity in the second run only.
+    pub defined_only_in_second: usize,
+    /// Mean over the units with a selectivity in both runs; `None` without such units. A resample
+    /// leaves out those of them that are not defined in it in both runs.
     pub selectivity: Option<SelectivityComparison>,
     /// Each unit's selectivity in the second run minus the first, `[N]`; `None` where either is not
     /// defined.

@@ -125,7 +125,7 @@ pub struct UnitShare {
 /// correlations with the true errors do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Indicator {
-    /// Images that have a score.
+    /// Images that have a score. Both correlations are of these.
     pub images: usize,
     /// Spearman's rank correlation of the score with the image's AbsRel; `None` where one of them
     /// does not vary.

@@ -95,7 +95,8 @@ pub struct EstimatedSelectivity {
     pub unit_intervals: Vec<Option<Interval>>,
     /// Selectivity at a bin that was chosen on other images.
     pub held_out: HeldOutSelectivity,
-    /// Each unit's selectivity at its assigned bin, if the layer was trained with an assignment,
-    /// `[N]`.
+    /// Each unit's selectivity at its assigned bin, `[N]`. `None` if the layer was not trained with
+    /// an assignment, or was dissected in other bins than those that it was assigned: a unit then
+    /// has no single bin of its own.
     pub assigned: Option<Vec<Option<f64>>>,
 }

@@ -26,6 +26,9 @@ pub struct Evaluation {
     pub per_image: Vec<ImageErrors>,
     /// Ids of the images without a valid pixel. They are not part of `summary`.
     pub images_without_valid_depth: Vec<String>,
+    /// Number of images whose fitted scale is negative, which hints at depth in place of disparity
+    /// or the reverse.
+    pub images_with_negative_scale: usize,
 }
 
 /// The errors of predicting the same depth at every pixel.

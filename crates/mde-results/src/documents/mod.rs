@@ -30,4 +30,4 @@ pub use provenance::Provenance;
 pub use sweep::{AlphaSweep, FailedPoint, SweepLayer, SweepPoint};
 
 /// The version of these documents, raised when an older reader would misread a newer document.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;

@@ -46,6 +46,11 @@ pub struct SweepPoint {
     pub delta_1: Estimate,
     /// Mean over `layers` of the layer's mean selectivity (valid-bins); `None` if one has none.
     pub selectivity: Option<f64>,
+    /// Change of selectivity from the plain network: mean over `layers` of the mean over the units
+    /// that have a selectivity in both networks. Unlike the difference of `selectivity`, it does
+    /// not rise where weakly selective units fall silent. `None` without a plain network, or if a
+    /// layer has no such unit.
+    pub selectivity_change: Option<f64>,
     /// All layers that the sweep measures, assigned or not.
     pub by_layer: Vec<SweepLayer>,
 }
@@ -55,7 +60,11 @@ pub struct SweepPoint {
 pub struct SweepLayer {
     /// The layer's name.
     pub layer: String,
-    /// By the valid-bins estimator.
+    /// Number of units.
+    pub units: usize,
+    /// Number of units with a selectivity by the valid-bins estimator.
+    pub defined_units: usize,
+    /// By the valid-bins estimator, mean over the units that have one.
     pub valid_bins: Option<f64>,
     /// Its interval over images.
     pub interval: Option<Interval>,

@@ -10,11 +10,11 @@ use mde_metrics::{
 };
 use mde_results::{
     Ablation, AblationArea, AblationCurve, AblationPoint, BaselineSource, BinGroup,
-    ConstantBaseline, Corrected, CorrectedExample, Correction, DepthRange, DepthRangeErrors,
-    Dissection, Evaluation, Example, FORMAT, Fill, ImageCorrection, ImageErrors, ImageTally,
-    Indicator, LayerAblation, LayerCorrection, LayerTallies, ORACLE, Photograph, Provenance,
-    RemovalOrder, RunFolder, SingleRemovals, TopImage, TopImages, UnitDistance, UnitShare,
-    UnitWarning, encode_corrected, encode_examples, encode_top_images, names,
+    ConstantBaseline, Corrected, CorrectedExample, Correction, DepthHash, DepthRange,
+    DepthRangeErrors, Dissection, Evaluation, Example, FORMAT, Fill, ImageCorrection, ImageErrors,
+    ImageTally, Indicator, LayerAblation, LayerCorrection, LayerTallies, ORACLE, Photograph,
+    Provenance, RemovalOrder, RunFolder, SingleRemovals, TopImage, TopImages, UnitDistance,
+    UnitShare, UnitWarning, encode_corrected, encode_examples, encode_top_images, names,
 };
 use serde_json::{Value, json};
 
@@ -73,7 +73,8 @@ pub(crate) fn tallies(scale: f32) -> LayerTallies {
         let mut features: Vec<f32> = gt.iter().map(|depth| scale * depth).collect();
         features.resize(UNITS * SIZE.pixels(), 0.0);
         let weights = BinWeights::new(&bins(), &gt, SIZE, SIZE).unwrap();
-        let tally = ImageTally::new(&weights, UNITS, &features).unwrap();
+        let hash = DepthHash::new(&gt, SIZE);
+        let tally = ImageTally::new(hash, &weights, UNITS, &features).unwrap();
         tallies.push(id(image), tally);
     }
     tallies
@@ -128,6 +129,7 @@ pub(crate) fn evaluation() -> Evaluation {
         }],
         per_image,
         images_without_valid_depth: vec!["test/dark".into()],
+        images_with_negative_scale: 0,
     }
 }
 

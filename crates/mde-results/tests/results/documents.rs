@@ -85,6 +85,8 @@ fn a_correction() {
 fn a_sweep() {
     let layer = |valid_bins| SweepLayer {
         layer: LAYER.into(),
+        units: 2,
+        defined_units: 1,
         valid_bins,
         interval: None,
         reference: Some(0.1),
@@ -108,6 +110,7 @@ fn a_sweep() {
                 rmse: estimate(0.3),
                 delta_1: estimate(0.5),
                 selectivity: None,
+                selectivity_change: Some(-0.25),
                 by_layer: vec![layer(None), layer(Some(0.5))],
             }],
             failed: vec![FailedPoint {

@@ -180,7 +180,7 @@ fn a_document_that_is_damaged_names_the_command() {
     let dir = tempfile::tempdir().unwrap();
     let folder = RunFolder::new(dir.path());
     let whole = String::from_utf8(to_json(&evaluation()).unwrap()).unwrap();
-    let with_format = |value: &str| whole.replacen("\"format\": 3", value, 1);
+    let with_format = |value: &str| whole.replacen("\"format\": 4", value, 1);
     let read = |content: &str| {
         fs::write(folder.file(names::EVALUATION), content).unwrap();
         folder.document::<Evaluation>(names::EVALUATION, "mde evaluate --run R")
@@ -188,19 +188,19 @@ fn a_document_that_is_damaged_names_the_command() {
     for (content, part) in [
         ("", "not valid JSON"),
         (&whole[..whole.len() / 2], "not valid JSON"),
-        ("[]", "format none, but this version reads format 3"),
+        ("[]", "format none, but this version reads format 4"),
         (&with_format("\"format\": 2"), "format 2, but this version"),
         (
             &with_format("\"format\": \"3\""),
             "format \"3\", but this version",
         ),
-        ("{\"format\": 3}", "not what this stage writes"),
+        ("{\"format\": 4}", "not what this stage writes"),
     ] {
         let message = read(content).unwrap_err().to_string();
         let advice = "run `mde evaluate --run R` again";
         assert_parts(&message, &["evaluate.json", part, advice]);
     }
     // A key of a later version is not damage.
-    let (found, _) = read(&with_format("\"format\": 3, \"later\": 0")).unwrap();
+    let (found, _) = read(&with_format("\"format\": 4, \"later\": 0")).unwrap();
     assert_eq!(found, evaluation());
 }

@@ -97,18 +97,23 @@ fn commands_name_what_the_folder_knows() {
     };
     assert_eq!(
         command("nyu", "00", "ablate"),
-        format!("mde ablate --model mff-tiny --weights FILE --out {shown} --data nyu:DIR")
+        format!(
+            "mde ablate --model mff-tiny --weights FILE --out {shown} --data nyu:DIR \
+             --protocol nyu-full"
+        )
     );
     // A data set of the user's own is named by its folder.
     assert_parts(&command("lab", "00", "ablate"), &["--data DIR"]);
     let stored = format!("{}00", Provenance::STORED);
     assert_eq!(
         command("nyu", &stored, "evaluate"),
-        format!("mde evaluate --pred PATH --gt PATH --protocol NAME --name mff-tiny --out {shown}")
+        format!(
+            "mde evaluate --pred PATH --gt PATH --protocol nyu-full --name mff-tiny --out {shown}"
+        )
     );
     assert_parts(
         &command("nyu", &stored, "dissect"),
-        &["mde dissect --features FILE --dataset nyu|kitti --name mff-tiny"],
+        &["mde dissect --features FILE --dataset NAME --name mff-tiny"],
     );
 }
 
@@ -222,7 +227,7 @@ fn values_that_do_not_fit_are_refused() {
             "evaluate.json",
             "/format",
             json!(2),
-            &["format 2", "reads format 3"],
+            &["format 2", "reads format 4"],
         ),
         (
             "evaluate.json",

@@ -56,9 +56,14 @@ impl Data {
     }
 
     pub(crate) fn loader(&self, seed: u64, batch: usize) -> Loader {
+        self.loader_of(GEOMETRY, seed, batch)
+    }
+
+    /// With training images of this geometry.
+    pub(crate) fn loader_of(&self, geometry: MffGeometry, seed: u64, batch: usize) -> Loader {
         let root = self.dir.path();
         let list = RgbdList::open(root, &root.join("list.csv"), DepthEncoding::U16_MM);
-        let transform = MffTrain { geometry: GEOMETRY };
+        let transform = MffTrain { geometry };
         let config = LoaderConfig {
             batch_size: batch,
             seed,

@@ -3,6 +3,7 @@
 use std::fs;
 
 use candle_core::Device;
+use mde_datasets::MffGeometry;
 use mde_results::AssignmentConfig;
 use mde_train::{RunConfig, Schedule, TrainError, TrainOptions, WeightDecay, train};
 
@@ -218,4 +219,52 @@ fn an_image_that_cannot_be_read_is_an_error_that_names_it() {
     fs::write(&image, whole).unwrap();
     data.train("run", &usual()).unwrap();
     assert!(&end(&data.folder("run")) == undisturbed());
+}
+
+/// A report on DeepLab (jfzhang95/pytorch-deeplab-xception, issue 41): PyTorch refuses it.
+#[test]
+fn batch_norm_over_a_single_pixel_stops_the_run_before_anything_is_written() {
+    let data = Data::new();
+    // The encoder halves 29 pixels five times: its last maps are 1x1.
+    let geometry = MffGeometry {
+        shorter_side: 30,
+        crop: (29, 29),
+        target: (15, 15),
+    };
+    for (batch, refused) in [(1, true), (2, false)] {
+        let mut config = plain();
+        (config.batch_size, config.steps) = (batch, 1);
+        let loader = data.loader_of(geometry, config.seed, batch);
+        let folder = data.folder(&format!("run-{batch}"));
+        let lock = folder.lock_training().unwrap();
+        let options = TrainOptions {
+            checkpoint_every: 1,
+            accept_changed_data: false,
+        };
+        let device = &Device::Cpu;
+        let result = train(
+            &config,
+            &loader,
+            &folder,
+            &lock,
+            device,
+            options,
+            &mut |_| {},
+        );
+        drop(lock);
+        if !refused {
+            result.unwrap();
+            continue;
+        }
+        let message = result.unwrap_err().to_string();
+        for part in [
+            "1, 1] has 1 value per channel",
+            "at least 2",
+            "larger batch",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert!(!folder.has_config());
+        assert!(!path(&folder, "metrics.jsonl").exists());
+    }
 }

@@ -12,6 +12,9 @@ fn layers_of_one_run_or_of_other_bins_are_left_out() {
     let comparison = compared(&first, &second).unwrap();
     let names: Vec<_> = comparison.layers.iter().map(|layer| &layer.layer).collect();
     assert_eq!(names, ["M"]);
+    assert_eq!(comparison.layers_left_out, ["L"]);
+    let comparison = compared(&second, &first).unwrap();
+    assert_eq!(comparison.layers_left_out, ["L"]);
     assert_eq!(
         comparison.selectivity, comparison.layers[0].selectivity,
         "the mean over one layer"
@@ -52,7 +55,7 @@ fn runs_that_differ_in_what_they_were_measured_on_are_refused() {
         ),
         (
             |run| run.evaluation.protocol.alignment = Alignment::Median,
-            "the setting of the evaluation protocol",
+            "the evaluation protocol's alignment is none in plain but median in assigned",
             evaluate,
         ),
         (
@@ -128,4 +131,48 @@ fn tallies_of_another_dissection_are_refused() {
         assert!(message.contains(part), "no `{part}` in `{message}`");
         assert!(message.contains("dissect"), "{message}");
     }
+}
+
+/// Stored activations come with their own ground truth: a name and a number say nothing of it.
+#[test]
+fn stored_activations_of_other_images_are_refused() {
+    let stored = |mut run: Run, hash: &str| {
+        for provenance in [
+            &mut run.evaluation.provenance,
+            &mut run.dissection.provenance,
+        ] {
+            provenance.checkpoint = format!("{}{hash}", Provenance::STORED);
+        }
+        run
+    };
+    let first = stored(run(0), "00");
+    compared(&first, &stored(run(2), "11")).unwrap();
+    // One pixel of one image is another depth in the same bin: the pixel counts are the same.
+    let mut other = images(2);
+    other[4].gt[7] += if other[4].gt[7].fract() < 0.5 {
+        0.01
+    } else {
+        -0.01
+    };
+    let error = compared(&first, &stored(run_of(&other, 2), "22")).unwrap_err();
+    for part in [
+        "the ground truth of image room/4 in the tallies of layer L is a depth map of 187 pixels \
+         with hash ",
+        " in plain but a depth map of 187 pixels with hash ",
+        "for the same images",
+    ] {
+        assert!(error.contains(part), "no `{part}` in `{error}`");
+    }
+    // Missing depth is written as 0 by some programs and as NaN by others.
+    let with_missing = |missing: f32| {
+        let mut images = images(2);
+        images[3].gt[5] = missing;
+        stored(run_of(&images, 2), "33")
+    };
+    compared(&with_missing(0.0), &with_missing(f32::NAN)).unwrap();
+    let error = compared(&first, &with_missing(0.0)).unwrap_err();
+    assert!(
+        error.contains("room/3") && error.contains("186 pixels"),
+        "{error}"
+    );
 }

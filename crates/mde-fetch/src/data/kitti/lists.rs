@@ -1,10 +1,11 @@
 //! The files that the lists of the Eigen split name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
-use crate::error::{FetchError, Result, io};
+use mde_files::read_text;
+
+use crate::error::{FetchError, Result};
 
 /// The files that lists name.
 #[derive(Debug, Default)]
@@ -20,7 +21,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Adds the files of a list.
     pub(super) fn read(&mut self, list: &Path) -> Result<()> {
-        let text = fs::read_to_string(list).map_err(io("read", list))?;
+        let text = read_text(list)?;
         for (number, line) in text.lines().enumerate() {
             self.add(line).map_err(|reason| {
                 FetchError::contents(list.display(), format!("line {}: {reason}", number + 1))

@@ -1,0 +1,312 @@
+//! Predictions of another program, from files.
+
+mod matching;
+mod sizes;
+mod truth;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use mde_analysis::{Frame, PredictedImage};
+use mde_arrays::MapSet;
+use mde_datasets::DepthEncoding;
+use mde_metrics::{EvalProtocol, ImageSize, MetricsError, Quantity};
+use mde_results::Provenance;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use self::matching::{InOrder, Only, match_maps};
+use self::sizes::{Fit, Placement};
+use self::truth::{GroundTruth, hash_maps, open_maps};
+use super::predictions::{Predictions, Stored, Visit, mean_of_list, remark_on_range};
+use crate::arguments::positive;
+use crate::stage::Results;
+
+/// Files of predictions and of their ground truth.
+#[derive(Debug, Clone, clap::Args, Serialize)]
+pub(super) struct GivenArgs {
+    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm,
+    /// grey .png or .safetensors files with one map each, or one file with many maps. Needs --gt
+    /// and --protocol.
+    #[arg(long, value_name = "PATH", group = "network", requires = "gt")]
+    #[arg(conflicts_with_all = ["model", "data"])]
+    pred: Option<PathBuf>,
+    /// Ground truth of --pred: files matched by name, or the test split of a data set, as for
+    /// --data.
+    #[arg(long, value_name = "PATH|[KIND:]DIR", requires = "pred")]
+    gt: Option<String>,
+    /// Array (.npz, .safetensors) or channel (.exr) of predictions, where files hold several.
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    pred_array: Option<String>,
+    /// Array or channel of the ground truth, where files hold several.
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    gt_array: Option<String>,
+    /// Metres that a stored 1 stands for: 0.001 for millimetres. With --disparity, depth is METRES
+    /// / stored: 5.4 for monodepth2's stereo networks [default: 1; required for integers].
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
+    pred_scale: Option<f64>,
+    /// Metres that a stored 1 stands for in the ground truth's files [default: 1; required for
+    /// integers].
+    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
+    gt_scale: Option<f64>,
+    /// Predictions are disparities, 1 / depth: larger is nearer.
+    #[arg(long, requires = "pred")]
+    disparity: bool,
+    /// Resize predictions bilinearly (corners not aligned) to the ground truth's size. For
+    /// predictions of whole frames.
+    #[arg(long, requires = "pred")]
+    resize_pred: bool,
+    /// Put predictions of a part of the frame back where it was cut out: kitti-crop (352x1216,
+    /// bottom centre), nyu-crop (426x560 at row 45, column 41), or the first row and column. Pixels
+    /// outside are not predicted.
+    #[arg(long, value_name = "kitti-crop|nyu-crop|TOP,LEFT", requires = "pred")]
+    place_pred: Option<Placement>,
+    /// Score some images only: those with a prediction (predicted), or the ids in a text file, one
+    /// per line. The result says how many of all.
+    #[arg(long, value_name = "predicted|FILE", requires = "pred")]
+    only: Option<Only>,
+    /// Match a stack or numbered maps by position with names in this order: by number (2 before
+    /// 10), by text (10 before 2), as stored in the list or file, or as in a text file with one id
+    /// per line [default: by number where names count from 0 or 1; an error where the order is not
+    /// certain].
+    #[arg(long, value_name = "number|text|stored|FILE", requires = "pred")]
+    in_order: Option<InOrder>,
+    /// Name of the network in the results [default: the name of PRED].
+    #[arg(long, value_name = "NAME", requires = "pred")]
+    name: Option<String>,
+}
+
+/// Predictions and ground truth, found and paired.
+pub(super) struct FilePredictions {
+    args: GivenArgs,
+    pred: MapSet,
+    gt: GroundTruth,
+    images: Vec<Image>,
+    protocol: Option<EvalProtocol>,
+    results: Results,
+}
+
+/// A scored image.
+struct Image {
+    /// The id of the ground truth.
+    id: String,
+    /// Index of the ground truth.
+    truth: usize,
+    /// The id of the prediction.
+    prediction: String,
+    fit: Fit,
+}
+
+impl FilePredictions {
+    pub(super) fn open(
+        args: &GivenArgs,
+        protocol: Option<&str>,
+        encoding: Option<DepthEncoding>,
+        out: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (Some(path), Some(gt)) = (&args.pred, &args.gt) else {
+            bail!("name the predictions and their ground truth: --pred PATH --gt PATH");
+        };
+        let protocol = protocol.map(EvalProtocol::preset).transpose()?;
+        let pred = open_maps(path, args.pred_array.as_deref(), "--pred-array")?;
+        let truth = GroundTruth::open(gt, args, encoding)?;
+        let matched = match_maps(&pred, truth.ids(), args)
+            .with_context(|| format!("{} and {gt} do not match", path.display()))?;
+        let images = fitted(&pred, &truth, &matched.pairs, args)?;
+        let of = args.name.clone().unwrap_or_else(|| name_of(path));
+        Ok(Self {
+            args: args.clone(),
+            pred,
+            gt: truth,
+            images,
+            protocol,
+            results: Results::into_folder(&of, out.map(Path::to_owned))?,
+        })
+    }
+
+    /// The prediction of an image: metres, or 1 / metres for disparities.
+    fn prediction(&self, image: &Image, size: ImageSize) -> anyhow::Result<Vec<f32>> {
+        let scale = self.args.pred_scale;
+        let map = truth::load(&self.pred, &image.prediction, scale, "--pred-scale")?;
+        // A disparity p stands for depth S / p, which is 1 / (p / S).
+        let map = truth::converted(map, |stored| match (scale, self.args.disparity) {
+            (None, _) => stored,
+            (Some(scale), false) => stored * scale,
+            (Some(scale), true) => stored / scale,
+        });
+        sizes::resized(map, size)
+    }
+
+    fn visit(&self, image: &Image, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        let truth = self.gt.load(image.truth, &self.args)?;
+        let (id, rgb) = (&image.id, truth.rgb.as_ref());
+        let Fit::Placed(view) = image.fit else {
+            return visit(PredictedImage {
+                id,
+                size: truth.size,
+                rgb,
+                pred: &self.prediction(image, truth.size)?,
+                gt: &truth.metres,
+                frame: None,
+            });
+        };
+        let part = view.cut_out(&truth.metres, truth.size)?;
+        let rgb = rgb.map(|rgb| sizes::cut_out_picture(rgb, truth.size, view));
+        let visited = visit(PredictedImage {
+            id,
+            size: view.size,
+            rgb: rgb.as_ref(),
+            pred: &self.prediction(image, view.size)?,
+            gt: &part,
+            frame: Some(Frame {
+                view,
+                size: truth.size,
+                gt: &truth.metres,
+            }),
+        });
+        visited.map_err(|error| {
+            let is_outside = error.chain().any(|cause| {
+                let cause = cause.downcast_ref::<MetricsError>();
+                matches!(cause, Some(MetricsError::NotPredicted { .. }))
+            });
+            match self.args.place_pred.filter(|_| is_outside) {
+                Some(placement) => error.context(sizes::outside(placement, view, truth.size)),
+                None => error,
+            }
+        })
+    }
+}
+
+/// The images, each with the way in which its prediction becomes a map of the ground truth's size.
+fn fitted(
+    pred: &MapSet,
+    gt: &GroundTruth,
+    pairs: &[(usize, usize)],
+    args: &GivenArgs,
+) -> anyhow::Result<Vec<Image>> {
+    let ids = gt.ids().ids;
+    let fit = |&(prediction, index): &(usize, usize)| {
+        let (id, prediction) = (ids[index].clone(), pred.ids()[prediction].clone());
+        let size = pred.size(&prediction);
+        let (height, width) = size.map_err(|error| truth::with_option(error, "--pred-array"))?;
+        let (size, frame) = (ImageSize::new(height, width), gt.size(index)?);
+        let fit = sizes::fit(&id, size, frame, args)?;
+        let resized = match fit {
+            Fit::Same => None,
+            Fit::Resized => Some((size, frame)),
+            Fit::Placed(view) => (size != view.size).then_some((size, view.size)),
+        };
+        let image = Image {
+            id,
+            truth: index,
+            prediction,
+            fit,
+        };
+        Ok((image, resized))
+    };
+    // Collected before the first error is taken, so that it does not depend on the threads.
+    let found: Vec<anyhow::Result<_>> = pairs.par_iter().map(fit).collect();
+    let found = found.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let (images, resized): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let resized: Vec<_> = resized.into_iter().flatten().collect();
+    sizes::remark_on_resizing(&resized);
+    Ok(images)
+}
+
+impl Predictions for FilePredictions {
+    fn ids(&self) -> Vec<String> {
+        self.images.iter().map(|image| image.id.clone()).collect()
+    }
+
+    fn each(&self, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        (self.images.iter()).try_for_each(|image| self.visit(image, visit))
+    }
+
+    fn one(&self, index: usize, visit: &mut Visit<'_>) -> anyhow::Result<()> {
+        self.visit(&self.images[index], visit)
+    }
+
+    fn quantity(&self) -> Quantity {
+        if self.args.disparity {
+            Quantity::Disparity
+        } else {
+            Quantity::Depth
+        }
+    }
+
+    fn stored(&self) -> Option<Stored> {
+        Some(Stored {
+            pred_scale: self.args.pred_scale.unwrap_or(1.0),
+            gt_scale: match self.gt {
+                GroundTruth::Maps { .. } => Some(self.args.gt_scale.unwrap_or(1.0)),
+                GroundTruth::Data { .. } => None,
+            },
+        })
+    }
+
+    fn left_out(&self) -> usize {
+        self.gt.ids().ids.len() - self.images.len()
+    }
+
+    fn protocol(&self) -> anyhow::Result<EvalProtocol> {
+        self.protocol.clone().with_context(|| {
+            format!(
+                "--pred needs --protocol (one of {}) or --all-protocols",
+                EvalProtocol::names().join(", ")
+            )
+        })
+    }
+
+    fn remark_on_range(&self, protocol: &EvalProtocol) {
+        if let GroundTruth::Data { list, .. } = &self.gt {
+            remark_on_range(list, protocol);
+        }
+    }
+
+    fn test_mean(&self, protocol: &EvalProtocol) -> anyhow::Result<Option<f64>> {
+        if let GroundTruth::Data { list, .. } = &self.gt
+            && self.left_out() == 0
+        {
+            return mean_of_list(list, protocol);
+        }
+        let (mut sum, mut count) = (0.0, 0_u64);
+        for image in &self.images {
+            for depth in self.gt.load(image.truth, &self.args)?.metres {
+                if depth > protocol.min_depth && depth < protocol.max_depth {
+                    (sum, count) = (sum + f64::from(depth), count + 1);
+                }
+            }
+        }
+        Ok((count > 0).then(|| sum / count as f64))
+    }
+
+    fn provenance(&self) -> anyhow::Result<Provenance> {
+        let truths: Vec<usize> = self.images.iter().map(|image| image.truth).collect();
+        let (data, split, data_hash) = self.gt.provenance(&truths, &self.args)?;
+        let stored = hash_maps(&self.images, |image| {
+            Ok((image.prediction.clone(), self.pred.load(&image.prediction)?))
+        })?;
+        Ok(Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: self.results.subject.clone(),
+            checkpoint: Provenance::STORED.to_owned() + &stored,
+            data,
+            split,
+            data_hash,
+            seed: None,
+        })
+    }
+
+    fn preparation(&self) -> anyhow::Result<serde_json::Value> {
+        serde_json::to_value(&self.args).context("cannot serialise")
+    }
+
+    fn results(&self) -> &Results {
+        &self.results
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
+}
