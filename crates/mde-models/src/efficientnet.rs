@@ -16,7 +16,7 @@ pub struct EfficientNetConfig {
     /// Channels of the first convolution.
     stem: usize,
     /// The seven stages. The first has the resolution of the stem, half of the image's.
-    stages: [StageConfig; 7],
+    stages: &'static [StageConfig; 7],
 }
 
 /// Blocks with the same output.
@@ -32,27 +32,38 @@ struct StageConfig {
     channels: usize,
 }
 
+const LITE0: [StageConfig; 7] = [
+    stage(1, 3, 1, 1, 16),
+    stage(2, 3, 2, 6, 24),
+    stage(2, 5, 2, 6, 40),
+    stage(3, 3, 2, 6, 80),
+    stage(3, 5, 1, 6, 112),
+    stage(4, 5, 2, 6, 192),
+    stage(1, 3, 1, 6, 320),
+];
+
+const fn stage(
+    blocks: usize,
+    kernel: usize,
+    stride: usize,
+    expansion: usize,
+    channels: usize,
+) -> StageConfig {
+    StageConfig {
+        blocks,
+        kernel,
+        stride,
+        expansion,
+        channels,
+    }
+}
+
 impl EfficientNetConfig {
     /// EfficientNet-Lite0.
     pub fn lite0() -> Self {
-        let stage = |blocks, kernel, stride, expansion, channels| StageConfig {
-            blocks,
-            kernel,
-            stride,
-            expansion,
-            channels,
-        };
         Self {
             stem: 32,
-            stages: [
-                stage(1, 3, 1, 1, 16),
-                stage(2, 3, 2, 6, 24),
-                stage(2, 5, 2, 6, 40),
-                stage(3, 3, 2, 6, 80),
-                stage(3, 5, 1, 6, 112),
-                stage(4, 5, 2, 6, 192),
-                stage(1, 3, 1, 6, 320),
-            ],
+            stages: &LITE0,
         }
     }
 
@@ -82,7 +93,7 @@ impl EfficientNet {
         let stem = conv_norm6([3, config.stem], 3, 2, 1, vb.pp("conv_stem"), vb.pp("bn1"))?;
         let mut channels = config.stem;
         let mut stages = Vec::with_capacity(config.stages.len());
-        for (index, stage) in config.stages.into_iter().enumerate() {
+        for (index, &stage) in config.stages.iter().enumerate() {
             let vb = vb.pp("blocks").pp(index);
             let mut blocks = Vec::with_capacity(stage.blocks);
             for number in 0..stage.blocks {
