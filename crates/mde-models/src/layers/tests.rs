@@ -1,7 +1,7 @@
 //! Tests of linear layers, layer norm, batch norm, and chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Tensor, Var};
-use mde_ops::Residual;
+use mde_ops::{Rectifier, Residual};
 
 use super::{
     BatchNormConfig, batch_norm2d, batch_norm2d_with, chain, conv_norm, conv_only, conv2d,
