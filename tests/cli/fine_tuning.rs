@@ -149,10 +149,10 @@ fn other_weights_into_the_same_run_are_refused() {
         &tuned(&format!("--init {}", WEIGHTS.replace("run/", "other/"))),
         &["tuned: ", "init.hash", advice],
     );
-    place.refuses(&tuned(""), &["tuned: ", "init {", "not null", advice]);
+    place.refuses(&tuned(""), &["tuned: ", "init file ", "not none", advice]);
     place.refuses(
         &meter("run", &format!("--steps 1 --batch-size 2 --init {WEIGHTS}")),
-        &["run: ", "init null, not {", advice],
+        &["run: ", "init none, not file ", advice],
     );
     // The content counts, not the path.
     place.write("copy.safetensors", place.read(WEIGHTS));
@@ -186,7 +186,7 @@ fn an_encoder_starts_from_the_backbone_and_the_rest_from_random_weights() {
     assert!(0 < of_encoder && of_encoder < tuned.len());
     assert!(!same(&given["E.conv1.weight"], &random["E.conv1.weight"]));
     assert!(!same(&given["D.conv.weight"], &random["D.conv.weight"]));
-    place.refuses(&line("tuned", ""), &["init {", "another folder"]);
+    place.refuses(&line("tuned", ""), &["init file ", "another folder"]);
 }
 
 /// The encoder of an MFF as torchvision would save it, with a classifier.

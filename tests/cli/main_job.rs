@@ -220,7 +220,7 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     assert!(up_to_date(&format!(
         "{evaluate} --examples 0 --batch-size 3 --workers 1"
     )));
-    assert!(!up_to_date(&format!("{evaluate} --protocol nyu-full")));
+    assert!(!up_to_date(&format!("{evaluate} --max-depth 8")));
     assert!(!up_to_date(&evaluate));
     assert_eq!(place.text("run/evaluate.json"), evaluated);
     assert!(!up_to_date(&format!("{dissect} --bins 16")));

@@ -33,7 +33,7 @@ fn wrong_usage_ends_with_status_2() {
         ),
         (
             "train --data rooms:rooms --out run --depth-encoding mm",
-            &["u8/25.5", "u16-mm", "u16/256"],
+            &["u8/25.5", "u16-mm", "u16/6553.5", "sunrgbd", "float"],
         ),
         ("compare run", &["SECOND"]),
         ("profile", &["--model"]),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use mde_files::{TextError, read_text};
 use serde::Deserialize;
 
-use crate::lines::check_inside;
 use crate::pairing::{Choice, Pairing, Patterns};
+use crate::paths::check_inside;
 use crate::pattern::Pattern;
 use crate::{DatasetError, DepthEncoding, Scene, Split};
 

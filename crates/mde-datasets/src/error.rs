@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use mde_files::TextError;
 
 use crate::kind::did_you_mean;
+use crate::wording::count;
 use crate::{DataKind, DepthEncoding, Split};
 
 /// Any failure of this crate. Sizes are (height, width).
@@ -387,12 +388,6 @@ fn expected_list(lines: &str, other: Option<DataKind>) -> String {
         ),
         None => format!("expected a file with lines {lines}"),
     }
-}
-
-/// `1 image`, `2 images`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 fn dimensions(size: &(usize, usize)) -> String {

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use mde_files::repair_command;
 
-use crate::lines::{ListFormat, focal_of, has_image_extension, leads_out, shown};
+use crate::list_format::{ListFormat, focal_of};
+use crate::paths::{has_image_extension, leads_out};
 use crate::rows::{Row, Separator};
+use crate::wording::{shown, thousands};
 
 /// KITTI's focal lengths by the day of the recording, from its calibration files (`P_rect_02`).
 const KITTI_FOCALS: &str = "2011_09_26 721.5377 2011_09_28 707.0493 2011_09_29 718.3351 \
@@ -222,19 +224,6 @@ fn commas_after_images() -> String {
     "sed -E 's/\"//g; s/(\\.(png|jpg|jpeg|PNG|JPG|JPEG))[[:space:]]+/\\1,/g; \
      s/,None[[:space:]]+/,None,/'"
         .to_owned()
-}
-
-/// `24,231`.
-pub(crate) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut words = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            words.push(',');
-        }
-        words.push(digit);
-    }
-    words
 }
 
 /// The fault of a row under a separator, whether or not other separators fit better.

@@ -7,66 +7,11 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::DataKind;
-use crate::faults::{Fault, WrongLines, fault_of, thousands};
+use crate::faults::{Fault, WrongLines, fault_of};
+use crate::list_format::{ListFormat, focal_of};
+use crate::paths::{has_image_extension, plain};
 use crate::rows::{Row, Separator, rows};
-
-/// Maximum number of characters of a wrong field that a message shows.
-const MAX_SHOWN: usize = 200;
-/// Extensions of images and depth maps.
-const IMAGE_EXTENSIONS: [&str; 10] = [
-    "png", "jpg", "jpeg", "exr", "npy", "pfm", "pgm", "tif", "tiff", "bmp",
-];
-
-/// The form of a list's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListFormat {
-    /// `rgb,depth` or `rgb,depth,focal`: lists named `*.csv`.
-    Csv,
-    /// `rgb depth focal`, separated by blanks: KITTI.
-    Kitti,
-    /// `rgb depth` or `rgb depth focal`, separated by blanks: lists of a `dataset.toml`.
-    Blanks,
-}
-
-impl ListFormat {
-    /// The format of the lists of a known layout.
-    pub(crate) fn for_kind(kind: DataKind) -> Self {
-        match kind {
-            DataKind::Nyu | DataKind::Rooms => Self::Csv,
-            DataKind::Kitti | DataKind::Streets => Self::Kitti,
-        }
-    }
-
-    /// The format of a `dataset.toml`'s list, by its file name.
-    pub(crate) fn for_file(list: &Path) -> Self {
-        match list.extension() {
-            Some(extension) if extension.eq_ignore_ascii_case("csv") => Self::Csv,
-            _ => Self::Blanks,
-        }
-    }
-
-    pub(crate) fn expected(self) -> &'static str {
-        match self {
-            Self::Csv => "`rgb,depth[,focal]` with paths relative to the data folder",
-            Self::Kitti => {
-                "`rgb depth focal`, separated by blanks, with paths relative to the data folder"
-            }
-            Self::Blanks => {
-                "`rgb depth [focal]`, separated by blanks or commas, with paths relative to the data folder"
-            }
-        }
-    }
-
-    /// The usual separator, then the others.
-    fn separators(self) -> [Separator; 4] {
-        let [comma, blanks, semicolon, tab] = Separator::ALL;
-        match self {
-            Self::Csv => [comma, blanks, semicolon, tab],
-            Self::Kitti | Self::Blanks => [blanks, comma, semicolon, tab],
-        }
-    }
-}
+use crate::wording::{shown, thousands};
 
 /// One pair. Paths have `/` between names and are below the data folder.
 #[derive(Debug, Clone)]
@@ -269,27 +214,6 @@ fn entry(fields: &[String], spelled: &mut Spelled) -> Option<Entry> {
     })
 }
 
-/// A positive number.
-pub(crate) fn focal_of(text: &str) -> Option<f32> {
-    let focal = text.parse::<f32>().ok()?;
-    (focal.is_finite() && focal > 0.0).then_some(focal)
-}
-
-/// A listed path with `/` between names, below the data folder.
-pub(crate) fn plain(path: &str) -> Cow<'_, str> {
-    let is_plain = !path.contains('\\')
-        && !path.contains("//")
-        && !path.contains("/./")
-        && !path.starts_with(['/', '.']);
-    if is_plain {
-        return Cow::Borrowed(path);
-    }
-    let names = path
-        .split(['/', '\\'])
-        .filter(|name| !matches!(*name, "" | "."));
-    Cow::Owned(names.collect::<Vec<_>>().join("/"))
-}
-
 /// The text of a list with its paths as they are read: lists of the same pairs are the same text.
 pub(crate) fn with_plain_paths(text: &str, separator: Separator) -> Cow<'_, str> {
     let begins = |c: char| match separator {
@@ -310,47 +234,6 @@ pub(crate) fn with_plain_paths(text: &str, separator: Separator) -> Cow<'_, str>
         }
     }
     Cow::Owned(words)
-}
-
-/// True for a path with `..`.
-pub(crate) fn leads_out(path: &str) -> bool {
-    path.split(['/', '\\']).any(|name| name == "..")
-}
-
-/// True if the name ends like that of an image or a depth map.
-pub(crate) fn has_image_extension(path: &str) -> bool {
-    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-    let is_it = |image: &&str| extension.eq_ignore_ascii_case(image);
-    IMAGE_EXTENSIONS.iter().any(|image| is_it(&image))
-}
-
-/// True if extensions name one format: in any case, and `jpg` is `jpeg`.
-pub(crate) fn same_extension(a: &str, b: &str) -> bool {
-    let is_jpeg = |text: &str| {
-        ["jpg", "jpeg"]
-            .iter()
-            .any(|jpeg| text.eq_ignore_ascii_case(jpeg))
-    };
-    a.eq_ignore_ascii_case(b) || (is_jpeg(a) && is_jpeg(b))
-}
-
-/// The beginning of a text of unknown length.
-pub(crate) fn shown(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// Checks that a path of a description stays inside the data folder.
-pub(crate) fn check_inside(path: &str) -> Result<&str, String> {
-    if path.is_empty() {
-        return Err("an empty path".to_owned());
-    }
-    if leads_out(path) || Path::new(path).is_absolute() {
-        return Err(format!("`{}` leads out of the data folder", shown(path)));
-    }
-    Ok(path)
 }
 
 /// Id of a pair: the path of its colour image without the extension.

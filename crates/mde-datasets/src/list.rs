@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use mde_files::HashCache;
 use rayon::prelude::*;
 
-use crate::error::count;
 use crate::faults::WrongLines;
-use crate::lines::{self, Entry, List, ListFormat};
+use crate::lines::{self, Entry, List};
+use crate::list_format::ListFormat;
 use crate::plan::{Found, Naming, Plan, SizeFit};
+use crate::wording::count;
 use crate::{
     DatasetError, DepthEncoding, DepthMap, Sample, Scene, Transform, decode, geometry, missing,
 };

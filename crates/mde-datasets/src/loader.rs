@@ -15,8 +15,8 @@ use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::error::count;
 use crate::random::{epoch_order, sample_rng};
+use crate::wording::count;
 use crate::{DatasetError, Example, ExampleBatch, RgbdList, Transform};
 
 /// How a [`Loader`] makes batches.

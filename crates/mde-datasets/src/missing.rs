@@ -7,8 +7,9 @@ use std::path::Path;
 use mde_files::{repair_command, shell_word};
 
 use crate::faults::{Fault, WrongLines};
-use crate::lines::{Entry, List, same_extension};
+use crate::lines::{Entry, List};
 use crate::pairing;
+use crate::paths::same_extension;
 use crate::plan::{Found, Plan};
 use crate::rows::Row;
 

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::Path;
 
 use crate::DatasetError;
-use crate::error::count;
 use crate::lines::{Entry, id_of};
 use crate::pattern::{Match, Pattern};
+use crate::wording::count;
 
 /// Maximum number of images that an error names.
 const MAX_NAMED: usize = 10;

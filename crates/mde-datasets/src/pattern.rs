@@ -7,8 +7,7 @@ use std::path::Path;
 use mde_arrays::natural_order;
 
 use crate::DatasetError;
-use crate::lines::{check_inside, same_extension};
-use crate::plan::find_in_any_case;
+use crate::paths::{check_inside, find_in_any_case, same_extension};
 
 /// A path in the data folder in which each `*` matches one or more characters of one name.
 ///

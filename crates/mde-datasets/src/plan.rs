@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::description::{Description, Source};
-use crate::lines::{Entry, ListFormat};
+use crate::lines::Entry;
+use crate::list_format::ListFormat;
 use crate::pairing::{Paired, PairingFault, Patterns, describe_unpaired};
+use crate::paths::find_in_any_case;
 use crate::{DatasetError, DepthEncoding, DepthMap, Scene, Split, encoding, kitti};
 
 /// How a split is read.
@@ -252,17 +254,6 @@ pub(crate) struct Found {
     pub(crate) depth: Option<PathBuf>,
     /// Whether a listed path is that of a file outside of the data folder.
     pub(crate) outside: bool,
-}
-
-/// Searches a listed file, then the same with its extension in lower or upper case: file systems
-/// of other systems do not tell these apart.
-pub(crate) fn find_in_any_case<T>(listed: &str, find: impl Fn(&str) -> Option<T>) -> Option<T> {
-    find(listed).or_else(|| {
-        let (stem, extension) = listed.rsplit_once('.')?;
-        let cases = [extension.to_lowercase(), extension.to_uppercase()];
-        let mut others = cases.into_iter().filter(|case| case != extension);
-        others.find_map(|case| find(&format!("{stem}.{case}")))
-    })
 }
 
 /// How the sizes of a colour image and a depth map fit each other.

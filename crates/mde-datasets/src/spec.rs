@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::description::{self, Description};
-use crate::lines::ListFormat;
+use crate::list_format::ListFormat;
 use crate::plan::Plan;
 use crate::{DataKind, DatasetError, DepthEncoding, RgbdList, Split};
 

@@ -67,7 +67,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         "bins is {}: it must be at least 2, since selectivity compares bins",
         options.max_bins()
     );
-    let mut subject = source.open(&options, device)?;
+    let (mut subject, stored) = source.open(&options, device)?;
     let bootstrap = Bootstrap::default();
     let layers = subject.layers.iter();
     let assigned = subject.assignments.iter();
@@ -84,7 +84,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     };
     let folder = subject.results.folder();
     // Layers of stored features are computed by separate commands.
-    let (stage, found) = match &subject.stored {
+    let (stage, found) = match &stored {
         None => {
             let stage = Stage::new(folder, "dissect", inputs)?;
             let found = stage.is_up_to_date().then(|| subject.results.read(FILE));
@@ -102,7 +102,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
     }
     subject.results.writable()?;
     let mut kept = None;
-    if let Some(stored) = &subject.stored {
+    if let Some(stored) = &stored {
         let DissectLayer { name, bins } = &subject.layers[0];
         let (others, ground_truth) =
             stored.join(&subject.results, &subject.provenance, name, bins)?;
@@ -110,7 +110,7 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         kept = others;
     }
     let (mut dissection, mut files) = measure(&subject, &options, bootstrap, device)?;
-    match &subject.stored {
+    match &stored {
         Some(stored) => stored.finish(&stage, kept, &mut dissection, &files)?,
         None => {
             files.push((FILE.to_owned(), to_json(&dissection)?));

@@ -10,7 +10,6 @@ use mde_models::DepthNet;
 use mde_results::Provenance;
 use mde_train::Assignment;
 
-use super::features::Stored;
 use crate::stage::Results;
 
 const BATCH_SIZE: usize = 8;
@@ -123,8 +122,6 @@ pub(super) struct DissectedNetwork {
     pub(super) results: Results,
     /// How the names in a file of weights matched the network's; null for stored activations.
     pub(super) load_report: serde_json::Value,
-    /// Where stored activations come from; `None` for a network.
-    pub(super) stored: Option<Stored>,
 }
 
 /// Returns the images, in the same order at every call.

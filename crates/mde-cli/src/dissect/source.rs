@@ -11,7 +11,7 @@ use mde_datasets::Split;
 use mde_results::AssignmentConfig;
 use mde_train::{Assignment, Recipe, layer_assignments};
 
-use super::features::{self, FeatureArgs};
+use super::features::{self, FeatureArgs, Stored};
 use super::request::{DissectedNetwork, Options};
 use crate::data::DataArgs;
 use crate::subject::{self, SubjectArgs};
@@ -37,19 +37,23 @@ impl Source {
         }
     }
 
+    /// Opens what is dissected, and where stored activations come from; `None` for a network.
     pub(super) fn open(
         self,
         options: &Options,
         device: &Device,
-    ) -> anyhow::Result<DissectedNetwork> {
+    ) -> anyhow::Result<(DissectedNetwork, Option<Stored>)> {
         match self {
-            Self::Network { subject, data } => open_network(&subject, &data, options, device),
+            Self::Network { subject, data } => {
+                Ok((open_network(&subject, &data, options, device)?, None))
+            }
             Self::Features { features, out } => {
                 ensure!(
                     options.layers.is_none(),
                     "--layers chooses layers of a network; with --features, name the layer with --layer NAME"
                 );
-                features::open(&features, options, out)
+                let (network, stored) = features::open(&features, options, out)?;
+                Ok((network, Some(stored)))
             }
         }
     }
@@ -105,7 +109,6 @@ fn open_network(
         load_report: subject.load_report(),
         results: subject.results,
         network: subject.network,
-        stored: None,
     })
 }
 

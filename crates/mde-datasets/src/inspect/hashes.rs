@@ -7,8 +7,7 @@ use std::path::Path;
 use super::finding::{Finding, relative, without_path};
 use super::listing::Listing;
 use super::pair::InspectedPair;
-use crate::error::count;
-use crate::lines::shown;
+use crate::wording::{count, shown};
 
 /// Hexadecimal digits of a BLAKE3 hash.
 const DIGITS: usize = 64;

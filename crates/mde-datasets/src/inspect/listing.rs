@@ -7,11 +7,12 @@ use mde_files::TextError;
 use rayon::prelude::*;
 
 use super::finding::{Finding, Severity, relative, without_path};
-use crate::error::count;
-use crate::faults::{Fault, thousands};
-use crate::lines::{self, Entry, List, ListFormat};
+use crate::faults::Fault;
+use crate::lines::{self, Entry, List};
+use crate::list_format::ListFormat;
 use crate::pairing::{Paired, Patterns, first_of};
 use crate::plan::{Found, Naming, Plan};
+use crate::wording::{count, thousands};
 use crate::{DataKind, DataSpec, DatasetError, DepthEncoding, Split, missing};
 
 /// Maximum number of findings of one kind that are reported one by one.

@@ -8,8 +8,8 @@ use super::finding::{Finding, relative};
 use super::listing::Listing;
 use super::pair::InspectedPair;
 use crate::DataSpec;
-use crate::error::count;
-use crate::lines::plain;
+use crate::paths::plain;
+use crate::wording::count;
 
 /// Maximum number of files that a note names.
 const MAX_NAMED: usize = 3;

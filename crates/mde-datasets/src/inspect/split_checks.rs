@@ -6,8 +6,9 @@ use super::finding::Finding;
 use super::listing::Listing;
 use super::pair::InspectedPair;
 use super::report::SizeCount;
-use crate::error::{count, turned};
+use crate::error::turned;
 use crate::plan::SizeFit;
+use crate::wording::count;
 use crate::{DataKind, DataSpec, Scene, Split};
 
 /// Plausible focal lengths in widths of the image, from a fisheye's to a telephoto lens's.

@@ -8,9 +8,8 @@ use std::path::Path;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::MAX_PICKLE;
 use super::advice::{listed, literal, python, shell_word};
-use super::pickle::Values;
+use super::pickle::{MAX_PICKLE, Values};
 use super::problem::Problem;
 
 /// The open archive.

@@ -179,10 +179,7 @@ impl Checkpoint {
             _ => return Err(self.special_tensor(id, index, name, path)),
         };
         if !entry.lies_in_storage() {
-            return Err(Problem::new(format!(
-                "{name} has the shape {:?}, which does not fit into its storage of {} elements:                  its pickle is damaged",
-                entry.dims, entry.storage.view.1
-            )));
+            return Err(beyond_storage(name, entry));
         }
         let Element::Float(dtype) = entry.storage.element else {
             let what = match entry.storage.element {

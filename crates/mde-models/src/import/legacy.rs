@@ -11,8 +11,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::MAX_PICKLE;
-use super::pickle::{Value, Values};
+use super::pickle::{MAX_PICKLE, Value, Values};
 use super::problem::Problem;
 
 /// Version of the format, the second pickle. There is no other.

@@ -37,9 +37,6 @@ use crate::load_report::{Closest, LoadReport};
 use crate::parameters::Parameters;
 use crate::presets::Preset;
 
-/// Maximum length of a pickle. A tensor takes about 200 bytes.
-const MAX_PICKLE: u64 = 16 << 20;
-
 impl Parameters {
     /// Loads a weight file and returns a report of the names and shapes that matched.
     ///
@@ -121,7 +118,7 @@ impl Parameters {
             Some(compared) => compared,
             None => return Err(mismatch(&readings, &wanted, &mut file, path, naming)),
         };
-        file.describe(&reading, &mut report);
+        file.describe(reading.dictionary, &mut report);
         let mut values = Vec::with_capacity(pairs.len());
         for (parameter, name) in pairs {
             let read = file.read(reading.dictionary, &name, path);
@@ -150,8 +147,10 @@ fn choose(
     file: &WeightFile,
     path: &Path,
 ) -> Result<Option<Compared>, ModelError> {
+    let label =
+        |Compared { reading, .. }: &Compared| file.label(reading.dictionary, &reading.prefix);
     let is_main = |compared: &Compared| {
-        let place = file.place(&compared.reading);
+        let place = file.place(compared.reading.dictionary);
         !compared.reading.is_secondary(&place)
     };
     let main: Vec<usize> = (0..complete.len())
@@ -162,21 +161,16 @@ fn choose(
         (1, _) => 0,
         (_, [at]) => *at,
         _ => {
+            let first = &complete[0].reading;
             return Err(ModelError::Ambiguous {
                 path: path.to_owned(),
-                found: complete
-                    .iter()
-                    .map(|compared| file.label(&compared.reading))
-                    .collect(),
-                advice: file.extraction(&complete[0].reading, path),
+                found: complete.iter().map(label).collect(),
+                advice: file.extraction(first.dictionary, &first.prefix, path),
             });
         }
     };
     let mut chosen = complete.swap_remove(at);
-    let others = complete.iter();
-    chosen.report.alternatives = others
-        .map(|compared| file.label(&compared.reading))
-        .collect();
+    chosen.report.alternatives = complete.iter().map(label).collect();
     Ok(Some(chosen))
 }
 
@@ -202,11 +196,11 @@ fn mismatch(
     let reading = best.map_or_else(largest, |(reading, _)| reading.clone());
     let compared = reading::compare(&reading, &[], wanted, file, naming);
     let unbuilt = compared.unbuilt.as_deref();
-    if let Some(problem) = file.unreadable_tensor(&reading, unbuilt, path) {
+    if let Some(problem) = file.unreadable_tensor(reading.dictionary, unbuilt, path) {
         return problem.at(path);
     }
     let mut report = compared.report;
-    file.describe(&reading, &mut report);
+    file.describe(reading.dictionary, &mut report);
     report.closest = closest(file, report.matched);
     ModelError::Mismatch {
         path: path.to_owned(),

@@ -9,7 +9,6 @@ use super::advice::{literal, python};
 use super::checkpoint::Checkpoint;
 use super::format::{Format, detect};
 use super::problem::Problem;
-use super::reading::Reading;
 use crate::error::ModelError;
 use crate::load_report::LoadReport;
 
@@ -55,17 +54,17 @@ impl WeightFile {
         }
     }
 
-    /// The keys that lead to a reading's dictionary; empty at the top level.
-    pub(super) fn place(&self, reading: &Reading) -> String {
+    /// The keys that lead to a dictionary; empty at the top level.
+    pub(super) fn place(&self, dictionary: usize) -> String {
         match self {
             Self::Tensors(_) => String::new(),
-            Self::Torch(checkpoint) => checkpoint.place(reading.dictionary),
+            Self::Torch(checkpoint) => checkpoint.place(dictionary),
         }
     }
 
-    /// A reading for a message.
-    pub(super) fn label(&self, reading: &Reading) -> String {
-        match (self.place(reading), reading.prefix.as_str()) {
+    /// The tensors of a dictionary whose names begin with a prefix, for a message.
+    pub(super) fn label(&self, dictionary: usize, prefix: &str) -> String {
+        match (self.place(dictionary), prefix) {
             (place, "") if place.is_empty() => "names without a prefix".to_owned(),
             (place, "") => place,
             (place, prefix) if place.is_empty() => format!("{prefix}*"),
@@ -74,18 +73,18 @@ impl WeightFile {
     }
 
     /// Adds to the report where the weights are and what else the file holds.
-    pub(super) fn describe(&self, reading: &Reading, report: &mut LoadReport) {
-        report.place = self.place(reading);
+    pub(super) fn describe(&self, dictionary: usize, report: &mut LoadReport) {
+        report.place = self.place(dictionary);
         if let Self::Torch(checkpoint) = self {
             report.skipped = checkpoint.code().into_iter().collect();
         }
     }
 
-    /// A command that saves the tensors of a reading alone.
-    pub(super) fn extraction(&self, reading: &Reading, path: &Path) -> String {
-        let prefix = literal(&reading.prefix);
+    /// A command that saves the tensors of a dictionary whose names begin with a prefix.
+    pub(super) fn extraction(&self, dictionary: usize, prefix: &str, path: &Path) -> String {
+        let start = literal(prefix);
         let with_prefix =
-            |all: &str| format!("{{k: v for k, v in {all}.items() if k.startswith({prefix})}}");
+            |all: &str| format!("{{k: v for k, v in {all}.items() if k.startswith({start})}}");
         match self {
             Self::Tensors(_) => format!(
                 "python3 -c \"from safetensors.torch import load_file, save_file; \
@@ -96,8 +95,8 @@ impl WeightFile {
                 ))
             ),
             Self::Torch(checkpoint) => {
-                let all = checkpoint.expression(reading.dictionary, path);
-                match reading.prefix.is_empty() {
+                let all = checkpoint.expression(dictionary, path);
+                match prefix.is_empty() {
                     true => python(path, &all),
                     false => python(path, &with_prefix(&all)),
                 }
@@ -123,14 +122,14 @@ impl WeightFile {
     /// `unbuilt`, or one that is damaged.
     pub(super) fn unreadable_tensor(
         &mut self,
-        reading: &Reading,
+        dictionary: usize,
         unbuilt: Option<&str>,
         path: &Path,
     ) -> Option<Problem> {
         match (unbuilt, &*self) {
-            (Some(name), _) => self.read(reading.dictionary, name, path).err(),
-            (None, Self::Torch(checkpoint)) if reading.dictionary < self.dictionaries() => {
-                checkpoint.damaged(reading.dictionary)
+            (Some(name), _) => self.read(dictionary, name, path).err(),
+            (None, Self::Torch(checkpoint)) if dictionary < self.dictionaries() => {
+                checkpoint.damaged(dictionary)
             }
             _ => None,
         }

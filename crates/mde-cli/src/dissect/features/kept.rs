@@ -11,12 +11,11 @@ use mde_results::{
 };
 
 use super::file::{FeatureFile, GroundTruth};
-use crate::dissect::FILE;
 use crate::output::shell_word;
 use crate::stage::Results;
 
 /// Where the activations of a layer come from.
-pub(in crate::dissect) struct Stored {
+pub(crate) struct Stored {
     pub(super) files: Arc<Vec<FeatureFile>>,
     /// Whether the user gave the layer its name.
     pub(super) is_layer_named: bool,
@@ -25,12 +24,8 @@ pub(in crate::dissect) struct Stored {
 
 impl Stored {
     /// The layer's result of an earlier call, if it is up to date.
-    pub(in crate::dissect) fn up_to_date(
-        results: &Results,
-        stage: &Stage,
-        layer: &str,
-    ) -> Option<Dissection> {
-        let mut found: Dissection = results.read(FILE).ok()?;
+    pub(crate) fn up_to_date(results: &Results, stage: &Stage, layer: &str) -> Option<Dissection> {
+        let mut found: Dissection = results.read(names::DISSECTION).ok()?;
         found.layers.retain(|known| known.layer == layer);
         let entry = found.layers.first()?;
         stage.is_entry_up_to_date(entry).then_some(found)
@@ -42,7 +37,7 @@ impl Stored {
     /// # Errors
     /// If the folder holds results of another network or of other ground truth, or there is no
     /// depth in the bins.
-    pub(in crate::dissect) fn join(
+    pub(crate) fn join(
         &self,
         results: &Results,
         own: &Provenance,
@@ -60,7 +55,7 @@ impl Stored {
             kept = read(folder)?;
         }
         if let (Some(found), Some(folder)) = (&kept, results.folder()) {
-            check_network(folder, FILE, &found.provenance, own)?;
+            check_network(folder, names::DISSECTION, &found.provenance, own)?;
             self.check_layer(folder, found, layer)?;
         }
         let ground_truth = GroundTruth::read(&self.files, bins)?;
@@ -69,7 +64,7 @@ impl Stored {
             && let Some(other) = found.layers.iter().find(|known| known.layer != layer)
             && found.provenance.data_hash != hash
         {
-            let place = folder.file(FILE);
+            let place = folder.file(names::DISSECTION);
             bail!(
                 "{}: layer {} is of other ground truth: {}. Write all layers with the same depth \
                  maps in the same order, or choose another --out",
@@ -94,14 +89,14 @@ impl Stored {
             self.is_layer_named || known.is_none_or(|known| known.hash == self.source.hash),
             "{}: layer {layer} is of other files. Name this layer with --layer NAME, or replace the \
              other with --layer {}",
-            folder.file(FILE).display(),
+            folder.file(names::DISSECTION).display(),
             shell_word(layer)
         );
         Ok(())
     }
 
     /// Writes the layer beside the folder's other layers.
-    pub(in crate::dissect) fn finish(
+    pub(crate) fn finish(
         &self,
         stage: &Stage,
         kept: Option<Dissection>,
@@ -120,7 +115,11 @@ impl Stored {
             None => whole.layers.push(entry.clone()),
         }
         whole.provenance.checkpoint = checkpoint(&whole.layers);
-        stage.finish_entry(files, (FILE.to_owned(), to_json(&whole)?), entry)?;
+        stage.finish_entry(
+            files,
+            (names::DISSECTION.to_owned(), to_json(&whole)?),
+            entry,
+        )?;
         Ok(())
     }
 }
@@ -149,12 +148,12 @@ fn check_run(folder: &RunFolder) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If the folder holds layers that another program stored.
-pub(in crate::dissect) fn check_no_features(folder: &RunFolder) -> anyhow::Result<()> {
-    let found = folder.document::<Dissection>(FILE, "the same command");
+pub(crate) fn check_no_features(folder: &RunFolder) -> anyhow::Result<()> {
+    let found = folder.document::<Dissection>(names::DISSECTION, "the same command");
     match found {
         Ok((found, _)) if found.provenance.is_stored() => bail!(
             "{}: these layers are of files of another program; choose another --out",
-            folder.file(FILE).display()
+            folder.file(names::DISSECTION).display()
         ),
         _ => Ok(()),
     }
@@ -162,12 +161,12 @@ pub(in crate::dissect) fn check_no_features(folder: &RunFolder) -> anyhow::Resul
 
 /// The layers that the folder holds.
 fn read(folder: &RunFolder) -> anyhow::Result<Option<Dissection>> {
-    let path = folder.file(FILE);
+    let path = folder.file(names::DISSECTION);
     if !path.exists() {
         return Ok(None);
     }
     let advice = "mde dissect --features FILE --layer NAME";
-    let found = folder.document(FILE, advice).with_context(|| {
+    let found = folder.document(names::DISSECTION, advice).with_context(|| {
         format!(
             "{}: the layer would be added to this file. Remove it and dissect its layers again, or \
              choose another --out",

@@ -126,12 +126,12 @@ impl FeatureArgs {
     }
 }
 
-/// Opens the files; reads only their headers.
+/// Opens the files, and says where the activations come from; reads only the headers.
 pub(super) fn open(
     args: &FeatureArgs,
     options: &Options,
     out: Option<PathBuf>,
-) -> anyhow::Result<DissectedNetwork> {
+) -> anyhow::Result<(DissectedNetwork, Stored)> {
     let first = args.features.first().context("--features names no file")?;
     let files: Vec<FeatureFile> = args
         .features
@@ -179,7 +179,7 @@ pub(super) fn open(
     let files = Arc::new(files);
     let batch = options.batch_size.max(1);
     let hash = hash_of_all(&args.features)?;
-    Ok(DissectedNetwork {
+    let network = DissectedNetwork {
         network: Box::new(StoredLayer::new(&layer, units, stride)),
         layers: vec![DissectLayer {
             name: layer.clone(),
@@ -213,15 +213,16 @@ pub(super) fn open(
         assignments: Vec::new(),
         results: Results::into_folder(&name, out)?,
         load_report: serde_json::Value::Null,
-        stored: Some(Stored {
-            files,
-            is_layer_named: args.layer.is_some(),
-            source: StoredFeatures {
-                hash,
-                options: args.options(options, &layer, &name),
-            },
-        }),
-    })
+    };
+    let stored = Stored {
+        files,
+        is_layer_named: args.layer.is_some(),
+        source: StoredFeatures {
+            hash,
+            options: args.options(options, &layer, &name),
+        },
+    };
+    Ok((network, stored))
 }
 
 /// blake3 of the files' hashes, in order.

@@ -1,108 +1,16 @@
 //! Which prediction belongs to which ground truth, and which images are scored.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow};
 use mde_arrays::{ArrayError, Ids, MapSet, NameOrder, OrderMeaning, Pairing, pair_found, select};
-use mde_files::read_text;
-use serde::{Serialize, Serializer};
 
-use super::GivenArgs;
+use super::args::{GivenArgs, InOrder, Only, read_ids};
 use crate::output::count;
 use crate::progress::remark;
 
 /// Number of names that a remark shows.
 const NAMED: usize = 3;
-
-/// The images to score.
-#[derive(Debug, Clone)]
-pub(super) enum Only {
-    /// Those with a prediction.
-    Predicted,
-    /// The ids of a text file.
-    Listed(PathBuf),
-}
-
-impl FromStr for Only {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "predicted" => Self::Predicted,
-            path => Self::Listed(path.into()),
-        })
-    }
-}
-
-impl fmt::Display for Only {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Predicted => f.write_str("predicted"),
-            Self::Listed(path) => path.display().fmt(f),
-        }
-    }
-}
-
-/// The order of names beside maps without names.
-#[derive(Debug, Clone)]
-pub(super) enum InOrder {
-    Number,
-    Text,
-    Stored,
-    /// The ids of a text file.
-    Listed(PathBuf),
-}
-
-impl FromStr for InOrder {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text {
-            "number" => Self::Number,
-            "text" => Self::Text,
-            "stored" => Self::Stored,
-            path => Self::Listed(path.into()),
-        })
-    }
-}
-
-impl fmt::Display for InOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number => f.write_str("number"),
-            Self::Text => f.write_str("text"),
-            Self::Stored => f.write_str("stored"),
-            Self::Listed(path) => path.display().fmt(f),
-        }
-    }
-}
-
-/// Serialises as on the command line.
-macro_rules! serialize_as_text {
-    ($($name:ident),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-    )*};
-}
-serialize_as_text!(Only, InOrder);
-
-impl InOrder {
-    fn read(&self) -> anyhow::Result<NameOrder> {
-        Ok(match self {
-            Self::Number => NameOrder::Number,
-            Self::Text => NameOrder::Text,
-            Self::Stored => NameOrder::Stored,
-            Self::Listed(path) => {
-                NameOrder::Ids(read_ids(path, "number, text or stored").context("--in-order")?)
-            }
-        })
-    }
-}
 
 /// The scored images: indices of predictions and ground truths, in the order of the ground truth.
 pub(super) struct Matched {
@@ -296,24 +204,4 @@ pub(super) fn few<'a>(names: impl Iterator<Item = &'a str>, all: usize) -> Strin
         text += &format!(" and {} more", all - NAMED);
     }
     text
-}
-
-/// The ids in a text file, one per line. `words` are the values that are no file.
-fn read_ids(path: &Path, words: &str) -> anyhow::Result<Vec<String>> {
-    ensure!(
-        path.exists(),
-        "{}: no such file; expected {words}, or a text file with one id per line",
-        path.display()
-    );
-    let text = read_text(path)?;
-    let ids: Vec<String> = (text.lines())
-        .map(|line| line.trim().replace('\\', "/"))
-        .filter(|line| !line.is_empty())
-        .collect();
-    ensure!(
-        !ids.is_empty(),
-        "{}: holds no id; expected one id per line",
-        path.display()
-    );
-    Ok(ids)
 }

@@ -1,10 +1,11 @@
 //! Predictions of another program, from files.
 
+mod args;
 mod matching;
 mod sizes;
 mod truth;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use mde_analysis::{Frame, PredictedImage};
@@ -13,68 +14,13 @@ use mde_datasets::DepthEncoding;
 use mde_metrics::{EvalProtocol, ImageSize, MetricsError, Quantity};
 use mde_results::Provenance;
 use rayon::prelude::*;
-use serde::Serialize;
 
-use self::matching::{InOrder, Only, match_maps};
-use self::sizes::{Fit, Placement};
-use self::truth::{GroundTruth, hash_maps, open_maps};
+pub(super) use self::args::GivenArgs;
+use self::matching::match_maps;
+use self::sizes::Fit;
+use self::truth::{GroundTruth, hash_maps, name_of, open_maps};
 use super::predictions::{Predictions, Stored, Visit, mean_of_list, remark_on_range};
-use crate::arguments::positive;
 use crate::stage::Results;
-
-/// Files of predictions and of their ground truth.
-#[derive(Debug, Clone, clap::Args, Serialize)]
-pub(super) struct GivenArgs {
-    /// Predictions of another program in place of a network: a folder of .npy, .npz, .exr, .pfm,
-    /// grey .png or .safetensors files with one map each, or one file with many maps. Needs --gt
-    /// and --protocol.
-    #[arg(long, value_name = "PATH", group = "network", requires = "gt")]
-    #[arg(conflicts_with_all = ["model", "data"])]
-    pred: Option<PathBuf>,
-    /// Ground truth of --pred: files matched by name, or the test split of a data set, as for
-    /// --data.
-    #[arg(long, value_name = "PATH|[KIND:]DIR", requires = "pred")]
-    gt: Option<String>,
-    /// Array (.npz, .safetensors) or channel (.exr) of predictions, where files hold several.
-    #[arg(long, value_name = "NAME", requires = "pred")]
-    pred_array: Option<String>,
-    /// Array or channel of the ground truth, where files hold several.
-    #[arg(long, value_name = "NAME", requires = "pred")]
-    gt_array: Option<String>,
-    /// Metres that a stored 1 stands for: 0.001 for millimetres. With --disparity, depth is METRES
-    /// / stored: 5.4 for monodepth2's stereo networks [default: 1; required for integers].
-    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
-    pred_scale: Option<f64>,
-    /// Metres that a stored 1 stands for in the ground truth's files [default: 1; required for
-    /// integers].
-    #[arg(long, value_name = "METRES", requires = "pred", value_parser = positive::<f64>)]
-    gt_scale: Option<f64>,
-    /// Predictions are disparities, 1 / depth: larger is nearer.
-    #[arg(long, requires = "pred")]
-    disparity: bool,
-    /// Resize predictions bilinearly (corners not aligned) to the ground truth's size. For
-    /// predictions of whole frames.
-    #[arg(long, requires = "pred")]
-    resize_pred: bool,
-    /// Put predictions of a part of the frame back where it was cut out: kitti-crop (352x1216,
-    /// bottom centre), nyu-crop (426x560 at row 45, column 41), or the first row and column. Pixels
-    /// outside are not predicted.
-    #[arg(long, value_name = "kitti-crop|nyu-crop|TOP,LEFT", requires = "pred")]
-    place_pred: Option<Placement>,
-    /// Score some images only: those with a prediction (predicted), or the ids in a text file, one
-    /// per line. The result says how many of all.
-    #[arg(long, value_name = "predicted|FILE", requires = "pred")]
-    only: Option<Only>,
-    /// Match a stack or numbered maps by position with names in this order: by number (2 before
-    /// 10), by text (10 before 2), as stored in the list or file, or as in a text file with one id
-    /// per line [default: by number where names count from 0 or 1; an error where the order is not
-    /// certain].
-    #[arg(long, value_name = "number|text|stored|FILE", requires = "pred")]
-    in_order: Option<InOrder>,
-    /// Name of the network in the results [default: the name of PRED].
-    #[arg(long, value_name = "NAME", requires = "pred")]
-    name: Option<String>,
-}
 
 /// Predictions and ground truth, found and paired.
 pub(super) struct FilePredictions {
@@ -190,7 +136,7 @@ fn fitted(
         let size = pred.size(&prediction);
         let (height, width) = size.map_err(|error| truth::with_option(error, "--pred-array"))?;
         let (size, frame) = (ImageSize::new(height, width), gt.size(index)?);
-        let fit = sizes::fit(&id, size, frame, args)?;
+        let fit = sizes::fit(&id, size, frame, args.place_pred, args.resize_pred)?;
         let resized = match fit {
             Fit::Same => None,
             Fit::Resized => Some((size, frame)),
@@ -304,9 +250,4 @@ impl Predictions for FilePredictions {
     fn results(&self) -> &Results {
         &self.results
     }
-}
-
-fn name_of(path: &Path) -> String {
-    let name = path.file_stem().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
 }

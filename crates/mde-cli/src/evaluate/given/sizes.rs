@@ -10,7 +10,6 @@ use mde_arrays::Map;
 use mde_metrics::{ImageSize, View};
 use serde::{Serialize, Serializer};
 
-use super::GivenArgs;
 use crate::output::count;
 use crate::progress::remark;
 
@@ -127,16 +126,18 @@ pub(super) enum Fit {
     Placed(View),
 }
 
-/// How the prediction of an image fits its ground truth.
+/// How the prediction of an image fits its ground truth, with --place-pred and --resize-pred as
+/// given.
 pub(super) fn fit(
     id: &str,
     pred: ImageSize,
     frame: ImageSize,
-    args: &GivenArgs,
+    place: Option<Placement>,
+    resize: bool,
 ) -> anyhow::Result<Fit> {
     let sizes =
         format!("{id}: the prediction is {pred}, but the ground truth is {frame} (height x width)");
-    if let Some(placement) = args.place_pred {
+    if let Some(placement) = place {
         let what = placement.describe();
         let Some(view) = placement.view(pred, frame) else {
             bail!(
@@ -144,7 +145,7 @@ pub(super) fn fit(
             );
         };
         ensure!(
-            pred == view.size || args.resize_pred,
+            pred == view.size || resize,
             "{sizes}; --place-pred {placement} expects {what}; with --resize-pred, the prediction is resized to it first"
         );
         return Ok(Fit::Placed(view));
@@ -161,16 +162,16 @@ pub(super) fn fit(
         let part =
             "; --place-pred TOP,LEFT puts a part of the frame back at its first row and column";
         ensure!(
-            args.resize_pred,
+            resize,
             "{sizes}; --resize-pred resizes predictions bilinearly{}",
             if fits { part } else { "" }
         );
         return Ok(Fit::Resized);
     };
     let size = crop.view(pred, frame).map_or(pred, |view| view.size);
-    let resize = if pred == size { "" } else { " --resize-pred" };
+    let also = if pred == size { "" } else { " --resize-pred" };
     Err(anyhow!(
-        "{sizes}; this is the shape of {}, not of the frame: --place-pred {crop}{resize} puts it back where \
+        "{sizes}; this is the shape of {}, not of the frame: --place-pred {crop}{also} puts it back where \
          it was cut out (--resize-pred alone would stretch it; if it shows the whole frame, squeezed, write it at \
          the size of the frame)",
         crop.describe()

@@ -8,8 +8,8 @@ use mde_datasets::{DataSpec, DepthEncoding, RgbdList, Split};
 use mde_metrics::ImageSize;
 use rayon::prelude::*;
 
+use super::args::GivenArgs;
 use super::matching::few;
-use super::{GivenArgs, name_of};
 use crate::hashes::fingerprint;
 use crate::output::count;
 use crate::progress::remark;
@@ -159,6 +159,12 @@ impl GroundTruth {
         }
         Ok((name, split, hash))
     }
+}
+
+/// A file or folder as a name in the results.
+pub(super) fn name_of(path: &Path) -> String {
+    let name = path.file_stem().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// Opens maps and says which pictures are left out.

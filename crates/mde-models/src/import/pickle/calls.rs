@@ -3,7 +3,7 @@
 use candle_core::DType;
 
 use super::machine::Machine;
-use super::{Global, Value};
+use super::value::{Global, Value};
 use crate::import::tensor_entry::{Element, Storage, TensorEntry, ValueId};
 
 /// A known name.

@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Global, Object, Result, Value, broken, text};
+use super::value::{Global, Object, Value, text};
+use crate::import::problem::Problem;
 use crate::import::tensor_entry::ValueId;
 
 /// The state of a pickle that is read.
@@ -23,6 +24,13 @@ pub(super) struct Machine<'a> {
 const OTHER: ValueId = 0;
 /// Newest version of the instructions.
 const MAX_PROTOCOL: u8 = 5;
+
+/// The error says why the pickle was rejected: it is cut short, or not a pickle.
+type Result<T> = std::result::Result<T, Problem>;
+
+fn broken<T>(reason: impl Into<String>) -> Result<T> {
+    Err(Problem::new(reason))
+}
 
 impl<'a> Machine<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {

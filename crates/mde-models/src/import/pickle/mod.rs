@@ -12,58 +12,16 @@
 
 mod calls;
 mod machine;
-
-use std::ops::Range;
+mod value;
 
 use self::machine::Machine;
+use self::value::{Global, text};
+pub(super) use self::value::{Object, Value};
 use super::problem::Problem;
-use super::tensor_entry::{Storage, TensorEntry, ValueId};
+use super::tensor_entry::ValueId;
 
-/// A value of a pickle.
-#[derive(Debug)]
-pub(super) enum Value {
-    Int(i64),
-    /// The text's bytes in the pickle.
-    Text(Range<usize>),
-    Tuple(Vec<ValueId>),
-    List(Vec<ValueId>),
-    Dict(Vec<(ValueId, ValueId)>),
-    Global(Global),
-    Storage(Storage),
-    Tensor(Box<TensorEntry>),
-    Object(Box<Object>),
-    /// A tensor or another known value whose description is wrong, and what is wrong.
-    Invalid(&'static str),
-    /// A value that no tensor needs: None, fractions, booleans, bytes, sets.
-    Other,
-}
-
-/// A class or function by its name; both parts are texts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Global {
-    pub(super) module: ValueId,
-    pub(super) name: ValueId,
-}
-
-/// An object that only code could build, so it was not built.
-#[derive(Debug)]
-pub(super) struct Object {
-    /// The class or function whose code it needs.
-    pub(super) callable: ValueId,
-    /// What it would be called with, a tuple.
-    pub(super) arguments: ValueId,
-    /// Its attributes, if the pickle sets them.
-    pub(super) state: Option<ValueId>,
-    /// Its keys and values, if it acts as a dictionary.
-    pub(super) items: Vec<(ValueId, ValueId)>,
-}
-
-/// Why a pickle was rejected: it is cut short, or not a pickle.
-type Result<T> = std::result::Result<T, Problem>;
-
-fn broken<T>(reason: impl Into<String>) -> Result<T> {
-    Err(Problem::new(reason))
-}
+/// Maximum length of a pickle. A tensor takes about 200 bytes.
+pub(super) const MAX_PICKLE: u64 = 16 << 20;
 
 /// All values of a pickle.
 pub(super) struct Values {
@@ -77,7 +35,7 @@ impl Values {
     ///
     /// # Errors
     /// If it is cut short, or has an instruction that no pickle in a file has.
-    pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize)> {
+    pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize), Problem> {
         let mut machine = Machine::new(bytes);
         while machine.step()? {}
         let root = machine.pop()?;
@@ -130,15 +88,6 @@ impl Values {
             },
             _ => None,
         }
-    }
-}
-
-/// A text value, if it is one.
-fn text<'a>(pickle: &'a [u8], values: &[Value], id: ValueId) -> Option<&'a str> {
-    match &values[id] {
-        // Checked when the value was made.
-        Value::Text(range) => std::str::from_utf8(&pickle[range.clone()]).ok(),
-        _ => None,
     }
 }
 
