@@ -233,11 +233,13 @@ pub(crate) fn without_expected_remarks(remarks: &str) -> String {
     let lines = remarks.lines();
     // A data set of which every file belongs to a pair.
     let is_whole = |line: &str| {
-        line.contains(" in ") && [" (train split)", " (test split)"].iter().any(|end| line.ends_with(end))
+        line.contains(" in ")
+            && [" (train split)", " (test split)"]
+                .iter()
+                .any(|end| line.ends_with(end))
     };
-    let others = lines.filter(|line| {
-        !expected.iter().any(|start| line.starts_with(start)) && !is_whole(line)
-    });
+    let others = lines
+        .filter(|line| !expected.iter().any(|start| line.starts_with(start)) && !is_whole(line));
     others.map(|line| line.to_owned() + "\n").collect()
 }
 

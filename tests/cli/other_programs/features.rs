@@ -152,7 +152,11 @@ fn unusual_values_are_read_or_refused_with_the_reason() {
     let place = Place::empty();
     let line = "dissect --dataset nyu --bins 4 --permutations 2 --features";
     let depth = |scale: f32| depths_by(move |metres| metres * scale);
-    let varied = || features("NChw", 0, |image, unit, pixel| ((pixel + 3 * unit + image) % 7) as f32);
+    let varied = || {
+        features("NChw", 0, |image, unit, pixel| {
+            ((pixel + 3 * unit + image) % 7) as f32
+        })
+    };
     let constant = |value: f32| features("NChw", 0, move |_, _, _| value);
     let one = |(name, shape, values): Tensor<'static>| {
         let first = values.len() / shape[0];
@@ -160,22 +164,62 @@ fn unusual_values_are_read_or_refused_with_the_reason() {
         (name, shape, values[..first].to_vec())
     };
     for (name, tensors, parts) in [
-        ("zero", [varied(), depth(0.0)], ["without any depth above 0", "metres"]),
-        ("mm", [varied(), depth(1000.0)], ["beyond 10 m", "--range NEAR,FAR"]),
-        ("infinite", [constant(f32::INFINITY), depth(1.0)], ["unit 0", "inf"]),
+        (
+            "zero",
+            [varied(), depth(0.0)],
+            ["without any depth above 0", "metres"],
+        ),
+        (
+            "mm",
+            [varied(), depth(1000.0)],
+            ["beyond 10 m", "--range NEAR,FAR"],
+        ),
+        (
+            "infinite",
+            [constant(f32::INFINITY), depth(1.0)],
+            ["unit 0", "inf"],
+        ),
     ] {
         write(&place, &format!("{name}.safetensors"), &tensors);
         place.refuses(&format!("{line} {name}.safetensors"), &parts);
     }
     for (name, tensors, said, remark) in [
-        ("dead", [constant(0.0), depth(1.0)], "undefined: no unit responds", ""),
-        ("constant", [constant(3.0), depth(1.0)], "selectivity features 0.0000", ""),
-        ("wall", [varied(), depths_by(|_| 5.0)], "undefined: 1 of 4 depth bins", ""),
-        ("one", [one(varied()), one(depth(1.0))], "selectivity features", "one image"),
-        ("far", [varied(), depth(2.0)], "selectivity features", "% of the depth is beyond 10 m"),
+        (
+            "dead",
+            [constant(0.0), depth(1.0)],
+            "undefined: no unit responds",
+            "",
+        ),
+        (
+            "constant",
+            [constant(3.0), depth(1.0)],
+            "selectivity features 0.0000",
+            "",
+        ),
+        (
+            "wall",
+            [varied(), depths_by(|_| 5.0)],
+            "undefined: 1 of 4 depth bins",
+            "",
+        ),
+        (
+            "one",
+            [one(varied()), one(depth(1.0))],
+            "selectivity features",
+            "one image",
+        ),
+        (
+            "far",
+            [varied(), depth(2.0)],
+            "selectivity features",
+            "% of the depth is beyond 10 m",
+        ),
         (
             "sky",
-            [varied(), depths_by(|metres| if metres > 8.0 { f32::INFINITY } else { metres })],
+            [
+                varied(),
+                depths_by(|metres| if metres > 8.0 { f32::INFINITY } else { metres }),
+            ],
             "selectivity features",
             "",
         ),
@@ -185,6 +229,11 @@ fn unusual_values_are_read_or_refused_with_the_reason() {
         assert_eq!(found.status, Some(0), "{name}: {}", found.stderr);
         assert!(found.stdout.contains(said), "{name}: {}", found.stdout);
         assert!(found.stderr.contains(remark), "{name}: {}", found.stderr);
-        assert_eq!(found.stderr.is_empty(), remark.is_empty(), "{name}: {}", found.stderr);
+        assert_eq!(
+            found.stderr.is_empty(),
+            remark.is_empty(),
+            "{name}: {}",
+            found.stderr
+        );
     }
 }
