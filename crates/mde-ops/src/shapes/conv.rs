@@ -10,8 +10,8 @@ use crate::cpu::im2col::Geometry;
 pub enum Padding {
     /// As many on all four sides.
     Each(usize),
-    /// TensorFlow's `SAME`: an output of `ceil(size / stride)`. If the number of zeros along an axis
-    /// is odd, the end gets one more than the start.
+    /// TensorFlow's `SAME`: an output of `ceil(size / stride)`. If the number of zeros along an
+    /// axis is odd, the end gets one more than the start.
     Same,
 }
 
