@@ -55,6 +55,16 @@ fn files_that_are_not_weights_are_refused() {
             "a web page",
         ),
         (
+            "page2.pth",
+            b"\xef\xbb\xbf\r\n\r\n<html><body>404</body></html>".to_vec(),
+            "a web page",
+        ),
+        (
+            "message.pth",
+            b"{\"message\": \"Not Found\"}\n".to_vec(),
+            "text that begins with \"{\\\"message",
+        ),
+        (
             "old.pth",
             b"\x80\x02}q\x00.        ".to_vec(),
             "a plain Python pickle",
@@ -78,7 +88,8 @@ fn safetensors_cut_short_are_refused() {
     let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     for length in [8, header / 2, header, header + 1000, whole.len() - 1] {
         place.write("cut.safetensors", &whole[..length]);
-        refused(&place, "cut.safetensors", &["cannot read the weights"]);
+        let parts = ["cannot read the weights", "it is cut short"];
+        refused(&place, "cut.safetensors", &parts);
     }
     place.write("long.safetensors", [&whole[..], b"more"].concat());
     refused(&place, "long.safetensors", &["cannot read the weights"]);

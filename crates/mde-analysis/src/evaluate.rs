@@ -87,7 +87,11 @@ fn median_ratio(image: &PredictedImage<'_>, protocol: &EvalProtocol) -> Option<f
     let valid = image.pred.iter().zip(image.gt).filter(|(pred, gt)| {
         **gt > protocol.min_depth && **gt < protocol.max_depth && pred.is_finite()
     });
-    median(valid.map(|(pred, gt)| f64::from(pred / gt)).collect())
+    let ratio = |(&pred, &gt): (&f32, &f32)| match protocol.prediction {
+        Quantity::Depth => f64::from(pred / gt),
+        Quantity::Disparity => 1.0 / (f64::from(pred) * f64::from(gt)),
+    };
+    median(valid.map(ratio).collect())
 }
 
 /// The median; the upper one of the two middle values for an even number of values.
@@ -118,6 +122,9 @@ pub struct Evaluator<'a> {
     negative_fits: usize,
     /// Each image's median of prediction / ground truth.
     ratios: Vec<f64>,
+    /// Number of scored pixels, and of those whose prediction was raised to the minimum depth.
+    scored: u64,
+    raised: u64,
 }
 
 /// The errors of one image.
@@ -143,6 +150,8 @@ impl<'a> Evaluator<'a> {
             examples: Examples::new(options.images, options.examples),
             negative_fits: 0,
             ratios: Vec::new(),
+            scored: 0,
+            raised: 0,
         })
     }
 
@@ -170,7 +179,9 @@ impl<'a> Evaluator<'a> {
         self.negative_fits += usize::from(scored.fit.scale < 0.0);
         self.ratios.extend(median_ratio(image, protocol));
         let mut by_range = vec![CoreSums::default(); self.ranges.len()];
+        self.scored += scored.pairs.len() as u64;
         for &(pred, gt) in &scored.pairs {
+            self.raised += u64::from(pred <= protocol.min_depth);
             if let Some(range) = self.ranges.bin(gt) {
                 by_range[range].push(pred, gt);
             }
@@ -232,11 +243,9 @@ impl<'a> Evaluator<'a> {
                     source,
                     summary,
                 });
-        // Only for depth in metres does the ratio to the ground truth depend on the unit.
-        let is_depth =
-            protocol.alignment == Alignment::None && protocol.prediction == Quantity::Depth;
+        // An alignment takes any unit.
         let unit_warning = median(self.ratios)
-            .filter(|_| is_depth)
+            .filter(|_| protocol.alignment == Alignment::None)
             .and_then(UnitWarning::check);
         let by_depth = by_range.iter().enumerate().map(|(range, sums)| {
             let (from, to) = self.ranges.range(range);
@@ -262,6 +271,7 @@ impl<'a> Evaluator<'a> {
                 per_image: self.images.into_iter().map(|image| image.errors).collect(),
                 images_without_valid_depth: self.images_without_valid_depth,
                 images_with_negative_scale: self.negative_fits,
+                raised_fraction: self.raised as f64 / self.scored.max(1) as f64,
             },
             examples: self.examples.into_kept(),
         })

@@ -43,6 +43,22 @@ pub(crate) fn for_array(place: &Place, shape: &[usize], refused: &NotNumbers) ->
     }
 }
 
+/// How to save a stack `[H, W, N]` as `[N, H, W]`.
+pub(crate) fn maps_first(place: &Place) -> String {
+    let array = format!("np.load({})", quoted(&place.path)) + &subscript(&place.member);
+    let is_numpy = |path: &Path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| {
+            extension.eq_ignore_ascii_case("npy") || extension.eq_ignore_ascii_case("npz")
+        })
+    };
+    if !is_numpy(&place.path) {
+        return "save it with the last axis moved to the front".to_owned();
+    }
+    let one = beside(&place.path, "_maps.npy");
+    numpy(&format!("np.save({one}, np.moveaxis({array}, -1, 0))"))
+}
+
 /// How to save a compressed array without compression.
 pub(crate) fn uncompressed(path: &Path, member: &str) -> String {
     let array = format!("np.load({})", quoted(path)) + &subscript(member);

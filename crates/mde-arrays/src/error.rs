@@ -128,7 +128,7 @@ pub enum ArrayError {
         shape: Vec<usize>,
     },
     /// The arrays of a file are neither one map each nor one stack of maps.
-    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W], [N, 1, H, W] or [N, H, W, 1]; name the array to use", .path.display(), join_names(.members))]
+    #[error("{}: holds {}; expected one map [H, W] per array, or a single array [N, H, W], [N, 1, H, W] or [N, H, W, 1]; {}", .path.display(), join_names(.members), if .members.len() == 1 { "save one map per image" } else { "name the array to use" })]
     NotMaps {
         /// The file.
         path: PathBuf,
@@ -179,9 +179,10 @@ pub enum ArrayError {
     },
     /// The numbers of predictions and ground truths differ, where they are matched by position.
     #[error(
-        "maps without names are matched by position, but there are {predictions} predictions{} and \
-         {ground_truths} ground truths{}; their numbers must be equal",
+        "maps without names are matched by position, but there are {}{} and {}{}; their numbers must be equal",
+        count(*.predictions, "prediction"),
         if *.is_ground_truth { "" } else { " in a stack" },
+        count(*.ground_truths, "ground truth"),
         if *.is_ground_truth { " in a stack" } else { "" }
     )]
     StackLength {
@@ -299,6 +300,12 @@ pub(crate) fn printable(name: &str) -> String {
         text += "...";
     }
     text
+}
+
+/// `1 map`, `2 maps`.
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// The first names, comma-separated, and the number of the others; "nothing" for none.

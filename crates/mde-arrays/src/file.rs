@@ -197,6 +197,7 @@ impl ArrayFile {
             Storage::Refused(NotNumbers { found, .. }) => {
                 format!("`{}` ({found})", printable(&member.name))
             }
+            _ if member.name.is_empty() => format!("an array {:?}", member.shape),
             _ => format!("`{}` {:?}", printable(&member.name), member.shape),
         };
         self.members.iter().map(describe).collect()

@@ -18,6 +18,14 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
     let reader = decoder(source)?;
     let info = reader.info();
     let shape = vec![info.height as usize, info.width as usize];
+    let orientation = info.exif_metadata.as_deref().and_then(exif_orientation);
+    if let Some(orientation) = orientation.filter(|orientation| (2..=8).contains(orientation)) {
+        let found = format!(
+            "a PNG with EXIF orientation {orientation}, which says that its pixels are stored turned or mirrored"
+        );
+        let advice = "turn the maps themselves and save them without EXIF";
+        return Err(source.unsupported(found, advice));
+    }
     let kind = (info.color_type, info.bit_depth);
     let size = match kind {
         (ColorType::Grayscale, BitDepth::Eight) => 1,
@@ -35,6 +43,31 @@ pub(crate) fn open(source: &mut Source) -> Result<Member, ArrayError> {
         shape,
         storage: Storage::Png,
     })
+}
+
+/// The orientation, tag 0x0112, in the first directory of an EXIF block (TIFF 6.0, section 2).
+fn exif_orientation(exif: &[u8]) -> Option<u16> {
+    let is_little = match exif.get(..2)? {
+        b"II" => true,
+        b"MM" => false,
+        _ => return None,
+    };
+    let number = |at: usize| {
+        let bytes: [u8; 2] = exif.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(match is_little {
+            true => u16::from_le_bytes(bytes),
+            false => u16::from_be_bytes(bytes),
+        })
+    };
+    let (low, high) = match is_little {
+        true => (number(4)?, number(6)?),
+        false => (number(6)?, number(4)?),
+    };
+    let directory = (usize::from(high) << 16) + usize::from(low);
+    (0..usize::from(number(directory)?))
+        .map(|index| directory + 2 + 12 * index)
+        .find(|&entry| number(entry) == Some(0x0112))
+        .and_then(|entry| number(entry + 8))
 }
 
 /// Whether the file is a colour PNG, by its header. False for files that cannot be read.

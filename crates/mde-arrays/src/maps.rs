@@ -9,7 +9,7 @@ use crate::folder::{self, id_of_path};
 use crate::ids::IdIndex;
 use crate::member::{Member, Storage};
 use crate::order::{Ids, OrderMeaning, numbered};
-use crate::{Array, ArrayError, ArrayFile, Map, Place};
+use crate::{Array, ArrayError, ArrayFile, Map, Place, advice};
 
 /// Maps `[H, W]`, each with an id, loaded one at a time.
 ///
@@ -214,6 +214,21 @@ impl MapSet {
             Maps::Loaded { array, place, .. } => (array.shape[1..].to_vec(), place.clone()),
         };
         map_size(&shape).ok_or(ArrayError::NotAMap { place, shape })
+    }
+
+    /// How to save the maps anew, if this is a stack whose last axis has this length instead of its
+    /// first: `[H, W, N]`.
+    pub fn maps_first(&self, maps: usize) -> Option<String> {
+        let (shape, place) = match &self.maps {
+            Maps::Stack { file, member } => (&member.shape, file.place(member)),
+            Maps::Loaded { array, place, .. } => (&array.shape, place.clone()),
+            _ => return None,
+        };
+        let is_last = matches!(shape[..], [first, _, last] if last == maps && first != maps);
+        is_last.then(|| {
+            let advice = advice::maps_first(&place);
+            format!("its shape {shape:?} looks like [H, W, N], and [N, H, W] is expected; {advice}")
+        })
     }
 
     fn position(&self, id: &str) -> Result<usize, ArrayError> {

@@ -36,55 +36,46 @@ struct Names<'a> {
     ids: &'a [String],
 }
 
+/// Pairs of a prediction's and a ground truth's index.
+type Matcher = fn(Names<'_>, Names<'_>) -> Result<Vec<(usize, usize)>, ArrayError>;
+
 /// Matches by the names themselves; if that finds nothing, by names that other programs derive
 /// from the names of images.
 pub(crate) fn match_names(
     predictions: &[String],
     ground_truths: &[String],
 ) -> Result<Match, ArrayError> {
-    let pairs_by =
-        |how: &dyn Fn(Names<'_>, Names<'_>) -> Result<Vec<(usize, usize)>, ArrayError>,
-         keys: [&[String]; 2]| {
-            let [predicted, truths] = keys;
-            let predictions = Names {
-                keys: predicted,
-                ids: predictions,
-            };
-            how(
-                predictions,
-                Names {
-                    keys: truths,
-                    ids: ground_truths,
-                },
-            )
-        };
+    let pairs_by = |matcher: Matcher, [predicted, truths]: [&[String]; 2]| {
+        let named = |keys, ids| Names { keys, ids };
+        matcher(named(predicted, predictions), named(truths, ground_truths))
+    };
     let found = |pairs: Vec<(usize, usize)>, how: &str| Match {
         pairs,
         how: how.to_owned(),
     };
-    let pairs = pairs_by(&by_name, [predictions, ground_truths])?;
+    let pairs = pairs_by(by_name, [predictions, ground_truths])?;
     if !pairs.is_empty() {
         return Ok(found(pairs, "by name"));
     }
     let [short, short_truths] = [predictions, ground_truths]
         .map(|ids| ids.iter().map(|id| without_padding(id)).collect::<Vec<_>>());
-    let pairs = pairs_by(&by_joined_name, [&short, &short_truths])?;
+    let pairs = pairs_by(by_joined_name, [&short, &short_truths])?;
     if !pairs.is_empty() {
         return Ok(found(pairs, "by name, folders joined with `_`"));
     }
     if let Some(affixes) = common_affixes(&short, &short_truths, predictions)? {
         let stripped = short.iter().map(|id| affixes.strip(id).unwrap_or_default());
         let stripped: Vec<String> = stripped.collect();
-        let pairs = pairs_by(&by_name, [&stripped, &short_truths])?;
+        let pairs = pairs_by(by_name, [&stripped, &short_truths])?;
         if !pairs.is_empty() {
             return Ok(found(pairs, &format!("by name without {affixes}")));
         }
     }
     let [short, short_truths] =
         [short, short_truths].map(|ids| ids.iter().map(|id| without_kind(id)).collect::<Vec<_>>());
-    let mut pairs = pairs_by(&by_name, [&short, &short_truths])?;
+    let mut pairs = pairs_by(by_name, [&short, &short_truths])?;
     if pairs.is_empty() {
-        pairs = pairs_by(&by_joined_name, [&short, &short_truths])?;
+        pairs = pairs_by(by_joined_name, [&short, &short_truths])?;
     }
     Ok(found(
         pairs,

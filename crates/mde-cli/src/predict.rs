@@ -286,6 +286,13 @@ fn stems<'a>(args: &'a PredictArgs, units: &[(String, usize)]) -> anyhow::Result
     }
     let mut seen: BTreeMap<&OsStr, &PathBuf> = BTreeMap::new();
     for image in &args.images {
+        if image.is_dir() {
+            bail!(
+                "{}: a folder; name its pictures, such as {}",
+                image.display(),
+                image.join("*.jpg").display()
+            );
+        }
         let Some(stem) = image.file_stem() else {
             bail!("{}: not a file name", image.display());
         };

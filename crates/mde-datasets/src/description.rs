@@ -291,8 +291,18 @@ impl SplitTable {
         if every == 0 {
             return Err("every = 0: expected 1 or more".to_owned());
         }
+        // Names may be written as paths: of the folders before the first *, and with a slash.
+        let folders = self.rgb.as_deref().unwrap_or_default();
+        let folders = folders.split('*').next().unwrap_or_default();
+        let folders = folders.rfind('/').map_or("", |end| &folders[..=end]);
         let names = |key: &str, names: &Option<Names>| {
             let read = names.as_ref().map(|names| names.read(root));
+            let read = read.map(|read| {
+                read.map(|names| {
+                    let names = names.iter().map(|name| plain_name(name, folders));
+                    names.collect::<HashSet<String>>()
+                })
+            });
             read.transpose()
                 .map_err(|reason| format!("{key}: {reason}"))
         };
@@ -318,6 +328,15 @@ fn check_stars(patterns: &Patterns) -> Result<(), String> {
         depth.text(),
         depth.stars()
     ))
+}
+
+/// A name of `only` or `skip`: with slashes instead of backslashes, without slashes at its end and
+/// without the folders in front of the first star.
+fn plain_name(name: &str, folders: &str) -> String {
+    let name = name.replace('\\', "/");
+    let name = name.trim_end_matches('/');
+    let name = name.strip_prefix("./").unwrap_or(name);
+    name.strip_prefix(folders).unwrap_or(name).to_owned()
 }
 
 impl Names {

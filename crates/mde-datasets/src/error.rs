@@ -111,9 +111,9 @@ pub enum DatasetError {
         /// The folder that the list's paths are relative to.
         root: PathBuf,
         /// Subfolders that were searched as well.
-        also_in: Vec<&'static str>,
+        also_in: Box<[&'static str]>,
         /// The first ten missing files, in the list's order and spelling.
-        first: Vec<String>,
+        first: Box<[String]>,
         /// Number of missing files.
         count: usize,
         /// Why they are missing, if one reason explains all, and what to do.
@@ -153,7 +153,7 @@ pub enum DatasetError {
         source: image::ImageError,
     },
     /// The colour image is not 8-bit RGB.
-    #[error("{}: expected an 8-bit RGB image, found {found}", .path.display())]
+    #[error("{}: expected an 8-bit RGB image, found {found}; {}", .path.display(), rgb_advice(.found))]
     NotRgb {
         /// The file.
         path: PathBuf,
@@ -199,7 +199,7 @@ pub enum DatasetError {
         source: image::ImageError,
     },
     /// The depth image does not have the type of its encoding.
-    #[error("{}: the depth encoding {encoding} needs {}, found {found}; choose the encoding of the files", .path.display(), .encoding.file_type())]
+    #[error("{}: the depth encoding {encoding} needs {}, found {found}; {}", .path.display(), .encoding.file_type(), depth_type_advice(.found))]
     WrongDepthType {
         /// The file.
         path: PathBuf,
@@ -387,6 +387,24 @@ fn expected_list(lines: &str, other: Option<DataKind>) -> String {
             "the folder holds the lists of {kind}: write {kind}:DIR, or add a file with lines {lines}"
         ),
         None => format!("expected a file with lines {lines}"),
+    }
+}
+
+/// What to do about an image of this pixel type where a colour image is expected.
+pub(crate) fn rgb_advice(found: &str) -> &'static str {
+    if found.starts_with("16-bit, 1 channel") {
+        "it looks like a depth map: correct the list or the patterns, which may name depth first"
+    } else {
+        "convert the image to 8-bit RGB"
+    }
+}
+
+/// What to do about an image of this pixel type where a depth map is expected.
+fn depth_type_advice(found: &str) -> &'static str {
+    if found.contains("RGB") {
+        "it looks like a picture: correct the list or the patterns, which may name depth first"
+    } else {
+        "choose the encoding of the files"
     }
 }
 

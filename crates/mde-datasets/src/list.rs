@@ -473,7 +473,7 @@ fn find_files(plan: &Plan, list: List, format: ListFormat) -> Result<Vec<Pair>, 
         return Err(DatasetError::MissingFiles {
             list: plan.list.clone(),
             root: plan.root.clone(),
-            also_in: plan.also_in(),
+            also_in: plan.also_in().into(),
             first: first.map(str::to_owned).collect(),
             count,
             advice: missing::advice(plan, &list, &found),

@@ -183,8 +183,11 @@ impl Patterns {
         let unknown = self.choice.unknown(&images, &example);
         images.retain(|image| self.choice.selects(&image.stars[0]));
         if images.is_empty() {
+            let unknown: String = (unknown.iter())
+                .map(|unknown| format!("; {unknown}"))
+                .collect();
             return Err(format!(
-                "`only` and `skip` leave none of the images that rgb = \"{}\" matches; they list texts of its first *, such as `{example}`",
+                "`only` and `skip` leave none of the images that rgb = \"{}\" matches{unknown}; they list texts of its first *, such as `{example}`",
                 self.rgb.text()
             )
             .into());

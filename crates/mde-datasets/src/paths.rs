@@ -45,7 +45,7 @@ pub(crate) fn check_inside(path: &str) -> Result<&str, String> {
 pub(crate) fn has_image_extension(path: &str) -> bool {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let is_it = |image: &&str| extension.eq_ignore_ascii_case(image);
-    IMAGE_EXTENSIONS.iter().any(|image| is_it(&image))
+    IMAGE_EXTENSIONS.iter().any(is_it)
 }
 
 /// True if extensions name one format: in any case, and `jpg` is `jpeg`.

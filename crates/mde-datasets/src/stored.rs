@@ -112,6 +112,11 @@ impl StoredDepths {
         self.beyond as f64 / self.pixels.max(1) as f64
     }
 
+    /// The largest depth in metres beyond the reach, except the largest integer; 0 if there is none.
+    pub(crate) fn farthest(&self) -> f32 {
+        self.farthest
+    }
+
     /// Everything that needs a look.
     pub(crate) fn faults(&self, plan: &Plan) -> Vec<StoredFault> {
         let faults = [
@@ -176,8 +181,18 @@ impl StoredDepths {
             plan.scene.name(),
             self.farthest
         );
+        let is_meant = plan.range.is_some_and(|(_, end)| end >= self.farthest);
         let (severity, advice) = match (self.beyond_fraction() < MANY_BEYOND, plan.scene) {
             (true, _) => (Severity::Note, ""),
+            // The description says that these depths are right.
+            (false, Scene::Indoor) if is_meant => (
+                Severity::Warning,
+                "networks do not learn from them; with scene = \"street\" in dataset.toml, networks learn from depths up to 80 m",
+            ),
+            (false, Scene::Street) if is_meant => (
+                Severity::Warning,
+                "networks do not learn from them, because they predict depths up to 80 m",
+            ),
             (false, Scene::Indoor) => (
                 Severity::Warning,
                 "if the depths are right, write range = [0.1, 10.0] under [depth] in dataset.toml; otherwise check the encoding",

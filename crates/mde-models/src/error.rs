@@ -91,10 +91,14 @@ fn code_advice(advice: &str) -> &str {
 /// The advice to get the file again, unless the reason says what to do with this one.
 fn repeat_advice(reason: &candle_core::Error) -> &'static str {
     let reason = reason.to_string();
-    match ["torch.save(", "unzip ", "tar xf "]
-        .iter()
-        .any(|line| reason.contains(line))
-    {
+    let lines = [
+        "torch.save(",
+        "save_file(",
+        "unzip ",
+        "tar xf ",
+        ".contiguous()",
+    ];
+    match lines.iter().any(|line| reason.contains(line)) {
         true => "",
         false => "; check the path, or copy or download the file again",
     }

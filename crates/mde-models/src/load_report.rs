@@ -33,6 +33,8 @@ pub struct LoadReport {
     pub skipped: Vec<String>,
     /// Networks that the file fits better, where it does not fit this one.
     pub closest: Option<Closest>,
+    /// True if the file does not fit this network, but its encoder alone.
+    pub fits_encoder: bool,
 }
 
 /// The networks that a file fits best.
@@ -96,6 +98,12 @@ impl fmt::Display for LoadReport {
             write!(f, "; skipped, not run: {}", few(&self.skipped))?;
         }
         self.differences(f)?;
+        if self.fits_encoder {
+            write!(
+                f,
+                "\n  they fit its encoder alone: `mde train --backbone` starts from them"
+            )?;
+        }
         match &self.closest {
             Some(Closest {
                 models,

@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }],
         images_without_valid_depth: Vec::new(),
         images_with_negative_scale: 0,
+        raised_fraction: 0.0,
     };
     let rgb = vec![128; 3 * height * width];
     let image = Photograph {

@@ -39,6 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         per_image,
         images_without_valid_depth: Vec::new(),
         images_with_negative_scale: 0,
+        raised_fraction: 0.0,
     };
     let temporary = tempfile::tempdir()?;
     let folder = RunFolder::new(temporary.path().join("run"));

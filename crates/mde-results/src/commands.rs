@@ -15,6 +15,8 @@ pub(crate) struct Commands {
     stored: bool,
     /// The options that give the evaluation's protocol.
     protocol: Option<String>,
+    /// The same for analyses, which take fewer.
+    analysis: Option<String>,
 }
 
 impl Commands {
@@ -32,6 +34,7 @@ impl Commands {
         Self {
             stored,
             protocol: None,
+            analysis: None,
             train: format!("mde train --data DATA --out {shown}"),
             subject: if trained {
                 format!("--run {shown} --data {data}")
@@ -47,6 +50,16 @@ impl Commands {
     pub(crate) fn with_protocol(self, protocol: &EvalProtocol) -> Self {
         Self {
             protocol: options(protocol),
+            analysis: plain_options(protocol).map(|(options, _)| options),
+            ..self
+        }
+    }
+
+    /// The commands, with the evaluation under a protocol that analyses can have too: its own
+    /// without another alignment and without the average with the mirrored image.
+    pub(crate) fn for_analyses(self) -> Self {
+        Self {
+            protocol: self.analysis.clone(),
             ..self
         }
     }
@@ -62,7 +75,8 @@ impl Commands {
             _ => String::new(),
         };
         let protocol = match stage {
-            "evaluate" | "ablate" | "correct" if !self.stored => protocol,
+            "evaluate" if !self.stored => protocol,
+            "ablate" | "correct" => self.analysis.as_deref(),
             _ => None,
         };
         let protocol = protocol.map_or(String::new(), |options| format!(" {options}"));
@@ -72,15 +86,7 @@ impl Commands {
 
 /// The options that give a protocol; `None` if it is not made from a preset.
 fn options(protocol: &EvalProtocol) -> Option<String> {
-    let name = protocol.name.split(", ").next()?;
-    let preset = EvalProtocol::preset(name).ok()?;
-    let mut options = format!("--protocol {name}");
-    if protocol.min_depth != preset.min_depth {
-        options += &format!(" --min-depth {}", protocol.min_depth);
-    }
-    if protocol.max_depth != preset.max_depth {
-        options += &format!(" --max-depth {}", protocol.max_depth);
-    }
+    let (mut options, preset) = plain_options(protocol)?;
     if protocol.alignment != preset.alignment {
         options += &format!(" --align {}", protocol.alignment);
     }
@@ -91,6 +97,20 @@ fn options(protocol: &EvalProtocol) -> Option<String> {
         options += " --flip-average";
     }
     Some(options)
+}
+
+/// The options that analyses have too, and the preset.
+fn plain_options(protocol: &EvalProtocol) -> Option<(String, EvalProtocol)> {
+    let name = protocol.name.split(", ").next()?;
+    let preset = EvalProtocol::preset(name).ok()?;
+    let mut options = format!("--protocol {name}");
+    if protocol.min_depth != preset.min_depth {
+        options += &format!(" --min-depth {}", protocol.min_depth);
+    }
+    if protocol.max_depth != preset.max_depth {
+        options += &format!(" --max-depth {}", protocol.max_depth);
+    }
+    Some((options, preset))
 }
 
 #[cfg(test)]
@@ -116,6 +136,10 @@ mod tests {
             options(&flipped).unwrap(),
             "--protocol kitti-garg --flip-average"
         );
+        // `mde ablate` and `mde correct` have neither option.
+        let aligned = flipped.with_alignment(Alignment::Median);
+        let found = plain_options(&aligned).unwrap().0;
+        assert_eq!(found, "--protocol kitti-garg");
         let own = EvalProtocol {
             name: "own".to_owned(),
             ..preset

@@ -152,10 +152,13 @@ impl RunResults {
     /// The command that runs a stage on this folder. DIR and FILE stand for what the folder does
     /// not record.
     pub fn command(&self, stage: &str) -> String {
+        self.commands().stage(stage)
+    }
+
+    fn commands(&self) -> Commands {
         let measured = &self.evaluation.provenance;
         Commands::new(&self.folder, self.config.is_some(), Some(measured))
             .with_protocol(&self.evaluation.protocol)
-            .stage(stage)
     }
 
     /// The commands that dissect these layers: one for all layers of a network, one for each layer
@@ -365,6 +368,10 @@ impl RunResults {
         evaluated: String,
         found: String,
     ) -> ResultsError {
+        let commands = match stage {
+            "ablate" | "correct" => self.commands().for_analyses(),
+            _ => self.commands(),
+        };
         ResultsError::StageMismatch {
             path: self.folder.path().to_owned(),
             file,
@@ -372,8 +379,8 @@ impl RunResults {
             values: Box::new([evaluated, found]),
             commands: format!(
                 "`{}` and `{}`",
-                self.command("evaluate"),
-                self.command(stage)
+                commands.stage("evaluate"),
+                commands.stage(stage)
             ),
         }
     }

@@ -282,3 +282,31 @@ else: raise SystemExit('one of several maps was taken')
         assert_eq!(document["summary"]["images"], 2, "{folder}");
     }
 }
+
+/// A stack whose maps lie along the last axis, as MATLAB and `np.dstack` write it.
+#[test]
+fn maps_along_the_last_axis() {
+    let Some(program) = mde_test_kit::python(&["numpy"]) else {
+        return;
+    };
+    let place = Place::empty();
+    let script = "import numpy as np; x = 1 + np.arange(5 * 12 * 16, dtype=np.float32).reshape(5, 12, 16) / 200; \
+                  np.save('gt.npy', x); np.save('last.npy', x.transpose(1, 2, 0)); \
+                  np.savez_compressed('last.npz', depth=x.transpose(1, 2, 0)); np.save('rgb.npy', x[:, None].repeat(3, 1))";
+    python(&place, &program, script);
+    for file in ["last.npy", "last.npz"] {
+        let line = format!("evaluate --gt gt.npy --protocol nyu-full --pred {file}");
+        place.refuses(&line, &["[12, 16, 5] looks like [H, W, N]"]);
+        follow(&place, &program, &line);
+        let line = "evaluate --gt gt.npy --protocol nyu-full --pred last_maps.npy";
+        assert_eq!(place.json(line)["summary"]["mean"]["abs_rel"], 0.0);
+        std::fs::remove_file(place.path("last_maps.npy")).unwrap();
+    }
+    // One array cannot be named.
+    let line = "evaluate --gt gt.npy --protocol nyu-full --pred rgb.npy";
+    place.refuses(
+        line,
+        &["holds an array [5, 3, 12, 16]", "save one map per image"],
+    );
+    assert!(!place.mde(line).stderr.contains("--pred-array"));
+}

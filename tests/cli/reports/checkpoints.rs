@@ -1,8 +1,10 @@
 //! Checkpoints as PyTorch programs write them.
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::process::Command;
 
-use candle_core::{Device, safetensors::load_buffer};
+use candle_core::{Device, Tensor, safetensors::load_buffer};
 use serde_json::Value;
 
 use self::pth::{
@@ -50,6 +52,21 @@ impl Trained {
         let line = format!("evaluate --model meter-xxs --weights {file} --data rooms:rooms");
         let (mut document, remarks) = self.place.json_and_remarks(&line);
         (document["summary"].take(), remarks)
+    }
+
+    /// Runs the Python command that a message prints.
+    #[track_caller]
+    fn run_printed(&self, python: &Path, message: &str) {
+        let command = message.split("python3 ").nth(1).unwrap();
+        let command = format!("\"$MDE_PYTHON\" {}", command.lines().next().unwrap());
+        let output = Command::new("bash")
+            .args(["-c", &command])
+            .env("MDE_PYTHON", python)
+            .current_dir(self.place.path("."))
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command}: {error}");
     }
 
     /// Fails unless the file gives the same numbers, and the remark says `parts`.
@@ -255,16 +272,7 @@ fn the_line_that_saves_weights_out_of_an_object_works_as_printed() {
     let Some(python) = mde_test_kit::python(&["torch"]) else {
         return;
     };
-    let command = said.stderr.split("python3 ").nth(1).unwrap();
-    let command = format!("\"$MDE_PYTHON\" {}", command.lines().next().unwrap());
-    let output = Command::new("bash")
-        .args(["-c", &command])
-        .env("MDE_PYTHON", python)
-        .current_dir(trained.place.path("."))
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command}: {error}");
+    trained.run_printed(&python, &said.stderr);
     assert_eq!(trained.evaluated("weights.pth").0, trained.summary);
 }
 
@@ -347,4 +355,55 @@ fn an_archive_around_a_checkpoint_is_unpacked_as_the_message_says() {
     assert!(output.status.success());
     let unpacked = trained.place.read("bts nyu/model");
     trained.reads("model", unpacked, &[]);
+}
+
+/// Hugging Face's libraries write large networks in several files with an index.
+#[test]
+fn weights_in_several_files_are_joined_by_the_printed_command() {
+    let trained = Trained::new();
+    let place = &trained.place;
+    let all = load_buffer(&place.read(WEIGHTS), &Device::Cpu).unwrap();
+    let (mut first, mut second) = (all.clone(), all);
+    first.retain(|name, _| name.starts_with("encoder."));
+    second.retain(|name, _| !name.starts_with("encoder."));
+    let index = "parts/model.safetensors.index.json";
+    place.write(index, "{\"weight_map\": {}}");
+    let part = |number: u32| format!("parts/model-0000{number}-of-00002.safetensors");
+    candle_core::safetensors::save(&first, place.path(&part(1))).unwrap();
+    candle_core::safetensors::save(&second, place.path(&part(2))).unwrap();
+    let refused = |file: &str| {
+        let line = format!("evaluate --model meter-xxs --weights {file} --data rooms:rooms");
+        let said = place.mde(&line);
+        said.is_refusal(&line, 1, &["in several files", "Join them: python3"]);
+        said.stderr
+    };
+    refused(index);
+    refused(&part(2));
+    let message = refused(&part(1));
+    let Some(python) = mde_test_kit::python(&["torch", "safetensors"]) else {
+        return;
+    };
+    trained.run_printed(&python, &message);
+    let joined = trained.evaluated("weights.safetensors").0;
+    assert_eq!(joined, trained.summary);
+}
+
+#[test]
+fn an_encoder_given_as_a_whole_network_is_named() {
+    let place = Place::with_run();
+    let weights = "run/checkpoint/step-000000001/weights.safetensors";
+    let all = load_buffer(&place.read(weights), &Device::Cpu).unwrap();
+    let encoder = all.into_iter();
+    let encoder = encoder.filter_map(|(name, tensor)| {
+        let name = name.strip_prefix("E.")?.to_owned();
+        Some((name, tensor))
+    });
+    let encoder: HashMap<String, Tensor> = encoder.collect();
+    candle_core::safetensors::save(&encoder, place.path("encoder.safetensors")).unwrap();
+    let line = "train --data rooms:rooms --model mff-tiny --steps 1 --batch-size 2 --out tuned";
+    let parts = ["they fit its encoder alone: `mde train --backbone`"];
+    place.refuses(&format!("{line} --init encoder.safetensors"), &parts);
+    let line = format!("{line} --backbone encoder.safetensors");
+    let (_, remarks) = place.json_and_remarks(&line);
+    assert!(remarks.contains("100 matched, 0 missing"), "{remarks}");
 }

@@ -48,7 +48,10 @@ fn loss(place: &Place, line: &str) -> (f64, String) {
 
 /// Checks and texts of the findings on depth values.
 fn depth_findings(place: &Place, data: &str) -> Vec<(String, String)> {
-    let document = place.json(&format!("inspect --data {data} --decode --split train"));
+    let said = place.mde(&format!(
+        "inspect --data {data} --decode --split train --json"
+    ));
+    let document: Value = serde_json::from_str(&said.stdout).unwrap();
     let findings = document["findings"].as_array().unwrap().iter();
     let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
     let named = [
@@ -357,4 +360,33 @@ fn depth_beyond_the_reach_is_scored_as_far_as_the_protocol_and_the_range_say() {
         ),
         "{said}"
     );
+}
+
+/// Depth beyond the scene's reach that is right: the advice makes the error a warning.
+#[test]
+fn point_odyssey_14_far_depth_of_an_indoor_scene() {
+    let findings = |scene: &str, range: &str, stored: u16| {
+        let place = Place::empty();
+        let toml = toml(scene, "u16/65.535", range);
+        write_set(&place, "d", &toml, |row, column| {
+            stored - row as u16 - column as u16
+        });
+        depth_findings(&place, "d")
+    };
+    let check = |found: &[(String, String)], name: &str, part: &str| {
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, name, "{found:?}");
+        assert!(found[0].1.contains(part), "{found:?}");
+    };
+    let range = "range = [0.1, 200.0]";
+    check(&findings("indoor", "", 13107), "implausible-depth", range);
+    check(
+        &findings("indoor", range, 13107),
+        "beyond-reach",
+        "networks do not learn",
+    );
+    // Up to 80 m, the scene is the remedy.
+    let street = "scene = \"street\"";
+    check(&findings("indoor", "", 5000), "implausible-depth", street);
+    assert!(findings("street", "", 5000).is_empty());
 }

@@ -156,3 +156,40 @@ fn dust3r_15_a_depth_map_of_the_stored_pixels() {
     place.write("tagged/6.jpg", [&jpeg[..2], &jpeg[segment..]].concat());
     place.json("inspect --data tagged --split train");
 }
+
+/// Files of maps are read as they are stored, so a turned one is refused.
+#[test]
+fn dust3r_15_a_turned_file_of_maps() {
+    let place = Place::empty();
+    std::fs::create_dir_all(place.path("gt")).unwrap();
+    let depth = ImageBuffer::from_fn(16, 12, |_, y| Luma([1000 + 200 * y as u16]));
+    depth.save(place.path("gt/1.png")).unwrap();
+    let plain = std::fs::read(place.path("gt/1.png")).unwrap();
+    let line = "evaluate --pred gt --gt gt --pred-scale 0.001 --gt-scale 0.001 --protocol nyu-full";
+    for orientation in 1..=8 {
+        // After the signature and the header chunk: 8 + 25 bytes.
+        let content = [&b"eXIf"[..], &exif(orientation)].concat();
+        let length = (content.len() as u32 - 4).to_be_bytes();
+        let sum = crc32(&content).to_be_bytes();
+        place.write(
+            "gt/1.png",
+            [&plain[..33], &length, &content, &sum, &plain[33..]].concat(),
+        );
+        if orientation == 1 {
+            assert_eq!(place.json(line)["summary"]["mean"]["abs_rel"], 0.0);
+        } else {
+            place.refuses(line, &[&format!("EXIF orientation {orientation}")]);
+        }
+    }
+}
+
+/// The checksum of PNG's chunks (PNG specification, annex D).
+fn crc32(bytes: &[u8]) -> u32 {
+    let sum = bytes.iter().fold(u32::MAX, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| match sum & 1 {
+            1 => (sum >> 1) ^ 0xEDB8_8320,
+            _ => sum >> 1,
+        })
+    });
+    !sum
+}

@@ -347,7 +347,7 @@ fn bts_70_windows_of_the_whole_frame() {
 
     // The dumped maps are whole frames, NaN where the network sees nothing.
     let dumped = place.files("maps/pred").into_keys().next().unwrap();
-    let pred = read_array(&place.path(&format!("maps/pred/{dumped}")), None).unwrap();
+    let pred = read_array(place.path(&format!("maps/pred/{dumped}")), None).unwrap();
     assert_eq!(pred.shape, [375, 1242]);
     let inside = |pixel: usize| pixel / 1242 >= 23 && (13..1229).contains(&(pixel % 1242));
     for (pixel, value) in pred.values.iter().enumerate() {
@@ -369,7 +369,7 @@ fn bts_70_windows_of_the_whole_frame() {
     // What the network sees, as a map of its own: the same pixels for `kitti-bts` alone.
     for kind in ["pred", "gt"] {
         for name in place.files(&format!("maps/{kind}")).into_keys() {
-            let map = read_array(&place.path(&format!("maps/{kind}/{name}")), None).unwrap();
+            let map = read_array(place.path(&format!("maps/{kind}/{name}")), None).unwrap();
             let seen = map.values.iter().enumerate();
             let seen = seen.filter(|(pixel, _)| inside(*pixel));
             let crop = Map {

@@ -237,3 +237,28 @@ fn a_part_of_a_data_sets_frames() {
     assert_eq!(document["summary"]["images"], 4);
     place.json("report out --out page");
 }
+
+/// Maps `[W, H]` in place of `[H, W]`: stretching them is never right.
+#[test]
+fn swapped_rows_and_columns_are_not_resized() {
+    let place = Place::empty();
+    write(&place, "gt/1.npy", (48, 64), |row, _| {
+        1.0 + row as f32 / 16.0
+    });
+    for size in [(64, 48), (32, 24)] {
+        write(&place, "pred/1.npy", size, |_, column| 1.0 + column as f32);
+        for resize in ["", " --resize-pred"] {
+            let line = format!("evaluate --pred pred --gt gt --protocol nyu-full{resize}");
+            place.refuses(
+                &line,
+                &["rows and columns seem to be swapped", "np.swapaxes"],
+            );
+        }
+    }
+    // A square map of a wide frame is stretched, as MiDaS's are.
+    write(&place, "pred/1.npy", (48, 48), |row, _| {
+        1.0 + row as f32 / 16.0
+    });
+    let options = "--pred pred --gt gt --protocol nyu-full --resize-pred";
+    assert!(abs_rel(&place, options) < 1e-6);
+}

@@ -84,7 +84,7 @@ fn gtfs_osm_import_39_a_byte_order_mark_before_the_first_scene() {
     let inspected = place.mde("inspect --data d").stdout;
     assert!(inspected.contains("note: unknown-name"), "{inspected}");
     // If no name matches, the names are of another form.
-    place.write("d/names.txt", "scans/scene0000_00\n");
+    place.write("d/names.txt", "Scene0000_00\n");
     let inspected = place.mde("inspect --data d").stdout;
     assert!(inspected.contains("warning: unknown-name"), "{inspected}");
     assert!(inspected.contains("repair: list texts of the first * of rgb, such as `scene0000_00`"));
@@ -181,5 +181,29 @@ fn other_encodings_are_named_with_the_command_that_converts_them() {
     place.refuses(
         line,
         &["d/dataset.toml, line 3: a NUL byte", "expected a text file"],
+    );
+}
+
+/// Scenes as `ls -d` and `find` print them.
+#[test]
+fn scenes_written_as_folders() {
+    let place = scannet("only");
+    for end in ["/", ""] {
+        for start in ["", "scans/", "./scans/"] {
+            let text = format!("{start}scene0000_00{end}\n{start}scene0001_00{end}\n");
+            place.write("d/names.txt", &text);
+            assert_eq!(pairs(&place).0, 4, "{text}");
+            let backslashes = text.trim_start_matches("./").replace('/', "\\");
+            place.write("d/names.txt", backslashes);
+        }
+    }
+    place.write("d/names.txt", "scene9999_00\n");
+    let line = "train --data d --model mff-tiny --out run --steps 1 --batch-size 2";
+    place.refuses(
+        line,
+        &[
+            "only: 1 of 1 name matches no image: scene9999_00",
+            "`scene0000_00`",
+        ],
     );
 }

@@ -99,7 +99,10 @@ fn values_that_are_not_depth() {
     for value in [0.0, -3.0] {
         row(&place, "pred", &[value, 2.0, 4.0, 8.0]);
         let expected = 0.999 / 4.0;
-        assert!((abs_rel(&place, "--pred pred") - expected).abs() < 1e-6);
+        let line = "evaluate --gt gt --protocol nyu-full --pred pred";
+        let document = place.json_and_remarks(line).0;
+        let found = document["summary"]["mean"]["abs_rel"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-6);
     }
     // A disparity of 0 is infinitely far: 10 m.
     row(&place, "pred", &[1.0, 0.5, 0.25, 0.0]);
@@ -153,4 +156,66 @@ os.makedirs('empty')
         let is_said = parts.iter().any(|part| said.stderr.contains(part));
         assert!(is_said, "{pred}: {}", said.stderr);
     }
+}
+
+fn remarks(place: &Place, options: &str) -> String {
+    let said = place.mde(&format!("evaluate --gt gt --protocol nyu-full {options}"));
+    assert_eq!(said.status, Some(0), "{}", said.stderr);
+    said.stderr
+}
+
+/// Disparities in a wrong unit, as depths are.
+#[test]
+fn the_unit_of_disparities_is_checked() {
+    let place = Place::empty();
+    row(&place, "gt", &DEPTHS);
+    row(&place, "pred", &DEPTHS.map(|depth| 256.0 * 5.4 / depth));
+    let given = "--pred pred --disparity --pred-scale";
+    let said = remarks(&place, &format!("{given} 0.00390625"));
+    assert!(said.contains("far from 1"), "{said}");
+    assert_eq!(
+        remarks(&place, &format!("{given} 1382.4")).lines().count(),
+        1
+    );
+    let aligned = remarks(&place, &format!("{given} 1 --align median"));
+    assert!(!aligned.contains("far from 1"), "{aligned}");
+}
+
+/// The message on integers says what a scale means for disparities, and its option works.
+#[test]
+fn integer_disparities() {
+    let place = Place::empty();
+    row(&place, "gt", &DEPTHS);
+    std::fs::create_dir_all(place.path("pred")).unwrap();
+    let stored = DEPTHS.map(|depth| (256.0 * 5.4 / depth) as u16);
+    let pixel = |x: u32, _| image::Luma([stored[x as usize]]);
+    image::ImageBuffer::<image::Luma<u16>, Vec<u16>>::from_fn(4, 1, pixel)
+        .save(place.path("pred/1.png"))
+        .unwrap();
+    let line = "evaluate --gt gt --protocol nyu-full --pred pred --disparity";
+    let option = "--pred-scale 1 --align median";
+    place.refuses(line, &["depth = S / stored", "256", option]);
+    assert!(abs_rel(&place, &format!("--pred pred --disparity {option}")) < 0.01);
+    assert!(abs_rel(&place, "--pred pred --disparity --pred-scale 1382.4") < 0.01);
+}
+
+/// A hole in a prediction is no depth of 0.
+#[test]
+fn zeros_in_predictions_are_reported() {
+    let place = Place::empty();
+    row(&place, "gt", &DEPTHS);
+    for hole in [0.0, -1.0] {
+        row(&place, "pred", &[1.0, hole, 4.0, 8.0]);
+        let said = remarks(&place, "--pred pred");
+        let expected = "25.0 % of the scored predictions are at or below 0.001 m";
+        assert!(said.contains(expected), "{said}");
+        // A kept result says it again.
+        for _ in 0..2 {
+            let said = remarks(&place, "--pred pred --out run");
+            assert!(said.contains(expected), "{said}");
+        }
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    row(&place, "pred", &DEPTHS);
+    assert!(!remarks(&place, "--pred pred").contains("scored predictions"));
 }

@@ -13,7 +13,7 @@ use candle_core::Device;
 use mde_analysis::{DissectLayer, DissectOptions, Dissected, assemble, dissect};
 use mde_metrics::DepthBins;
 use mde_metrics::statistics::Bootstrap;
-use mde_results::{Dissection, Provenance, Stage, to_json};
+use mde_results::{Provenance, Stage, to_json};
 use serde::Serialize;
 
 use self::features::Stored;
@@ -109,7 +109,10 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
         subject.provenance.data_hash = ground_truth;
         kept = others;
     }
-    let (mut dissection, mut files) = measure(&subject, &options, bootstrap, device)?;
+    let Dissected {
+        mut dissection,
+        mut files,
+    } = measure(&subject, &options, bootstrap, device)?;
     match &stored {
         Some(stored) => stored.finish(&stage, kept, &mut dissection, &files)?,
         None => {
@@ -123,13 +126,13 @@ pub(crate) fn run(args: DissectArgs, device: &Device) -> anyhow::Result<Output> 
 /// The seed of the permutations.
 const SEED: u64 = 0;
 
-/// Shows the images to the network: the document, and the other files by name.
+/// Shows the images to the network.
 fn measure(
     subject: &DissectedNetwork,
     options: &Options,
     bootstrap: Bootstrap,
     device: &Device,
-) -> anyhow::Result<(Dissection, Vec<(String, Vec<u8>)>)> {
+) -> anyhow::Result<Dissected> {
     let passes = 1 + usize::from(options.permutations > 0);
     let total = passes * subject.images;
     let progress = Progress::new("dissecting", "images", total);
@@ -160,18 +163,15 @@ fn measure(
         assigned.map(|assignment| &assignment.units)
     });
     let assignments: Vec<_> = assignments.collect();
-    let Dissected {
-        mut dissection,
-        files,
-    } = assemble(
+    let mut result = assemble(
         &dissected,
         &assignments,
         bootstrap,
         subject.provenance.clone(),
     )?;
-    for layer in &mut dissection.layers {
+    for layer in &mut result.dissection.layers {
         let other = trained(&layer.layer).filter(|known| known.bins != layer.bins);
         layer.trained_bins = other.map(|assignment| assignment.bins.clone());
     }
-    Ok((dissection, files))
+    Ok(result)
 }

@@ -1,7 +1,7 @@
 //! The output of a dissection, as text and as a document.
 
-use mde_metrics::DepthBins;
 use mde_metrics::statistics::Estimate;
+use mde_metrics::{DepthBins, PermutationNull};
 use mde_results::{Dissection, EstimatedSelectivity, LayerDissection, names};
 use serde_json::json;
 
@@ -26,6 +26,17 @@ pub(super) fn described(
     dissection.layers.iter().for_each(remarks);
     if dissection.images == 1 {
         remark("one image: no confidence intervals, no held-out selectivity and no chance level");
+    }
+    let null = dissection.layers.iter().find_map(|it| it.null.as_ref());
+    if let Some(PermutationNull { permutations, .. }) = null {
+        let smallest = 1.0 / (1.0 + *permutations as f64);
+        if smallest >= PermutationNull::LEVEL && dissection.images > 1 {
+            remark(&format!(
+                "--permutations {permutations}: p is at least {smallest:.2}, so no unit can exceed \
+                 the chance level (p < {}); take 20 or more",
+                PermutationNull::LEVEL
+            ));
+        }
     }
     let layers = dissection.layers.iter().map(describe);
     let words = format!(

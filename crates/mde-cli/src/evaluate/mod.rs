@@ -26,6 +26,9 @@ use crate::progress::{Progress, remark};
 
 const EXAMPLES: usize = 4;
 
+/// Fraction of predictions at or below the minimum depth from which a warning is due.
+const RAISED: f64 = 0.001;
+
 /// What to evaluate, and what to print.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EvaluateArgs {
@@ -225,6 +228,17 @@ fn described(
             warning.median_ratio, warning.likely
         ));
     }
+    // Networks clamp by themselves; in files, such values may mark pixels without a prediction.
+    let is_warned = evaluation.unit_warning.is_some();
+    if predictions.stored().is_some() && evaluation.raised_fraction >= RAISED && !is_warned {
+        remark(&format!(
+            "warning: {:.1} % of the scored predictions are at or below {} m, zero or negative for instance, and \
+             count as {} m; store NaN where nothing is predicted",
+            100.0 * evaluation.raised_fraction,
+            evaluation.protocol.min_depth,
+            evaluation.protocol.min_depth
+        ));
+    }
     if !evaluation.images_without_valid_depth.is_empty() {
         let left_out = evaluation.images_without_valid_depth.len();
         words += &format!(
@@ -246,6 +260,7 @@ fn described(
         "summary": evaluation.summary, "constant_baseline": evaluation.constant_baseline,
         "unit_warning": evaluation.unit_warning,
         "images_without_valid_depth": evaluation.images_without_valid_depth, "images_with_negative_scale": negative_fits,
+        "raised_fraction": evaluation.raised_fraction,
     });
     Output::new(words, document)
 }

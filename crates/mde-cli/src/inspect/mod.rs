@@ -180,13 +180,19 @@ fn describe_split(split: &SplitSummary) -> String {
             100.0 * depth.missing_fraction
         );
         for (fraction, what) in [
-            (depth.largest_value_fraction, "largest value of the file"),
-            (depth.beyond_reach_fraction, "beyond reach"),
+            (
+                depth.largest_value_fraction,
+                "of the pixels hold the largest value of the file type",
+            ),
+            (
+                depth.beyond_reach_fraction,
+                "of the pixels are beyond the reach",
+            ),
         ] {
             if fraction >= 0.0005 {
-                let _ = write!(words, ", {what} {:.1} %", 100.0 * fraction);
+                let _ = write!(words, ", {:.1} % {what}", 100.0 * fraction);
             } else if fraction > 0.0 {
-                let _ = write!(words, ", {what} below 0.1 %");
+                let _ = write!(words, ", less than 0.1 % {what}");
             }
         }
     }

@@ -90,12 +90,22 @@ fn advice(error: &ModelError) -> &'static str {
         ModelError::Mismatch { report, .. } if report.closest.is_some() => {
             "give the closest network with --model"
         }
+        ModelError::Mismatch { report, .. } if 2 * report.matched > parameters(report) => {
+            "most of the parameters fit, so the file is of a changed network: use the file of the \
+             network itself, or save this one without the unexpected tensors if the network does \
+             not need them"
+        }
         ModelError::Mismatch { .. } => {
             "no network of `mde models` has these tensors: measure the network by what it predicts, \
              with `mde evaluate --pred`, and by its activations, with `mde dissect --features`"
         }
         _ => "use a file that holds the weights alone, as a state dict",
     }
+}
+
+/// Number of the network's parameters.
+fn parameters(report: &LoadReport) -> usize {
+    report.matched + report.missing.len() + report.mismatched.len()
 }
 
 /// Number of parameters that a finding names.
@@ -111,15 +121,26 @@ fn finding(file: &Path, check: &'static str, what: String, advice: &'static str)
     }
 }
 
-/// Loads the file for the whole network, else for its encoder. If both fail, returns the network's
-/// error.
+/// Loads the file for the whole network, else for its encoder. If both fail, returns the error of
+/// the one that fits better.
 fn load(parameters: &Parameters, file: &Path) -> Result<(Role, LoadReport), ModelError> {
     match parameters.load(file) {
         Ok(keys) => Ok((Role::Network, keys)),
         Err(error) => match parameters.load_backbone(file) {
             Ok(keys) => Ok((Role::Encoder, keys)),
-            Err(_) => Err(error),
+            Err(encoder) => match matched(&encoder) > matched(&error) {
+                true => Err(encoder),
+                false => Err(error),
+            },
         },
+    }
+}
+
+/// Number of parameters that fit.
+fn matched(error: &ModelError) -> usize {
+    match error {
+        ModelError::Mismatch { report, .. } => report.matched,
+        _ => 0,
     }
 }
 

@@ -154,8 +154,8 @@ impl Counts {
             let what = format!("99 % of the stored depths are below {reach:.3} m");
             return Some((Severity::Error, what));
         }
-        let scene_max = scene.max_depth();
-        let (near, far) = range.map_or((0.0, scene_max), |(near, far)| (near, far.min(scene_max)));
+        // A described range may go beyond the scene's: its depths are meant.
+        let (near, far) = range.unwrap_or((0.0, scene.max_depth()));
         let below = self.fraction(|metres| metres < near.into());
         let beyond = self.fraction(|metres| metres > far.into());
         if below + beyond > DOUBTFUL_OUTSIDE {
@@ -271,6 +271,12 @@ impl Depths {
     pub(super) fn implausible(&self, plan: &Plan) -> Option<(Severity, String)> {
         let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sums.plausible.implausible(plan.scene, plan.range)
+    }
+
+    /// The largest stored depth in metres that is beyond the reach, 0 if none is.
+    pub(super) fn farthest(&self) -> f32 {
+        let sums = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sums.stored.farthest()
     }
 
     /// Stored depths that are no measurements, and signs of another encoding.

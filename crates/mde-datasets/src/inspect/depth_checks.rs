@@ -4,6 +4,8 @@ use super::depth::{Depths, MapDepths};
 use super::finding::{Finding, Severity};
 use super::listing::Listing;
 use super::pair::InspectedPair;
+use crate::Scene;
+use crate::plan::Plan;
 
 /// Above 1 in this number of maps, one finding for the split replaces those of single maps.
 const MANY: usize = 3;
@@ -66,14 +68,10 @@ fn implausible(
     depths: &Depths,
     findings: &mut Vec<Finding>,
 ) -> bool {
+    let advice = unit_advice(&listing.plan, depths.farthest());
     let finding = |severity, place, what| Finding {
         severity,
-        ..Finding::error(
-            "implausible-depth",
-            place,
-            what,
-            "check the encoding: the files may be stored in another unit",
-        )
+        ..Finding::error("implausible-depth", place, what, advice.clone())
     };
     let whole = depths.implausible(&listing.plan);
     let each: Vec<Finding> = maps
@@ -106,6 +104,26 @@ fn implausible(
             false
         }
     }
+}
+
+/// What to do about depths that are too large or too small. `farthest` is the largest stored depth
+/// beyond the reach, 0 if none is.
+fn unit_advice(plan: &Plan, farthest: f32) -> String {
+    let mut advice = "check the encoding: the files may be stored in another unit".to_owned();
+    let street = Scene::Street.max_depth();
+    let (near, far) = (plan.range.map_or(0.1, |(near, _)| near), farthest.ceil());
+    if far > 0.0 && far <= street && plan.scene == Scene::Indoor {
+        advice += &format!(
+            "; if the depths are right, write scene = \"street\" in dataset.toml, whose networks reach {street} m"
+        );
+    } else if far > 0.0 && plan.range.is_none_or(|(_, end)| end < far) {
+        advice += &format!(
+            "; if the depths are right, write range = [{near:?}, {far:?}] under [depth] in dataset.toml; networks \
+             learn from depths up to {} m",
+            plan.limit
+        );
+    }
+    advice
 }
 
 /// Reports maps with far more or far less missing depth than the others.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::depth::{Depths, MapDepths};
 use super::finding::{Finding, without_path};
+use crate::error::rgb_advice;
 use crate::plan::Plan;
 use crate::{DatasetError, decode};
 
@@ -150,7 +151,7 @@ fn check_and_advice(error: &DatasetError) -> (&'static str, &'static str) {
             "open the file: it may be a saved error page; download it again",
         ),
         DatasetError::Truncated { .. } => ("truncated", "copy or download the file again"),
-        DatasetError::NotRgb { .. } => ("pixel-type", "convert the image to 8-bit RGB"),
+        DatasetError::NotRgb { found, .. } => ("pixel-type", rgb_advice(found)),
         DatasetError::WrongDepthType { .. } => (
             "depth-type",
             "give the encoding of the files, or convert the file",

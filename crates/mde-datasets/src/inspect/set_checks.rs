@@ -101,6 +101,10 @@ fn images_in(root: &Path, others: &[&str]) -> Vec<String> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
+            // Such as `._1.png`, which macOS writes beside 1.png. Patterns leave them out too.
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
             // Symbolic links to folders are not followed: they may be circular.
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 folders.push(path);

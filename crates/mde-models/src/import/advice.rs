@@ -24,7 +24,9 @@ pub(super) fn literal(text: &str) -> String {
     for c in text.chars() {
         match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' => quoted.push(c),
-            '/' | '.' | '_' | '-' | ' ' | ':' | '+' | ',' | '=' | '@' | '(' | ')' => quoted.push(c),
+            '/' | '.' | '_' | '-' | ' ' | ':' | '+' | ',' | '=' | '@' | '(' | ')' | '*' => {
+                quoted.push(c)
+            }
             c if c.is_alphanumeric() => quoted.push(c),
             c if u32::from(c) < 0x100 => quoted += &format!("\\x{:02x}", u32::from(c)),
             c => quoted += &format!("\\U{:08x}", u32::from(c)),

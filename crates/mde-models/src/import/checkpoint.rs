@@ -364,9 +364,14 @@ fn in_object(values: &Values, nodes: &[Node]) -> Vec<bool> {
 }
 
 fn beyond_storage(name: &str, entry: &TensorEntry) -> Problem {
+    // What `expand` makes: an axis along which the elements are the same.
+    let is_repeated = entry.strides.contains(&0);
+    let reason = match is_repeated {
+        true => "it repeats them, as after expand(); save tensor.contiguous() in its place",
+        false => "its pickle is damaged",
+    };
     Problem::new(format!(
-        "{name} has the shape {:?}, which does not fit into its storage of {} elements: its pickle \
-         is damaged",
+        "{name} has the shape {:?}, which does not fit into its storage of {} elements: {reason}",
         entry.dims, entry.storage.view.1
     ))
 }

@@ -24,10 +24,10 @@ mod reading;
 mod tensor_entry;
 mod weight_file;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Tensor, Var};
 
 use self::naming::{BACKBONE_NAMES, Naming, SAME_NAMES};
 use self::reading::{Compared, Found, Reading, Wanted, complete, readings};
@@ -116,7 +116,13 @@ impl Parameters {
             ..
         } = match choose(complete, &file, path)? {
             Some(compared) => compared,
-            None => return Err(mismatch(&readings, &wanted, &mut file, path, naming)),
+            None => {
+                let mut error = mismatch(&readings, &wanted, &mut file, path, naming);
+                if let ModelError::Mismatch { report, .. } = &mut error {
+                    report.fits_encoder = fits_encoder(&vars, &file);
+                }
+                return Err(error);
+            }
         };
         file.describe(reading.dictionary, &mut report);
         let mut values = Vec::with_capacity(pairs.len());
@@ -206,6 +212,14 @@ fn mismatch(
         path: path.to_owned(),
         report: Box::new(report),
     }
+}
+
+/// True if the file has the weights of the network's encoder, under the names of a classifier.
+fn fits_encoder(vars: &BTreeMap<String, Var>, file: &WeightFile) -> bool {
+    let parameters = vars.iter().map(|(name, var)| (name.as_str(), var.dims()));
+    let wanted = Wanted::new(parameters, &BACKBONE_NAMES);
+    let readings = readings(&wanted, file, &BACKBONE_NAMES);
+    wanted.len() > 0 && !complete(&readings, &wanted, file, &BACKBONE_NAMES).is_empty()
 }
 
 /// The networks of which the file has most parameters, if those are more than `matched` and more

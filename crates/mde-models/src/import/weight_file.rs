@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::advice::{literal, python};
 use super::checkpoint::Checkpoint;
-use super::format::{Format, detect};
+use super::format::{Format, detect, in_parts};
 use super::problem::Problem;
 use crate::error::ModelError;
 use crate::load_report::LoadReport;
@@ -164,9 +164,15 @@ impl WeightFile {
 }
 
 fn open(path: &Path) -> Result<WeightFile, Problem> {
+    if path.is_file()
+        && let Some(parts) = in_parts(path)
+    {
+        return Err(Problem::new(parts));
+    }
     Ok(match detect(path)?.map_err(Problem::new)? {
         Format::Safetensors => {
-            let tensors = candle_core::safetensors::load(path, &Device::Cpu)?;
+            let tensors = candle_core::safetensors::load(path, &Device::Cpu)
+                .map_err(|error| Problem::new(format!("it is cut short or damaged ({error})")))?;
             WeightFile::Tensors(tensors.into_iter().collect())
         }
         Format::TorchZip => WeightFile::Torch(Box::new(Checkpoint::open_archive(path)?)),

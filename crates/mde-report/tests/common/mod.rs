@@ -144,6 +144,7 @@ pub fn evaluation(spec: &Spec) -> Evaluation {
         per_image,
         images_without_valid_depth: Vec::new(),
         images_with_negative_scale: 0,
+        raised_fraction: 0.0,
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Evaluation {
     /// Number of images whose fitted scale is negative, which hints at depth in place of disparity
     /// or the reverse.
     pub images_with_negative_scale: usize,
+    /// Fraction of the scored pixels whose prediction was at or below the protocol's minimum depth,
+    /// zero or negative for instance, and counts as that depth.
+    #[serde(default)]
+    pub raised_fraction: f64,
 }
 
 /// The errors of predicting the same depth at every pixel.

@@ -130,6 +130,7 @@ pub(crate) fn evaluation() -> Evaluation {
         per_image,
         images_without_valid_depth: vec!["test/dark".into()],
         images_with_negative_scale: 0,
+        raised_fraction: 0.0,
     }
 }
 

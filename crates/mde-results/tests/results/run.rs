@@ -395,6 +395,17 @@ fn analyses_of_other_data_or_another_protocol_are_refused() {
             &["different protocols", "alignment median", "`mde evaluate"],
         );
         assert!(matches!(error, ResultsError::StageMismatch { .. }));
+        // The printed commands have no option that analyses lack.
+        let evaluation = |run: &Path| {
+            let path = run.join(names::EVALUATION);
+            edit(&path, "/protocol/name", json!("nyu-mff, flip average"));
+            edit(&path, "/protocol/alignment", json!("median"));
+        };
+        let message = refused(evaluation, &["flip average", "--protocol nyu-mff`"]).to_string();
+        assert!(
+            !message.contains("--flip-average") && !message.contains("--align"),
+            "{message}"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ mod truth;
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use mde_analysis::{Frame, PredictedImage};
 use mde_arrays::MapSet;
 use mde_datasets::DepthEncoding;
@@ -57,6 +57,10 @@ impl FilePredictions {
         let pred = open_maps(path, args.pred_array.as_deref(), "--pred-array")?;
         let truth = GroundTruth::open(gt, args, encoding)?;
         let matched = match_maps(&pred, truth.ids(), args)
+            .map_err(|error| match pred.maps_first(truth.ids().ids.len()) {
+                Some(advice) => error.context(advice),
+                None => error,
+            })
             .with_context(|| format!("{} and {gt} do not match", path.display()))?;
         let images = fitted(&pred, &truth, &matched.pairs, args)?;
         let of = args.name.clone().unwrap_or_else(|| name_of(path));
@@ -73,6 +77,15 @@ impl FilePredictions {
     /// The prediction of an image: metres, or 1 / metres for disparities.
     fn prediction(&self, image: &Image, size: ImageSize) -> anyhow::Result<Vec<f32>> {
         let scale = self.args.pred_scale;
+        ensure!(
+            !self.args.disparity
+                || scale.is_some()
+                || !self.pred.holds_integers(&image.prediction)?,
+            "{}: the file holds integers; say which depth they stand for: --pred-scale S means depth = S / stored. S is \
+             focal length in pixels x baseline in metres x what the disparities were multiplied by (256 for \
+             KITTI's files). Any S will do with an alignment: --pred-scale 1 --align median",
+            image.id
+        );
         let map = truth::load(&self.pred, &image.prediction, scale, "--pred-scale")?;
         // A disparity p stands for depth S / p, which is 1 / (p / S).
         let map = truth::converted(map, |stored| match (scale, self.args.disparity) {

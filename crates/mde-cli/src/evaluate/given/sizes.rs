@@ -153,6 +153,10 @@ pub(super) fn fit(
     if pred == frame {
         return Ok(Fit::Same);
     }
+    ensure!(
+        !is_turned(pred, frame),
+        "{sizes}; its rows and columns seem to be swapped: save the transposed maps, such as np.swapaxes(maps, -1, -2)"
+    );
     let crop = Placement::NAMED.into_iter().find(|crop| {
         let view = crop.view(pred, frame).filter(|view| view.size != frame);
         view.is_some_and(|view| pred.height * view.size.width == pred.width * view.size.height)
@@ -176,6 +180,14 @@ pub(super) fn fit(
          the size of the frame)",
         crop.describe()
     ))
+}
+
+/// Whether a prediction is upright where the frame is wide, or the reverse, and would have the
+/// frame's shape if it were transposed.
+fn is_turned(pred: ImageSize, frame: ImageSize) -> bool {
+    let ratio = |size: ImageSize| size.width as f64 / size.height as f64;
+    let (pred, frame) = (ratio(pred), ratio(frame));
+    (pred * frame - 1.0).abs() < 2.0 * ASPECT_CHANGE && (frame - 1.0).abs() > 10.0 * ASPECT_CHANGE
 }
 
 /// Reports once what resizing changes. `sizes` are those of predictions and of what they are

@@ -188,6 +188,7 @@ pub(super) fn open_maps(path: &Path, member: Option<&str>, option: &str) -> anyh
 /// The error with the option that names an array.
 pub(super) fn with_option(error: ArrayError, option: &str) -> anyhow::Error {
     match error {
+        ArrayError::NotMaps { ref members, .. } if members.len() == 1 => error.into(),
         ArrayError::SeveralMembers { .. } | ArrayError::NotMaps { .. } => {
             anyhow!("{error} ({option} NAME)")
         }
