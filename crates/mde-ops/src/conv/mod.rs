@@ -30,7 +30,8 @@ use winograd::Tiles;
 /// Convolution (cross-correlation) without bias.
 ///
 /// `x` [B, C, H, W] and `weight` [O, C / groups, kh, kw] give [B, O, H', W'] with H' = (H + 2
-/// padding - dilation (kh - 1) - 1) / stride + 1, or H' = ceil(H / stride) for [`Padding::Same`].
+/// padding - dilation (kh - 1) - 1) / stride + 1, or H' = ceil(H / stride) for
+/// [`crate::Padding::Same`].
 ///
 /// # Errors
 /// If the shapes do not agree, a dimension is empty, the kernel does not fit, or stride, dilation
