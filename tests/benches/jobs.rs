@@ -313,7 +313,7 @@ fn convolution(name: &str) -> anyhow::Result<Job> {
     };
     let config = ConvConfig {
         stride,
-        padding: dilation * (kernel - 1) / 2,
+        padding: (dilation * (kernel - 1) / 2).into(),
         dilation,
         groups,
     };

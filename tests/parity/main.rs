@@ -2,7 +2,8 @@
 //! `$MDE_GOLDENS`.
 //!
 //! - `losses`: MFF loss, scale-invariant log loss, assigned selectivity; values and gradients
-//! - `networks`, `networks_bts`, `networks_meter`: depth and features of whole networks
+//! - `networks`, `networks_bts`, `networks_efficientnet`, `networks_meter`: depth and features of
+//!   networks
 //! - `state_dicts`: names and shapes of their parameters
 //! - `training`: three steps of training
 //!
@@ -12,6 +13,7 @@
 mod losses;
 mod networks;
 mod networks_bts;
+mod networks_efficientnet;
 mod networks_meter;
 mod state_dicts;
 mod training;

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let head = Var::randn(0f32, 0.3, (1, UNITS, 1, 1), &device)?;
     let strided = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     for step in 0..=100 {

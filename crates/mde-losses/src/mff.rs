@@ -29,7 +29,7 @@ pub fn mff_loss(pred: &Tensor, gt: &Tensor) -> Result<Tensor, LossError> {
     }
     let sobel = sobel_kernels(pred.dtype(), pred.device())?;
     let padded = ConvConfig {
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     let pred_slope = conv2d(&(pred * &valid)?, &sobel, padded)?;

@@ -3,8 +3,10 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use mde_ops::relu;
 
 use crate::densenet::{DenseNet, DenseNetConfig};
+use crate::efficientnet::{EfficientNet, EfficientNetConfig};
 use crate::network::Mode;
 use crate::resnet::{ResNet, ResNetConfig};
 use crate::senet::{SeNet, SeNetConfig};
@@ -18,6 +20,8 @@ pub enum EncoderConfig {
     SeNet(SeNetConfig),
     /// See [`crate::densenet`].
     DenseNet(DenseNetConfig),
+    /// See [`crate::efficientnet`].
+    EfficientNet(EfficientNetConfig),
 }
 
 impl From<ResNetConfig> for EncoderConfig {
@@ -38,6 +42,12 @@ impl From<DenseNetConfig> for EncoderConfig {
     }
 }
 
+impl From<EfficientNetConfig> for EncoderConfig {
+    fn from(config: EfficientNetConfig) -> Self {
+        Self::EfficientNet(config)
+    }
+}
+
 impl EncoderConfig {
     /// Output channels of the four stages.
     pub fn channels(&self) -> [usize; 4] {
@@ -45,6 +55,7 @@ impl EncoderConfig {
             Self::ResNet(config) => config.channels(),
             Self::SeNet(config) => config.channels(),
             Self::DenseNet(config) => config.channels(),
+            Self::EfficientNet(config) => config.channels(),
         }
     }
 
@@ -55,6 +66,7 @@ impl EncoderConfig {
             Self::ResNet(config) => [config.width, first, second, third, fourth],
             Self::SeNet(config) => [config.stem(), first, second, third, fourth],
             Self::DenseNet(config) => [config.stem, config.stem, first, second, fourth],
+            Self::EfficientNet(config) => [config.half(), first, second, third, fourth],
         }
     }
 }
@@ -65,6 +77,7 @@ pub(crate) enum Encoder {
     ResNet(ResNet),
     SeNet(SeNet),
     DenseNet(DenseNet),
+    EfficientNet(EfficientNet),
 }
 
 impl Encoder {
@@ -73,6 +86,9 @@ impl Encoder {
             EncoderConfig::ResNet(config) => Self::ResNet(ResNet::new(config, vb)?),
             EncoderConfig::SeNet(config) => Self::SeNet(SeNet::new(config, vb)?),
             EncoderConfig::DenseNet(config) => Self::DenseNet(DenseNet::new(config, vb)?),
+            EncoderConfig::EfficientNet(config) => {
+                Self::EfficientNet(EfficientNet::new(config, vb)?)
+            }
         })
     }
 
@@ -82,6 +98,7 @@ impl Encoder {
             Self::ResNet(encoder) => encoder.stem(image, mode),
             Self::SeNet(encoder) => encoder.stem(image, mode),
             Self::DenseNet(encoder) => encoder.stem(image, mode),
+            Self::EfficientNet(encoder) => encoder.stem(image, mode),
         }
     }
 
@@ -91,6 +108,7 @@ impl Encoder {
             Self::ResNet(encoder) => encoder.stage(index, x, mode),
             Self::SeNet(encoder) => encoder.stage(index, x, mode),
             Self::DenseNet(encoder) => encoder.stage(index, x, mode),
+            Self::EfficientNet(encoder) => encoder.stage(index, x, mode),
         }
     }
 
@@ -112,7 +130,10 @@ impl Encoder {
         let quarter = self.stage(0, &half, mode)?;
         let eighth = self.stage(1, &quarter, mode)?;
         let sixteenth = self.stage(2, &eighth, mode)?;
-        let last = self.stage(3, &sixteenth, mode)?;
+        let mut last = self.stage(3, &sixteenth, mode)?;
+        if let Self::EfficientNet(_) = self {
+            last = relu(&last)?;
+        }
         Ok([half, quarter, eighth, sixteenth, last])
     }
 }

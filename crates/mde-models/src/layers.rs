@@ -4,7 +4,7 @@ use std::slice;
 
 use candle_core::{Result, Tensor, Var};
 use candle_nn::{Init, VarBuilder, init::DEFAULT_KAIMING_UNIFORM};
-use mde_ops::{Activations, BatchStats, ConvConfig, Residual};
+use mde_ops::{Activations, BatchStats, ConvConfig, Rectifier, Residual};
 
 use crate::network::Mode;
 
@@ -71,7 +71,7 @@ pub(crate) fn conv2d_bias(
 /// Stride 1 and the padding that keeps the input size of an odd kernel.
 pub(crate) fn same(kernel: usize) -> ConvConfig {
     ConvConfig {
-        padding: kernel / 2,
+        padding: (kernel / 2).into(),
         ..ConvConfig::default()
     }
 }
@@ -93,13 +93,13 @@ impl Conv2d {
     /// This convolution, then batch norm.
     pub(crate) fn norm(self, vb: VarBuilder) -> Result<ConvNorm> {
         let bn = batch_norm2d(self.weight.dim(0)?, vb)?;
-        Ok(conv_norm(self, bn, false))
+        Ok(conv_norm(self, bn, Rectifier::None))
     }
 
     /// This convolution, then batch norm and ReLU.
     pub(crate) fn norm_relu(self, vb: VarBuilder) -> Result<ConvNorm> {
         let bn = batch_norm2d(self.weight.dim(0)?, vb)?;
-        Ok(conv_norm(self, bn, true))
+        Ok(conv_norm(self, bn, Rectifier::Relu))
     }
 }
 
@@ -158,12 +158,12 @@ pub(crate) fn batch_norm2d_with(
 impl BatchNorm2d {
     /// [B, C, H, W] to the same shape.
     pub(crate) fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.normalise(x, mode, false)
+        self.normalise(x, mode, Rectifier::None)
     }
 
     /// Batch norm and ReLU in one pass.
     pub(crate) fn forward_relu(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.normalise(x, mode, true)
+        self.normalise(x, mode, Rectifier::Relu)
     }
 
     /// Scale and shift of each channel from the running averages.
@@ -174,16 +174,16 @@ impl BatchNorm2d {
         mde_ops::batch_norm_affine(&weight, &bias, &mean, &var, self.config.eps)
     }
 
-    fn normalise(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
+    fn normalise(&self, x: &Tensor, mode: Mode, rectifier: Rectifier) -> Result<Tensor> {
         match mode {
             Mode::Eval => {
                 let (scale, shift) = self.affine()?;
-                mde_ops::channel_affine(x, &scale, &shift, relu)
+                mde_ops::channel_affine(x, &scale, &shift, rectifier)
             }
             Mode::Train => {
                 let eps = self.config.eps;
                 let (out, stats) =
-                    mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, relu)?;
+                    mde_ops::batch_norm_train(x, &self.weight, &self.bias, eps, rectifier)?;
                 self.update_averages(&stats)?;
                 Ok(out)
             }
@@ -198,13 +198,13 @@ impl BatchNorm2d {
         mode: Mode,
     ) -> Result<Tensor> {
         if mode == Mode::Eval {
-            return mde_ops::add_relu(&self.normalise(x, mode, false)?, other);
+            return mde_ops::add_relu(&self.normalise(x, mode, Rectifier::None)?, other);
         }
         let norm = mde_ops::Norm {
             weight: &self.weight,
             bias: &self.bias,
             eps: self.config.eps,
-            relu: false,
+            rectifier: Rectifier::None,
         };
         let (out, stats) = mde_ops::norm_add_relu(x, norm, other)?;
         self.update_averages(&stats)?;
@@ -226,12 +226,12 @@ fn blend(running: &Var, batch: &Tensor, momentum: f64) -> Result<()> {
     running.set(&((running.as_detached_tensor() * (1.0 - momentum))? + (batch * momentum)?)?)
 }
 
-/// A convolution, a batch norm or both in this order, with an optional ReLU.
+/// A convolution, a batch norm or both in this order, with an optional rectifier.
 #[derive(Debug, Clone)]
 pub(crate) struct ConvNorm {
     conv: Option<Conv2d>,
     bn: Option<BatchNorm2d>,
-    relu: bool,
+    rectifier: Rectifier,
 }
 
 /// A convolution without batch norm.
@@ -239,16 +239,16 @@ pub(crate) fn conv_only(conv: Conv2d) -> ConvNorm {
     ConvNorm {
         conv: Some(conv),
         bn: None,
-        relu: false,
+        rectifier: Rectifier::None,
     }
 }
 
-/// A convolution, batch norm and optional ReLU.
-pub(crate) fn conv_norm(conv: Conv2d, bn: BatchNorm2d, relu: bool) -> ConvNorm {
+/// A convolution, batch norm and optional rectifier.
+pub(crate) fn conv_norm(conv: Conv2d, bn: BatchNorm2d, rectifier: Rectifier) -> ConvNorm {
     ConvNorm {
         conv: Some(conv),
         bn: Some(bn),
-        relu,
+        rectifier,
     }
 }
 
@@ -257,7 +257,7 @@ pub(crate) fn norm_relu(bn: BatchNorm2d) -> ConvNorm {
     ConvNorm {
         conv: None,
         bn: Some(bn),
-        relu: true,
+        rectifier: Rectifier::Relu,
     }
 }
 
@@ -275,7 +275,7 @@ impl ConvNorm {
         mode: Mode,
     ) -> Result<Tensor> {
         match (&self.conv, &self.bn) {
-            (Some(conv), Some(bn)) if mode == Mode::Train && !self.relu => {
+            (Some(conv), Some(bn)) if mode == Mode::Train && self.rectifier == Rectifier::None => {
                 bn.forward_add_relu(&conv.forward(x, mode)?, other, mode)
             }
             _ => mde_ops::add_relu(&self.forward(x, mode)?, other),
@@ -289,14 +289,14 @@ impl ConvNorm {
         {
             let (scale, shift) = bn.affine()?;
             let weight = conv.weight(mode);
-            return mde_ops::conv2d_affine(x, &weight, conv.config, &scale, &shift, self.relu);
+            return mde_ops::conv2d_affine(x, &weight, conv.config, &scale, &shift, self.rectifier);
         }
         let x = match &self.conv {
             Some(conv) => conv.forward(x, mode)?,
             None => x.clone(),
         };
         match &self.bn {
-            Some(bn) => bn.normalise(&x, mode, self.relu),
+            Some(bn) => bn.normalise(&x, mode, self.rectifier),
             None => Ok(x),
         }
     }
@@ -350,7 +350,7 @@ fn run_chain(
                 weight: &bn.weight,
                 bias: &bn.bias,
                 eps: bn.config.eps,
-                relu: stage.relu,
+                rectifier: stage.rectifier,
             }),
         })
         .collect();

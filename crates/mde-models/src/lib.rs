@@ -2,6 +2,7 @@
 
 pub mod bts;
 pub mod densenet;
+pub mod efficientnet;
 pub mod encoder;
 mod error;
 mod export;

@@ -87,7 +87,7 @@ impl Mff {
             LayerInfo::new("Rconv1", config.refined, 2),
         ]);
         let prefix = match config.encoder {
-            EncoderConfig::ResNet(_) => "E",
+            EncoderConfig::ResNet(_) | EncoderConfig::EfficientNet(_) => "E",
             EncoderConfig::SeNet(_) => "E.base",
             EncoderConfig::DenseNet(_) => "E.features",
         };

@@ -8,6 +8,7 @@ use candle_nn::{Init, VarBuilder, var_builder::SimpleBackend};
 
 use crate::bts::{Bts, BtsConfig};
 use crate::densenet::DenseNetConfig;
+use crate::efficientnet::EfficientNetConfig;
 use crate::meter::{DepthUnit, Meter, MeterConfig};
 use crate::mff::{Mff, MffConfig};
 use crate::resnet::ResNetConfig;
@@ -199,6 +200,13 @@ fn mff_presets() -> Vec<Preset> {
         branch: 8,
         refined: 32,
     };
+    let lite0 = MffConfig {
+        encoder: EfficientNetConfig::lite0().into(),
+        // Half of the channels at each step would leave 10 units in D.
+        decoder: [160, 96, 64, 48, 32],
+        branch: 16,
+        refined: 32 + 4 * 16,
+    };
     let resnet18 = MffConfig::with_encoder(ResNetConfig::resnet18());
     let resnet34 = MffConfig::with_encoder(ResNetConfig::resnet34());
     let resnet50 = MffConfig::with_encoder(ResNetConfig::resnet50());
@@ -210,6 +218,12 @@ fn mff_presets() -> Vec<Preset> {
             "MFF on ResNet-18 at a quarter of the width and resolution, for CPUs",
             (MFF_INPUT.0 / 4, MFF_INPUT.1 / 4),
             tiny,
+        ),
+        preset(
+            "mff-efficientnet-lite0",
+            "MFF on EfficientNet-Lite0, for CPUs",
+            MFF_INPUT,
+            lite0,
         ),
         preset("mff-resnet18", "MFF on ResNet-18", MFF_INPUT, resnet18),
         preset("mff-resnet34", "MFF on ResNet-34", MFF_INPUT, resnet34),

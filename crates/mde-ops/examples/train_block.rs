@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout)]
 
 use candle_core::{Device, Result, Tensor, Var};
-use mde_ops::{ConvConfig, PoolConfig, batch_norm_train, conv2d, max_pool2d, resize_bilinear};
+use mde_ops::{
+    ConvConfig, PoolConfig, Rectifier, batch_norm_train, conv2d, max_pool2d, resize_bilinear,
+};
 
 fn main() -> Result<()> {
     let device = Device::Cpu;
@@ -16,7 +18,7 @@ fn main() -> Result<()> {
     let head = Var::randn(0f32, 0.2, (1, 8, 1, 1), &device)?;
     let strided = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     let pool = PoolConfig {
@@ -27,7 +29,7 @@ fn main() -> Result<()> {
     };
     for step in 0..=40 {
         let x = conv2d(&images, &conv, strided)?; // [2, 8, 29, 38]
-        let (x, _statistics) = batch_norm_train(&x, &norm[0], &norm[1], 1e-5, true)?;
+        let (x, _statistics) = batch_norm_train(&x, &norm[0], &norm[1], 1e-5, Rectifier::Relu)?;
         let x = max_pool2d(&x, pool)?; // [2, 8, 15, 19]
         let x = conv2d(&x, &head, ConvConfig::default())?; // [2, 1, 15, 19]
         let loss = (resize_bilinear(&x, 57, 76)? - &target)?

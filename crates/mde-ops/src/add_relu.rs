@@ -4,7 +4,7 @@ use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use crate::affine::mask;
-use crate::cpu::{self, CpuOp, Gradients, Output, apply2, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, Rectifier, apply2, rectify};
 use crate::plain;
 use crate::shapes::on_cpu_kernels;
 use crate::trace::{self, Work};
@@ -54,7 +54,7 @@ impl CpuOp<2> for AddRelu {
     fn backward(&self, [x, _]: [&Tensor; 2], out: &Tensor, grad: &Tensor) -> Gradients<2> {
         let _span = trace::backward("add_relu", || Work::elementwise(x));
         cpu::with_values([out, grad], |[out, grad]| {
-            let grad = cpu::tensor(mask(grad, out, true).into_owned(), x.shape())?;
+            let grad = cpu::tensor(mask(grad, out, Rectifier::Relu).into_owned(), x.shape())?;
             Ok([Some(grad.clone()), Some(grad)])
         })
     }

@@ -1,31 +1,36 @@
-//! `scale[c] * x + shift[c]`, with an optional ReLU in the same pass: batch norm in eval mode.
+//! `scale[c] * x + shift[c]`, with an optional rectifier in the same pass: batch norm in eval mode.
 
 use candle_core::{Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::cpu::{self, CpuOp, Gradients, Output, apply3, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, Rectifier, apply3};
 use crate::plain;
 use crate::shapes::{check_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
-/// `scale[c] * x[b, c] + shift[c]`, followed by ReLU if `relu` is set.
+/// `scale[c] * x[b, c] + shift[c]`, followed by `rectifier`.
 ///
 /// `x` [B, C, H, W], `scale` and `shift` `[C]`.
 ///
 /// # Errors
 /// If the shapes do not agree or a dimension is empty.
-pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
+pub fn channel_affine(
+    x: &Tensor,
+    scale: &Tensor,
+    shift: &Tensor,
+    rectifier: Rectifier,
+) -> Result<Tensor> {
     check_norm("channel_affine", x, scale, shift)?;
     let _span = trace::forward("channel_affine", || Work::elementwise(x));
     if on_cpu_kernels(x) {
-        apply3(ChannelAffine { relu }, x, scale, shift)
+        apply3(ChannelAffine { rectifier }, x, scale, shift)
     } else {
-        plain::channel_affine(x, scale, shift, relu)
+        plain::channel_affine(x, scale, shift, rectifier)
     }
 }
 
 struct ChannelAffine {
-    relu: bool,
+    rectifier: Rectifier,
 }
 
 impl CpuOp<3> for ChannelAffine {
@@ -33,7 +38,7 @@ impl CpuOp<3> for ChannelAffine {
 
     fn forward(&self, [x, scale, shift]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
         let (_, c, h, w) = shape.dims4()?;
-        let out = affine_planes(x, h * w, self.relu, |plane| {
+        let out = affine_planes(x, h * w, self.rectifier, |plane| {
             (scale[plane % c], shift[plane % c])
         });
         Ok((out, shape.clone()))
@@ -45,10 +50,11 @@ impl CpuOp<3> for ChannelAffine {
         cpu::with_values(
             [x, scale, out, grad],
             |[x_values, scale_values, out, grad]| {
-                let grad = mask(grad, out, self.relu);
+                let grad = mask(grad, out, self.rectifier);
                 let sums = channel_sums(&grad, x_values, c, h * w);
-                let grad_x =
-                    affine_planes(&grad, h * w, false, |plane| (scale_values[plane % c], 0.0));
+                let grad_x = affine_planes(&grad, h * w, Rectifier::None, |plane| {
+                    (scale_values[plane % c], 0.0)
+                });
                 Ok([
                     Some(cpu::tensor(grad_x, x.shape())?),
                     Some(cpu::tensor(
@@ -65,11 +71,11 @@ impl CpuOp<3> for ChannelAffine {
     }
 }
 
-/// `scale * x + shift` plane by plane, followed by ReLU if `relu` is set.
+/// `scale * x + shift` plane by plane, followed by `rectifier`.
 pub(crate) fn affine_planes(
     x: &[f32],
     pixels: usize,
-    relu: bool,
+    rectifier: Rectifier,
     coefficients: impl Fn(usize) -> (f32, f32) + Sync,
 ) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
@@ -79,16 +85,19 @@ pub(crate) fn affine_planes(
         .for_each(|(plane, (out, x))| {
             let (scale, shift) = coefficients(plane);
             for (out, x) in out.iter_mut().zip(x) {
-                let value = scale * x + shift;
-                *out = if relu { rectify(value) } else { value };
+                *out = rectifier.apply(scale * x + shift);
             }
         });
     out
 }
 
-/// The gradient before the ReLU: 0 where the output is not positive.
-pub(crate) fn mask<'a>(grad: &'a [f32], out: &[f32], relu: bool) -> std::borrow::Cow<'a, [f32]> {
-    if !relu {
+/// The gradient before the rectifier, from its output.
+pub(crate) fn mask<'a>(
+    grad: &'a [f32],
+    out: &[f32],
+    rectifier: Rectifier,
+) -> std::borrow::Cow<'a, [f32]> {
+    if rectifier == Rectifier::None {
         return grad.into();
     }
     let mut masked = vec![0.0; grad.len()];
@@ -98,7 +107,7 @@ pub(crate) fn mask<'a>(grad: &'a [f32], out: &[f32], relu: bool) -> std::borrow:
         .zip(out.par_chunks(1 << 14))
         .for_each(|((masked, grad), out)| {
             for ((masked, grad), out) in masked.iter_mut().zip(grad).zip(out) {
-                *masked = if *out > 0.0 { *grad } else { 0.0 };
+                *masked = if rectifier.passes(*out) { *grad } else { 0.0 };
             }
         });
     masked.into()

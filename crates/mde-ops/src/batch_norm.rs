@@ -1,16 +1,16 @@
-//! Batch norm over batch and pixels, with an optional ReLU in the same pass.
+//! Batch norm over batch and pixels, with an optional rectifier in the same pass.
 
 use candle_core::{Result, Shape, Tensor};
 
 use crate::affine::affine_planes;
-use crate::cpu::{self, CpuOp, Gradients, Output, apply3};
+use crate::cpu::{self, CpuOp, Gradients, Output, Rectifier, apply3};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::plain;
 use crate::shapes::{BatchStats, check_batch_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
 
 /// Normalises `x` [B, C, H, W] with the statistics of its own batch: `weight[c] (x - mean[c]) /
-/// sqrt(var[c] + eps) + bias[c]`, followed by ReLU if `relu` is set.
+/// sqrt(var[c] + eps) + bias[c]`, followed by `rectifier`.
 ///
 /// The gradient includes that of the statistics. The returned [`BatchStats`] are detached.
 ///
@@ -21,16 +21,19 @@ pub fn batch_norm_train(
     weight: &Tensor,
     bias: &Tensor,
     eps: f64,
-    relu: bool,
+    rectifier: Rectifier,
 ) -> Result<(Tensor, BatchStats)> {
     check_batch_norm("batch_norm_train", x, weight, bias)?;
     let _span = trace::forward("batch_norm_train", || Work::elementwise(x));
     if !on_cpu_kernels(x) {
-        return plain::batch_norm_train(x, weight, bias, eps, relu);
+        return plain::batch_norm_train(x, weight, bias, eps, rectifier);
     }
     let x = x.contiguous()?;
-    let (channels, stats) = norm_batch(&x, weight, bias, eps, relu)?;
-    let op = BatchNormTrain { channels, relu };
+    let (channels, stats) = norm_batch(&x, weight, bias, eps, rectifier)?;
+    let op = BatchNormTrain {
+        channels,
+        rectifier,
+    };
     Ok((apply3(op, &x, weight, bias)?, stats))
 }
 
@@ -55,7 +58,7 @@ pub fn batch_norm_affine(
 
 struct BatchNormTrain {
     channels: Vec<Channel>,
-    relu: bool,
+    rectifier: Rectifier,
 }
 
 impl CpuOp<3> for BatchNormTrain {
@@ -63,7 +66,7 @@ impl CpuOp<3> for BatchNormTrain {
 
     fn forward(&self, [x, _, _]: [&[f32]; 3], [shape, _, _]: [&Shape; 3]) -> Output {
         let (_, c, h, w) = shape.dims4()?;
-        let out = affine_planes(x, h * w, self.relu, |plane| {
+        let out = affine_planes(x, h * w, self.rectifier, |plane| {
             self.channels[plane % c].affine()
         });
         Ok((out, shape.clone()))

@@ -16,7 +16,7 @@ use tracing::span::EnteredSpan;
 use crate::add_relu::add_relu;
 use crate::affine::{affine_planes, mask};
 use crate::conv;
-use crate::cpu::{self, CpuOp, Finish, Gradients, Output, apply3, rectify};
+use crate::cpu::{self, CpuOp, Finish, Gradients, Output, Rectifier, apply3};
 use crate::device;
 use crate::norm::{Channel, Moments, moments, norm_backward};
 use crate::shapes::{
@@ -98,7 +98,7 @@ fn joined(
             map,
             weights: first_weight..first_weight + size,
             first_norm,
-            norm: stage.norm.map(|norm| (norm.eps, norm.relu)),
+            norm: stage.norm.map(|norm| (norm.eps, norm.rectifier)),
         });
         first_weight += size;
         if let Some((weight, _)) = stage.conv {
@@ -165,8 +165,8 @@ struct Stage {
     weights: Range<usize>,
     /// Start of the norm's weight; its bias follows.
     first_norm: usize,
-    /// eps of the norm, and whether ReLU follows.
-    norm: Option<(f64, bool)>,
+    /// eps of the norm, and what follows it.
+    norm: Option<(f64, Rectifier)>,
 }
 
 impl Stage {
@@ -178,24 +178,24 @@ impl Stage {
 
     /// Coefficients of the norm; empty without one.
     fn channels(&self, norms: &[f32], kept: &Kept) -> Vec<Channel> {
-        let Some((eps, relu)) = self.norm else {
+        let Some((eps, rectifier)) = self.norm else {
             return Vec::new();
         };
         let (channels, _) = self.sizes();
         let weight = &norms[self.first_norm..][..channels];
         let bias = &norms[self.first_norm + channels..][..channels];
-        Channel::from_moments(&kept.moments, weight, bias, eps, relu)
+        Channel::from_moments(&kept.moments, weight, bias, eps, rectifier)
     }
 
     /// Output of the stage. `x` is the input of the chain.
     fn activation<'a>(&self, norms: &[f32], kept: &'a Kept, x: &'a [f32]) -> Cow<'a, [f32]> {
         let convolved = kept.convolved(x);
-        let Some((_, relu)) = self.norm else {
+        let Some((_, rectifier)) = self.norm else {
             return Cow::Borrowed(convolved);
         };
         let (channels, pixels) = self.sizes();
         let affine = self.channels(norms, kept);
-        Cow::Owned(affine_planes(convolved, pixels, relu, |plane| {
+        Cow::Owned(affine_planes(convolved, pixels, rectifier, |plane| {
             affine[plane % channels].affine()
         }))
     }
@@ -283,8 +283,8 @@ impl CpuOp<3> for Chain {
         let (mut out, kept) = self.run(x, weights, norms);
         match self.residual {
             Residual::None => {}
-            Residual::Add => add(&mut out, x, false),
-            Residual::AddRelu => add(&mut out, x, true),
+            Residual::Add => add(&mut out, x, Rectifier::None),
+            Residual::AddRelu => add(&mut out, x, Rectifier::Relu),
         }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         let last = self.stages.last().map(|stage| stage.map.shape);
@@ -314,7 +314,11 @@ impl CpuOp<3> for Chain {
                     kept.unwrap_or_else(|| self.run(x_values, weight_values, norm_values).1);
                 let mut grad_weights = vec![0.0; weight_values.len()];
                 let mut grad_norms = vec![0.0; norm_values.len()];
-                let grad = mask(grad, out, self.residual == Residual::AddRelu);
+                let rectifier = match self.residual {
+                    Residual::AddRelu => Rectifier::Relu,
+                    Residual::None | Residual::Add => Rectifier::None,
+                };
+                let grad = mask(grad, out, rectifier);
                 let mut current = grad.to_vec();
                 for (index, stage) in self.stages.iter().enumerate().rev() {
                     let Some(kept_here) = kept.pop() else {
@@ -354,7 +358,7 @@ impl CpuOp<3> for Chain {
                 }
                 let grad_x = x.track_op().then(|| {
                     if self.residual != Residual::None {
-                        add(&mut current, &grad, false);
+                        add(&mut current, &grad, Rectifier::None);
                     }
                     cpu::tensor(current, x.shape())
                 });
@@ -368,14 +372,13 @@ impl CpuOp<3> for Chain {
     }
 }
 
-/// `out += values`, followed by ReLU if `relu` is set.
-fn add(out: &mut [f32], values: &[f32], relu: bool) {
+/// `out += values`, followed by `rectifier`.
+fn add(out: &mut [f32], values: &[f32], rectifier: Rectifier) {
     const RUN: usize = 1 << 14;
     let runs = out.par_chunks_mut(RUN).zip(values.par_chunks(RUN));
     runs.for_each(|(out, values)| {
         for (out, value) in out.iter_mut().zip(values) {
-            let sum = *out + value;
-            *out = if relu { rectify(sum) } else { sum };
+            *out = rectifier.apply(*out + value);
         }
     });
 }

@@ -11,7 +11,7 @@ use candle_core::{Result, Tensor};
 use crate::cpu::lerp::Lerp;
 use crate::plain;
 use crate::shapes::{
-    BatchStats, ChainStage, ConvConfig, ConvDims, PoolConfig, Residual, ResizedConvDims,
+    BatchStats, ChainStage, ConvConfig, ConvDims, Padding, PoolConfig, Residual, ResizedConvDims,
     check_resize, map_dims,
 };
 
@@ -24,25 +24,31 @@ use crate::shapes::{
 /// # Errors
 /// If the shapes do not agree.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
-    let (batch, out, height, width) = ConvDims::new(x, weight, config)?.out_shape();
+    let dims = ConvDims::new(x, weight, config)?;
+    let (batch, out, height, width) = dims.out_shape();
     let ConvConfig {
         stride,
-        padding,
         dilation,
         groups,
+        ..
     } = config;
+    let (top, left) = dims.geometry.padding;
     let tracked = x.track_op() || weight.track_op();
-    if groups == 1 && (stride == 1 || !tracked) {
+    if let Padding::Each(padding) = config.padding
+        && groups == 1
+        && (stride == 1 || !tracked)
+    {
         return x.conv2d(weight, padding, stride, dilation, groups);
     }
     let (_, channels, kh, kw) = weight.dims4()?;
     let (taps, pixels) = (kh * kw, height * width);
     // A larger stride gives the same single output.
     let (_, _, h, w) = x.dims4()?;
-    let stride = stride.min(h.max(w) + 2 * padding + 1);
-    let padded = x
-        .pad_with_zeros(2, padding, padding + stride)?
-        .pad_with_zeros(3, padding, padding + stride)?;
+    let (bottom, right) = dims.geometry.zeros_behind();
+    let stride = stride.min((top + h + bottom).max(left + w + right) + 1);
+    let padded =
+        x.pad_with_zeros(2, top, bottom + stride)?
+            .pad_with_zeros(3, left, right + stride)?;
     let steps = (stride, dilation);
     let columns = Tensor::stack(&windows(&padded, (kh, kw), steps, (height, width))?, 0)?
         .reshape((taps, batch, groups, channels, pixels))?

@@ -39,10 +39,13 @@ pub use conv_after_nearest::conv_after_nearest2x;
 pub use conv_after_resize::conv_after_resize;
 pub use conv_norm::conv_norm_chain;
 pub use conv_transpose::conv_transpose2x;
+pub use cpu::Rectifier;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use norm_add_relu::norm_add_relu;
 pub use pixel_shuffle::pixel_shuffle;
 pub use pool::max_pool2d;
 pub use resize::resize_bilinear;
-pub use shapes::{Activations, BatchStats, ChainStage, ConvConfig, Norm, PoolConfig, Residual};
+pub use shapes::{
+    Activations, BatchStats, ChainStage, ConvConfig, Norm, Padding, PoolConfig, Residual,
+};

@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 use pulp::Simd;
 use rayon::prelude::*;
 
-use crate::cpu::{self, Kernel, vectorised};
+use crate::cpu::{self, Kernel, Rectifier, vectorised};
 use crate::shapes::BatchStats;
 
 /// Coefficients of a norm over the batch `x` [B, C, H, W], and the statistics of the batch.
@@ -13,14 +13,14 @@ pub(crate) fn norm_batch(
     weight: &Tensor,
     bias: &Tensor,
     eps: f64,
-    relu: bool,
+    rectifier: Rectifier,
 ) -> Result<(Vec<Channel>, BatchStats)> {
     let (b, c, h, w) = x.dims4()?;
     cpu::with_values([x, weight, bias], |[x, weight, bias]| {
         let moments = moments(x, c, h * w);
         let stats = BatchStats::from_moments(&moments, b * h * w)?;
         Ok((
-            Channel::from_moments(&moments, weight, bias, eps, relu),
+            Channel::from_moments(&moments, weight, bias, eps, rectifier),
             stats,
         ))
     })
@@ -91,17 +91,17 @@ pub(crate) struct Channel {
     inv_std: f64,
     scale: f64,
     shift: f32,
-    relu: bool,
+    rectifier: Rectifier,
 }
 
 impl Channel {
-    /// One entry per channel, from statistics, weights and biases. `relu`: whether ReLU follows.
+    /// One entry per channel, from statistics, weights and biases. `rectifier` follows.
     pub(crate) fn from_moments(
         moments: &[Moments],
         weight: &[f32],
         bias: &[f32],
         eps: f64,
-        relu: bool,
+        rectifier: Rectifier,
     ) -> Vec<Self> {
         let values = moments.iter().zip(weight.iter().zip(bias));
         values
@@ -113,7 +113,7 @@ impl Channel {
                     inv_std,
                     scale,
                     shift: (f64::from(*bias) - scale * moments.mean) as f32,
-                    relu,
+                    rectifier,
                 }
             })
             .collect()
@@ -183,7 +183,7 @@ struct Sums {
     product: f64,
 }
 
-/// Computes the gradient before the ReLU, and its sums.
+/// Computes the gradient before the rectifier, and its sums.
 struct MaskAndSum<'a> {
     channel: Channel,
     input: &'a [f32],
@@ -200,13 +200,11 @@ impl Kernel for MaskAndSum<'_> {
         let (scale, shift) = self.channel.affine();
         let centre = self.channel.mean as f32;
         for (grad, input) in self.grad.chunks_mut(RUN).zip(self.input.chunks(RUN)) {
-            if self.channel.relu {
+            let rectifier = self.channel.rectifier;
+            if rectifier != Rectifier::None {
                 for (grad, input) in grad.iter_mut().zip(input) {
-                    *grad = if scale * input + shift > 0.0 {
-                        *grad
-                    } else {
-                        0.0
-                    };
+                    let passes = rectifier.passes(scale * input + shift);
+                    *grad = if passes { *grad } else { 0.0 };
                 }
             }
             let (mut value, mut product) = ([0f32; LANES], [0f32; LANES]);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::add_relu::add_relu;
 use crate::affine::mask;
 use crate::batch_norm::batch_norm_train;
-use crate::cpu::{self, CpuOp, Gradients, Output, apply3, rectify};
+use crate::cpu::{self, CpuOp, Gradients, Output, Rectifier, apply3, rectify};
 use crate::norm::{Channel, norm_backward, norm_batch};
 use crate::shapes::{BatchStats, Norm, check_batch_norm, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -30,14 +30,15 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
     }
     let _span = trace::forward("norm_add_relu", || Work::elementwise(x));
     if !on_cpu_kernels(x) {
-        let (normed, stats) = batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.relu)?;
+        let (normed, stats) =
+            batch_norm_train(x, norm.weight, norm.bias, norm.eps, norm.rectifier)?;
         return Ok((add_relu(&normed, other)?, stats));
     }
     let x = x.contiguous()?;
-    let (channels, stats) = norm_batch(&x, norm.weight, norm.bias, norm.eps, norm.relu)?;
+    let (channels, stats) = norm_batch(&x, norm.weight, norm.bias, norm.eps, norm.rectifier)?;
     let op = NormAddRelu {
         channels,
-        relu: norm.relu,
+        rectifier: norm.rectifier,
     };
     let parameters = Tensor::cat(&[norm.weight, norm.bias], 0)?;
     Ok((apply3(op, &x, other, &parameters)?, stats))
@@ -45,8 +46,8 @@ pub fn norm_add_relu(x: &Tensor, norm: Norm<'_>, other: &Tensor) -> Result<(Tens
 
 struct NormAddRelu {
     channels: Vec<Channel>,
-    /// Whether ReLU follows the norm.
-    relu: bool,
+    /// Between the norm and the sum.
+    rectifier: Rectifier,
 }
 
 impl CpuOp<3> for NormAddRelu {
@@ -62,8 +63,7 @@ impl CpuOp<3> for NormAddRelu {
             .for_each(|(plane, ((out, x), other))| {
                 let (scale, shift) = self.channels[plane % c].affine();
                 for ((out, x), other) in out.iter_mut().zip(x).zip(other) {
-                    let normed = scale * x + shift;
-                    let normed = if self.relu { rectify(normed) } else { normed };
+                    let normed = self.rectifier.apply(scale * x + shift);
                     *out = rectify(normed + other);
                 }
             });
@@ -79,7 +79,7 @@ impl CpuOp<3> for NormAddRelu {
         let _span = trace::backward("norm_add_relu", || Work::elementwise(x));
         let (_, c, h, w) = x.dims4()?;
         cpu::with_values([x, out, grad], |[x_values, out, grad]| {
-            let grad_other = mask(grad, out, true).into_owned();
+            let grad_other = mask(grad, out, Rectifier::Relu).into_owned();
             let mut grad_x = grad_other.clone();
             let mut grad_parameters = vec![0.0; 2 * c];
             let gradients = grad_parameters.split_at_mut(c);

@@ -23,7 +23,7 @@ pub(crate) type TapSums = [[f32; 3]; 4];
 pub(crate) fn conv_in_phases(x: &Tensor, weight: &Tensor, sums: &TapSums) -> Result<Tensor> {
     // One row and column of zeros on each side serve all phases: the odd phases read one further.
     let config = ConvConfig {
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     let maps = conv2d(x, &kernels(weight, sums)?, config)?;

@@ -6,7 +6,7 @@
 
 use candle_core::{D, DType, Device, IndexOp, Result, Tensor};
 
-use crate::cpu::lerp::Lerp;
+use crate::cpu::{Rectifier, lerp::Lerp};
 use crate::shapes::{
     AttentionDims, BatchStats, ChainStage, ConvConfig, ConvDims, PixelShuffle, PoolConfig,
     Residual, ResizedConvDims, check_avg_pool, check_batch_norm, check_chain, check_doubling,
@@ -18,12 +18,16 @@ use crate::shapes::{
 /// # Errors
 /// If the shapes do not agree.
 pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor> {
-    let (_, _, out_h, out_w) = ConvDims::new(x, weight, config)?.out_shape();
+    let dims = ConvDims::new(x, weight, config)?;
+    let (_, _, out_h, out_w) = dims.out_shape();
     let (b, _, _, w) = x.dims4()?;
     let (out, in_channels, kh, kw) = weight.dims4()?;
-    let pad = config.padding;
-    let padded = x.pad_with_zeros(2, pad, pad)?.pad_with_zeros(3, pad, pad)?;
-    let padded_w = w + 2 * pad;
+    let (top, left) = dims.geometry.padding;
+    let (bottom, right) = dims.geometry.zeros_behind();
+    let padded = x
+        .pad_with_zeros(2, top, bottom)?
+        .pad_with_zeros(3, left, right)?;
+    let padded_w = left + w + right;
     let windows = windows((kh, kw), (out_h, out_w), |ky, kx, oy, ox| {
         let y = oy * config.stride + ky * config.dilation;
         (y * padded_w + ox * config.stride + kx * config.dilation) as u32
@@ -69,7 +73,7 @@ pub(crate) fn chain(
         let mut of_stage = None;
         if let Some(norm) = stage.norm {
             let (normed, batch) =
-                batch_norm_train(&out, norm.weight, norm.bias, norm.eps, norm.relu)?;
+                batch_norm_train(&out, norm.weight, norm.bias, norm.eps, norm.rectifier)?;
             (out, of_stage) = (normed, Some(batch));
         }
         stats.push(of_stage);
@@ -100,7 +104,7 @@ pub fn conv_after_resize(
 /// Stride 1 and the padding that keeps the size for an odd kernel.
 fn same(kernel: usize) -> ConvConfig {
     ConvConfig {
-        padding: kernel / 2,
+        padding: (kernel / 2).into(),
         ..ConvConfig::default()
     }
 }
@@ -156,13 +160,22 @@ pub fn resize_bilinear(x: &Tensor, height: usize, width: usize) -> Result<Tensor
 ///
 /// # Errors
 /// If the shapes do not agree.
-pub fn channel_affine(x: &Tensor, scale: &Tensor, shift: &Tensor, relu: bool) -> Result<Tensor> {
+pub fn channel_affine(
+    x: &Tensor,
+    scale: &Tensor,
+    shift: &Tensor,
+    rectifier: Rectifier,
+) -> Result<Tensor> {
     let (_, c, _, _) = check_norm("channel_affine", x, scale, shift)?;
     let channels = (1, c, 1, 1);
     let out = x
         .broadcast_mul(&scale.reshape(channels)?)?
         .broadcast_add(&shift.reshape(channels)?)?;
-    if relu { self::relu(&out) } else { Ok(out) }
+    match rectifier {
+        Rectifier::None => Ok(out),
+        Rectifier::Relu => relu(&out),
+        Rectifier::Relu6 => relu6(&out),
+    }
 }
 
 /// See [`crate::add_relu`].
@@ -179,6 +192,12 @@ pub fn add_relu(x: &Tensor, y: &Tensor) -> Result<Tensor> {
 /// If the device fails.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
     x.le(0.)?.where_cond(&x.zeros_like()?, x)
+}
+
+/// [`Rectifier::Relu6`], with gradient 0 at 0 and at 6.
+fn relu6(x: &Tensor) -> Result<Tensor> {
+    let six = x.ones_like()?.affine(6., 0.)?;
+    x.ge(6.)?.where_cond(&six, &relu(x)?)
 }
 
 /// See [`crate::elu`].
@@ -331,7 +350,7 @@ pub fn batch_norm_train(
     weight: &Tensor,
     bias: &Tensor,
     eps: f64,
-    relu: bool,
+    rectifier: Rectifier,
 ) -> Result<(Tensor, BatchStats)> {
     let (b, c, h, w) = check_batch_norm("batch_norm_train", x, weight, bias)?;
     let by_channel = x.transpose(0, 1)?.flatten_from(1)?;
@@ -340,7 +359,7 @@ pub fn batch_norm_train(
     let var = centred.sqr()?.mean_keepdim(1)?;
     let normalised = centred.broadcast_div(&(&var + eps)?.sqrt()?)?;
     let normalised = normalised.reshape((c, b, h, w))?.transpose(0, 1)?;
-    let out = channel_affine(&normalised, weight, bias, relu)?;
+    let out = channel_affine(&normalised, weight, bias, rectifier)?;
     let stats = BatchStats {
         mean: mean.i((.., 0))?.detach(),
         var: var.i((.., 0))?.detach(),

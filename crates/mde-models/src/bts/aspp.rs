@@ -3,7 +3,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use mde_ops::{ConvConfig, relu};
+use mde_ops::{ConvConfig, Rectifier, relu};
 
 use super::blocks::{BATCH_NORM, ConvElu, conv_elu};
 use crate::layers::{
@@ -89,7 +89,7 @@ fn atrous(
         ..BatchNormConfig::default()
     };
     let dilated = ConvConfig {
-        padding: dilation,
+        padding: dilation.into(),
         dilation,
         ..ConvConfig::default()
     };
@@ -98,7 +98,7 @@ fn atrous(
         conv1: conv_norm(
             conv2d(input, 2 * out, 1, vb.pp("1"))?,
             batch_norm2d_with(2 * out, norm, vb.pp("2"))?,
-            true,
+            Rectifier::Relu,
         ),
         conv3: conv2d_with(2 * out, out, 3, dilated, vb.pp("4"))?,
     })

@@ -7,9 +7,9 @@
 /// Prefixes of encoders with ImageNet weights. The first match counts.
 pub(super) const ENCODERS: [&str; 4] = ["encoder.base_model.", "E.base.", "E.features.", "E."];
 
-/// Classifiers: `fc` of ResNet and torchvision's SENet, `classifier` of DenseNet, `last_linear` of
-/// timm's SENet.
-const CLASSIFIERS: [&str; 3] = ["fc.", "classifier.", "last_linear."];
+/// Classifiers: `fc` of ResNet and torchvision's SENet, `classifier` of DenseNet and EfficientNet,
+/// which has a convolution and a norm before it, `last_linear` of timm's SENet.
+const CLASSIFIERS: [&str; 5] = ["fc.", "classifier.", "last_linear.", "conv_head.", "bn2."];
 
 /// Old and current spellings. Torchvision renamed the layers of DenseNet when PyTorch disallowed
 /// dots in module names; its files keep the old names.

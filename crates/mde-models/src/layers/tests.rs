@@ -1,7 +1,7 @@
 //! Tests of linear layers, layer norm, batch norm, and chains of convolutions and batch norms.
 
 use candle_core::{DType, Device, Tensor, Var};
-use mde_ops::Residual;
+use mde_ops::{Rectifier, Residual};
 
 use super::{
     BatchNormConfig, batch_norm2d, batch_norm2d_with, chain, conv_norm, conv_only, conv2d,
@@ -95,7 +95,7 @@ fn a_chain_is_its_layers_in_turn() {
         (first, second, batch_norm2d(3, vb.pp("bn")).unwrap())
     };
     let (first, second, bn) = layers(&chained);
-    let stages = [conv_only(first), conv_norm(second, bn, true)];
+    let stages = [conv_only(first), conv_norm(second, bn, Rectifier::Relu)];
     let (first, second, bn) = layers(&single);
     let x = Tensor::rand(-1f32, 1., (2, 3, 9, 7), &Device::Cpu).unwrap();
     for mode in [Mode::Train, Mode::Eval, Mode::Train, Mode::Eval] {
@@ -132,7 +132,7 @@ fn a_chain_keeps_the_bias_of_its_convolutions() {
         close(&values(&found), &values(&convolved));
     }
     // In eval: batch statistics would take any bias off again.
-    let stages = [conv_norm(conv.clone(), bn.clone(), false)];
+    let stages = [conv_norm(conv.clone(), bn.clone(), Rectifier::None)];
     let found = chain(&x, &stages, Residual::None, Mode::Eval).unwrap();
     let convolved = conv.forward(&x, Mode::Eval).unwrap();
     let expected = bn.forward(&convolved, Mode::Eval).unwrap();

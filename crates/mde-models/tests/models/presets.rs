@@ -94,8 +94,13 @@ fn layers_have_the_names_and_units_of_the_papers() {
     ];
     let large = [512, 512, 256, 256, 128, 128, 64, 64, 32, 32];
     let tiny = [96, 96, 64, 64, 48, 48, 32, 32, 32, 32];
-    let table: [(&str, &[&str], &[usize]); 18] = [
+    let table: [(&str, &[&str], &[usize]); 19] = [
         ("mff-tiny", &mff, &[16, 32, 64, 128, 32, 32, 32, 32]),
+        (
+            "mff-efficientnet-lite0",
+            &mff,
+            &[24, 40, 112, 320, 32, 64, 96, 96],
+        ),
         ("mff-resnet18", &mff, &[64, 128, 256, 512, 16, 64, 80, 80]),
         ("mff-resnet34", &mff, &[64, 128, 256, 512, 16, 64, 80, 80]),
         (

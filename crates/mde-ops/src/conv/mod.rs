@@ -1,7 +1,7 @@
 //! 2-D convolution with stride, padding, dilation and groups, trainable for every shape.
 //!
 //! The kernel depends on the shape only:
-//! - [`depthwise`] for 3x3 kernels with one filter per channel;
+//! - [`depthwise`] for 3x3 and 5x5 kernels with one filter per channel;
 //! - [`winograd`] for 3x3 and 5x5 kernels with stride 1 on large maps;
 //! - otherwise [`panels`] for the output, and for the gradients [`strips`], or [`merged`] for maps
 //!   with few pixels.
@@ -21,7 +21,7 @@ use rayon::prelude::*;
 
 use crate::affine::channel_affine;
 use crate::cpu::im2col::Geometry;
-use crate::cpu::{self, CpuOp, Finish, Gradients, Output, apply2};
+use crate::cpu::{self, CpuOp, Finish, Gradients, Output, Rectifier, apply2};
 use crate::device;
 use crate::shapes::{ConvConfig, ConvDims, check_channels, on_cpu_kernels};
 use crate::trace::{self, Work};
@@ -30,7 +30,8 @@ use winograd::Tiles;
 /// Convolution (cross-correlation) without bias.
 ///
 /// `x` [B, C, H, W] and `weight` [O, C / groups, kh, kw] give [B, O, H', W'] with H' = (H + 2
-/// padding - dilation (kh - 1) - 1) / stride + 1.
+/// padding - dilation (kh - 1) - 1) / stride + 1, or H' = ceil(H / stride) for
+/// [`crate::Padding::Same`].
 ///
 /// # Errors
 /// If the shapes do not agree, a dimension is empty, the kernel does not fit, or stride, dilation
@@ -42,7 +43,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
         let op = Conv2d {
             dims,
             affine: None,
-            relu: false,
+            rectifier: Rectifier::None,
         };
         apply2(op, x, weight)
     } else {
@@ -52,7 +53,7 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, config: ConvConfig) -> Result<Tensor>
 
 /// A convolution and its affine map in one pass, for evaluation.
 ///
-/// `scale[o] * conv2d(x, weight)[o] + shift[o]`, followed by ReLU if `relu` is set. `scale` and
+/// `scale[o] * conv2d(x, weight)[o] + shift[o]`, followed by `rectifier`. `scale` and
 /// `shift` `[O]` are a batch norm with running statistics, or a bias.
 ///
 /// # Errors
@@ -63,11 +64,11 @@ pub fn conv2d_affine(
     config: ConvConfig,
     scale: &Tensor,
     shift: &Tensor,
-    relu: bool,
+    rectifier: Rectifier,
 ) -> Result<Tensor> {
     let tracked = [x, weight, scale, shift].iter().any(|t| t.track_op());
     if tracked || !on_cpu_kernels(x) {
-        return channel_affine(&conv2d(x, weight, config)?, scale, shift, relu);
+        return channel_affine(&conv2d(x, weight, config)?, scale, shift, rectifier);
     }
     let dims = ConvDims::new(x, weight, config)?;
     let _span = trace::forward("conv2d_affine", || work(&dims, x, weight));
@@ -75,7 +76,7 @@ pub fn conv2d_affine(
     let op = Conv2d {
         dims,
         affine: Some((scale.to_vec1()?, shift.to_vec1()?)),
-        relu,
+        rectifier,
     };
     apply2(op, x, weight)
 }
@@ -85,9 +86,9 @@ pub(crate) fn work(dims: &ConvDims, x: &Tensor, weight: &Tensor) -> Work {
     let geometry = &dims.geometry;
     let config = ConvConfig {
         stride: geometry.stride,
-        padding: geometry.padding,
         dilation: geometry.dilation,
         groups: dims.groups,
+        ..ConvConfig::default()
     };
     Work::convolution(x, weight, (geometry.out_height, geometry.out_width), config)
 }
@@ -116,7 +117,8 @@ fn mirrored(dims: &ConvDims) -> Option<ConvDims> {
         geometry.dilation * (geometry.kernel.0 - 1),
         geometry.dilation * (geometry.kernel.1 - 1),
     );
-    let possible = geometry.stride == 1 && reach.0 == reach.1 && geometry.padding <= reach.0;
+    let possible =
+        geometry.stride == 1 && geometry.padding.0 <= reach.0 && geometry.padding.1 <= reach.1;
     possible.then(|| ConvDims {
         in_channels: dims.out_channels,
         out_channels: dims.in_channels,
@@ -125,7 +127,7 @@ fn mirrored(dims: &ConvDims) -> Option<ConvDims> {
             width: geometry.out_width,
             out_height: geometry.height,
             out_width: geometry.width,
-            padding: reach.0 - geometry.padding,
+            padding: (reach.0 - geometry.padding.0, reach.1 - geometry.padding.1),
             ..*geometry
         },
         ..*dims
@@ -146,7 +148,7 @@ struct Conv2d {
     /// Scale and shift per output channel. Without gradients only.
     affine: Option<(Vec<f32>, Vec<f32>)>,
     /// Without gradients only.
-    relu: bool,
+    rectifier: Rectifier,
 }
 
 impl CpuOp<2> for Conv2d {
@@ -156,7 +158,7 @@ impl CpuOp<2> for Conv2d {
         let affine = self.affine.as_ref();
         let finish = Finish {
             affine: affine.map(|(scale, shift)| (&scale[..], &shift[..])),
-            relu: self.relu,
+            rectifier: self.rectifier,
         };
         let out = forward(&self.dims, x, weight, finish);
         Ok((out, self.dims.out_shape().into()))

@@ -11,7 +11,8 @@ pub(crate) struct Geometry {
     pub(crate) width: usize,
     pub(crate) kernel: (usize, usize),
     pub(crate) stride: usize,
-    pub(crate) padding: usize,
+    /// Zeros above and to the left of the input.
+    pub(crate) padding: (usize, usize),
     pub(crate) dilation: usize,
     pub(crate) out_height: usize,
     pub(crate) out_width: usize,
@@ -33,24 +34,36 @@ impl Geometry {
         self.height * self.width
     }
 
-    /// True where the columns are the image itself.
-    pub(crate) fn is_pointwise(&self) -> bool {
-        self.kernel == (1, 1) && self.stride == 1 && self.padding == 0
+    /// Zeros below and to the right of the input that the last outputs read.
+    pub(crate) fn zeros_behind(&self) -> (usize, usize) {
+        let behind = |out: usize, kernel: usize, zeros: usize, size: usize| {
+            let read = (out - 1) * self.stride + (kernel - 1) * self.dilation + 1;
+            read.saturating_sub(zeros + size)
+        };
+        (
+            behind(self.out_height, self.kernel.0, self.padding.0, self.height),
+            behind(self.out_width, self.kernel.1, self.padding.1, self.width),
+        )
     }
 
-    /// The input row or column that output `position` reads at kernel `tap`, if inside `length`.
-    fn source(&self, position: usize, tap: usize, length: usize) -> Option<usize> {
-        (position * self.stride + tap * self.dilation)
-            .checked_sub(self.padding)
-            .filter(|&source| source < length)
+    /// True where the columns are the image itself.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.kernel == (1, 1) && self.stride == 1 && self.padding == (0, 0)
+    }
+
+    /// The input row that an output row reads at row `ky` of the kernel, if inside the image.
+    fn source_row(&self, row: usize, ky: usize) -> Option<usize> {
+        (row * self.stride + ky * self.dilation)
+            .checked_sub(self.padding.0)
+            .filter(|&source| source < self.height)
     }
 
     /// Output columns whose tap `kx` lies inside the input.
     fn inside(&self, kx: usize) -> Range<usize> {
         let shift = kx * self.dilation;
-        let first = self.padding.saturating_sub(shift).div_ceil(self.stride);
+        let first = self.padding.1.saturating_sub(shift).div_ceil(self.stride);
         // The last column reads ox * stride + shift - padding <= width - 1.
-        let end = match (self.width + self.padding).checked_sub(shift + 1) {
+        let end = match (self.width + self.padding.1).checked_sub(shift + 1) {
             Some(reach) => (reach / self.stride + 1).min(self.out_width),
             None => 0,
         };
@@ -66,9 +79,9 @@ impl Geometry {
                 if columns.is_empty() {
                     continue;
                 }
-                let x = columns.start * self.stride + kx * self.dilation - self.padding;
+                let x = columns.start * self.stride + kx * self.dilation - self.padding.1;
                 for oy in rows.clone() {
-                    if let Some(y) = self.source(oy, ky, self.height) {
+                    if let Some(y) = self.source_row(oy, ky) {
                         let row = (oy - rows.start) * self.out_width;
                         visit(
                             ky * self.kernel.1 + kx,
@@ -153,7 +166,7 @@ impl Geometry {
             let (oy, ox) = (pixel / self.out_width, pixel % self.out_width);
             let length = (self.out_width - ox).min(pixels.len() - offset);
             for ky in 0..self.kernel.0 {
-                let row = self.source(oy, ky, self.height);
+                let row = self.source_row(oy, ky);
                 for kx in 0..self.kernel.1 {
                     let start = (ky * self.kernel.1 + kx) * PANEL + offset;
                     let columns = self.inside(kx);
@@ -164,7 +177,7 @@ impl Geometry {
                             target: start..start + length,
                             inside: first - ox..end - ox,
                             source: y * self.width + first * self.stride + kx * self.dilation
-                                - self.padding,
+                                - self.padding.1,
                         },
                         _ => PanelRun {
                             target: start..start + length,

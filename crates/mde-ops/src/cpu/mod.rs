@@ -14,5 +14,6 @@ pub(crate) use gemm::{Matrix, MatrixMut, Threads, for_each_tile, gemm};
 pub(crate) use op::{CpuOp, Gradients, Output, apply1, apply2, apply3};
 pub(crate) use panel::{Finish, PANEL, Rows, multiply};
 pub(crate) use scratch::with_scratch;
+pub use simd::Rectifier;
 pub(crate) use simd::{Kernel, rectify, vectorised};
 pub(crate) use values::{sum, tensor, transpose, with_values};

@@ -10,7 +10,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::gemm::MatrixMut;
-use super::simd::{Kernel, rectify, vectorised};
+use super::simd::{Kernel, Rectifier, vectorised};
 
 /// Columns of a panel: three of the longest vectors.
 pub(crate) const PANEL: usize = 48;
@@ -43,12 +43,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Final step on each output value: `scale[row] * y + shift[row]`, then ReLU.
+/// Final step on each output value: `scale[row] * y + shift[row]`, then the rectifier.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Finish<'a> {
     /// Scale and shift per row.
     pub(crate) affine: Option<(&'a [f32], &'a [f32])>,
-    pub(crate) relu: bool,
+    pub(crate) rectifier: Rectifier,
 }
 
 impl<'a> Finish<'a> {
@@ -71,13 +71,12 @@ impl<'a> Finish<'a> {
     /// Applies the final step with the coefficients of a row.
     #[inline(always)]
     pub(crate) fn value(&self, value: f32, (scale, shift): (f32, f32)) -> f32 {
-        let value = scale.mul_add(value, shift);
-        if self.relu { rectify(value) } else { value }
+        self.rectifier.apply(scale.mul_add(value, shift))
     }
 
     /// Applies the final step to a row in memory.
     pub(crate) fn plane(&self, values: &mut [f32], row: usize) {
-        if self.affine.is_some() || self.relu {
+        if self.affine.is_some() || self.rectifier != Rectifier::None {
             let (finish, coefficients) = (*self, self.coefficients(row));
             vectorised(FinishPlane {
                 finish,
@@ -94,9 +93,13 @@ impl<'a> Finish<'a> {
             let (scale, shift) = (simd.splat_f32s(scale[row]), simd.splat_f32s(shift[row]));
             value = simd.mul_add_f32s(value, scale, shift);
         }
-        if self.relu {
+        if self.rectifier != Rectifier::None {
             let zero = simd.splat_f32s(0.0);
             value = simd.select_f32s(simd.less_than_f32s(value, zero), zero, value);
+        }
+        if self.rectifier == Rectifier::Relu6 {
+            let six = simd.splat_f32s(6.0);
+            value = simd.select_f32s(simd.less_than_f32s(six, value), six, value);
         }
         value
     }

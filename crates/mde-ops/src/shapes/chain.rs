@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Result, Shape, Tensor};
 
 use super::checks::{check_statistics, map_dims};
 use super::conv::{ConvConfig, ConvDims};
+use crate::cpu::Rectifier;
 
 /// A convolution, a batch norm, or a convolution followed by a batch norm.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +24,8 @@ pub struct Norm<'a> {
     pub bias: &'a Tensor,
     /// Added to the variance.
     pub eps: f64,
-    /// Whether ReLU follows.
-    pub relu: bool,
+    /// What follows.
+    pub rectifier: Rectifier,
 }
 
 /// Residual connection from a chain's input to its output.

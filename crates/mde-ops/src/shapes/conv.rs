@@ -5,13 +5,29 @@ use candle_core::{Result, Tensor};
 use super::checks::map_dims;
 use crate::cpu::im2col::Geometry;
 
+/// Zeros around the input of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// As many on all four sides.
+    Each(usize),
+    /// TensorFlow's `SAME`: an output of `ceil(size / stride)`. If the number of zeros along an
+    /// axis is odd, the end gets one more than the start.
+    Same,
+}
+
+impl From<usize> for Padding {
+    fn from(zeros: usize) -> Self {
+        Self::Each(zeros)
+    }
+}
+
 /// Movement of a convolution's kernel over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvConfig {
     /// Step between output pixels, in both directions.
     pub stride: usize,
-    /// Zeros around the input, on all four sides.
-    pub padding: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
     /// Step between the taps of the kernel.
     pub dilation: usize,
     /// Number of groups of channels that are convolved separately.
@@ -22,7 +38,7 @@ impl Default for ConvConfig {
     fn default() -> Self {
         Self {
             stride: 1,
-            padding: 0,
+            padding: Padding::Each(0),
             dilation: 1,
             groups: 1,
         }
@@ -30,12 +46,22 @@ impl Default for ConvConfig {
 }
 
 impl ConvConfig {
-    /// Output size along one axis, `None` if the kernel does not fit.
-    fn out_size(&self, size: usize, kernel: usize) -> Option<usize> {
+    /// Output size along one axis and the zeros before its start; `None` if the kernel does not
+    /// fit.
+    fn out_size(&self, size: usize, kernel: usize) -> Option<(usize, usize)> {
         let reach = self.dilation.checked_mul(kernel.checked_sub(1)?)?;
-        let padded = size.checked_add(self.padding.checked_mul(2)?)?;
+        let zeros = match self.padding {
+            Padding::Each(zeros) => zeros,
+            Padding::Same => {
+                let out = size.div_ceil(self.stride);
+                let read =
+                    (out.checked_sub(1)? * self.stride).checked_add(reach.checked_add(1)?)?;
+                return Some((out, read.saturating_sub(size) / 2));
+            }
+        };
+        let padded = size.checked_add(zeros.checked_mul(2)?)?;
         let last = padded.checked_sub(reach.checked_add(1)?)?;
-        last.checked_div(self.stride)?.checked_add(1)
+        Some((last.checked_div(self.stride)?.checked_add(1)?, zeros))
     }
 }
 
@@ -57,9 +83,9 @@ impl ConvDims {
         let (out, in_channels, kh, kw) = map_dims("conv2d", weight)?;
         let ConvConfig {
             stride,
-            padding,
             dilation,
             groups,
+            ..
         } = config;
         if stride == 0 || dilation == 0 || groups == 0 {
             candle_core::bail!("conv2d: stride, dilation and groups must be positive: {config:?}");
@@ -71,7 +97,7 @@ impl ConvDims {
             );
         }
         let sizes = config.out_size(height, kh).zip(config.out_size(width, kw));
-        let Some((out_height, out_width)) = sizes else {
+        let Some(((out_height, top), (out_width, left))) = sizes else {
             candle_core::bail!(
                 "conv2d: kernel {kh}x{kw} with {config:?} does not fit {height}x{width}"
             );
@@ -86,7 +112,7 @@ impl ConvDims {
                 width,
                 kernel: (kh, kw),
                 stride,
-                padding,
+                padding: (top, left),
                 dilation,
                 out_height,
                 out_width,

@@ -15,7 +15,7 @@ pub(crate) use checks::{
     check_avg_pool, check_batch_norm, check_channels, check_doubling, check_layer_norm,
     check_linear, check_norm, check_resize, map_dims, on_cpu_kernels,
 };
-pub use conv::ConvConfig;
+pub use conv::{ConvConfig, Padding};
 pub(crate) use conv::{ConvDims, ResizedConvDims};
 pub(crate) use pixel_shuffle::PixelShuffle;
 pub use pool::PoolConfig;

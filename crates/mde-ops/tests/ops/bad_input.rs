@@ -3,10 +3,10 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    Activations, ChainStage, ConvConfig, Norm, PoolConfig, Residual, attention, avg_pool2x2,
-    batch_norm_affine, batch_norm_train, bin_pool, channel_affine, conv_after_nearest2x,
-    conv_after_resize, conv_norm_chain, conv_transpose2x, conv2d, layer_norm, linear, max_pool2d,
-    norm_add_relu, pixel_shuffle, plain, resize_bilinear,
+    Activations, ChainStage, ConvConfig, Norm, PoolConfig, Rectifier, Residual, attention,
+    avg_pool2x2, batch_norm_affine, batch_norm_train, bin_pool, channel_affine,
+    conv_after_nearest2x, conv_after_resize, conv_norm_chain, conv_transpose2x, conv2d, layer_norm,
+    linear, max_pool2d, norm_add_relu, pixel_shuffle, plain, resize_bilinear,
 };
 
 /// Zeros of this shape, which may have empty dimensions.
@@ -58,7 +58,7 @@ fn convolution() {
             x,
             weight,
             ConvConfig {
-                padding: huge + 1,
+                padding: (huge + 1).into(),
                 ..ok
             },
             "does not fit 5x7",
@@ -69,13 +69,19 @@ fn convolution() {
         (
             &[1, 4, 0, 7],
             weight,
-            ConvConfig { padding: 2, ..ok },
+            ConvConfig {
+                padding: 2.into(),
+                ..ok
+            },
             "empty",
         ),
         (
             &[1, 4, 5, 0],
             weight,
-            ConvConfig { padding: 2, ..ok },
+            ConvConfig {
+                padding: 2.into(),
+                ..ok
+            },
             "empty",
         ),
         (x, &[0, 4, 3, 3], ok, "empty"),
@@ -230,7 +236,7 @@ fn conv_norm_chains() {
                 weight: &norm,
                 bias: &norm,
                 eps: 1e-5,
-                relu: true,
+                rectifier: Rectifier::Relu,
             }),
         };
         let residual = match residual {
@@ -329,13 +335,19 @@ fn normalising() {
         (&[2, 3, 5], &[3], &[3], "rank"),
     ] {
         let (x, weight, bias) = (zeros(x), zeros(weight), zeros(bias));
-        assert_error(batch_norm_train(&x, &weight, &bias, 1e-5, true), part);
         assert_error(
-            plain::batch_norm_train(&x, &weight, &bias, 1e-5, true),
+            batch_norm_train(&x, &weight, &bias, 1e-5, Rectifier::Relu),
             part,
         );
-        assert_error(channel_affine(&x, &weight, &bias, true), part);
-        assert_error(plain::channel_affine(&x, &weight, &bias, true), part);
+        assert_error(
+            plain::batch_norm_train(&x, &weight, &bias, 1e-5, Rectifier::Relu),
+            part,
+        );
+        assert_error(channel_affine(&x, &weight, &bias, Rectifier::Relu), part);
+        assert_error(
+            plain::channel_affine(&x, &weight, &bias, Rectifier::Relu),
+            part,
+        );
     }
 }
 
@@ -348,12 +360,12 @@ fn batch_statistics_of_a_single_value() {
         weight: &weight,
         bias: &bias,
         eps: 1e-5,
-        relu: false,
+        rectifier: Rectifier::None,
     };
     let kernel = ones(&[3, 2, 3, 3]);
     let halving = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     let stages = [ChainStage {
@@ -368,12 +380,13 @@ fn batch_statistics_of_a_single_value() {
             cast(bias.clone()),
         );
         for batch_norm in [batch_norm_train, plain::batch_norm_train] {
-            assert_error(batch_norm(&x, &weight, &bias, 1e-5, true), part);
+            assert_error(batch_norm(&x, &weight, &bias, 1e-5, Rectifier::Relu), part);
         }
         // Two values per channel are enough, in one image or in two.
         for shape in [[2, 3, 1, 1], [1, 3, 1, 2]] {
             let (out, stats) =
-                batch_norm_train(&cast(ones(&shape)), &weight, &bias, 1e-5, false).unwrap();
+                batch_norm_train(&cast(ones(&shape)), &weight, &bias, 1e-5, Rectifier::None)
+                    .unwrap();
             assert_eq!((out.dims(), stats.count), (&shape[..], 2));
         }
     }
@@ -440,11 +453,11 @@ fn mixed_types() {
         );
         assert_error(conv_after_resize(&x, &weight(&[4, 3, 3, 3]), 9, 9), "dtype");
         assert_error(
-            channel_affine(&x, &weight(&[3]), &weight(&[3]), true),
+            channel_affine(&x, &weight(&[3]), &weight(&[3]), Rectifier::Relu),
             "dtype",
         );
         assert_error(
-            batch_norm_train(&x, &weight(&[3]), &weight(&[3]), 1e-5, true),
+            batch_norm_train(&x, &weight(&[3]), &weight(&[3]), 1e-5, Rectifier::Relu),
             "dtype",
         );
         let (sevens, seven) = (weight(&[4, 7]), weight(&[7]));

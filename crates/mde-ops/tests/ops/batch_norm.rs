@@ -1,11 +1,13 @@
 //! Batch norm in training and evaluation, and the channel-wise affine map below it.
 
 use candle_core::{Device, Result, Tensor};
-use mde_ops::{add_relu, batch_norm_affine, batch_norm_train, channel_affine, plain};
+use mde_ops::{Rectifier, add_relu, batch_norm_affine, batch_norm_train, channel_affine, plain};
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, flat, random, random_values};
 
 const EPS: f64 = 1e-5;
+
+const RECTIFIERS: [Rectifier; 3] = [Rectifier::None, Rectifier::Relu, Rectifier::Relu6];
 
 /// Maps of one pixel, of fewer and of more than the 64 values that are summed at a time in f32.
 const SHAPES: [[usize; 4]; 6] = [
@@ -17,14 +19,15 @@ const SHAPES: [[usize; 4]; 6] = [
     [3, 3, 29, 38],
 ];
 
-/// A map whose channels differ in mean and spread, and weights and biases of either sign.
+/// A map whose channels differ in mean and spread, and weights and biases of either sign. Some of
+/// the normalised values exceed 6.
 fn inputs(shape: [usize; 4]) -> Vec<Tensor> {
     let c = shape[1];
     let offset = (random(&[1, c, 1, 1], 5) * 3.0).unwrap();
     let spread = (random(&[1, c, 1, 1], 6) + 1.5).unwrap();
     let x = random(&shape, 4).broadcast_mul(&spread).unwrap();
     let x = x.broadcast_add(&offset).unwrap();
-    vec![x, random(&[c], 7), random(&[c], 8)]
+    vec![x, random(&[c], 7), (random(&[c], 8) * 6.0).unwrap()]
 }
 
 /// Inputs for evaluation, with a running mean and a positive running variance.
@@ -36,20 +39,20 @@ fn eval_inputs(shape: [usize; 4]) -> Vec<Tensor> {
     inputs
 }
 
-fn eval(t: &[Tensor], relu: bool) -> Result<Tensor> {
+fn eval(t: &[Tensor], rectifier: Rectifier) -> Result<Tensor> {
     let (scale, shift) = batch_norm_affine(&t[1], &t[2], &t[3], &t[4], EPS)?;
-    channel_affine(&t[0], &scale, &shift, relu)
+    channel_affine(&t[0], &scale, &shift, rectifier)
 }
 
 #[test]
 fn training_agrees_with_the_plain_path_in_f64() {
     for shape in SHAPES {
-        for relu in [false, true] {
+        for rectifier in RECTIFIERS {
             assert_agree(
-                &format!("{shape:?}, relu {relu}"),
+                &format!("{shape:?}, {rectifier:?}"),
                 &inputs(shape),
-                |t| Ok(batch_norm_train(&t[0], &t[1], &t[2], EPS, relu)?.0),
-                |t| Ok(plain::batch_norm_train(&t[0], &t[1], &t[2], EPS, relu)?.0),
+                |t| Ok(batch_norm_train(&t[0], &t[1], &t[2], EPS, rectifier)?.0),
+                |t| Ok(plain::batch_norm_train(&t[0], &t[1], &t[2], EPS, rectifier)?.0),
                 5e-5,
             );
         }
@@ -59,9 +62,9 @@ fn training_agrees_with_the_plain_path_in_f64() {
 #[test]
 fn evaluation_agrees_in_f64() {
     for shape in SHAPES {
-        for relu in [false, true] {
-            let what = format!("{shape:?}, relu {relu}");
-            let eval = |t: &[Tensor]| eval(t, relu);
+        for rectifier in RECTIFIERS {
+            let what = format!("{shape:?}, {rectifier:?}");
+            let eval = |t: &[Tensor]| eval(t, rectifier);
             assert_agree(&what, &eval_inputs(shape), eval, eval, 2e-5);
         }
     }
@@ -70,12 +73,12 @@ fn evaluation_agrees_in_f64() {
 #[test]
 fn affine_agrees_with_the_plain_path_in_f64() {
     for shape in SHAPES {
-        for relu in [false, true] {
+        for rectifier in RECTIFIERS {
             assert_agree(
-                &format!("{shape:?}, relu {relu}"),
+                &format!("{shape:?}, {rectifier:?}"),
                 &inputs(shape),
-                |t| channel_affine(&t[0], &t[1], &t[2], relu),
-                |t| plain::channel_affine(&t[0], &t[1], &t[2], relu),
+                |t| channel_affine(&t[0], &t[1], &t[2], rectifier),
+                |t| plain::channel_affine(&t[0], &t[1], &t[2], rectifier),
                 2e-5,
             );
         }
@@ -85,13 +88,13 @@ fn affine_agrees_with_the_plain_path_in_f64() {
 #[test]
 fn plain_gradients_are_those_of_finite_differences() {
     let shape = [2, 3, 3, 5];
-    for relu in [false, true] {
+    for rectifier in RECTIFIERS {
         assert_gradient("train", &inputs(shape), |t| {
-            Ok(plain::batch_norm_train(&t[0], &t[1], &t[2], EPS, relu)?.0)
+            Ok(plain::batch_norm_train(&t[0], &t[1], &t[2], EPS, rectifier)?.0)
         });
-        assert_gradient("eval", &eval_inputs(shape), |t| eval(t, relu));
+        assert_gradient("eval", &eval_inputs(shape), |t| eval(t, rectifier));
         assert_gradient("affine", &inputs(shape), |t| {
-            plain::channel_affine(&t[0], &t[1], &t[2], relu)
+            plain::channel_affine(&t[0], &t[1], &t[2], rectifier)
         });
     }
 }
@@ -105,7 +108,7 @@ fn statistics_are_the_mean_and_the_biased_variance() {
     let x = (x + 100.0).unwrap();
     let (weight, bias) = (random(&[c], 1), random(&[c], 2));
     for batch_norm in [batch_norm_train, plain::batch_norm_train] {
-        let (out, stats) = batch_norm(&x, &weight, &bias, EPS, false).unwrap();
+        let (out, stats) = batch_norm(&x, &weight, &bias, EPS, Rectifier::None).unwrap();
         assert_eq!(stats.count, b * h * w);
         assert_eq!((stats.mean.dims(), stats.var.dims()), (&[c][..], &[c][..]));
         assert!(!stats.mean.track_op() && !stats.var.track_op());
@@ -132,7 +135,7 @@ fn statistics_are_the_mean_and_the_biased_variance() {
 fn a_constant_channel_becomes_its_bias() {
     let x = Tensor::full(3.7f32, (2, 2, 3, 5), &Device::Cpu).unwrap();
     let (weight, bias) = (random(&[2], 1), random(&[2], 2));
-    let (out, stats) = batch_norm_train(&x, &weight, &bias, EPS, false).unwrap();
+    let (out, stats) = batch_norm_train(&x, &weight, &bias, EPS, Rectifier::None).unwrap();
     let expected = bias
         .reshape((1, 2, 1, 1))
         .unwrap()
@@ -152,7 +155,8 @@ fn relu_passes_no_gradient_at_zero() {
         Tensor::new(&[0f32], &Device::Cpu).unwrap(),
     ];
     for affine in [channel_affine, plain::channel_affine] {
-        let at = crate::gradient::evaluate(&inputs, |t| affine(&t[0], &t[1], &t[2], true));
+        let at =
+            crate::gradient::evaluate(&inputs, |t| affine(&t[0], &t[1], &t[2], Rectifier::Relu));
         assert_eq!(flat(&at.gradients[0]), [0.0, 0.0, flat(&at.g)[2]]);
     }
 }
@@ -162,7 +166,7 @@ fn relu_does_not_hide_a_nan() {
     let x = Tensor::new(&[[[[-1f32, f32::NAN, 2.0]]]], &Device::Cpu).unwrap();
     let (scale, shift) = (random(&[1], 1), random(&[1], 2));
     for affine in [channel_affine, plain::channel_affine] {
-        let out = flat(&affine(&x, &scale, &shift, true).unwrap());
+        let out = flat(&affine(&x, &scale, &shift, Rectifier::Relu).unwrap());
         assert!(out[1].is_nan() && !out[0].is_nan() && !out[2].is_nan());
     }
 }
@@ -180,15 +184,15 @@ fn inputs_need_not_be_contiguous() {
     assert_agree(
         "train",
         &inputs,
-        |t| Ok(batch_norm_train(&view(&t[0])?, &t[1], &t[2], EPS, true)?.0),
-        |t| Ok(plain::batch_norm_train(&view(&t[0])?, &t[1], &t[2], EPS, true)?.0),
+        |t| Ok(batch_norm_train(&view(&t[0])?, &t[1], &t[2], EPS, Rectifier::Relu)?.0),
+        |t| Ok(plain::batch_norm_train(&view(&t[0])?, &t[1], &t[2], EPS, Rectifier::Relu)?.0),
         5e-5,
     );
     assert_agree(
         "affine",
         &inputs,
-        |t| channel_affine(&view(&t[0])?, &t[1], &t[2], true),
-        |t| plain::channel_affine(&view(&t[0])?, &t[1], &t[2], true),
+        |t| channel_affine(&view(&t[0])?, &t[1], &t[2], Rectifier::Relu),
+        |t| plain::channel_affine(&view(&t[0])?, &t[1], &t[2], Rectifier::Relu),
         2e-5,
     );
 }

@@ -1,7 +1,7 @@
 //! Convolution.
 
 use candle_core::Tensor;
-use mde_ops::{ConvConfig, conv2d, conv2d_affine, plain};
+use mde_ops::{ConvConfig, Padding, Rectifier, conv2d, conv2d_affine, plain};
 use proptest::prelude::*;
 
 use crate::gradient::{assert_agree, assert_close, assert_gradient, dot, evaluate, flat, random};
@@ -21,7 +21,7 @@ fn case(x: [usize; 4], out: usize, kernel: [usize; 2], config: [usize; 4]) -> Ca
     let [stride, padding, dilation, groups] = config;
     let config = ConvConfig {
         stride,
-        padding,
+        padding: padding.into(),
         dilation,
         groups,
     };
@@ -40,13 +40,23 @@ impl Case {
         [random(&self.x, seed), random(&weight, seed + 1)]
     }
 
-    /// Output size by its definition: the number of positions whose whole kernel lies in the padded
-    /// input.
-    fn out_size(&self, size: usize, kernel: usize) -> usize {
+    /// Output size by its definition, the number of positions whose whole kernel lies in the padded
+    /// input, and the zeros before the input.
+    fn out_size(&self, size: usize, kernel: usize) -> (usize, usize) {
         let config = self.config;
-        let padded = size + 2 * config.padding;
-        let fits = |start: &usize| start + (kernel - 1) * config.dilation < padded;
-        (0..padded).step_by(config.stride).take_while(fits).count()
+        let reach = (kernel - 1) * config.dilation;
+        let (before, after) = match config.padding {
+            Padding::Each(zeros) => (zeros, zeros),
+            Padding::Same => {
+                let last = (size.div_ceil(config.stride) - 1) * config.stride;
+                let zeros = (last + reach + 1).saturating_sub(size);
+                (zeros / 2, zeros - zeros / 2)
+            }
+        };
+        let padded = before + size + after;
+        let fits = |start: &usize| start + reach < padded;
+        let positions = (0..padded).step_by(config.stride).take_while(fits);
+        (positions.count(), before)
     }
 
     /// The definition, one sum per value.
@@ -56,11 +66,11 @@ impl Case {
         let [kh, kw] = self.kernel;
         let ConvConfig {
             stride,
-            padding,
             dilation,
             groups,
+            ..
         } = self.config;
-        let (out_h, out_w) = (self.out_size(h, kh), self.out_size(w, kw));
+        let ((out_h, top), (out_w, left)) = (self.out_size(h, kh), self.out_size(w, kw));
         let (group_in, group_out) = (channels / groups, self.out / groups);
         let mut out = Vec::new();
         for index in 0..batch * self.out * out_h * out_w {
@@ -73,8 +83,8 @@ impl Case {
             for c in 0..group_in {
                 for ky in 0..kh {
                     for kx in 0..kw {
-                        let y = (oy * stride + ky * dilation) as isize - padding as isize;
-                        let x = (ox * stride + kx * dilation) as isize - padding as isize;
+                        let y = (oy * stride + ky * dilation) as isize - top as isize;
+                        let x = (ox * stride + kx * dilation) as isize - left as isize;
                         if (0..h as isize).contains(&y) && (0..w as isize).contains(&x) {
                             let channel = b * channels + o / group_out * group_in + c;
                             sum += x_values[(channel * h + y as usize) * w + x as usize]
@@ -91,7 +101,25 @@ impl Case {
 
 /// The shapes of the networks, and every branch of the kernels.
 pub(crate) fn table() -> Vec<Case> {
+    let same = |x, out, kernel, stride, groups| {
+        let mut case = case(x, out, kernel, [stride, 0, 1, groups]);
+        case.config.padding = Padding::Same;
+        case
+    };
     vec![
+        // TensorFlow's padding: sides of both parities, with one zero more at the end or not.
+        same([2, 3, 12, 19], 5, [3, 3], 2, 1),
+        same([1, 6, 12, 19], 6, [3, 3], 2, 6),
+        same([2, 4, 18, 23], 4, [5, 5], 2, 4),
+        same([1, 4, 9, 14], 4, [5, 5], 3, 4),
+        same([2, 4, 9, 14], 4, [5, 5], 1, 4),
+        same([1, 3, 9, 14], 2, [1, 1], 2, 1),
+        same([1, 2, 1, 2], 2, [5, 5], 2, 2),
+        // 5x5 with one filter per channel.
+        case([3, 5, 13, 35], 5, [5, 5], [1, 2, 1, 5]),
+        case([1, 4, 13, 35], 4, [5, 5], [2, 2, 1, 4]),
+        case([2, 3, 17, 21], 3, [5, 5], [1, 4, 2, 3]),
+        case([2, 3, 17, 21], 3, [5, 5], [6, 4, 2, 3]),
         // Pointwise, with and without stride and padding.
         case([1, 5, 7, 9], 4, [1, 1], [1, 0, 1, 1]),
         case([3, 5, 7, 9], 4, [1, 1], [2, 0, 1, 1]),
@@ -227,7 +255,7 @@ fn plain_gradient_is_that_of_finite_differences() {
 fn an_identity_kernel_returns_its_input() {
     let x = random(&[2, 3, 5, 7], 1);
     let config = ConvConfig {
-        padding: 1,
+        padding: 1.into(),
         groups: 3,
         ..ConvConfig::default()
     };
@@ -250,7 +278,7 @@ fn an_input_that_needs_no_gradient_gets_none() {
 fn inputs_need_not_be_contiguous() {
     let config = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     // Stored as [W, H, C, B] and as every second filter of a larger weight.
@@ -292,7 +320,7 @@ proptest! {
     fn any_convolution_is_the_naive_one_or_an_error(case in any_case(), seed in 0..1000u64) {
         let [x, weight] = case.inputs(seed);
         let [_, _, h, w] = case.x;
-        let fits = case.out_size(h, case.kernel[0]) > 0 && case.out_size(w, case.kernel[1]) > 0;
+        let fits = case.out_size(h, case.kernel[0]).0 > 0 && case.out_size(w, case.kernel[1]).0 > 0;
         prop_assert_eq!(conv2d(&x, &weight, case.config).is_ok(), fits);
         prop_assert_eq!(plain::conv2d(&x, &weight, case.config).is_ok(), fits);
         if fits {
@@ -313,21 +341,21 @@ proptest! {
     }
 }
 
-/// Batch norm and ReLU after a convolution, in the same pass or in a second one.
+/// Batch norm and a rectifier after a convolution, in the same pass or in a second one.
 #[test]
 fn conv2d_affine_equals_two_passes() {
     for (index, case) in table().iter().enumerate() {
         let [x, weight] = case.inputs(31);
         let scale = random(&[case.out], 33);
-        let shift = random(&[case.out], 34);
-        for relu in [false, true] {
-            let found = conv2d_affine(&x, &weight, case.config, &scale, &shift, relu).unwrap();
+        let shift = (random(&[case.out], 34) * 8.0).unwrap();
+        for rectifier in [Rectifier::None, Rectifier::Relu, Rectifier::Relu6] {
+            let found = conv2d_affine(&x, &weight, case.config, &scale, &shift, rectifier).unwrap();
             let convolved = conv2d(&x, &weight, case.config).unwrap();
-            let expected = plain::channel_affine(&convolved, &scale, &shift, relu).unwrap();
+            let expected = plain::channel_affine(&convolved, &scale, &shift, rectifier).unwrap();
             assert_close(&format!("case {index}"), &found, &expected, 1e-5);
             // Tracked inputs take the path that has a gradient.
             let tracked = candle_core::Var::from_tensor(&weight).unwrap();
-            let out = conv2d_affine(&x, &tracked, case.config, &scale, &shift, relu).unwrap();
+            let out = conv2d_affine(&x, &tracked, case.config, &scale, &shift, rectifier).unwrap();
             assert!(out.track_op());
             assert_close(&format!("case {index}"), &out, &expected, 1e-5);
         }
@@ -336,6 +364,6 @@ fn conv2d_affine_equals_two_passes() {
     let (good, bad) = (random(&[2], 3), random(&[3], 4));
     let config = ConvConfig::default();
     for (scale, shift) in [(&good, &bad), (&bad, &good)] {
-        assert!(conv2d_affine(&x, &weight, config, scale, shift, false).is_err());
+        assert!(conv2d_affine(&x, &weight, config, scale, shift, Rectifier::None).is_err());
     }
 }

@@ -86,7 +86,7 @@ proptest! {
         let k = 2 * reach + 1;
         let inputs = [random(&[2, 3, h, w], seed), random(&[2, 3, k, k], seed + 1)];
         let at = evaluate(&inputs, |t| conv_after_resize(&t[0], &t[1], height, width));
-        let config = ConvConfig { padding: reach, ..ConvConfig::default() };
+        let config = ConvConfig { padding: reach.into(), ..ConvConfig::default() };
         let resized = resize_bilinear(&inputs[0], height, width).unwrap();
         assert_close("output", &at.out, &conv2d(&resized, &inputs[1], config).unwrap(), 1e-5);
         let value = dot(&at.out, &at.g);

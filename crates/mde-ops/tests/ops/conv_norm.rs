@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use mde_ops::{
-    Activations, BatchStats, ChainStage, ConvConfig, Norm, Residual, batch_norm_train,
+    Activations, BatchStats, ChainStage, ConvConfig, Norm, Rectifier, Residual, batch_norm_train,
     conv_norm_chain, conv2d, plain,
 };
 
@@ -13,9 +13,9 @@ const EPS: f64 = 1e-3;
 /// The input of the case whose weights are larger than its maps.
 const HEAVY: [usize; 4] = [1, 20, 3, 2];
 
-/// Output channels, kernel (0 for no convolution), stride, groups, and the norm if any, with or
-/// without ReLU.
-type Stage = (usize, usize, usize, usize, Option<bool>);
+/// Output channels, kernel (0 for no convolution), stride, groups, and the norm if any, with what
+/// follows it.
+type Stage = (usize, usize, usize, usize, Option<Rectifier>);
 
 pub(crate) struct Case {
     x: [usize; 4],
@@ -70,16 +70,16 @@ impl Case {
                     let config = ConvConfig {
                         stride,
                         groups,
-                        padding: kernel / 2,
+                        padding: (kernel / 2).into(),
                         dilation: 1,
                     };
                     (next(), config)
                 }),
-                norm: norm.map(|relu| Norm {
+                norm: norm.map(|rectifier| Norm {
                     weight: next(),
                     bias: next(),
                     eps: EPS,
-                    relu,
+                    rectifier,
                 }),
             })
             .collect()
@@ -100,9 +100,9 @@ pub(crate) fn cases() -> Vec<Case> {
     };
     let inverted = |stride| {
         [
-            (8, 1, 1, 1, Some(true)),
-            (8, 3, stride, 8, Some(true)),
-            (4, 1, 1, 1, Some(false)),
+            (8, 1, 1, 1, Some(Rectifier::Relu)),
+            (8, 3, stride, 8, Some(Rectifier::Relu)),
+            (4, 1, 1, 1, Some(Rectifier::None)),
         ]
     };
     vec![
@@ -111,41 +111,57 @@ pub(crate) fn cases() -> Vec<Case> {
         case([2, 4, 9, 13], &inverted(2), Residual::None),
         case(
             [2, 3, 11, 8],
-            &[(5, 3, 2, 1, None), (6, 1, 1, 1, Some(true))],
+            &[(5, 3, 2, 1, None), (6, 1, 1, 1, Some(Rectifier::Relu))],
             Residual::None,
         ),
         case(
             [2, 5, 6, 9],
-            &[(3, 1, 1, 1, Some(true)), (5, 3, 1, 1, None)],
+            &[(3, 1, 1, 1, Some(Rectifier::Relu)), (5, 3, 1, 1, None)],
             Residual::Add,
         ),
-        case([2, 1, 5, 7], &[(1, 3, 1, 1, Some(true))], Residual::Add),
+        case(
+            [2, 1, 5, 7],
+            &[(1, 3, 1, 1, Some(Rectifier::Relu))],
+            Residual::Add,
+        ),
         case([2, 2, 5, 7], &[(3, 3, 1, 1, None)], Residual::None),
         // A norm first, as in DenseNet and up-projections; ReLU after the sum, as in ResNet.
         case(
             [2, 4, 7, 9],
-            &[(4, 0, 1, 1, Some(true)), (6, 3, 1, 1, Some(false))],
+            &[
+                (4, 0, 1, 1, Some(Rectifier::Relu)),
+                (6, 3, 1, 1, Some(Rectifier::None)),
+            ],
             Residual::None,
         ),
         case(
             [2, 4, 9, 5],
-            &[(3, 1, 1, 1, Some(true)), (4, 3, 1, 1, Some(false))],
+            &[
+                (3, 1, 1, 1, Some(Rectifier::Relu)),
+                (4, 3, 1, 1, Some(Rectifier::None)),
+            ],
             Residual::AddRelu,
         ),
         // Weights so large that the stages run separately.
         case(
             HEAVY,
-            &[(24, 3, 1, 1, Some(true)), (20, 3, 1, 1, Some(false))],
+            &[
+                (24, 3, 1, 1, Some(Rectifier::Relu)),
+                (20, 3, 1, 1, Some(Rectifier::None)),
+            ],
             Residual::AddRelu,
         ),
         case(
             [2, 3, 5, 4],
-            &[(3, 0, 1, 1, Some(false))],
+            &[(3, 0, 1, 1, Some(Rectifier::None))],
             Residual::AddRelu,
         ),
         case(
             [2, 3, 5, 4],
-            &[(5, 1, 1, 1, Some(true)), (5, 0, 1, 1, Some(false))],
+            &[
+                (5, 1, 1, 1, Some(Rectifier::Relu)),
+                (5, 0, 1, 1, Some(Rectifier::None)),
+            ],
             Residual::None,
         ),
     ]
@@ -175,7 +191,7 @@ fn is_its_parts_in_turn() {
             let norm = stage.norm.unwrap();
             let (weight, config) = stage.conv.unwrap();
             let convolved = conv2d(&out, weight, config)?;
-            out = batch_norm_train(&convolved, norm.weight, norm.bias, EPS, norm.relu)?.0;
+            out = batch_norm_train(&convolved, norm.weight, norm.bias, EPS, norm.rectifier)?.0;
         }
         out + &t[0]
     };
@@ -196,9 +212,9 @@ fn plain_gradient_is_that_of_finite_differences() {
     let smooth = Case {
         x: [2, 2, 5, 4],
         stages: vec![
-            (4, 1, 1, 1, Some(false)),
+            (4, 1, 1, 1, Some(Rectifier::None)),
             (4, 3, 2, 4, None),
-            (3, 1, 1, 1, Some(false)),
+            (3, 1, 1, 1, Some(Rectifier::None)),
         ],
         residual: Residual::None,
     };

@@ -148,7 +148,7 @@ fn inputs_need_not_be_contiguous() {
     for (stride, padding) in [(1, 1), (2, 1)] {
         let config = ConvConfig {
             stride,
-            padding,
+            padding: padding.into(),
             ..ConvConfig::default()
         };
         assert_same(
@@ -193,7 +193,7 @@ proptest! {
         groups in 1..=3usize,
         seed in 0..1000u64,
     ) {
-        let config = ConvConfig { stride, padding, dilation, groups };
+        let config = ConvConfig { stride, padding: padding.into(), dilation, groups };
         let fits = |size, kernel| dilation * (kernel - 1) < size + 2 * padding;
         prop_assume!(fits(h, kh) && fits(w, kw));
         assert_same(

@@ -91,7 +91,7 @@ fn the_transposed_convolution_is_the_adjoint_of_the_strided_one() {
     let weight = random(&[3, 4, 3, 3], 3);
     let strided = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..ConvConfig::default()
     };
     let forward = dot(&conv_transpose2x(&small, &weight).unwrap(), &large);
@@ -126,7 +126,7 @@ proptest! {
         let inputs = [random(&[2, input, h, w], seed), weight(false, input, out, seed + 1)];
         let at = evaluate(&inputs, |t| conv_after_nearest2x(&t[0], &t[1]));
         let repeated = inputs[0].upsample_nearest2d(2 * h, 2 * w).unwrap();
-        let same = ConvConfig { padding: 1, ..ConvConfig::default() };
+        let same = ConvConfig { padding: 1.into(), ..ConvConfig::default() };
         assert_close("output", &at.out, &conv2d(&repeated, &inputs[1], same).unwrap(), 1e-5);
         let value = dot(&at.out, &at.g);
         let scale = 1e-5 * flat(&at.out).iter().map(|v| v.abs()).sum::<f64>().max(1.0);

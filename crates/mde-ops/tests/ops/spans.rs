@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
 use candle_core::{DType, Device, Result, Tensor, Var};
-use mde_ops::{ChainStage, ConvConfig, Norm, PoolConfig, Residual};
+use mde_ops::{ChainStage, ConvConfig, Norm, PoolConfig, Rectifier, Residual};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -85,7 +85,7 @@ fn convolution_spans_have_shape_and_work() {
     );
     let config = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         dilation: 2,
         groups: 2,
     };
@@ -211,7 +211,7 @@ fn chain_spans_have_the_sum_of_their_stages() {
     let affine = [var(&[4], DType::F32), var(&[4], DType::F32)];
     let strided = ConvConfig {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         groups: 4,
         ..ConvConfig::default()
     };
@@ -222,7 +222,7 @@ fn chain_spans_have_the_sum_of_their_stages() {
                 weight: &affine[0],
                 bias: &affine[1],
                 eps: 1e-5,
-                relu: true,
+                rectifier: Rectifier::Relu,
             }),
         },
         ChainStage {
@@ -255,7 +255,7 @@ fn chain_spans_have_the_sum_of_their_stages() {
         weight: &before[0],
         bias: &before[1],
         eps: 1e-5,
-        relu: false,
+        rectifier: Rectifier::None,
     };
     let normed = [
         ChainStage {
@@ -314,7 +314,7 @@ fn spans_without_products_have_shapes() {
                 weight: &weight,
                 bias: &bias,
                 eps: 1e-5,
-                relu: false,
+                rectifier: Rectifier::None,
             };
             Ok(mde_ops::norm_add_relu(&x, norm, &x)?.0)
         }),
@@ -322,10 +322,10 @@ fn spans_without_products_have_shapes() {
             mde_ops::layer_norm(&x, &along.0, &along.1, 1e-5)
         }),
         ("channel_affine", "2x4x5x7", 280, &|| {
-            mde_ops::channel_affine(&x, &weight, &bias, true)
+            mde_ops::channel_affine(&x, &weight, &bias, Rectifier::Relu)
         }),
         ("batch_norm_train", "2x4x5x7", 280, &|| {
-            Ok(mde_ops::batch_norm_train(&x, &weight, &bias, 1e-5, false)?.0)
+            Ok(mde_ops::batch_norm_train(&x, &weight, &bias, 1e-5, Rectifier::None)?.0)
         }),
         ("max_pool2d", "2x4x5x7 -> 3x4", 96, &|| {
             mde_ops::max_pool2d(&x, pool)

@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 use mde_ops::{
-    ConvConfig, PoolConfig, attention, avg_pool2x2, batch_norm_train, bin_pool, channel_affine,
-    conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu, layer_norm, linear,
-    max_pool2d, norm_add_relu, pixel_shuffle, relu, resize_bilinear,
+    ConvConfig, PoolConfig, Rectifier, attention, avg_pool2x2, batch_norm_train, bin_pool,
+    channel_affine, conv_after_nearest2x, conv_after_resize, conv_transpose2x, conv2d, elu,
+    layer_norm, linear, max_pool2d, norm_add_relu, pixel_shuffle, relu, resize_bilinear,
 };
 
 use crate::gradient::{Function, evaluate, random};
@@ -45,7 +45,7 @@ fn convolution() {
             24,
             20,
             ConvConfig {
-                padding: 1,
+                padding: 1.into(),
                 ..ConvConfig::default()
             },
         ),
@@ -54,7 +54,7 @@ fn convolution() {
             20,
             ConvConfig {
                 stride: 2,
-                padding: 1,
+                padding: 1.into(),
                 ..ConvConfig::default()
             },
         ),
@@ -62,7 +62,7 @@ fn convolution() {
             24,
             24,
             ConvConfig {
-                padding: 1,
+                padding: 1.into(),
                 groups: 24,
                 ..ConvConfig::default()
             },
@@ -72,7 +72,7 @@ fn convolution() {
             24,
             ConvConfig {
                 stride: 2,
-                padding: 1,
+                padding: 1.into(),
                 groups: 24,
                 ..ConvConfig::default()
             },
@@ -93,7 +93,7 @@ fn convolution() {
     ] {
         let config = ConvConfig {
             stride,
-            padding: k / 2,
+            padding: (k / 2).into(),
             ..ConvConfig::default()
         };
         let inputs = [random(&x, 1), random(&[72, x[1], k, k], 2)];
@@ -128,7 +128,7 @@ fn a_prediction_does_not_depend_on_its_batch() {
     ] {
         let (batch, weight) = (random(&x, 1), random(&[72, x[1], k, k], 2));
         let config = ConvConfig {
-            padding: k / 2,
+            padding: (k / 2).into(),
             ..ConvConfig::default()
         };
         let functions: [&dyn Fn(&Tensor) -> Tensor; 2] =
@@ -175,7 +175,7 @@ fn conv_norm_chains() {
     }
     let inputs = crate::norm_add_relu::inputs(&[3, 20, 29, 38]);
     assert_same_bits("norm_add_relu", &inputs, |t| {
-        Ok(norm_add_relu(&t[0], crate::norm_add_relu::norm(t, false), &t[1])?.0)
+        Ok(norm_add_relu(&t[0], crate::norm_add_relu::norm(t, Rectifier::None), &t[1])?.0)
     });
 }
 
@@ -197,10 +197,10 @@ fn the_other_operations() {
     let (weight, bias) = (random(&[20], 2), random(&[20], 3));
     let inputs = [x.clone(), weight, bias];
     assert_same_bits("batch_norm_train", &inputs, |t| {
-        Ok(batch_norm_train(&t[0], &t[1], &t[2], 1e-5, true)?.0)
+        Ok(batch_norm_train(&t[0], &t[1], &t[2], 1e-5, Rectifier::Relu)?.0)
     });
     assert_same_bits("channel_affine", &inputs, |t| {
-        channel_affine(&t[0], &t[1], &t[2], true)
+        channel_affine(&t[0], &t[1], &t[2], Rectifier::Relu)
     });
     let config = PoolConfig {
         kernel: 3,

@@ -139,16 +139,16 @@ impl<const T: usize, const M: usize> Strip<T, M> {
     /// Sorts the strip's part of an input plane into phases, with zeros outside the image.
     #[inline(always)]
     fn read_phases(&self, plane: &[f32], geometry: &Geometry, phases: &mut [f32]) {
-        let (padding, width) = (geometry.padding, geometry.width);
+        let ((top, left), width) = (geometry.padding, geometry.width);
         let groups = self.rows.len() + Winograd::<T, M>::REACH;
         self.sort_phases(
             phases,
             groups,
             |row| {
-                let y = (self.rows.start * M + row).checked_sub(padding)?;
+                let y = (self.rows.start * M + row).checked_sub(top)?;
                 (y < geometry.height).then(|| &plane[y * width..][..width])
             },
-            padding,
+            left,
         );
     }
 
