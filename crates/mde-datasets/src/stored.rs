@@ -112,7 +112,8 @@ impl StoredDepths {
         self.beyond as f64 / self.pixels.max(1) as f64
     }
 
-    /// The largest depth in metres beyond the reach, except the largest integer; 0 if there is none.
+    /// The largest depth in metres beyond the reach, except the largest integer; 0 if there is
+    /// none.
     pub(crate) fn farthest(&self) -> f32 {
         self.farthest
     }
