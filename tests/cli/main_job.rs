@@ -225,6 +225,8 @@ fn a_stage_runs_again_when_an_input_or_output_has_changed() {
     assert_eq!(place.text("run/evaluate.json"), evaluated);
     assert!(!up_to_date(&format!("{dissect} --bins 16")));
     assert!(!up_to_date(&format!("{dissect} --permutations 3")));
+    let few = place.mde(&format!("{dissect} --permutations 3")).stderr;
+    assert!(few.contains("p is at least 0.25"), "{few}");
     assert!(!up_to_date(&format!("{dissect} --top-images 1")));
     assert!(!up_to_date(&format!("{dissect} --layers D")));
     assert!(up_to_date(&format!(

@@ -143,6 +143,15 @@ impl Place {
         Said::from(self.command(line).output().unwrap())
     }
 
+    /// Runs a script of Python in the folder, which must succeed; returns what it prints.
+    pub(crate) fn python(&self, program: &Path, script: &str) -> String {
+        let mut command = Command::new(program);
+        command.args(["-c", script]).current_dir(self.dir.path());
+        let said = Said::from(command.output().unwrap());
+        assert_eq!(said.status, Some(0), "{script}: {}", said.stderr);
+        said.stdout
+    }
+
     /// Runs `mde LINE` with file sizes limited to `kib` KiB, as on a full disk.
     pub(crate) fn mde_on_full_disk(&self, kib: u32, line: &str) -> Said {
         // Without the trap the system would end the program instead of failing its write.

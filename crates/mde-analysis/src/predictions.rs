@@ -100,7 +100,7 @@ impl<'a> PredictedImage<'a> {
     /// The maps of the whole frame, with the prediction put back where it belongs.
     ///
     /// # Errors
-    /// If the image is no part of its frame.
+    /// If the view does not lie inside its frame.
     pub fn whole(&self) -> Result<FrameMaps<'a>, MetricsError> {
         Ok(match self.frame {
             None => FrameMaps {

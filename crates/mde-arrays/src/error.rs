@@ -214,7 +214,7 @@ pub enum ArrayError {
     NoPositions,
     /// The files of a folder have no stored order.
     #[error(
-        "there is no stored order: the files of a folder have none; choose the number order, the text order, or list the ids"
+        "the files of a folder have no stored order; choose the order by number or by text, or list the ids"
     )]
     NoStoredOrder,
     /// Listed ids are not among the maps.

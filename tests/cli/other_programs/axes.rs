@@ -1,7 +1,5 @@
 //! The order of axes of stored features: maps of other programs, and tokens of transformers.
 
-use std::process::Command;
-
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
 
@@ -184,17 +182,7 @@ fn features_of_any_order_are_read_after_the_advised_transposition() {
              tensors = load_file('{file}.safetensors')\nfeatures = tensors['features']\n\
              tensors['features'] = {expression}\nsave_file(tensors, 'turned.safetensors')\n"
         );
-        let mut run = Command::new(&python);
-        let output = run
-            .args(["-c", &script])
-            .current_dir(place.path("."))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        place.python(&python, &script);
         let document = place.json(&format!("{LINE} turned.safetensors {options}"));
         assert_eq!(selectivity(&document), right, "{file}: {expression}");
     }

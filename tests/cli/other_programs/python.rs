@@ -1,7 +1,5 @@
 //! The Python of docs/other-outputs.md that writes features, run as it is printed.
 
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::place::Place;
@@ -21,17 +19,7 @@ fn python(place: &Place, modules: &[&str], script: &str) -> bool {
     let Some(python) = mde_test_kit::python(modules) else {
         return false;
     };
-    let mut run = Command::new(python);
-    let output = run
-        .args(["-c", script])
-        .current_dir(place.path("."))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    place.python(&python, script);
     true
 }
 

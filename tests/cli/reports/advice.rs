@@ -1,7 +1,6 @@
 //! Files of other programs, and advice that is run as printed.
 
 use std::path::Path;
-use std::process::Command;
 
 use image::{GrayImage, Luma, RgbImage};
 use mde_arrays::Map;
@@ -17,20 +16,12 @@ fn constant(size: (usize, usize), value: f32) -> Vec<u8> {
     map.to_npy()
 }
 
-fn python(place: &Place, python: &Path, script: &str) {
-    let mut command = Command::new(python);
-    command.args(["-c", script]).current_dir(place.path("."));
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}: {said}");
-}
-
 /// Runs the line of Python that a refusal prints.
 fn follow(place: &Place, program: &Path, line: &str) {
     place.refuses(line, &["in Python: `"]);
     let message = place.mde(line).stderr;
     let line = message.split("in Python: `").nth(1).unwrap();
-    python(place, program, line.split('`').next().unwrap());
+    place.python(program, line.split('`').next().unwrap());
 }
 
 const KITCHENS: [&str; 2] = ["kitchen_1", "kitchen_2"];
@@ -134,8 +125,7 @@ fn arrays_are_named_by_an_option() {
         return;
     };
     let place = Place::empty();
-    python(
-        &place,
+    place.python(
         &program,
         "import numpy as np, os
 d = np.full((2, 2, 3), 2, np.float32); os.makedirs('each')
@@ -162,8 +152,7 @@ fn monodepth2_481_maps_of_different_sizes_in_an_object_array() {
         return;
     };
     let place = Place::empty();
-    python(
-        &place,
+    place.python(
         &program,
         "import numpy as np; gt = np.empty(2, object)
 gt[0] = np.full((370, 1224), 20, np.float32); gt[1] = np.full((375, 1242), 20, np.float32)
@@ -199,8 +188,7 @@ fn monodepth2_481_other_contents_of_numpy_files() {
     let place = Place::empty();
     place.write("gt/0.npy", constant((2, 3), 2.0));
     place.write("gt/1.npy", constant((2, 3), 2.0));
-    python(
-        &place,
+    place.python(
         &program,
         "import numpy as np, pickle
 d = np.full((2, 2, 3), 2, np.float32)
@@ -242,7 +230,7 @@ fn the_function_of_the_documentation_saves_what_networks_return() {
     for id in ["a/1", "2"] {
         place.write(&format!("gt/{id}.npy"), constant((2, 3), 2.0));
     }
-    let stubs = "
+    let examples = "
 class Net(torch.nn.Module):
     def __init__(self, form): super().__init__(); self.form = form
     def forward(self, image):
@@ -266,7 +254,7 @@ try: dump_predictions(Net(forms['last']), samples, 'several')
 except AssertionError as error: assert 'choose the depth with pick' in str(error)
 else: raise SystemExit('one of several maps was taken')
 ";
-    python(&place, &program, &format!("{function}{stubs}"));
+    place.python(&program, &format!("{function}{examples}"));
     for folder in [
         "plain",
         "hugging",
@@ -293,7 +281,7 @@ fn maps_along_the_last_axis() {
     let script = "import numpy as np; x = 1 + np.arange(5 * 12 * 16, dtype=np.float32).reshape(5, 12, 16) / 200; \
                   np.save('gt.npy', x); np.save('last.npy', x.transpose(1, 2, 0)); \
                   np.savez_compressed('last.npz', depth=x.transpose(1, 2, 0)); np.save('rgb.npy', x[:, None].repeat(3, 1))";
-    python(&place, &program, script);
+    place.python(&program, script);
     for file in ["last.npy", "last.npz"] {
         let line = format!("evaluate --gt gt.npy --protocol nyu-full --pred {file}");
         place.refuses(&line, &["[12, 16, 5] looks like [H, W, N]"]);

@@ -128,9 +128,7 @@ for name, axis in dict(hw1=(2,), onehw=(0,), two=(0, 1)).items():
 np.save('scalar.npy', np.float32(2)); np.save('line.npy', d.ravel()); np.save('rgb.npy', np.zeros((2, 3, 3), 'f4'))
 os.makedirs('empty')
 ";
-    let mut command = std::process::Command::new(python);
-    let output = command.args(["-c", script]).current_dir(place.path("."));
-    assert!(output.status().unwrap().success());
+    place.python(&python, script);
     for pred in [
         "f2.npy",
         "big.npy",
@@ -199,7 +197,7 @@ fn integer_disparities() {
     assert!(abs_rel(&place, "--pred pred --disparity --pred-scale 1382.4") < 0.01);
 }
 
-/// A hole in a prediction is no depth of 0.
+/// Zeros in a prediction are missing values, not depth.
 #[test]
 fn zeros_in_predictions_are_reported() {
     let place = Place::empty();

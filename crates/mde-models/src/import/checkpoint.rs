@@ -157,7 +157,7 @@ impl Checkpoint {
         })
     }
 
-    /// A tensor in its stored type; `None` if there is no such name.
+    /// A tensor in its stored type; `None` without one of this name.
     pub(super) fn read(
         &mut self,
         index: usize,

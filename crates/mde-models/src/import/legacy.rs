@@ -62,7 +62,7 @@ impl Legacy {
     /// The bytes of a storage.
     pub(super) fn storage(&mut self, key: &str, size: u64) -> Result<Vec<u8>, Problem> {
         let Some(&(start, bytes)) = self.storages.get(key) else {
-            return Err(Problem::new(format!("there is no storage {key:.60}")));
+            return Err(Problem::new(format!("storage {key:.60} is missing")));
         };
         if bytes != size {
             return Err(Problem::new(format!(

@@ -146,7 +146,7 @@ impl WeightFile {
             Self::Tensors(tensors) => tensors.get(name).cloned(),
             Self::Torch(checkpoint) => checkpoint.read(dictionary, name, path)?,
         };
-        let tensor = tensor.ok_or_else(|| Problem::new(format!("there is no tensor {name}")))?;
+        let tensor = tensor.ok_or_else(|| Problem::new(format!("tensor {name} is missing")))?;
         let dtype = tensor.dtype();
         if !dtype.is_float() {
             return Err(Problem::new(format!(

@@ -182,7 +182,7 @@ fn false_lengths_and_keys_are_errors() {
     for (entries, part) in [
         (vec![keyed("other", &w), b.clone()], "that no tensor has"),
         (vec![w.clone(), w.clone()], "twice"),
-        (vec![w.clone()], "there is no storage of.b"),
+        (vec![w.clone()], "storage of.b is missing"),
         // The other order: the lengths differ.
         (vec![b.clone(), w.clone()], ""),
     ] {
